@@ -11,4 +11,8 @@ pub mod codec;
 
 pub mod etf;
 
+pub mod dist;
+
 pub mod wire;
+
+pub mod lanes;

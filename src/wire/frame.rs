@@ -263,7 +263,7 @@ impl FrameDecoder {
     ///
     /// # Errors
     /// If the bytes are no frame, or its body is longer than [`BODY_MAX`].
-    pub fn next(&mut self) -> Result<Option<Frame>, WireError> {
+    pub fn poll_frame(&mut self) -> Result<Option<Frame>, WireError> {
         let mut reader = Reader::new(&self.buffer);
         let announced = match Announced::read(&mut reader) {
             Ok(announced) => announced,

@@ -326,7 +326,7 @@ impl NoticeDecoder {
     ///
     /// # Errors
     /// If the notice is longer than [`NOTICE_MAX`], is no protobuf of `proto/notice.proto`, or a field is outside its range.
-    pub fn next(&mut self) -> Result<Option<(u64, Notice)>, WireError> {
+    pub fn poll_notice(&mut self) -> Result<Option<(u64, Notice)>, WireError> {
         let mut reader = Reader::new(&self.buffer);
         let Ok(length) = reader.varint("notice length") else {
             return Ok(None);

@@ -114,7 +114,7 @@ proptest! {
         let mut seen = Vec::new();
         for chunk in stream.chunks(cut) {
             decoder.push(chunk);
-            while let Some(frame) = decoder.next().unwrap() {
+            while let Some(frame) = decoder.poll_frame().unwrap() {
                 seen.push(frame);
             }
         }
@@ -125,7 +125,7 @@ proptest! {
     fn damaged_frames_never_panic(frame in any_frame(), at in any::<usize>(), kind in any::<u8>(), with in any::<u8>()) {
         let mut decoder = FrameDecoder::default();
         decoder.push(&damage(encoded(&frame).to_vec(), at, kind, with));
-        while let Ok(Some(_)) = decoder.next() {}
+        while let Ok(Some(_)) = decoder.poll_frame() {}
     }
 
     #[test]
@@ -138,7 +138,7 @@ proptest! {
         let mut seen = Vec::new();
         for chunk in stream.chunks(cut) {
             decoder.push(chunk);
-            while let Some((number, notice)) = decoder.next().unwrap() {
+            while let Some((number, notice)) = decoder.poll_notice().unwrap() {
                 prop_assert_eq!(number, seen.len() as u64);
                 seen.push(notice);
             }
@@ -152,7 +152,7 @@ proptest! {
         notice.encode(1, &mut bytes);
         let mut decoder = NoticeDecoder::default();
         decoder.push(&damage(bytes.to_vec(), at, kind, with));
-        while let Ok(Some(_)) = decoder.next() {}
+        while let Ok(Some(_)) = decoder.poll_notice() {}
     }
 }
 
@@ -161,13 +161,13 @@ fn an_oversized_body_is_refused_before_it_arrives() {
     let mut decoder = FrameDecoder::default();
     decoder.push(&[KIND_OF_A_SIGNAL, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     assert!(matches!(
-        decoder.next(),
+        decoder.poll_frame(),
         Err(WireError::Oversized { what: "frame body", .. })
     ));
     let mut decoder = NoticeDecoder::default();
     decoder.push(&[0xff; 8]);
     assert!(matches!(
-        decoder.next(),
+        decoder.poll_notice(),
         Err(WireError::Oversized { what: "notice", .. })
     ));
 }

@@ -1,0 +1,4 @@
+//! temporary
+mod control;
+pub use control::Lesson;
+pub use control::Sender;
