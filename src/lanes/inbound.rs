@@ -171,7 +171,8 @@ impl Inbound {
     /// Whether so much was written since the last grant that the sender should hear of it soon: an eighth of the budget,
     /// so that it never runs dry on a healthy line and hears seldom enough.
     pub const fn owes_a_grant(&self) -> bool {
-        self.written + self.budget - self.granted >= self.budget / 8
+        let fresh = self.written + self.budget - self.granted;
+        fresh > 0 && fresh >= self.budget / 8
     }
 
     /// Grants what was written, and says how far each lane of the circuit was delivered.

@@ -58,6 +58,9 @@ enum Target {
     Name(u64),
 }
 
+/// A frame between the gateways: its number, its circuit, what it waits for, what it carries.
+type InTransit = (u64, usize, Vec<Fence>, Content);
+
 struct Setting {
     seed: u64,
     lanes: u8,
@@ -107,7 +110,7 @@ struct Simulation {
     random: Random,
     circuits: Vec<Circuit>,
     /// Shared by all circuits, as in a session.
-    lanes: Vec<VecDeque<(u64, usize, Vec<Fence>, Content)>>,
+    lanes: Vec<VecDeque<InTransit>>,
     numbers: Vec<u64>,
     stalled: Vec<bool>,
     truths: Vec<Truth>,
@@ -314,7 +317,7 @@ impl Simulation {
         let circuit = &mut self.circuits[circuit];
         circuit.inbound.written(circuit.unwritten);
         circuit.unwritten = 0;
-        if circuit.inbound.owes_a_grant() || self.random.one_in(10) {
+        if circuit.inbound.owes_a_grant() || (circuit.receipts.is_empty() && self.random.one_in(10)) {
             circuit.receipts.push_back(circuit.inbound.grant());
         }
     }
