@@ -16,3 +16,5 @@ pub mod dist;
 pub mod wire;
 
 pub mod lanes;
+
+pub mod session;

@@ -185,6 +185,11 @@ impl Inbound {
         )
     }
 
+    /// The credit granted at first, in bytes.
+    pub const fn budget(&self) -> u64 {
+        self.budget
+    }
+
     /// Bytes kept for the BEAM: arrived and not yet written.
     pub const fn kept(&self) -> u64 {
         self.charged - self.written
