@@ -10,3 +10,9 @@
 pub mod codec;
 
 pub mod etf;
+
+pub mod tls;
+
+pub mod config;
+
+pub mod cli;
