@@ -7,7 +7,7 @@ use crate::codec::Reader;
 use crate::codec::Writer;
 
 /// The longest request, in bytes: a name and an extra field of a thousand each (`epmd_srv.c` allows about 3 kB).
-pub const REQUEST_MAX: usize = 3 * 1024;
+pub(super) const REQUEST_MAX: usize = 3 * 1024;
 
 /// A name has at most this many bytes (255 characters in UTF-8).
 const NAME_MAX: usize = 1020;
@@ -96,7 +96,11 @@ fn name(bytes: &[u8]) -> Result<String, EpmdError> {
     // One trailing NUL is tolerated, as epmd does.
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
-    if bytes.is_empty() || bytes.len() > NAME_MAX || std::str::from_utf8(bytes).is_err() || text.chars().any(char::is_control) {
+    if bytes.is_empty()
+        || bytes.len() > NAME_MAX
+        || std::str::from_utf8(bytes).is_err()
+        || text.chars().any(char::is_control)
+    {
         return Err(EpmdError::Name(text.chars().take(80).collect()));
     }
     Ok(text.into_owned())
@@ -171,9 +175,14 @@ impl Request {
 }
 
 fn write_registration(registration: &Registration, writer: &mut Writer<'_>) {
-    writer.u16(registration.port).u8(registration.node_type).u8(registration.protocol);
+    writer
+        .u16(registration.port)
+        .u8(registration.node_type)
+        .u8(registration.protocol);
     writer.u16(registration.versions.0).u16(registration.versions.1);
-    writer.u16(registration.name.len() as u16).bytes(registration.name.as_bytes());
+    writer
+        .u16(registration.name.len() as u16)
+        .bytes(registration.name.as_bytes());
     writer.u16(registration.extra.len() as u16).bytes(&registration.extra);
 }
 

@@ -33,7 +33,9 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// If it cannot be had, as when a stock epmd runs there.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, EpmdError> {
-    TcpListener::bind(address).await.map_err(|source| EpmdError::Bind { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| EpmdError::Bind { address, source })
 }
 
 /// Serves until the task is ended.
@@ -110,18 +112,29 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<Request> {
     Request::parse(&bytes).map_err(io_error)
 }
 
-async fn ask<T>(questions: &mpsc::Sender<Question>, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Option<T> {
+async fn ask<T>(
+    questions: &mpsc::Sender<Question>,
+    question: impl FnOnce(oneshot::Sender<T>) -> Question,
+) -> Option<T> {
     let (answer, answered) = oneshot::channel();
     questions.send(question(answer)).await.ok()?;
     answered.await.ok()
 }
 
 /// A registration lives as long as its connection: any byte, or its end, ends it.
-async fn register(mut stream: TcpStream, registration: super::Registration, questions: mpsc::Sender<Question>) -> io::Result<()> {
+async fn register(
+    mut stream: TcpStream,
+    registration: super::Registration,
+    questions: mpsc::Sender<Question>,
+) -> io::Result<()> {
     let name = registration.name.clone();
     let is_wide = registration.versions.0 >= 6;
-    let creation = ask(&questions, |answer| Question::Register { registration, answer }).await.flatten();
-    let answered = stream.write_all(&Response::Registered { is_wide, creation }.encode()).await;
+    let creation = ask(&questions, |answer| Question::Register { registration, answer })
+        .await
+        .flatten();
+    let answered = stream
+        .write_all(&Response::Registered { is_wide, creation }.encode())
+        .await;
     let mut byte = [0];
     if creation.is_none() {
         // As epmd does: the connection stays open, the node closes it.
@@ -137,7 +150,9 @@ async fn register(mut stream: TcpStream, registration: super::Registration, ques
 }
 
 async fn list(mut stream: TcpStream, questions: &mpsc::Sender<Question>, port: u16, is_dump: bool) -> io::Result<()> {
-    let names = ask(questions, |answer| Question::Names { answer }).await.unwrap_or_default();
+    let names = ask(questions, |answer| Question::Names { answer })
+        .await
+        .unwrap_or_default();
     let mut text = String::new();
     for node in names {
         let _ = if is_dump {

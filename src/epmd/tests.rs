@@ -8,7 +8,10 @@ const ALIVE2: &[u8] = b"\x78\x9c\x41\x4d\x00\x00\x06\x00\x05\x00\x01a\x00\x00";
 
 #[test]
 fn requests_of_real_nodes_are_read() {
-    assert_eq!(Request::parse(ALIVE2).unwrap(), Request::Register(Registration::normal("a", 40001)));
+    assert_eq!(
+        Request::parse(ALIVE2).unwrap(),
+        Request::Register(Registration::normal("a", 40001))
+    );
     assert_eq!(Request::parse(b"zb").unwrap(), Request::Port("b".into()));
     assert_eq!(Request::parse(b"zb\0").unwrap(), Request::Port("b".into()));
     assert_eq!(Request::parse(b"zb@h").unwrap(), Request::Port("b@h".into()));
@@ -17,20 +20,37 @@ fn requests_of_real_nodes_are_read() {
 
 #[test]
 fn malformed_requests_are_refused() {
-    for bytes in [&b""[..], b"?", b"z", b"z\xff", &ALIVE2[..12], &[ALIVE2, b"x"].concat(), b"x\0\0\x4d\0\0\x06\0\x05\0\x01a\0\0"] {
+    for bytes in [
+        &b""[..],
+        b"?",
+        b"z",
+        b"z\xff",
+        &ALIVE2[..12],
+        &[ALIVE2, b"x"].concat(),
+        b"x\0\0\x4d\0\0\x06\0\x05\0\x01a\0\0",
+    ] {
         assert!(Request::parse(bytes).is_err(), "{bytes:x?}");
     }
 }
 
 #[test]
 fn responses_are_laid_out_as_nodes_expect() {
-    let wide = Response::Registered { is_wide: true, creation: Some(7) };
+    let wide = Response::Registered {
+        is_wide: true,
+        creation: Some(7),
+    };
     assert_eq!(&wide.encode()[..], b"\x76\x00\x00\x00\x00\x07");
-    let refused = Response::Registered { is_wide: false, creation: None };
+    let refused = Response::Registered {
+        is_wide: false,
+        creation: None,
+    };
     assert_eq!(&refused.encode()[..], b"\x79\x01\x00\x63");
     assert_eq!(&Response::Port(None).encode()[..], b"\x77\x01");
     let found = Response::Port(Some(Registration::normal("b", 258)));
-    assert_eq!(&found.encode()[..], b"\x77\x00\x01\x02\x4d\x00\x00\x06\x00\x05\x00\x01b\x00\x00");
+    assert_eq!(
+        &found.encode()[..],
+        b"\x77\x00\x01\x02\x4d\x00\x00\x06\x00\x05\x00\x01b\x00\x00"
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::Party;
 use super::Relay;
 use super::handle::Leg;
 use crate::dist::handshake;
-use crate::router::Pattern;
+use crate::router::NodePattern;
 use crate::session::handle::Command;
 use crate::session::handle::SessionHandle;
 use crate::session::handle::leg;
@@ -30,7 +30,7 @@ pub(super) async fn accept(
     open: Open,
     port: u16,
     session: SessionHandle,
-    policy: Option<Arc<[Pattern]>>,
+    policy: Option<Arc<[NodePattern]>>,
     config: Arc<GatewayConfig>,
 ) {
     let circuit = open.circuit;
@@ -74,7 +74,11 @@ pub(super) async fn refuse(session: &SessionHandle, circuit: CircuitId, error: &
 /// A node listens on all addresses unless it was told otherwise, and then most likely on the one in its name.
 async fn connect(target: &str, port: u16, relay: &Relay) -> std::io::Result<TcpStream> {
     let host = target.split_once('@').and_then(|(_, host)| host.parse::<IpAddr>().ok());
-    let addresses: Vec<SocketAddr> = [host, Some(Ipv4Addr::LOCALHOST.into())].into_iter().flatten().map(|ip| (ip, port).into()).collect();
+    let addresses: Vec<SocketAddr> = [host, Some(Ipv4Addr::LOCALHOST.into())]
+        .into_iter()
+        .flatten()
+        .map(|ip| (ip, port).into())
+        .collect();
     let mut stream = TcpStream::connect(&addresses[..]).await?;
     let mut framed = BytesMut::new();
     handshake::encode(&relay.send_name(), &mut framed);

@@ -24,7 +24,7 @@ use crate::epmd::Registration;
 use crate::epmd::Registry;
 use crate::epmd::handle::Question;
 use crate::router::Answer;
-use crate::router::Pattern;
+use crate::router::NodePattern;
 use crate::router::Router;
 use crate::session::handle::Command;
 use crate::session::handle::PeerEvent;
@@ -35,7 +35,7 @@ use crate::wire::Open;
 const PERSONAS: usize = 4096;
 
 /// Which node names each peer may speak for.
-pub type Policies = BTreeMap<String, Arc<[Pattern]>>;
+pub type Policies = BTreeMap<String, Arc<[NodePattern]>>;
 
 /// The gateway of this host.
 #[derive(Debug)]
@@ -54,7 +54,10 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway for a host that is meant by any of `hosts`.
     pub fn new(hosts: Vec<String>, policies: Policies, config: GatewayConfig) -> Self {
-        let patterns = policies.iter().map(|(peer, patterns)| (peer.clone(), patterns.to_vec())).collect();
+        let patterns = policies
+            .iter()
+            .map(|(peer, patterns)| (peer.clone(), patterns.to_vec()))
+            .collect();
         Self {
             router: Router::new(hosts, patterns),
             registry: Registry::default(),
@@ -110,7 +113,9 @@ impl Gateway {
 
     async fn register(&mut self, registration: Registration) -> Option<u32> {
         let (name, is_hidden) = (registration.name.clone(), registration.is_hidden());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as u32);
         let Some(creation) = self.registry.register(registration, now) else {
             warn!(name, "a node wants a name that is taken");
             return None;
@@ -142,7 +147,11 @@ impl Gateway {
             }
             Answer::Unknown => None,
             Answer::Ambiguous(nodes) => {
-                warn!(name, ?nodes, "several remote nodes have this name: use -epmd_module beamway_epmd, or an address of its own for each host");
+                warn!(
+                    name,
+                    ?nodes,
+                    "several remote nodes have this name: use -epmd_module beamway_epmd, or an address of its own for each host"
+                );
                 None
             }
         }
@@ -179,7 +188,7 @@ impl Gateway {
         Some(port)
     }
 
-    fn policy(&self, peer: &str) -> Option<Arc<[Pattern]>> {
+    fn policy(&self, peer: &str) -> Option<Arc<[NodePattern]>> {
         self.policies.get(&peer.to_ascii_lowercase()).cloned()
     }
 
@@ -239,7 +248,9 @@ impl Gateway {
         let refusal = match Relay::new(&open.send_name) {
             Err(error) => Some(error),
             Ok(relay) => match relay.initiator_name() {
-                Some(name) if NodeName::new(name).is_err() => Some(crate::dist::HandshakeError::Name(name.to_owned()).into()),
+                Some(name) if NodeName::new(name).is_err() => {
+                    Some(crate::dist::HandshakeError::Name(name.to_owned()).into())
+                }
                 Some(name) if !self.router.may_speak(&session.peer, name) => Some(LegError::Policy {
                     peer: session.peer.to_string(),
                     node: name.to_owned(),
@@ -250,7 +261,11 @@ impl Gateway {
         if let Some(error) = refusal {
             return client::refuse(&session, open.circuit, &error).await;
         }
-        let port = self.router.local_target(&open.target).and_then(|name| self.registry.get(name)).map(|node| node.port);
+        let port = self
+            .router
+            .local_target(&open.target)
+            .and_then(|name| self.registry.get(name))
+            .map(|node| node.port);
         let Some(port) = port else {
             let error = LegError::Finished(format!("no node {} is registered here", open.target));
             return client::refuse(&session, open.circuit, &error).await;

@@ -27,7 +27,7 @@ use crate::dist::Format;
 use crate::dist::PacketDecoder;
 use crate::dist::PacketEncoder;
 use crate::dist::handshake;
-use crate::router::Pattern;
+use crate::router::NodePattern;
 use crate::session::Terms;
 use crate::session::handle::Command;
 use crate::session::handle::LegEvent;
@@ -54,7 +54,7 @@ pub(super) struct Leg {
     pub(super) session: SessionHandle,
     pub(super) receiver: LegReceiver,
     /// Which node names the peer may speak for; any, if there is none.
-    pub(super) policy: Option<Arc<[Pattern]>>,
+    pub(super) policy: Option<Arc<[NodePattern]>>,
     pub(super) config: Arc<GatewayConfig>,
 }
 
@@ -130,10 +130,12 @@ impl Leg {
             Party::Initiator => self.relay.acceptor_name(),
         };
         match (claimed, &self.policy) {
-            (Some(node), Some(patterns)) if !patterns.iter().any(|pattern| pattern.fits(node)) => Err(LegError::Policy {
-                peer: self.session.peer.to_string(),
-                node: node.to_owned(),
-            }),
+            (Some(node), Some(patterns)) if !patterns.iter().any(|pattern| pattern.matches(node)) => {
+                Err(LegError::Policy {
+                    peer: self.session.peer.to_string(),
+                    node: node.to_owned(),
+                })
+            }
             _ => Ok((message, is_complete)),
         }
     }
@@ -153,7 +155,11 @@ impl Leg {
     }
 
     async fn command(&self, command: Command) -> Result<(), LegError> {
-        if self.session.send(command).await { Ok(()) } else { Err(LegError::NoSession) }
+        if self.session.send(command).await {
+            Ok(())
+        } else {
+            Err(LegError::NoSession)
+        }
     }
 
     /// Translates packets and signals until one side ends; each direction goes on whatever the other waits for.
@@ -305,8 +311,12 @@ impl Writer {
             let body = content.body();
             match *content {
                 Content::Signal(_) => self.encoder.signal(body.len(), &mut small),
-                Content::First { message, fragments, .. } => self.encoder.first(message, fragments, body.len(), &mut small)?,
-                Content::Next { message, remaining, .. } => self.encoder.next(message, remaining, body.len(), &mut small)?,
+                Content::First { message, fragments, .. } => {
+                    self.encoder.first(message, fragments, body.len(), &mut small)?
+                }
+                Content::Next { message, remaining, .. } => {
+                    self.encoder.next(message, remaining, body.len(), &mut small)?
+                }
             }
             if body.len() < OWN_BUFFER_MIN {
                 small.extend_from_slice(body);

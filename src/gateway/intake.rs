@@ -50,7 +50,11 @@ pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, LegError
 
 fn opening(body: &Bytes, format: Format, content: Content) -> Result<Intake, LegError> {
     let control = scan(body, format)?;
-    let lesson = if control.teaches_about_its_sender() { None } else { control.lesson };
+    let lesson = if control.teaches_about_its_sender() {
+        None
+    } else {
+        control.lesson
+    };
     Ok(Intake {
         head: Some(head(&control)),
         lesson,

@@ -81,7 +81,8 @@ impl Relay {
 
     /// The initiator's name; `None` while it is to be given one.
     pub fn initiator_name(&self) -> Option<&str> {
-        (!self.initiator.flags.contains(Flags::NAME_ME) || self.initiator.name.contains('@')).then_some(&self.initiator.name)
+        (!self.initiator.flags.contains(Flags::NAME_ME) || self.initiator.name.contains('@'))
+            .then_some(&self.initiator.name)
     }
 
     /// The acceptor's name, once it has said it.
@@ -105,7 +106,11 @@ impl Relay {
             (State::Status, Party::Acceptor) => self.status(message),
             (State::Answer, Party::Initiator) => {
                 let status = Status::parse(message)?;
-                self.state = if status == Status::Answer(true) { State::Challenge } else { State::Refused };
+                self.state = if status == Status::Answer(true) {
+                    State::Challenge
+                } else {
+                    State::Refused
+                };
                 Ok(Step::Pass(status.encode()))
             }
             (State::Challenge, Party::Acceptor) => {

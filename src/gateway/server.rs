@@ -21,7 +21,7 @@ use super::Relay;
 use super::client::tune;
 use super::handle::Leg;
 use crate::dist::handshake;
-use crate::router::Pattern;
+use crate::router::NodePattern;
 use crate::session::handle::Command;
 use crate::session::handle::LegEvent;
 use crate::session::handle::SessionHandle;
@@ -39,7 +39,7 @@ pub(super) struct Persona {
     /// The remote node, `name@host`.
     pub(super) target: String,
     pub(super) session: SessionHandle,
-    pub(super) policy: Option<Arc<[Pattern]>>,
+    pub(super) policy: Option<Arc<[NodePattern]>>,
     pub(super) config: Arc<GatewayConfig>,
 }
 

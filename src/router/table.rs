@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Pattern;
+use super::NodePattern;
 
 /// Nodes that one peer may announce: more than one host runs, and a bound for what a peer makes us keep.
 const NODES_OF_A_PEER: usize = 4096;
@@ -46,13 +46,13 @@ pub struct Router {
     locals: BTreeMap<String, ()>,
     /// (name, peer) → hosts.
     remotes: BTreeMap<(String, Arc<str>), Vec<String>>,
-    policies: BTreeMap<String, Vec<Pattern>>,
+    policies: BTreeMap<String, Vec<NodePattern>>,
 }
 
 impl Router {
     /// A router of a host that is meant by any of `hosts`; `policies` says which names each peer may speak for, and a
     /// peer without one may speak for any.
-    pub fn new(hosts: Vec<String>, policies: BTreeMap<String, Vec<Pattern>>) -> Self {
+    pub fn new(hosts: Vec<String>, policies: BTreeMap<String, Vec<NodePattern>>) -> Self {
         Self {
             hosts,
             locals: BTreeMap::new(),
@@ -84,7 +84,7 @@ impl Router {
     /// Whether a peer may speak for a node of this full name.
     pub fn may_speak(&self, peer: &str, full_name: &str) -> bool {
         match self.policies.get(&peer.to_ascii_lowercase()) {
-            Some(patterns) => patterns.iter().any(|pattern| pattern.fits(full_name)),
+            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(full_name)),
             None => true,
         }
     }
@@ -122,11 +122,17 @@ impl Router {
     /// Whether another peer has announced the full name, or a local node has it.
     fn is_taken(&self, peer: &Arc<str>, name: &str, host: &str) -> bool {
         let is_local = self.locals.contains_key(name) && has_host(&self.hosts, host);
-        is_local || self.of_name(name).any(|(other, hosts)| other != peer && has_host(hosts, host))
+        is_local
+            || self
+                .of_name(name)
+                .any(|(other, hosts)| other != peer && has_host(hosts, host))
     }
 
     fn of_name<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Arc<str>, &'a Vec<String>)> {
-        self.remotes.iter().filter(move |((other, _), _)| other == name).map(|((_, peer), hosts)| (peer, hosts))
+        self.remotes
+            .iter()
+            .filter(move |((other, _), _)| other == name)
+            .map(|((_, peer), hosts)| (peer, hosts))
     }
 
     /// A peer's node is gone.
@@ -162,13 +168,18 @@ impl Router {
                 name: question.to_owned(),
             };
         }
-        let mut found: Vec<Answer> = self.of_name(question).filter_map(|(peer, hosts)| remote(peer, question, hosts.first()?)).collect();
+        let mut found: Vec<Answer> = self
+            .of_name(question)
+            .filter_map(|(peer, hosts)| remote(peer, question, hosts.first()?))
+            .collect();
         match (found.pop(), found.is_empty()) {
             (None, _) => Answer::Unknown,
             (Some(only), true) => only,
-            (Some(_), false) => {
-                Answer::Ambiguous(self.of_name(question).map(|(peer, hosts)| format!("{question}@{} at {peer}", hosts.join("/"))).collect())
-            }
+            (Some(_), false) => Answer::Ambiguous(
+                self.of_name(question)
+                    .map(|(peer, hosts)| format!("{question}@{} at {peer}", hosts.join("/")))
+                    .collect(),
+            ),
         }
     }
 

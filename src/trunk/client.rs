@@ -29,13 +29,17 @@ pub async fn dial(
         reason,
     };
     let local_is_v4 = endpoint.local_addr().is_ok_and(|local| local.is_ipv4());
-    let found = tokio::net::lookup_host(address).await.map_err(|error| resolve(error.to_string()))?;
+    let found = tokio::net::lookup_host(address)
+        .await
+        .map_err(|error| resolve(error.to_string()))?;
     let found: Vec<SocketAddr> = found.filter(|found| found.is_ipv4() == local_is_v4).collect();
     let mut last = resolve("no address of the family that [gateway] listen has".into());
     for remote in found {
         let attempt = async {
             let connecting = endpoint.connect_with(config.clone(), remote, name);
-            let connection = connecting.map_err(|error| TrunkError::Connection(error.to_string()))?.await?;
+            let connection = connecting
+                .map_err(|error| TrunkError::Connection(error.to_string()))?
+                .await?;
             let (control, receiving) = connection.open_bi().await?;
             greet(connection, control, receiving, daemon, Some(name)).await
         };

@@ -20,8 +20,10 @@ pub struct TrunkConfig {
     pub idle_timeout: Duration,
     /// How often a silent trunk is kept alive: several times within the idle timeout, so that one loss does not end it.
     pub keep_alive: Duration,
-    /// Asked of the kernel for the UDP socket, each way. The kernel's default holds fewer than 100 full packets.
-    pub socket_buffer: usize,
+    /// Bytes asked of the kernel for what arrived and was not read. Its default holds fewer than 100 full packets.
+    pub receive_buffer: usize,
+    /// Bytes asked of the kernel for what is to leave.
+    pub send_buffer: usize,
 }
 
 impl Default for TrunkConfig {
@@ -31,7 +33,8 @@ impl Default for TrunkConfig {
             stream_window: 1 << 20,
             idle_timeout: Duration::from_secs(15),
             keep_alive: Duration::from_secs(3),
-            socket_buffer: 4 << 20,
+            receive_buffer: 4 << 20,
+            send_buffer: 4 << 20,
         }
     }
 }
@@ -62,7 +65,10 @@ impl TrunkConfig {
         let crypto = QuicServerConfig::try_from(tls).map_err(|error| error.to_string())?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         // Half-open handshakes kept: beyond it newcomers wait for their own retry. We use no 0-RTT, so little is buffered.
-        config.max_incoming(1024).incoming_buffer_size(64 * 1024).incoming_buffer_size_total(4 << 20);
+        config
+            .max_incoming(1024)
+            .incoming_buffer_size(64 * 1024)
+            .incoming_buffer_size_total(4 << 20);
         config.transport_config(Arc::new(self.transport()));
         Ok(config)
     }

@@ -57,8 +57,14 @@ const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// What the stream tasks bring.
 #[derive(Debug)]
 enum Arrival {
-    Frames { lane: LaneId, frames: Vec<Frame> },
-    Notice { number: u64, notice: Notice },
+    Frames {
+        lane: LaneId,
+        frames: Vec<Frame>,
+    },
+    Notice {
+        number: u64,
+        notice: Notice,
+    },
     /// A lane's stream, or the control stream, has taken its last batch.
     Written(Stream),
     Broken(TrunkError),
@@ -86,7 +92,12 @@ struct Leg {
 }
 
 /// Runs a session until the connection is lost, the peer leaves, or `leave` is cancelled.
-pub async fn run(greeted: Greeted, config: SessionConfig, gateway: mpsc::Sender<PeerEvent>, leave: CancellationToken) -> String {
+pub async fn run(
+    greeted: Greeted,
+    config: SessionConfig,
+    gateway: mpsc::Sender<PeerEvent>,
+    leave: CancellationToken,
+) -> String {
     let (handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
     let (arrivals_in, arrivals) = mpsc::channel(ARRIVALS);
     let mut tasks = JoinSet::new();
@@ -105,6 +116,7 @@ pub async fn run(greeted: Greeted, config: SessionConfig, gateway: mpsc::Sender<
         handle: handle.clone(),
         news: VecDeque::from([PeerEvent::Up(handle)]),
         connection: connection.clone(),
+        farewell: None,
     };
     let reason = match lanes {
         Ok(lanes) => {
@@ -121,7 +133,12 @@ pub async fn run(greeted: Greeted, config: SessionConfig, gateway: mpsc::Sender<
     for news in owner.news.drain(..) {
         let _ = gateway.send(news).await;
     }
-    let _ = gateway.send(PeerEvent::Down { peer, reason: reason.clone() }).await;
+    let _ = gateway
+        .send(PeerEvent::Down {
+            peer,
+            reason: reason.clone(),
+        })
+        .await;
     reason
 }
 
@@ -135,6 +152,8 @@ struct Owner {
     /// What the gateway must hear and has no room for yet.
     news: VecDeque<PeerEvent>,
     connection: Connection,
+    /// The peer has said goodbye, and why.
+    farewell: Option<String>,
 }
 
 impl Owner {
@@ -250,9 +269,7 @@ impl Owner {
             self.deliver(circuit, now);
         }
         while let Some(event) = self.session.poll_event() {
-            if let Some(reason) = self.handle_event(event) {
-                return Some(reason);
-            }
+            self.handle_event(event);
         }
         if self.control.is_idle
             && let Some(bytes) = self.session.poll_control()
@@ -266,7 +283,8 @@ impl Owner {
                 writer.is_idle = writer.batches.try_send(batch).is_err();
             }
         }
-        None
+        // What the peer sent before it left is still delivered.
+        self.farewell.clone().filter(|_| self.session.circuits().is_empty())
     }
 
     fn deliver(&mut self, circuit: CircuitId, now: Instant) {
@@ -295,7 +313,7 @@ impl Owner {
         }
     }
 
-    fn handle_event(&mut self, event: Event) -> Option<String> {
+    fn handle_event(&mut self, event: Event) {
         let peer = self.handle.peer.clone();
         match event {
             Event::Opened(open) => self.news.push_back(PeerEvent::Opened {
@@ -319,9 +337,8 @@ impl Owner {
                 hidden,
             }),
             Event::NodeDown { name } => self.news.push_back(PeerEvent::NodeDown { peer, name }),
-            Event::Goodbye { reason } => return Some(format!("the peer leaves: {reason}")),
+            Event::Goodbye { reason } => self.farewell = Some(format!("the peer leaves: {reason}")),
         }
-        None
     }
 
     fn tell(&mut self, circuit: CircuitId, event: LegEvent) {
@@ -334,23 +351,20 @@ impl Owner {
         }
     }
 
-    /// Ends all circuits, says goodbye, and waits a little until the peer has it.
+    /// Ends all circuits, says goodbye, and waits until the peer has read it: then it closes the connection.
     async fn leave(&mut self, arrivals: &mut mpsc::Receiver<Arrival>) -> String {
         let reason = "this daemon stops";
         self.session.goodbye(reason);
         let flushed = async {
             loop {
                 let _ = self.drain(Instant::now());
-                let is_flushed = self.control.is_idle && self.lanes.iter().all(|lane| lane.is_idle);
                 match arrivals.recv().await {
                     Some(Arrival::Written(stream)) => self.idle(stream),
                     Some(Arrival::Broken(_)) | None => return,
                     Some(_) => {}
                 }
-                let _ = is_flushed;
             }
         };
-        // The peer closes the connection when it has read the goodbye: that is what ends the wait.
         let _ = tokio::time::timeout(FAREWELL_TIME, flushed).await;
         self.connection.close(TrunkConfig::CLOSED, reason.as_bytes());
         reason.to_owned()
@@ -368,7 +382,10 @@ async fn open_lanes(
         let mut stream = connection.open_uni().await?;
         let mut header = BytesMut::new();
         lane_header(lane, 1, &mut header);
-        stream.write_all(&header).await.map_err(|error| TrunkError::Connection(error.to_string()))?;
+        stream
+            .write_all(&header)
+            .await
+            .map_err(|error| TrunkError::Connection(error.to_string()))?;
         let (writer, task) = writer(stream, Stream::Lane(lane), arrivals.clone());
         tasks.spawn(task);
         writers.push(writer);
@@ -390,10 +407,7 @@ fn writer(mut stream: SendStream, name: Stream, arrivals: mpsc::Sender<Arrival>)
             }
         }
     };
-    let writer = Writer {
-        batches,
-        is_idle: true,
-    };
+    let writer = Writer { batches, is_idle: true };
     (writer, task)
 }
 
@@ -440,7 +454,10 @@ async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<
     let mut lane = None;
     let mut chunks = vec![Bytes::new(); CHUNKS];
     loop {
-        let read = stream.read_chunks(&mut chunks).await.map_err(|error| TrunkError::Connection(error.to_string()))?;
+        let read = stream
+            .read_chunks(&mut chunks)
+            .await
+            .map_err(|error| TrunkError::Connection(error.to_string()))?;
         let Some(count) = read else {
             return Ok(());
         };

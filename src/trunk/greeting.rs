@@ -1,5 +1,5 @@
 use super::TrunkError;
-use crate::tls::carries_name;
+use crate::tls::PeerCertificate;
 use crate::wire::Hello;
 use crate::wire::VERSION;
 
@@ -43,12 +43,17 @@ impl Daemon {
     ///
     /// # Errors
     /// If the certificate does not carry the name, it is not the name we dialled, it is our own, or no version is common.
-    pub fn agree(&self, hello: Hello, certificate: &[u8], dialled: Option<&str>) -> Result<Agreement, TrunkError> {
+    pub fn agree(
+        &self,
+        hello: Hello,
+        certificate: &PeerCertificate,
+        dialled: Option<&str>,
+    ) -> Result<Agreement, TrunkError> {
         let refuse = |reason: String| TrunkError::Identity {
             claimed: hello.name.clone(),
             reason,
         };
-        if !carries_name(certificate, &hello.name) {
+        if !certificate.carries(&hello.name) {
             return Err(refuse("its certificate does not carry that name".into()));
         }
         if let Some(wanted) = dialled
@@ -57,7 +62,9 @@ impl Daemon {
             return Err(refuse(format!("{wanted:?} was dialled")));
         }
         if hello.name.eq_ignore_ascii_case(&self.name) {
-            return Err(refuse("that is this daemon's own name; give each daemon its own".into()));
+            return Err(refuse(
+                "that is this daemon's own name; give each daemon its own".into(),
+            ));
         }
         let (min, max) = hello.versions;
         if !(min..=max).contains(&VERSION) {

@@ -23,6 +23,7 @@ use super::Agreement;
 use super::Daemon;
 use super::TrunkConfig;
 use super::TrunkError;
+use crate::tls::PeerCertificate;
 use crate::wire::Notice;
 use crate::wire::NoticeDecoder;
 
@@ -92,11 +93,14 @@ pub fn bind(address: SocketAddr, config: &TrunkConfig, tls: quinn::ServerConfig)
     let refuse = |source| TrunkError::Bind { address, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(refuse)?;
     // Asked, not demanded: what was granted is printed at the start, with the advice that fits.
-    let _ = socket.set_recv_buffer_size(config.socket_buffer);
-    let _ = socket.set_send_buffer_size(config.socket_buffer);
+    let _ = socket.set_recv_buffer_size(config.receive_buffer);
+    let _ = socket.set_send_buffer_size(config.send_buffer);
     socket.set_nonblocking(true).map_err(refuse)?;
     socket.bind(&address.into()).map_err(refuse)?;
-    let buffers = (socket.recv_buffer_size().unwrap_or(0), socket.send_buffer_size().unwrap_or(0));
+    let buffers = (
+        socket.recv_buffer_size().unwrap_or(0),
+        socket.send_buffer_size().unwrap_or(0),
+    );
     let runtime = Arc::new(quinn::TokioRuntime);
     let endpoint = Endpoint::new(config.endpoint(), Some(tls), socket.into(), runtime).map_err(refuse)?;
     Ok(Listening { endpoint, buffers })
@@ -157,7 +161,7 @@ pub(super) async fn greet(
         (_, Notice::Hello(theirs)) => theirs,
         _ => return Err(TrunkError::Late("say hello first")),
     };
-    let certificate = certificate_of(&connection);
+    let certificate = certificate_of(&connection)?;
     let agreement = daemon.agree(theirs, &certificate, dialled).inspect_err(|error| {
         connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
     })?;
@@ -174,8 +178,13 @@ pub(super) async fn greet(
     })
 }
 
-/// The certificate that the peer authenticated with; empty if there is none, which no name matches.
-fn certificate_of(connection: &Connection) -> Vec<u8> {
-    let chain = connection.peer_identity().and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok());
-    chain.and_then(|chain| chain.first().map(|certificate| certificate.to_vec())).unwrap_or_default()
+/// The certificate that the peer authenticated with.
+fn certificate_of(connection: &Connection) -> Result<PeerCertificate, TrunkError> {
+    let chain = connection
+        .peer_identity()
+        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok());
+    PeerCertificate::from_chain(&chain.unwrap_or_default()).map_err(|error| TrunkError::Identity {
+        claimed: String::new(),
+        reason: error.to_string(),
+    })
 }
