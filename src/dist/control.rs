@@ -4,22 +4,29 @@ use super::ControlError;
 use super::Format;
 use super::Operation;
 use crate::codec::Reader;
+use crate::etf::Atom;
 use crate::etf::Pid;
 use crate::etf::Reference;
 use crate::etf::atom;
 use crate::etf::is_atom;
 use crate::etf::is_pid;
 use crate::etf::is_reference;
+use crate::etf::low_bits;
 use crate::etf::pid;
 use crate::etf::reference;
 use crate::etf::skip;
 use crate::etf::small_tuple;
 use crate::etf::unsigned;
 
+/// ALTACT_SIG_SEND: a trace token follows the destination.
+const ALTACT_TOKEN: u64 = 2;
 /// ALTACT_SIG_SEND: the destination is an alias (`DFLAG_ALTACT_SIG`, protocol reference §8).
 const ALTACT_ALIAS: u64 = 4;
 /// ALTACT_SIG_SEND: the destination is a registered name.
 const ALTACT_NAME: u64 = 8;
+
+/// The version byte of a term that stands alone (`erl_ext_dist.md`).
+const VERSION: u8 = 131;
 
 /// Who sent a signal, as far as its control term tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,11 +92,17 @@ impl Control<'_> {
     }
 
     /// Whether a node of incarnation `creation` would end its connection over this signal: an exit or unlink for a
-    /// process of an earlier incarnation (protocol reference §8, "stale creation").
+    /// process of an earlier incarnation (protocol reference §8, "stale creation"; in `dist.c: erts_net_message` the exits
+    /// without a payload share the check with those that have one).
     pub fn harms_if_stale(&self, creation: u32) -> bool {
         let is_touchy = matches!(
             self.operation,
-            Operation::PAYLOAD_EXIT | Operation::PAYLOAD_EXIT_TT | Operation::UNLINK_ID | Operation::UNLINK_ID_ACK
+            Operation::EXIT
+                | Operation::EXIT_TT
+                | Operation::PAYLOAD_EXIT
+                | Operation::PAYLOAD_EXIT_TT
+                | Operation::UNLINK_ID
+                | Operation::UNLINK_ID_ACK
         );
         is_touchy && matches!(self.destination, Destination::Process(pid) if pid.creation != creation)
     }
@@ -101,18 +114,25 @@ impl Control<'_> {
 /// If the term is malformed, unknown, of the wrong arity or types, or lacks its payload. A BEAM would end the connection
 /// over it, so it is never passed on.
 pub fn scan(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
-    let control = scan_term(body, format)?;
+    let control = scan_first(body, format)?;
     if control.operation.has_payload() && body.len() == control.length {
         return Err(ControlError::NoPayload(control.operation));
     }
     Ok(control)
 }
 
-/// Reads a control term whose payload may not have arrived.
-pub(super) fn scan_term(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
+/// Reads the control term of a first fragment, whose part of the payload may be empty: nodes accept that (protocol
+/// reference §6.4), and a control term of more than a fragment leaves no room for any.
+///
+/// # Errors
+/// As [`scan`], but for the payload.
+pub fn scan_first(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
     let mut reader = Reader::new(body);
     if format == Format::PassThrough {
-        reader.u8("version")?;
+        match reader.u8("version")? {
+            VERSION => {}
+            found => return Err(ControlError::Version(found)),
+        }
     }
     let arity = small_tuple(&mut reader)?;
     let number = unsigned(&mut reader)?;
@@ -162,7 +182,7 @@ impl<'a> Scanner<'a> {
             }
             // Element 2 is the new group leader, not the sender.
             Op::GROUP_LEADER => {
-                self.skip()?;
+                self.pid("group leader")?;
                 (Sender::Unknown, self.process()?, None)
             }
             Op::REG_SEND | Op::REG_SEND_TT => {
@@ -179,13 +199,15 @@ impl<'a> Scanner<'a> {
             Op::SPAWN_REQUEST | Op::SPAWN_REQUEST_TT => {
                 let alias = self.reference("request id")?;
                 let owner = self.pid("sender")?;
+                self.pid("group leader")?;
+                self.function()?;
                 let lesson = alias.is_alias().then_some(Lesson::Learn { owner, alias });
                 (Sender::Process(owner), Destination::Node, lesson)
             }
             Op::SPAWN_REPLY | Op::SPAWN_REPLY_TT => {
                 self.reference("request id")?;
                 let destination = self.process()?;
-                self.skip()?;
+                self.integer()?;
                 (self.spawned()?, destination, None)
             }
             Op::ALIAS_SEND | Op::ALIAS_SEND_TT => {
@@ -193,8 +215,8 @@ impl<'a> Scanner<'a> {
                 (Sender::Process(sender), self.alias()?, None)
             }
             Op::UNLINK_ID | Op::UNLINK_ID_ACK => {
-                self.left = self.left.saturating_sub(1);
-                unsigned(&mut self.reader)?;
+                let id = self.integer()?;
+                self.require(id != 0 || self.operation != Op::UNLINK_ID, "id")?;
                 let sender = self.pid("sender")?;
                 (Sender::Process(sender), self.process()?, None)
             }
@@ -223,7 +245,10 @@ impl<'a> Scanner<'a> {
 
     fn altact(&mut self) -> Result<Elements<'a>, ControlError> {
         self.left = self.left.saturating_sub(1);
-        let flags = unsigned(&mut self.reader)?;
+        let flags = low_bits(&mut self.reader)?;
+        let has_token = flags & ALTACT_TOKEN == 0 || self.left > 2;
+        let is_one_form = flags & (ALTACT_NAME | ALTACT_ALIAS) != (ALTACT_NAME | ALTACT_ALIAS);
+        self.require(has_token && is_one_form, "combination of flags")?;
         let sender = self.pid("sender")?;
         let destination = if flags & ALTACT_NAME != 0 {
             self.name()?
@@ -240,13 +265,13 @@ impl<'a> Scanner<'a> {
         if is_pid(&self.reader) {
             return Ok(Sender::Process(self.pid("result")?));
         }
-        self.skip()?;
+        self.atom("result")?;
         Ok(Sender::Service)
     }
 
     fn pid_or_name(&mut self, what: &'static str) -> Result<Sender, ControlError> {
         if is_atom(&self.reader) {
-            self.skip()?;
+            self.atom(what)?;
             return Ok(Sender::Unknown);
         }
         Ok(Sender::Process(self.pid(what)?))
@@ -271,22 +296,51 @@ impl<'a> Scanner<'a> {
     }
 
     fn name(&mut self) -> Result<Destination<'a>, ControlError> {
-        self.expect(is_atom(&self.reader), "destination")?;
-        Ok(Destination::Name(atom(&mut self.reader)?.utf8()))
+        Ok(Destination::Name(self.atom("destination")?.utf8()))
     }
 
-    fn expect(&mut self, is_there: bool, what: &'static str) -> Result<(), ControlError> {
+    fn atom(&mut self, what: &'static str) -> Result<Atom<'a>, ControlError> {
+        self.expect(is_atom(&self.reader), what)?;
+        let atom = atom(&mut self.reader)?;
+        atom.check()?;
+        Ok(atom)
+    }
+
+    fn integer(&mut self) -> Result<u64, ControlError> {
+        self.left = self.left.saturating_sub(1);
+        Ok(unsigned(&mut self.reader)?)
+    }
+
+    /// `{Module, Function, Arity}` of a spawn request.
+    fn function(&mut self) -> Result<(), ControlError> {
+        let arity = small_tuple(&mut self.reader)?;
+        self.expect(arity == 3, "function")?;
+        for _ in 0..2 {
+            self.require(is_atom(&self.reader), "function")?;
+            atom(&mut self.reader)?.check()?;
+        }
+        unsigned(&mut self.reader)?;
+        Ok(())
+    }
+
+    /// The next element counts as read if it is what it must be.
+    fn expect(&mut self, is_right: bool, what: &'static str) -> Result<(), ControlError> {
+        self.require(is_right, what)?;
+        self.left = self.left.saturating_sub(1);
+        Ok(())
+    }
+
+    fn require(&mut self, is_right: bool, what: &'static str) -> Result<(), ControlError> {
+        if is_right {
+            return Ok(());
+        }
         if self.reader.is_empty() {
             self.reader.u8(what)?;
         }
-        if !is_there {
-            return Err(ControlError::Element {
-                operation: self.operation,
-                what,
-            });
-        }
-        self.left = self.left.saturating_sub(1);
-        Ok(())
+        Err(ControlError::Element {
+            operation: self.operation,
+            what,
+        })
     }
 
     fn skip(&mut self) -> Result<(), ControlError> {
@@ -310,9 +364,7 @@ impl ControlError {
         use crate::etf::TermError;
         matches!(
             self,
-            Self::Codec(CodecError::Truncated { .. })
-                | Self::Term(TermError::Codec(CodecError::Truncated { .. }))
-                | Self::Term(TermError::Range { .. })
+            Self::Codec(CodecError::Truncated { .. }) | Self::Term(TermError::Codec(CodecError::Truncated { .. }))
         )
     }
 }

@@ -43,6 +43,9 @@ pub enum ControlError {
     /// The term is cut short.
     #[error("malformed control term: {0}")]
     Codec(#[from] CodecError),
+    /// The version byte before the term is another (nodes without fragments).
+    #[error("malformed control term: it begins with {0} instead of the version byte 131")]
+    Version(u8),
     /// Not an operation of OTP 25 to 29.
     #[error("unknown operation {0}")]
     Operation(u64),
@@ -109,6 +112,17 @@ pub enum PacketError {
         expected: u64,
         /// The fragment number found.
         found: u64,
+    },
+    /// More fragments than a message can have. A VM allocates by this number before it sees them
+    /// (`external.c: erts_dist_ext_size`), so it is bounded.
+    #[error("sequence {sequence} of {fragments} fragments; at most {limit} are allowed")]
+    Fragments {
+        /// The sequence.
+        sequence: u64,
+        /// Fragments announced.
+        fragments: u64,
+        /// The limit.
+        limit: u64,
     },
     /// A sequence number that harms, or is in use.
     #[error("sequence {0} is zero or already underway")]

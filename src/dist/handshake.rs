@@ -170,7 +170,9 @@ impl Status {
             text if text.starts_with(b"named:") => {
                 reader.take(b"named:".len(), "status")?;
                 let length = reader.u16("name length")?;
-                let name = String::from_utf8_lossy(reader.take(length.into(), "name")?).into_owned();
+                let bytes = reader.take(length.into(), "name")?;
+                let name = String::from_utf8(bytes.to_vec())
+                    .map_err(|_| HandshakeError::Name(String::from_utf8_lossy(bytes).chars().take(300).collect()))?;
                 let creation = reader.u32("creation")?;
                 Self::Named { name, creation }
             }

@@ -6,6 +6,9 @@ use super::HandshakeError;
 /// A whole node name has at most this many characters (protocol reference §3).
 const CHARACTERS_MAX: usize = 255;
 
+/// The last character of Latin-1, in which names travel (protocol reference §3).
+const LATIN1_MAX: char = '\u{ff}';
+
 /// A node's full name, `name@host`; cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeName(Arc<str>);
@@ -15,7 +18,7 @@ impl NodeName {
     ///
     /// # Errors
     /// Unless it has exactly one `@`, a name of letters, digits, `_` and `-` before it (`dist.c: is_node_name`), a host
-    /// after it, and at most 255 characters.
+    /// of Latin-1 after it (the handshake can carry no other), and at most 255 characters.
     pub fn new(text: &str) -> Result<Self, HandshakeError> {
         let refuse = || HandshakeError::Name(text.chars().take(300).collect());
         let (name, host) = text.split_once('@').ok_or_else(refuse)?;
@@ -23,7 +26,7 @@ impl NodeName {
             && name
                 .bytes()
                 .all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
-        let is_host = !host.is_empty() && !host.contains('@') && !host.contains(char::is_control);
+        let is_host = !host.is_empty() && host.chars().all(|c| c != '@' && !c.is_control() && c <= LATIN1_MAX);
         if !is_name || !is_host || text.chars().count() > CHARACTERS_MAX {
             return Err(refuse());
         }

@@ -5,7 +5,8 @@ use rustc_hash::FxHashMap;
 
 use super::Flags;
 use super::PacketError;
-use super::control::scan_term;
+use super::control::scan_first;
+use crate::codec::CodecError;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
@@ -18,6 +19,13 @@ pub const PACKET_MAX: usize = 16 * 1024 * 1024;
 
 /// Fragmented signals underway at once on one connection: one for each process that is sending a large message.
 const SEQUENCES_MAX: usize = 65_536;
+
+/// Fragments of one signal: 16 GiB. The VM that receives the first one allocates room for all that it announces
+/// (`external.c: erts_dist_ext_size`, 40 bytes each), so a claim must not be passed on unchecked.
+pub const FRAGMENTS_MAX: u64 = 1 << 18;
+
+/// What a VM accepts as the length of a packet (`packet_parser.c`, protocol reference §5).
+const LENGTH_MAX: usize = (1 << 31) - 1 - 4;
 
 const VERSION: u8 = 131;
 const PASS_THROUGH: u8 = 112;
@@ -131,10 +139,12 @@ impl PacketDecoder {
             input.advance(4);
             return Ok(Some(Packet::Tick));
         }
+        limit(length, LENGTH_MAX, "")?;
         let Ok(first) = reader.u8("format") else {
             return Ok(None);
         };
         match (self.format, first, reader.peek()) {
+            (Format::Header, VERSION, _) if length < 2 => Err(PacketError::Format { found: [VERSION, 0] }),
             (Format::PassThrough, PASS_THROUGH, _) => {
                 limit(length, PACKET_MAX, "; a node without fragments cannot send more")?;
                 Ok(take(input, length, 1).map(Packet::Signal))
@@ -152,6 +162,7 @@ impl PacketDecoder {
 
     fn signal(&mut self, input: &mut BytesMut, length: usize) -> Result<Option<Packet>, PacketError> {
         const PREFIX: usize = 3;
+        whole("signal header", length, PREFIX)?;
         let mut reader = Reader::new(input);
         reader.take(4 + 2, "header")?;
         let Ok(references) = reader.u8("atom cache references") else {
@@ -168,13 +179,13 @@ impl PacketDecoder {
             return Ok(None);
         }
         // The first fragment must hold the whole control term.
-        let there = reader.take(body.min(reader.len()), "body")?;
-        let first = match scan_term(there, self.format) {
+        let there = reader.take(body.min(reader.len()).min(PACKET_MAX), "body")?;
+        let first = match scan_first(there, self.format) {
             Ok(control) => control.length.max(FRAGMENT_SIZE),
             Err(error) if !error.is_truncated() || there.len() == body => return Err(error.into()),
             Err(_) if there.len() >= PACKET_MAX => return Err(PacketError::ControlTerm { limit: PACKET_MAX }),
             Err(_) => {
-                self.patience = there.len() * 2;
+                self.patience = (there.len() * 2).min(PACKET_MAX);
                 return Ok(None);
             }
         };
@@ -218,6 +229,7 @@ impl PacketDecoder {
 
     fn fragment(&mut self, input: &mut BytesMut, length: usize, kind: u8) -> Result<Option<Packet>, PacketError> {
         limit(length, PACKET_MAX, "")?;
+        whole("fragment header", length, if kind == FRAGMENT_NEXT { 18 } else { 19 })?;
         if input.len() < 4 + length {
             return Ok(None);
         }
@@ -262,6 +274,11 @@ impl PacketDecoder {
                 found: 0,
             }),
             1 => Ok(None),
+            _ if fragments > FRAGMENTS_MAX => Err(PacketError::Fragments {
+                sequence,
+                fragments,
+                limit: FRAGMENTS_MAX,
+            }),
             _ if self.sequences.len() >= SEQUENCES_MAX => Err(PacketError::TooManySequences(SEQUENCES_MAX)),
             _ => {
                 self.messages += 1;
@@ -298,6 +315,18 @@ fn limit(length: usize, limit: usize, hint: &'static str) -> Result<(), PacketEr
             limit: limit as u64,
             hint,
         });
+    }
+    Ok(())
+}
+
+/// Whether a packet of `length` bytes holds its own header of `needed`: what follows belongs to the next one.
+fn whole(what: &'static str, length: usize, needed: usize) -> Result<(), PacketError> {
+    if length < needed {
+        return Err(PacketError::Codec(CodecError::Truncated {
+            what,
+            needed,
+            left: length,
+        }));
     }
     Ok(())
 }
@@ -348,13 +377,21 @@ impl PacketEncoder {
     /// The header of the first of `fragments` parts of `message`.
     ///
     /// # Errors
-    /// If the message is underway already, has fewer than two parts, or the node takes no fragments.
+    /// If the message is underway already, has fewer than two parts or more than [`FRAGMENTS_MAX`], or the node takes no
+    /// fragments.
     pub fn first(&mut self, message: u64, fragments: u64, body: usize, out: &mut BytesMut) -> Result<(), PacketError> {
         if self.format == Format::PassThrough || fragments < 2 {
             return Err(PacketError::Fragment {
                 sequence: message,
                 expected: 0,
                 found: fragments,
+            });
+        }
+        if fragments > FRAGMENTS_MAX {
+            return Err(PacketError::Fragments {
+                sequence: message,
+                fragments,
+                limit: FRAGMENTS_MAX,
             });
         }
         if self.underway.contains_key(&message) {

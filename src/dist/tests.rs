@@ -165,18 +165,78 @@ fn wrong_operations_arities_and_types_are_refused() {
         (tuple(22, &[p1, NAME]), "SEND_SENDER with a destination that is none"),
         (tuple(37, &[p1, p2]), "ALTACT_SIG_SEND with 3 elements instead of 4"),
         (tuple(6, &[p1, EMPTY, p2]), "REG_SEND with a destination that is none"),
+        (tuple(7, &[NAME, p2]), "GROUP_LEADER with a group leader that is none"),
+        (tuple(35, &[&[97, 0], p1, p2]), "UNLINK_ID with a id that is none"),
+        (
+            tuple(37, &[&[97, 2], p1, p2]),
+            "ALTACT_SIG_SEND with a combination of flags that is none",
+        ),
+        (
+            tuple(37, &[&[97, 12], p1, NAME]),
+            "ALTACT_SIG_SEND with a combination of flags that is none",
+        ),
+        (
+            tuple(31, &[&alias_term(), p2, &[97, 0], TOKEN]),
+            "SPAWN_REPLY with a result that is none",
+        ),
+        (
+            tuple(29, &[&alias_term(), p1, p2, TOKEN, b"\x6a"]),
+            "SPAWN_REQUEST with a function that is none",
+        ),
+        (
+            tuple(6, &[p1, EMPTY, b"\x77\x02\xff\xff"]),
+            "malformed control term: an atom that is no UTF-8, at byte of 0",
+        ),
         (vec![82, 0], "malformed control term: tag 82 where a tuple should be"),
     ] {
         assert_eq!(scan(&term, Format::Header).unwrap_err().to_string(), text);
     }
 }
 
+/// Flags may grow beyond any integer (`dist.c: erts_net_message`), and elements may be added.
+#[test]
+fn priority_signals_may_grow() {
+    let mut flags = vec![110, 20, 0, 4];
+    flags.extend([0xff; 19]);
+    let mut body = tuple(37, &[&flags, &pid_term(1), &alias_term(), TOKEN, NAME]);
+    body.push(0x6a);
+    let control = scan(&body, Format::Header).unwrap();
+    assert_eq!(control.destination, Destination::Alias(alias()));
+    assert_eq!(control.length, body.len() - 1);
+}
+
+#[test]
+fn a_version_byte_is_demanded_of_nodes_without_fragments() {
+    let mut body = vec![132];
+    body.extend(tuple(1, &[&pid_term(1), &pid_term(2)]));
+    assert_eq!(scan(&body, Format::PassThrough), Err(ControlError::Version(132)));
+}
+
+#[test]
+fn a_first_fragment_may_lack_payload() {
+    let control = message(0);
+    assert!(scan(&control, Format::Header).is_err());
+    assert_eq!(scan_first(&control, Format::Header).unwrap().length, control.len());
+}
+
 #[test]
 fn exits_and_unlinks_for_an_earlier_incarnation_are_known_to_harm() {
-    for (number, harms) in [(24, true), (35, true), (36, true), (22, false), (26, false)] {
+    for (number, harms) in [
+        (3, true),
+        (24, true),
+        (35, true),
+        (36, true),
+        (8, false),
+        (22, false),
+        (26, false),
+    ] {
         let id = &b"\x61\x01"[..];
         let (p1, p2) = (&pid_term(1)[..], &pid_term(2)[..]);
-        let elements = if number >= 35 { vec![id, p1, p2] } else { vec![p1, p2] };
+        let elements = match number {
+            35.. => vec![id, p1, p2],
+            3 | 8 => vec![p1, p2, NAME],
+            _ => vec![p1, p2],
+        };
         let mut body = tuple(number, &elements);
         body.push(0x6a);
         let control = scan(&body, Format::Header).unwrap();
@@ -232,6 +292,10 @@ fn handshake_messages_round_trip_and_old_ones_are_named() {
         assert_eq!(Status::parse(&status.encode()), Ok(status));
     }
     assert_eq!(Status::parse(b"strue"), Ok(Status::Answer(true)));
+    assert!(matches!(
+        Status::parse(b"snamed:\x00\x01\xff\x00\x00\x00\x04"),
+        Err(HandshakeError::Name(_))
+    ));
     assert_eq!(SendName::parse(b"n\x00\x05"), Err(HandshakeError::TooOld));
     assert!(handshake::check_reply(&[b'r'; 20]).is_err());
     assert!(handshake::check_acknowledgement(b"a0123456789abcdef").is_ok());
@@ -243,7 +307,8 @@ fn node_names_are_checked() {
         assert_eq!(NodeName::new(good).unwrap().as_str(), good);
     }
     let long = format!("{}@h", "a".repeat(254));
-    for bad in ["", "a", "@h", "a@", "a@b@c", "a b@h", "é@h", "a@h\n", &long] {
+    assert!(NodeName::new("a@hôte").is_ok());
+    for bad in ["", "a", "@h", "a@", "a@b@c", "a b@h", "é@h", "a@h\n", "a@хост", &long] {
         assert!(NodeName::new(bad).is_err(), "{bad:?}");
     }
 }
@@ -363,6 +428,79 @@ fn fragments_out_of_turn_are_refused() {
     ] {
         assert!(relay(&bad.concat(), 1000).is_err(), "{bad:x?}");
     }
+}
+
+/// What a VM allocates for, it must not be told by a stranger.
+#[test]
+fn a_claim_of_too_many_fragments_is_refused_on_both_sides() {
+    let mut bytes = b"\x00\x00\x00\x14\x83\x45".to_vec();
+    bytes.extend(9u64.to_be_bytes());
+    bytes.extend((FRAGMENTS_MAX + 1).to_be_bytes());
+    bytes.extend([0, 1]);
+    assert!(matches!(relay(&bytes, 100), Err(PacketError::Fragments { .. })));
+    let mut encoder = PacketEncoder::new(Format::Header);
+    let mut out = BytesMut::new();
+    assert!(matches!(
+        encoder.first(1, FRAGMENTS_MAX + 1, 1, &mut out),
+        Err(PacketError::Fragments { .. })
+    ));
+    assert!(out.is_empty());
+    encoder.first(1, FRAGMENTS_MAX, 1, &mut out).unwrap();
+}
+
+/// A header that is longer than its packet would be read from the next packet.
+#[test]
+fn a_packet_shorter_than_its_header_is_refused() {
+    let next = packet(&message(100));
+    for short in [
+        &b"\x00\x00\x00\x01\x83"[..],
+        b"\x00\x00\x00\x02\x83\x44",
+        b"\x00\x00\x00\x02\x83\x46",
+        b"\x00\x00\x00\x12\x83\x45\x00\x00\x00\x00\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x02",
+        b"\xff\xff\xff\xff\x83\x44\x00",
+    ] {
+        let bytes = [short, &next].concat();
+        assert!(relay(&bytes, bytes.len()).is_err(), "{short:x?}");
+    }
+}
+
+/// The first fragment holds the whole control term, however long, and never more than the limit of a frame.
+#[test]
+fn a_long_token_stays_in_the_first_fragment() {
+    for token in [60_000, 65_400, 65_500, 65_536, 70_000, 200_000] {
+        let label = [
+            b"\x6d".to_vec(),
+            u32::to_be_bytes(token).to_vec(),
+            vec![7; token as usize],
+        ]
+        .concat();
+        let control = tuple(23, &[&pid_term(1), &pid_term(2), &label]);
+        let body = [&control[..], &[9; 100_000]].concat();
+        let (packets, out) = relay(&packet(&body), 5000).unwrap();
+        assert_eq!(bodies(&packets), body);
+        let Packet::First {
+            body: first, fragments, ..
+        } = &packets[0]
+        else {
+            panic!("{token}: no first fragment");
+        };
+        assert_eq!(first.len(), control.len().max(FRAGMENT_SIZE));
+        assert_eq!(*fragments, packets.len() as u64);
+        assert_eq!(scan_first(first, Format::Header).unwrap().length, control.len());
+        assert_eq!(relay(&out, 777).unwrap().0, packets);
+    }
+}
+
+/// An endless control term is not gathered beyond the limit.
+#[test]
+fn an_endless_control_term_is_given_up() {
+    let reason = [&b"\x6d"[..], &u32::to_be_bytes(PACKET_MAX as u32 + 1)].concat();
+    let mut body = tuple(8, &[&pid_term(1), &pid_term(2), &reason]);
+    body.resize(PACKET_MAX + 1000, 7);
+    assert_eq!(
+        relay(&packet(&body), 1 << 20),
+        Err(PacketError::ControlTerm { limit: PACKET_MAX })
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub use read::atom;
 pub use read::is_atom;
 pub use read::is_pid;
 pub use read::is_reference;
+pub use read::low_bits;
 pub use read::pid;
 pub use read::reference;
 pub use read::small_tuple;

@@ -6,6 +6,9 @@ use super::TermError;
 use super::tag;
 use crate::codec::Reader;
 
+/// An atom has at most this many characters (`erl_ext_dist.md`), each of at most four bytes.
+const ATOM_CHARACTERS_MAX: usize = 255;
+
 /// The text of an atom as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Atom<'a> {
@@ -27,6 +30,28 @@ impl<'a> Atom<'a> {
         } else {
             Cow::Borrowed(self.text)
         }
+    }
+
+    /// Checks what [`atom`] leaves unread: that the text is UTF-8 of at most 255 characters. A VM ends the connection
+    /// over any other.
+    pub fn check(&self) -> Result<(), TermError> {
+        let characters = match str::from_utf8(self.text) {
+            _ if self.is_latin1 => self.text.len(),
+            Ok(text) => text.chars().count(),
+            Err(error) => {
+                return Err(TermError::Range {
+                    what: "an atom that is no UTF-8, at byte",
+                    value: error.valid_up_to() as u64,
+                });
+            }
+        };
+        if characters > ATOM_CHARACTERS_MAX {
+            return Err(TermError::Range {
+                what: "an atom with a character count",
+                value: characters as u64,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -66,6 +91,12 @@ pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<Atom<'a>, TermError> {
             });
         }
     };
+    if length > 4 * ATOM_CHARACTERS_MAX {
+        return Err(TermError::Range {
+            what: "an atom with a byte count",
+            value: length as u64,
+        });
+    }
     let text = reader.take(length, "atom text")?;
     Ok(Atom { text, is_latin1 })
 }
@@ -161,6 +192,26 @@ pub fn unsigned(reader: &mut Reader<'_>) -> Result<u64, TermError> {
             tag,
         }),
     }
+}
+
+/// The low 64 bits of a non-negative integer of any size: flags that may grow.
+pub fn low_bits(reader: &mut Reader<'_>) -> Result<u64, TermError> {
+    if reader.peek() != Some(tag::SMALL_BIG) {
+        return unsigned(reader);
+    }
+    let mut ahead = *reader;
+    ahead.u8("integer")?;
+    let digits = usize::from(ahead.u8("integer length")?);
+    if ahead.u8("integer sign")? != 0 {
+        return unsigned(reader);
+    }
+    let digits = ahead.take(digits, "integer digits")?;
+    *reader = ahead;
+    Ok(digits
+        .iter()
+        .take(8)
+        .rev()
+        .fold(0, |value, digit| value << 8 | u64::from(*digit)))
 }
 
 /// The arity of a small tuple; its elements follow.

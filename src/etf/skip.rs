@@ -3,12 +3,15 @@ use super::read::atom;
 use super::read::pid;
 use super::read::reference;
 use super::tag;
+use crate::codec::CodecError;
 use crate::codec::Reader;
 
 /// Skips one whole term.
 ///
 /// It does not recurse: what is still to skip is a number, which each element lowers and each container raises. A
-/// container's size is checked against the bytes left, since every element takes at least one.
+/// container's size is checked against the bytes left, since every element takes at least one: what claims more than is
+/// there counts as cut short, before any of it is looked at. A fun is walked by its structure, as the VM does, not by the
+/// size it states (`external.c: dec_term`): both must agree on where a control term ends.
 pub fn skip(reader: &mut Reader<'_>) -> Result<(), TermError> {
     let mut left: u64 = 1;
     while left > 0 {
@@ -16,10 +19,11 @@ pub fn skip(reader: &mut Reader<'_>) -> Result<(), TermError> {
         let elements = skip_one(reader)?;
         left += elements;
         if left > reader.len() as u64 {
-            return Err(TermError::Range {
-                what: "a container beyond the end of the bytes, with elements",
-                value: elements,
-            });
+            return Err(TermError::Codec(CodecError::Truncated {
+                what: "elements of a term",
+                needed: usize::try_from(left).unwrap_or(usize::MAX),
+                left: reader.len(),
+            }));
         }
     }
     Ok(())
@@ -66,8 +70,7 @@ fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
                 _ => 12,
             }
         }
-        // The size counts itself, and covers everything of the fun.
-        tag::NEW_FUN => u64::from(reader.u32("fun size")?).saturating_sub(4),
+        tag::NEW_FUN => return fun(reader),
         tag::SMALL_TUPLE => return Ok(reader.u8("arity")?.into()),
         tag::LARGE_TUPLE => return Ok(reader.u32("arity")?.into()),
         tag::LIST => return Ok(u64::from(reader.u32("list length")?) + 1),
@@ -88,4 +91,10 @@ fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     };
     reader.take(usize::try_from(bytes).unwrap_or(usize::MAX), "term")?;
     Ok(0)
+}
+
+/// `Size:32 Arity:8 Uniq:128 Index:32 NumFree:32`, then module, old index, old uniq, pid and the free variables.
+fn fun(reader: &mut Reader<'_>) -> Result<u64, TermError> {
+    reader.take(4 + 1 + 16 + 4, "fun")?;
+    Ok(4 + u64::from(reader.u32("free variables of a fun")?))
 }
