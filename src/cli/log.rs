@@ -1,5 +1,6 @@
 use std::env;
 use std::io;
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
@@ -19,6 +20,8 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<()
         .with_context(|| format!("{VARIABLE}: allowed: a level, or `module=level` pairs joined by commas"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // No control characters in files and pipes.
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let started = match args.log.unwrap_or(settings.format) {
         LogFormat::Text => log.try_init(),
