@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::settings::Address;
 use super::*;
 
-/// The file of the issue: everything a user writes.
+/// Every key, none at its default.
 const FULL: &str = r#"
 [gateway]
 name   = "Left"
@@ -136,6 +136,17 @@ fn the_least_file_gets_every_default() {
     );
     assert_eq!(transport.stream_window, 1 << 20);
     assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
+}
+
+#[test]
+fn the_documentation_shows_the_defaults() {
+    let page = include_str!("../../docs/CONFIGURATION.md");
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let shown = parse(example).expect("a good file");
+    let without = "[gateway]\nname = 'left'\nlisten = '127.0.0.1:4471'\ncerts = 'certs/left'\n\
+                   [[peer]]\nname = 'right'\naddress = '127.0.0.1:4472'\n";
+    assert_eq!(shown, parse(without).expect("a good file"));
 }
 
 #[test]
