@@ -38,3 +38,31 @@ fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) ->
         _ => settings.level.as_str().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogLevel;
+
+    #[test]
+    fn the_flag_overrules_the_variable_and_that_the_file() {
+        let args = |log_level| RunArgs {
+            config: "x.toml".into(),
+            log: None,
+            log_level,
+        };
+        let settings = LogSettings {
+            format: LogFormat::Text,
+            level: LogLevel::Warn,
+        };
+        let flag = Some(LogLevel::Trace);
+        for (flag, variable, decided) in [
+            (flag, Some("quinn=debug"), "trace"),
+            (None, Some("quinn=debug"), "quinn=debug"),
+            (None, Some(" "), "warn"),
+            (None, None, "warn"),
+        ] {
+            assert_eq!(directives(&args(flag), &settings, variable), decided);
+        }
+    }
+}
