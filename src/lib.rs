@@ -10,3 +10,5 @@
 pub mod codec;
 
 pub mod etf;
+
+pub mod cli;
