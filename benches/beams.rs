@@ -306,14 +306,15 @@ impl Found {
         0..u32::try_from(self.steal.len()).unwrap_or(u32::MAX)
     }
 
-    /// How many times faster beamway is than `other`: the median of the rounds' ratios.
-    fn ratio(&self, label: &str, unit: Unit, other: Carrier) -> Option<f64> {
-        let ratios = self.rounds().filter_map(|round| {
-            let ours = self.value(label, Carrier::Beamway, round)?;
-            let theirs = self.value(label, other, round)?;
-            Some(unit.speed(ours, theirs))
-        });
-        median(ratios.collect())
+    /// How many times faster beamway is than `other`, in each round.
+    fn ratios(&self, label: &str, unit: Unit, other: Carrier) -> Vec<f64> {
+        self.rounds()
+            .filter_map(|round| {
+                let ours = self.value(label, Carrier::Beamway, round)?;
+                let theirs = self.value(label, other, round)?;
+                Some(unit.speed(ours, theirs))
+            })
+            .collect()
     }
 
     fn others(&self) -> impl Iterator<Item = Carrier> {
@@ -326,7 +327,8 @@ impl Found {
     fn table(&self) -> String {
         let rounds = self.steal.len();
         let mut table = format!(
-            "Erlang/OTP {}, {rounds} round{}, medians; `x plain` = beamway's speed divided by plain's in the same round\n\n| |",
+            "Erlang/OTP {}, {rounds} round{}, medians; `x plain` = beamway's speed divided by plain's in the same round: \
+             median (least to most)\n\n| |",
             self.otp,
             if rounds == 1 { "" } else { "s" }
         );
@@ -348,11 +350,8 @@ impl Found {
                 ));
             }
             for other in self.others() {
-                let ratio = self.ratio(label, unit, other);
-                table.push_str(&format!(
-                    " {} |",
-                    ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"))
-                ));
+                let ratios = self.ratios(label, unit, other);
+                table.push_str(&format!(" {} |", spread(ratios)));
             }
             table.push('\n');
         }
@@ -372,7 +371,7 @@ impl Found {
                 .collect();
             let ratios: serde_json::Map<_, _> = self
                 .others()
-                .map(|other| (other.name().to_lowercase(), json!(self.ratio(label, unit, other))))
+                .map(|other| (other.name().to_lowercase(), json!(self.ratios(label, unit, other))))
                 .collect();
             let unit = match unit {
                 Unit::MessagesPerSecond => "msg/s",
@@ -390,10 +389,23 @@ impl Found {
     }
 }
 
-/// The middle value; of an even number of values the upper one of the two.
+/// The middle value; of an even number of values the mean of the middle two.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    let upper = *values.get(values.len() / 2)?;
+    let lower = *values.get((values.len() - 1) / 2)?;
+    Some(f64::midpoint(lower, upper))
+}
+
+/// The median of the rounds, and how far apart they lie: a ratio within its own spread of 1 says nothing.
+fn spread(values: Vec<f64>) -> String {
+    let least = values.iter().copied().min_by(f64::total_cmp);
+    let most = values.iter().copied().max_by(f64::total_cmp);
+    match (values.len(), median(values), least, most) {
+        (1, Some(only), _, _) => format!("{only:.2}"),
+        (_, Some(middle), Some(least), Some(most)) => format!("{middle:.2} ({least:.2} to {most:.2})"),
+        _ => "-".to_owned(),
+    }
 }
 
 /// CPU time of the whole machine since its start, ticks (`/proc/stat`, proc(5)).

@@ -272,9 +272,9 @@ both(Wrong, Other) -> maps:merge(Other, Wrong).
 %%% Streams of messages between pairs of processes
 
 stream(Node, Pairs, Size, Ms) ->
-    Begin = now_us(),
     %% About 4 MB per pair may be unacknowledged, as few as four messages, as many as 4000.
     Senders = senders(Node, Pairs, Size, max(4, min(4000, 4000000 div max(1, Size)))),
+    Begin = now_us(),
     timer:sleep(Ms),
     Sent = sent(Senders, Size),
     Sent#{us => now_us() - Begin}.

@@ -207,7 +207,7 @@ pub async fn calls(pair: &mut Pair, ms: u32) -> anyhow::Result<Calls> {
     })
 }
 
-/// A message of [`BIG_BYTES`], again and again until `ms` milliseconds are over, at most [`BIG_TIMES_MAX`] times.
+/// A message of [`BIG_BYTES`], again and again until `ms` milliseconds are over, at most five times.
 ///
 /// # Errors
 ///
