@@ -11,6 +11,7 @@ mod circuit;
 mod config;
 mod error;
 mod event;
+pub mod handle;
 mod lane;
 mod machine;
 mod stats;
