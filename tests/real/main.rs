@@ -33,3 +33,4 @@ macro_rules! cases {
 }
 
 mod basics;
+mod signals;

@@ -47,7 +47,7 @@ where({M, F, A, Location}) when is_list(A) -> {M, F, length(A), proplists:get_va
 where({M, F, A, Location}) -> {M, F, A, proplists:get_value(line, Location)}.
 
 answer(Kind, Term) ->
-    Text = io_lib:format("~0tp", [Term], [{chars_limit, 6000}]),
+    Text = io_lib:format("~0tp", [Term], [{chars_limit, 3000}]),
     io:put_chars(user, ["\n@@", Kind, " ", [C || C <- lists:flatten(Text), C =/= $\n], "\n"]).
 
 until(Fun, What) -> until(Fun, 10000, What).
@@ -66,7 +66,17 @@ until_deadline(Fun, Deadline, What) ->
     end.
 
 equal(Same, Same, _) -> ok;
+equal(Expected, Actual, What) when is_list(Expected), is_list(Actual) ->
+    %% Where they part, not the whole of them.
+    {Index, E, A} = part(Expected, Actual, 1),
+    error({What, {differs_at, Index}, {expected, short(E)}, {got, short(A)}});
 equal(Expected, Actual, What) -> error({What, {expected, Expected}, {got, Actual}}).
+
+part([Same | E], [Same | A], N) -> part(E, A, N + 1);
+part(E, A, N) -> {N, E, A}.
+
+short([A, B, C, D | _]) -> [A, B, C, D, '...'];
+short(Short) -> Short.
 
 mailbox() ->
     {messages, Messages} = process_info(self(), messages),
