@@ -33,4 +33,5 @@ macro_rules! cases {
 }
 
 mod basics;
+mod otp;
 mod signals;
