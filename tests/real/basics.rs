@@ -11,10 +11,18 @@ cases! {
     bridge: sizes, largest;
 }
 
+/// Does the same at both nodes, each told the other's name as an Erlang atom.
+pub(crate) fn each_way(a: &mut Node, b: &mut Node, mut act: impl FnMut(&mut Node, &str)) {
+    let (to_a, to_b) = (a.atom(), b.atom());
+    act(a, &to_b);
+    act(b, &to_a);
+}
+
 /// Runs one case of the Erlang modules in both directions.
 pub(crate) fn both_ways(a: &mut Node, b: &mut Node, case: &str, wait: Duration) {
-    a.eval_within(&format!("{case}({})", b.atom()), wait);
-    b.eval_within(&format!("{case}({})", a.atom()), wait);
+    each_way(a, b, |node, other| {
+        node.eval_within(&format!("{case}({other})"), wait);
+    });
 }
 
 fn connected(carrier: Carrier) {

@@ -33,5 +33,9 @@ macro_rules! cases {
 }
 
 mod basics;
+mod connections;
+mod gateways;
+mod liveness;
+mod names;
 mod otp;
 mod signals;

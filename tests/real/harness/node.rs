@@ -96,6 +96,7 @@ pub(crate) struct Node {
     process: Process,
     full_name: String,
     epmd_port: u16,
+    site: usize,
 }
 
 impl Node {
@@ -126,6 +127,7 @@ impl Node {
             process,
             full_name,
             epmd_port: surroundings.epmd_port,
+            site: spec.site,
         };
         node.take("to start", START_TIME)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -153,6 +155,11 @@ impl Node {
     /// The port of the port mapper that this node asks.
     pub(crate) fn epmd_port(&self) -> u16 {
         self.epmd_port
+    }
+
+    /// The index of its site.
+    pub(crate) fn site(&self) -> usize {
+        self.site
     }
 
     /// Sends an expression without waiting for its value; [`finish`](Self::finish) takes that.

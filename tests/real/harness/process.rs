@@ -3,6 +3,7 @@
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::io::Write;
 use std::process::Child;
 use std::process::ChildStdin;
 use std::process::Command;
@@ -72,6 +73,12 @@ impl Process {
 
     pub(super) fn stdin(&mut self) -> &mut ChildStdin {
         self.stdin.as_mut().expect("a stdin that is still open")
+    }
+
+    /// Types a line at a program that talks with a person.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let written = writeln!(self.stdin(), "{line}");
+        written.unwrap_or_else(|error| panic!("{} no longer listens: {error}", self.label));
     }
 
     /// The next line that began with [`ANSWER_MARK`], without the mark.
