@@ -145,7 +145,10 @@ fn many_partners(carrier: Carrier) {
 
 /// b and c, behind one gateway, found each other's own ports; nobody else did.
 fn assert_paths(nodes: &mut [Node]) {
-    let ports: Vec<String> = nodes.iter_mut().map(|node| node.eval("real:listening_port()")).collect();
+    let ports: Vec<String> = nodes
+        .iter_mut()
+        .map(|node| node.eval("real:listening_port()"))
+        .collect();
     let all: Vec<(String, usize)> = nodes
         .iter()
         .map(|node| (node.short_name().to_owned(), node.site()))
@@ -211,7 +214,12 @@ fn wrong_cookie(carrier: Carrier) {
     a.eval(&format!("real_connections:chat({})", b.atom()));
     each_way(&mut a, &mut b, |node, other| {
         let seen = node.eval(&format!("real:watched({other})"));
-        assert_eq!(seen, "[]", "the healthy pair was disturbed, as {} saw", node.full_name());
+        assert_eq!(
+            seen,
+            "[]",
+            "the healthy pair was disturbed, as {} saw",
+            node.full_name()
+        );
     });
     // With the right cookie it is welcome.
     for node in [&a, &b] {

@@ -52,11 +52,18 @@ fn idle_then_stopped(carrier: Carrier) {
     let stopped = Instant::now();
     a.await_nodes(&[], NOTICED);
     let after = stopped.elapsed();
-    assert!(after > Duration::from_secs(2), "noticed after {after:?}: too soon for a tick time of 4 s");
+    assert!(
+        after > Duration::from_secs(2),
+        "noticed after {after:?}: too soon for a tick time of 4 s"
+    );
     b.signal(Signal::SIGCONT);
     a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(20));
     a.eval(&format!("real_connections:chat({})", b.atom()));
     // The other one on that host was not disturbed.
-    assert_eq!(a.eval(&format!("real:watched({})", hidden.atom())), "[]", "what a saw of the hidden node");
+    assert_eq!(
+        a.eval(&format!("real:watched({})", hidden.atom())),
+        "[]",
+        "what a saw of the hidden node"
+    );
     cluster.assert_healthy();
 }

@@ -37,5 +37,6 @@ mod connections;
 mod gateways;
 mod liveness;
 mod names;
+mod order;
 mod otp;
 mod signals;

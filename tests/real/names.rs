@@ -21,8 +21,14 @@ fn hidden(carrier: Carrier) {
     let mut far = cluster.node(&NodeSpec::new("far", 1).args("-hidden"));
     near.connect(&b);
     a.connect(&far);
-    assert_eq!(a.eval("{nodes(), nodes(hidden)}"), format!("{{[{}],[{}]}}", b.atom(), far.atom()));
-    assert_eq!(b.eval("{nodes(), nodes(hidden)}"), format!("{{[{}],[{}]}}", a.atom(), near.atom()));
+    assert_eq!(
+        a.eval("{nodes(), nodes(hidden)}"),
+        format!("{{[{}],[{}]}}", b.atom(), far.atom())
+    );
+    assert_eq!(
+        b.eval("{nodes(), nodes(hidden)}"),
+        format!("{{[{}],[{}]}}", a.atom(), near.atom())
+    );
     assert_eq!(near.eval("{nodes(), nodes(hidden)}"), format!("{{[],[{}]}}", b.atom()));
     assert_eq!(far.eval("{nodes(), nodes(hidden)}"), format!("{{[],[{}]}}", a.atom()));
     near.eval(&format!("real_connections:chat({})", b.atom()));
@@ -69,7 +75,9 @@ fn remote_shell(carrier: Carrier) {
     );
     // `script` gives it the terminal that a shell wants.
     let mut command = cluster.command(0, "script");
-    command.args(["-q", "-e", "-c", &shell, "/dev/null"]).env("TERM", "vt100");
+    command
+        .args(["-q", "-e", "-c", &shell, "/dev/null"])
+        .env("TERM", "vt100");
     let mut shell = Process::spawn("remote shell", &mut command);
     shell.await_log("Eshell", Duration::from_secs(20));
     b.until("nodes(connected) =/= []", Duration::from_secs(10));
@@ -78,7 +86,10 @@ fn remote_shell(carrier: Carrier) {
     shell.await_log("{shell_of,'b@127.0.0.1',1234567}", Duration::from_secs(10));
     shell.type_line("lists:foldl(fun(X, Y) -> X + Y end, 0, lists:seq(1, 1001)).");
     shell.await_log("501501", Duration::from_secs(10));
-    assert!(!b.eval("nodes(connected)").contains("undefined"), "the shell kept the name undefined");
+    assert!(
+        !b.eval("nodes(connected)").contains("undefined"),
+        "the shell kept the name undefined"
+    );
     shell.kill();
     b.await_value("nodes(connected)", "[]", Duration::from_secs(10));
     b.assert_alive();
@@ -95,7 +106,12 @@ fn c_node(carrier: Carrier) {
     // A result that a BEAM would receive in fragments.
     let long = call(&["-a", "lists duplicate [300000, 7]"]);
     assert_eq!(long.matches('7').count(), 300_000, "{} bytes", long.len());
-    let evaluated = erl_call(&cluster, b.full_name(), &["-e"], "X = lists:sum(lists:seq(1, 1000)), {X, node()}.\n");
+    let evaluated = erl_call(
+        &cluster,
+        b.full_name(),
+        &["-e"],
+        "X = lists:sum(lists:seq(1, 1000)), {X, node()}.\n",
+    );
     assert_eq!(evaluated, format!("{{ok, {{500500, {}}}}}", b.atom()));
     // A request longer than a fragment.
     let long = format!("X = length(\"{}\"), X.\n", "x".repeat(150_000));

@@ -32,7 +32,10 @@ fn mnesia(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
     a.eval(&format!("real_otp:mnesia_join({})", b.atom()));
     a.begin(&format!("real_otp:mnesia_load({}, 400)", b.atom()));
-    b.eval_within(&format!("real_otp:mnesia_load({}, 400)", a.atom()), Duration::from_secs(60));
+    b.eval_within(
+        &format!("real_otp:mnesia_load({}, 400)", a.atom()),
+        Duration::from_secs(60),
+    );
     a.finish("the transactions", Duration::from_secs(60))
         .unwrap_or_else(|error| panic!("{error}"));
     for node in [&mut a, &mut b] {

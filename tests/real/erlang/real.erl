@@ -120,7 +120,9 @@ listens(Socket) ->
 
 %% Runs all at once; fails with the first failure.
 parallel(Funs) ->
-    Running = [spawn_monitor(fun() -> exit({returned, Fun()}) end) || Fun <- Funs],
+    %% Exits rather than errors: the log would repeat each of them.
+    Safe = fun(Fun) -> try {returned, Fun()} catch Class:Reason:Stack -> {Class, Reason, lists:sublist(Stack, 3)} end end,
+    Running = [spawn_monitor(fun() -> exit(Safe(Fun)) end) || Fun <- Funs],
     [receive
          {'DOWN', Ref, process, Pid, {returned, Value}} -> Value;
          {'DOWN', Ref, process, Pid, Reason} -> error({in_parallel, Reason})
