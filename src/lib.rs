@@ -10,3 +10,29 @@
 pub mod codec;
 
 pub mod etf;
+
+pub mod dist;
+
+pub mod wire;
+
+pub mod epmd;
+
+pub mod tls;
+
+pub mod router;
+
+pub mod lanes;
+
+pub mod session;
+
+pub mod trunk;
+
+pub mod gateway;
+
+pub mod cluster;
+
+pub mod config;
+
+pub mod app;
+
+pub mod cli;

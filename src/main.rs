@@ -1,2 +1,7 @@
-//! The command line of beamway.
-fn main() {}
+//! The program `beamway`; everything is in [`beamway::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    beamway::cli::main()
+}

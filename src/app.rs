@@ -1,0 +1,185 @@
+//! Rank 10: the one place where all parts of a daemon meet.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Cluster;
+use crate::cluster::StaticPeer;
+use crate::config::Config;
+use crate::epmd;
+use crate::gateway::GatewayConfig;
+use crate::gateway::driver::Gateway;
+use crate::gateway::driver::Policies;
+use crate::session::SessionConfig;
+use crate::tls::Identity;
+use crate::tls::client_config;
+use crate::tls::key_exchange_name;
+use crate::tls::server_config;
+use crate::trunk::Daemon;
+use crate::trunk::TrunkConfig;
+use crate::trunk::server;
+use crate::trunk::server::Listening;
+
+/// News of peers that may wait for the gateway.
+const PEER_EVENTS: usize = 256;
+
+/// A daemon whose sockets are bound.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    daemon: Arc<Daemon>,
+    listening: Listening,
+    client: quinn::ClientConfig,
+    epmd: Vec<TcpListener>,
+    hosts: Vec<String>,
+}
+
+impl App {
+    /// Binds everything, so that whatever cannot be had is told before the daemon says that it runs.
+    ///
+    /// `hosts` are the host parts that mean this machine when the configuration names none.
+    ///
+    /// # Errors
+    /// If an address cannot be had or TLS refuses the certificates.
+    pub async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+        let trunk = trunk_config(&config);
+        let server_tls = server_config(identity).context("TLS for peers that dial us")?;
+        let client_tls = client_config(identity).context("TLS for peers that we dial")?;
+        let server = trunk.server(Arc::new(server_tls)).map_err(anyhow::Error::msg)?;
+        let client = trunk.client(Arc::new(client_tls)).map_err(anyhow::Error::msg)?;
+        let listening = server::bind(config.gateway.listen, &trunk, server)?;
+        let mut epmd = Vec::new();
+        for address in &config.epmd.listen {
+            epmd.push(epmd::server::bind(*address).await?);
+        }
+        let daemon = Arc::new(Daemon {
+            name: config.gateway.name.clone(),
+            boot: rand::random(),
+            lanes: trunk.lanes,
+        });
+        Ok(Self {
+            hosts: config.epmd.hosts.clone().unwrap_or(hosts),
+            config,
+            daemon,
+            listening,
+            client,
+            epmd,
+        })
+    }
+
+    /// The line printed at the start: what runs, where, and how.
+    pub fn banner(&self) -> String {
+        let quic = self
+            .listening
+            .endpoint
+            .local_addr()
+            .map_or_else(|_| self.config.gateway.listen.to_string(), |at| at.to_string());
+        let epmd: Vec<String> = self
+            .epmd
+            .iter()
+            .filter_map(|at| Some(at.local_addr().ok()?.to_string()))
+            .collect();
+        let peers: Vec<String> = self
+            .config
+            .peers
+            .iter()
+            .map(|peer| format!("{} at {}", peer.name, peer.address))
+            .collect();
+        let (receive, send) = self.listening.buffers;
+        format!(
+            "beamway {version} {name}: QUIC {quic}, port mapper {epmd}, hosts {hosts}, {lanes} lanes, aws-lc-rs {exchange}, \
+             UDP buffers {receive} and {send} KiB, peers: {peers}",
+            version = env!("CARGO_PKG_VERSION"),
+            name = self.daemon.name,
+            epmd = epmd.join(" "),
+            hosts = self.hosts.join(" "),
+            lanes = self.daemon.lanes,
+            exchange = key_exchange_name(),
+            receive = receive / 1024,
+            send = send / 1024,
+            peers = if peers.is_empty() {
+                "none".to_owned()
+            } else {
+                peers.join(", ")
+            },
+        )
+    }
+
+    /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
+    pub fn receive_buffer(&self) -> (usize, usize) {
+        (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
+    }
+
+    /// Serves until `leave` is cancelled; then ends all circuits in order.
+    pub async fn run(self, leave: CancellationToken) {
+        let (questions_in, questions) = mpsc::channel(epmd::handle::QUESTIONS);
+        let (news_in, news) = mpsc::channel(PEER_EVENTS);
+        let mut tasks = JoinSet::new();
+        for listener in self.epmd {
+            tasks.spawn(epmd::server::serve(listener, questions_in.clone()));
+        }
+        let policies: Policies = self
+            .config
+            .peers
+            .iter()
+            .map(|peer| (peer.name.to_ascii_lowercase(), peer.allow.clone().into()))
+            .collect();
+        let gateway_config = GatewayConfig {
+            net_ticktime: self.config.gateway.net_ticktime,
+            ..GatewayConfig::default()
+        };
+        let gateway = Gateway::new(self.hosts, policies, gateway_config);
+        // The gateway outlives the sessions, which tell it how they end.
+        let gateway_leave = CancellationToken::new();
+        let gateway = tokio::spawn(gateway.run(questions, news, gateway_leave.clone()));
+        let (greeted_in, greeted) = Cluster::channel();
+        tasks.spawn(server::accept(
+            self.listening.endpoint.clone(),
+            Arc::clone(&self.daemon),
+            greeted_in.clone(),
+        ));
+        let cluster = Cluster {
+            daemon: self.daemon,
+            endpoint: self.listening.endpoint.clone(),
+            client: self.client,
+            session: session_config(&self.config),
+            gateway: news_in,
+            leave,
+        };
+        let peers = self.config.peers.iter().map(|peer| StaticPeer {
+            name: peer.name.clone(),
+            address: peer.address.to_string(),
+        });
+        cluster.run(peers.collect(), greeted_in, greeted).await;
+        gateway_leave.cancel();
+        let _ = gateway.await;
+        self.listening.endpoint.close(TrunkConfig::CLOSED, b"this daemon stops");
+        self.listening.endpoint.wait_idle().await;
+        tasks.shutdown().await;
+    }
+}
+
+fn trunk_config(config: &Config) -> TrunkConfig {
+    TrunkConfig {
+        lanes: config.gateway.lanes as u8,
+        stream_window: u32::try_from(config.transport.stream_window).unwrap_or(u32::MAX),
+        idle_timeout: config.transport.idle_timeout,
+        keep_alive: config.transport.keep_alive,
+        receive_buffer: config.transport.udp_receive_buffer,
+        send_buffer: config.transport.udp_send_buffer,
+    }
+}
+
+fn session_config(config: &Config) -> SessionConfig {
+    SessionConfig {
+        circuit_budget: config.gateway.circuit_budget,
+        memory: config.gateway.memory,
+        close_deadline: config.gateway.close_deadline,
+        ..SessionConfig::default()
+    }
+}

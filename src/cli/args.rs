@@ -1,0 +1,76 @@
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::config::LogFormat;
+use crate::config::LogLevel;
+use crate::tls::LEAF_DAYS_DEFAULT;
+
+/// An alternative carrier for Erlang distribution: many QUIC lanes over TLS 1.3 between unmodified nodes.
+#[derive(Debug, Parser)]
+#[command(name = "beamway", version, arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon of this host until SIGTERM or Ctrl-C
+    Run(RunArgs),
+    /// Check a configuration file and its certificates; print every mistake at once
+    Check(CheckArgs),
+    /// Make certificates: an authority, and one certificate for each daemon
+    Certs(CertsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// How the log is written: text or json [default: the file's `log.format`, else text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log: Option<LogFormat>,
+    /// What is logged: off, error, warn, info, debug or trace [default: `RUST_LOG`, else the file's `log.level`, else
+    /// info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) log_level: Option<LogLevel>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CertsArgs {
+    #[command(subcommand)]
+    pub(super) command: CertsCommand,
+}
+
+/// `beamway certs …`
+#[derive(Debug, Subcommand)]
+pub(super) enum CertsCommand {
+    /// Make an authority: DIR/ca.pem and its secret DIR/ca-key.pem
+    Init {
+        /// Folder of the authority; made when missing
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Issue certificates: DIR/NAME/{ca.pem,cert.pem,key.pem} for each NAME
+    Issue {
+        /// Folder of the authority
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// How long they are valid, days, 1 to 825
+        #[arg(long, value_name = "DAYS", default_value_t = LEAF_DAYS_DEFAULT)]
+        days: u32,
+        /// Names of daemons: DNS names
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
+}

@@ -1,0 +1,188 @@
+//! `beamway certs`: an authority in a folder, and beside it a folder for each daemon.
+//!
+//! ```text
+//! DIR/ca.pem          the authority's certificate
+//! DIR/ca-key.pem      its key: secret, only needed to issue
+//! DIR/NAME/ca.pem     ┐
+//! DIR/NAME/cert.pem   │ what the daemon NAME needs, all in one folder
+//! DIR/NAME/key.pem    ┘ secret
+//! ```
+//!
+//! Nothing is ever overwritten, and keys are readable by their owner only from the moment they exist.
+
+use std::collections::HashSet;
+use std::fs;
+use std::fs::DirBuilder;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use anyhow::bail;
+
+use super::args::CertsCommand;
+use super::output;
+use crate::tls::Authority;
+use crate::tls::CA_FILE;
+use crate::tls::CA_YEARS;
+use crate::tls::CERT_FILE;
+use crate::tls::Issued;
+use crate::tls::KEY_FILE;
+use crate::tls::daemon_name;
+
+/// The authority's key, beside its certificate [`CA_FILE`].
+const CA_KEY_FILE: &str = "ca-key.pem";
+
+/// Everybody may read a certificate.
+const PUBLIC: u32 = 0o644;
+/// Only its owner may read a key.
+const SECRET: u32 = 0o600;
+
+pub(super) fn run(command: &CertsCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        CertsCommand::Init { dir } => {
+            init(dir)?;
+            output::say(&format!(
+                "made an authority, valid for {CA_YEARS} years: {} (for every host) and {} (secret, keep it here)",
+                dir.join(CA_FILE).display(),
+                dir.join(CA_KEY_FILE).display()
+            ));
+        }
+        CertsCommand::Issue { dir, days, names } => {
+            for (folder, issued) in issue(dir, names, *days)? {
+                output::say(&format!(
+                    "issued {}/{{{CA_FILE},{CERT_FILE},{KEY_FILE}}}, valid to {}",
+                    folder.display(),
+                    issued.valid_to
+                ));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes an authority: `dir/ca.pem` and `dir/ca-key.pem`. The folder is made when it is missing.
+///
+/// # Errors
+///
+/// When either file exists already, or cannot be written.
+pub fn init(dir: &Path) -> anyhow::Result<()> {
+    let certificate = dir.join(CA_FILE);
+    let key = dir.join(CA_KEY_FILE);
+    for file in [&certificate, &key] {
+        if exists(file)? {
+            bail!(
+                "{} exists already; it is never overwritten, because every certificate it signed would be worthless. \
+                 Use it (`beamway certs issue --dir {} NAME`), or choose another folder",
+                file.display(),
+                dir.display()
+            );
+        }
+    }
+    let authority = Authority::create(SystemTime::now())?;
+    fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+    write_new(&key, authority.key_pem().as_bytes(), SECRET)?;
+    write_new(&certificate, authority.certificate_pem().as_bytes(), PUBLIC).inspect_err(|_| {
+        // A key alone would block the next try.
+        let _ = fs::remove_file(&key);
+    })
+}
+
+/// Issues a certificate for each name: `dir/NAME/{ca.pem,cert.pem,key.pem}`, with the authority in `dir`. A folder
+/// appears complete or not at all. Gives the folders with what was issued, in the order of the names.
+///
+/// # Errors
+///
+/// When the authority cannot be read, a name is no DNS name or stands twice, or a folder exists already: then nothing is
+/// written at all. When a file cannot be written.
+pub fn issue(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(PathBuf, Issued)>> {
+    let now = SystemTime::now();
+    let mut folders = HashSet::new();
+    let mut wanted = Vec::new();
+    for name in names {
+        let name = daemon_name(name)?;
+        let folder = dir.join(&name);
+        if !folders.insert(folder.clone()) {
+            bail!("the name `{name}` is given twice");
+        }
+        if exists(&folder)? {
+            bail!(
+                "{} exists already and is not overwritten; to renew, move it away first (`mv {0} {0}.old`)",
+                folder.display()
+            );
+        }
+        wanted.push((name, folder));
+    }
+    let authority = authority(dir, now)?;
+    let mut done = Vec::new();
+    for (name, folder) in wanted {
+        let issued = authority.issue(&name, days, now)?;
+        write_folder(dir, &folder, &name, authority.certificate_pem(), &issued)?;
+        done.push((folder, issued));
+    }
+    Ok(done)
+}
+
+fn authority(dir: &Path, now: SystemTime) -> anyhow::Result<Authority> {
+    let read = |name| {
+        let file = dir.join(name);
+        fs::read(&file).with_context(|| {
+            format!(
+                "{} cannot be read; `beamway certs init --dir {}` makes an authority",
+                file.display(),
+                dir.display()
+            )
+        })
+    };
+    let authority = Authority::from_pem(&read(CA_FILE)?, &read(CA_KEY_FILE)?, now);
+    authority.with_context(|| format!("the authority in {} cannot be used", dir.display()))
+}
+
+/// Writes a daemon's folder under another name and renames it, so that nobody sees half of it.
+fn write_folder(dir: &Path, folder: &Path, name: &str, authority: &str, issued: &Issued) -> anyhow::Result<()> {
+    let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
+    let written = DirBuilder::new()
+        .mode(0o700)
+        .create(&unfinished)
+        .with_context(|| format!("the folder {} cannot be made", unfinished.display()))
+        .and_then(|()| write_new(&unfinished.join(CA_FILE), authority.as_bytes(), PUBLIC))
+        .and_then(|()| write_new(&unfinished.join(CERT_FILE), issued.certificate_pem.as_bytes(), PUBLIC))
+        .and_then(|()| write_new(&unfinished.join(KEY_FILE), issued.key_pem.as_bytes(), SECRET))
+        .and_then(|()| {
+            fs::rename(&unfinished, folder).with_context(|| format!("the folder {} cannot be made", folder.display()))
+        });
+    written.inspect_err(|_| {
+        let _ = fs::remove_dir_all(&unfinished);
+    })
+}
+
+/// Writes a file that must not exist, with its mode from the first moment. A half-written one is removed.
+fn write_new(file: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    let mut open = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(file)
+        .with_context(|| format!("{} cannot be made", file.display()))?;
+    open.write_all(bytes)
+        .and_then(|()| open.sync_all())
+        .inspect_err(|_| {
+            let _ = fs::remove_file(file);
+        })
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// Whether anything has this name, a dangling symbolic link included.
+fn exists(path: &Path) -> anyhow::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be looked at", path.display())),
+    }
+}

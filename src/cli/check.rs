@@ -1,0 +1,35 @@
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::load;
+use super::output;
+
+/// `beamway check`: one line and status 0 for a good file, else all mistakes, one line each, and status 1.
+pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
+    match load::load(file) {
+        Ok(loaded) => {
+            let gateway = &loaded.config.gateway;
+            let peers: Vec<_> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();
+            let peers = if peers.is_empty() {
+                "none".to_owned()
+            } else {
+                peers.join(", ")
+            };
+            output::say(&format!(
+                "{}: ok: {} on {}, {} lanes, peers: {peers}; certificate valid to {}",
+                file.display(),
+                gateway.name,
+                gateway.listen,
+                gateway.lanes,
+                loaded.identity.valid_until_text()
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(mistakes) => {
+            for line in mistakes {
+                output::complain(&line);
+            }
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

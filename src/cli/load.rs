@@ -1,0 +1,125 @@
+use std::fs;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::config;
+use crate::config::Config;
+use crate::tls::CA_FILE;
+use crate::tls::CERT_FILE;
+use crate::tls::Identity;
+use crate::tls::KEY_FILE;
+use crate::tls::PemFiles;
+
+/// Largest file read here, bytes: beyond what configuration and certificates accept, so that they say so themselves.
+const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
+
+/// A configuration file with the certificates it names, all checked.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    pub(super) identity: Identity,
+}
+
+/// Reads a configuration file and the certificates it names.
+///
+/// # Errors
+///
+/// Every mistake in both, one line each, ready to be shown.
+pub(super) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
+    let bytes = read(file).map_err(|reason| vec![reason])?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        vec![format!("{}: not UTF-8 at byte {offset}", file.display())]
+    })?;
+    match config::parse(&text) {
+        Ok(config) => match identity(file, &config.gateway.certs, Some(&config.gateway.name)) {
+            Ok(identity) => Ok(Loaded { config, identity }),
+            Err(lines) => Err(lines),
+        },
+        Err(mistakes) => {
+            let mut lines: Vec<_> = mistakes
+                .list
+                .iter()
+                .map(|mistake| format!("{}: {mistake}", file.display()))
+                .collect();
+            if let Some(certs) = &mistakes.certs {
+                lines.extend(
+                    identity(file, certs, mistakes.name.as_deref())
+                        .err()
+                        .unwrap_or_default(),
+                );
+            }
+            Err(lines)
+        }
+    }
+}
+
+/// Without a name the files are only looked for: whose they should be is not known.
+fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Result<Identity, Vec<String>> {
+    let folder = resolve(config, certs);
+    let key = |reason: &str| format!("{}: gateway.certs = {certs:?}: {reason}", config.display());
+    if !folder.is_dir() {
+        return Err(vec![key(&format!(
+            "no folder {}; allowed: the folder that holds {CA_FILE}, {CERT_FILE} and {KEY_FILE} \
+             (`beamway certs init` and `beamway certs issue` make one)",
+            folder.display()
+        ))]);
+    }
+    let mut missing = Vec::new();
+    let mut open = |name: &str| {
+        read(&folder.join(name)).unwrap_or_else(|reason| {
+            missing.push(key(&reason));
+            Vec::new()
+        })
+    };
+    let (authorities, certificate, private) = (open(CA_FILE), open(CERT_FILE), open(KEY_FILE));
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    let files = PemFiles {
+        authorities: &authorities,
+        certificate: &certificate,
+        key: &private,
+    };
+    let Some(name) = name else {
+        return Err(Vec::new());
+    };
+    Identity::load(&files, name, SystemTime::now()).map_err(|errors| {
+        let lines = errors.0.iter();
+        lines
+            .map(|error| key(&format!("{}/{error}", folder.display())))
+            .collect()
+    })
+}
+
+/// A folder named in a configuration file: relative to the file's own folder, so that a daemon may be started from
+/// anywhere; if there is none, relative to the current folder.
+fn resolve(config: &Path, folder: &Path) -> PathBuf {
+    let beside = config.parent().unwrap_or(Path::new("")).join(folder);
+    if beside.exists() || !folder.exists() {
+        beside
+    } else {
+        folder.to_owned()
+    }
+}
+
+/// A whole file, up to [`FILE_BYTES_MAX`]. The error names the file.
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    // A named pipe would wait for its writer for ever.
+    let regular = fs::metadata(file).map(|found| found.is_file());
+    regular
+        .and_then(|regular| {
+            if regular {
+                File::open(file)
+            } else {
+                Err(std::io::Error::other("not a file"))
+            }
+        })
+        .and_then(|open| open.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
+        .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    Ok(bytes)
+}

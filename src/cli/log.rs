@@ -1,0 +1,37 @@
+use std::env;
+use std::io;
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+use super::args::RunArgs;
+use crate::config::LogFormat;
+use crate::config::LogSettings;
+
+/// The variable that many Rust programs share: levels per module, such as `beamway=debug,quinn=info`.
+const VARIABLE: &str = "RUST_LOG";
+
+/// Starts the log, on standard error. The level is that of `--log-level`, else of `RUST_LOG`, else of the file; the
+/// format that of `--log`, else of the file.
+pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<()> {
+    let variable = env::var(VARIABLE).ok();
+    let filter = EnvFilter::try_new(directives(args, settings, variable.as_deref()))
+        .with_context(|| format!("{VARIABLE}: allowed: a level, or `module=level` pairs joined by commas"))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    let started = match args.log.unwrap_or(settings.format) {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
+
+/// Who decides: the flag, then the variable unless it is empty, then the file.
+fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) -> String {
+    match (args.log_level, variable) {
+        (Some(level), _) => level.as_str().to_owned(),
+        (None, Some(variable)) if !variable.trim().is_empty() => variable.to_owned(),
+        _ => settings.level.as_str().to_owned(),
+    }
+}

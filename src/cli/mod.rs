@@ -1,0 +1,22 @@
+//! Rank 11: the person at the keyboard.
+//!
+//! [`main`] is the whole program: it reads the arguments (`args`), does one command and gives the exit status:
+//! 0 done, 1 a mistake of the user or a failure, 2 wrong usage or something missing on this machine.
+//!
+//! - `run`: the daemon, after everything it needs is read and checked.
+//! - `check`: the same reading and checking without running; every mistake at once.
+//! - [`certs`]: makes an authority and certificates.
+//! - `load`: files → settings and identity, for `run` and `check`.
+//! - `log`: what is logged, how, and who decides.
+//! - `output`: lines for the person; results on standard output, complaints on standard error.
+
+mod args;
+pub mod certs;
+mod check;
+mod load;
+mod log;
+mod output;
+mod program;
+mod run;
+
+pub use program::main;

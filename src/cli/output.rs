@@ -1,0 +1,12 @@
+use std::io;
+use std::io::Write;
+
+/// One result for the person, on standard output. Nobody listening (a closed pipe) is no failure.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// One complaint, on standard error.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,27 @@
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::args::Args;
+use super::args::Command;
+use super::certs;
+use super::check;
+use super::output;
+use super::run;
+
+/// Runs the program with the arguments of the process; see the module for the exit status. Wrong arguments end the
+/// process from within, with status 2.
+pub fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args.config),
+        Command::Certs(args) => certs::run(&args.command),
+    };
+    match done {
+        Ok(status) => status,
+        Err(error) => {
+            output::complain(&format!("beamway: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

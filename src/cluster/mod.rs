@@ -1,0 +1,9 @@
+//! Rank 7: which daemons there are, and which trunk carries the session with each.
+//!
+//! Peers are those of the configuration, dialled until they answer, and those with a certificate of the cluster that
+//! dial us. Both sides may dial at once: the daemon with the lower name decides which trunk is used.
+
+pub mod driver;
+
+pub use driver::Cluster;
+pub use driver::StaticPeer;

@@ -1,0 +1,330 @@
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeTable;
+use toml::de::DeValue;
+
+use super::error::Mistake;
+use super::error::Mistakes;
+use super::section::Found;
+use super::section::MISSING;
+use super::section::Report;
+use super::section::Section;
+use super::settings::Address;
+use super::settings::Config;
+use super::settings::EpmdSettings;
+use super::settings::GatewaySettings;
+use super::settings::LogSettings;
+use super::settings::PeerSettings;
+use super::settings::TransportSettings;
+use super::units;
+use crate::router::NodePattern;
+use crate::tls::daemon_name;
+
+/// Longest text read, bytes: a thousand peers fit.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+const NAME: &str = "a DNS name of letters, digits, `-`, `_` and dots, as in the certificate, e.g. \"left\"";
+const SOCKET: &str = "an IP address and a port, e.g. \"127.0.0.1:4471\" or \"[::1]:4471\"";
+const SOCKETS: &str = "one IP address with port, or a list of 1 to 64 different ones, e.g. [\"127.0.0.1:4369\"]";
+const ADDRESS: &str = "a host name or address and a port, e.g. \"host2:4471\", \"10.0.0.2:4471\" or \"[fd00::2]:4471\"";
+const HOSTS: &str = "a list of 1 to 64 host parts of node names, e.g. [\"127.0.0.1\", \"host1\"]";
+const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2\", \"web-*@*\"]";
+const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
+
+/// Reads a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
+///
+/// # Errors
+///
+/// Every mistake at once: bad TOML, unknown keys, wrong types and values, missing keys, and contradictions between keys.
+pub fn parse(text: &str) -> Result<Config, Mistakes> {
+    let mut report = Report::new(text);
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Mistakes {
+            list: vec![Mistake {
+                line: None,
+                key: String::new(),
+                value: None,
+                fault: "the file is too large",
+                allowed: format!("at most {TEXT_BYTES_MAX} bytes"),
+            }],
+            ..Mistakes::default()
+        });
+    }
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let syntax = !errors.is_empty();
+    for error in errors {
+        let offset = error.span().map(|span| span.start);
+        report.add_at(String::new(), offset, "not TOML", error.message().replace('\n', ", "));
+    }
+    let mut root = Section::new("", Some(&root));
+    let mut gateway = table(&mut root, &mut report, "gateway");
+    let name = gateway.required(&mut report, "name", NAME, |value| daemon_name(value.as_str()?).ok());
+    let certs = gateway.required(&mut report, "certs", CERTS, certs);
+    let mut mistakes = Mistakes {
+        list: Vec::new(),
+        name: name.as_ref().map(|name| name.value.clone()),
+        certs: certs.as_ref().map(|certs| certs.value.clone()),
+    };
+    let gateway = read_gateway(gateway, name, certs, &mut report);
+    let epmd = read_epmd(&mut root, &mut report);
+    let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
+    let transport = read_transport(&mut root, &mut report);
+    let log = read_log(&mut root, &mut report);
+    root.finish(&mut report);
+    match gateway {
+        Some(gateway) if report.is_empty() => Ok(Config {
+            gateway,
+            epmd,
+            peers,
+            transport,
+            log,
+        }),
+        _ => {
+            mistakes.list = report.into_list();
+            if syntax {
+                // Behind a damaged line keys seem to be missing that are there.
+                mistakes.list.retain(|mistake| mistake.fault != MISSING);
+            }
+            Err(mistakes)
+        }
+    }
+}
+
+fn table<'a, 'i>(root: &mut Section<'a, 'i>, report: &mut Report<'_>, key: &'static str) -> Section<'a, 'i> {
+    let value = root.raw(key);
+    if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
+        let allowed = format!("a table, begun with a line [{key}]");
+        report.add(key.to_owned(), Some(value.span()), "not allowed", allowed);
+    }
+    Section::of(key, value)
+}
+
+/// `None` when a key without a default is missing or wrong.
+fn read_gateway(
+    mut section: Section<'_, '_>,
+    name: Option<Found<String>>,
+    certs: Option<Found<PathBuf>>,
+    report: &mut Report<'_>,
+) -> Option<GatewaySettings> {
+    type Gateway = GatewaySettings;
+    let listen = section.required(report, "listen", SOCKET, socket);
+    let lanes = section.number(report, "lanes", &Gateway::LANES_ALLOWED);
+    let net_ticktime = section.number(report, "net_ticktime", &Gateway::NET_TICKTIME_ALLOWED);
+    let circuit_budget = section.size(report, "circuit_budget", &Gateway::CIRCUIT_BUDGET_ALLOWED);
+    let memory = section.size(report, "memory", &Gateway::MEMORY_ALLOWED);
+    let close_deadline = section.time(report, "close_deadline", &Gateway::CLOSE_DEADLINE_ALLOWED);
+    let budget = value_or(circuit_budget.as_ref(), Gateway::CIRCUIT_BUDGET);
+    let bound = value_or(memory.as_ref(), Gateway::MEMORY);
+    if bound < budget {
+        let (key, span) = match (&memory, &circuit_budget) {
+            (Some(memory), _) => ("memory", Some(memory.span.clone())),
+            (None, budget) => ("circuit_budget", budget.as_ref().map(|budget| budget.span.clone())),
+        };
+        let allowed = format!(
+            "memory at least as large as circuit_budget; they are {} and {}",
+            units::size_text(bound),
+            units::size_text(budget)
+        );
+        report.add(section.key(key), span, "not allowed", allowed);
+    }
+    section.finish(report);
+    Some(GatewaySettings {
+        name: name?.value,
+        listen: listen?.value,
+        certs: certs?.value,
+        lanes: value_or(lanes.as_ref(), Gateway::LANES),
+        net_ticktime: Duration::from_secs(value_or(net_ticktime.as_ref(), Gateway::NET_TICKTIME)),
+        circuit_budget: budget,
+        memory: bound,
+        close_deadline: value_or(close_deadline.as_ref(), Gateway::CLOSE_DEADLINE),
+    })
+}
+
+fn read_epmd(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> EpmdSettings {
+    let mut section = table(root, report, "epmd");
+    let listen = section.optional(report, "listen", SOCKETS, |value| match value {
+        DeValue::Array(_) => distinct(list(value, EpmdSettings::LIST_MAX, socket)?),
+        one => Some(vec![socket(one)?]),
+    });
+    let hosts = section.optional(report, "hosts", HOSTS, |value| {
+        list(value, EpmdSettings::LIST_MAX, |item| host_part(item.as_str()?))
+    });
+    section.finish(report);
+    EpmdSettings {
+        listen: listen.map_or_else(
+            || EpmdSettings::LISTEN.parse().into_iter().collect(),
+            |found| found.value,
+        ),
+        hosts: hosts.map(|found| found.value),
+    }
+}
+
+/// All peers that have a name and an address.
+fn read_peers(root: &mut Section<'_, '_>, own: Option<&str>, report: &mut Report<'_>) -> Vec<PeerSettings> {
+    let Some(value) = root.raw("peer") else {
+        return Vec::new();
+    };
+    let allowed = || {
+        format!(
+            "0 to {} tables, each begun with a line [[peer]]",
+            PeerSettings::LIST_MAX
+        )
+    };
+    let entries = match value.get_ref() {
+        DeValue::Array(entries) if entries.len() <= PeerSettings::LIST_MAX => entries,
+        _ => {
+            report.add("peer".to_owned(), Some(value.span()), "not allowed", allowed());
+            return Vec::new();
+        }
+    };
+    let mut peers = Vec::new();
+    let mut names = HashMap::new();
+    let mut addresses = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let path = format!("peer[{}]", index + 1);
+        if !entry.get_ref().is_table() {
+            report.add(path, Some(entry.span()), "not allowed", allowed());
+            continue;
+        }
+        let mut section = Section::of(&path, Some(entry));
+        let name = section.required(report, "name", NAME, |value| daemon_name(value.as_str()?).ok());
+        let address = section.required(report, "address", ADDRESS, |value| address(value.as_str()?));
+        let allow = section.optional(report, "allow", ALLOW, |value| {
+            list(value, PeerSettings::LIST_MAX, |item| {
+                NodePattern::parse(item.as_str()?).ok()
+            })
+        });
+        if let Some(name) = &name {
+            if own == Some(name.value.as_str()) {
+                let allowed = "the name of another daemon; this one is our own".to_owned();
+                report.add(section.key("name"), Some(name.span.clone()), "not allowed", allowed);
+            }
+            unique(&mut names, name, &section.key("name"), report);
+        }
+        if let Some(address) = &address {
+            unique(&mut addresses, address, &section.key("address"), report);
+        }
+        section.finish(report);
+        if let (Some(name), Some(address)) = (name, address) {
+            peers.push(PeerSettings {
+                name: name.value,
+                address: address.value,
+                allow: allow.map_or_else(|| vec![NodePattern::any()], |found| found.value),
+            });
+        }
+    }
+    peers
+}
+
+fn unique<T>(seen: &mut HashMap<T, String>, found: &Found<T>, key: &str, report: &mut Report<'_>)
+where
+    T: Clone + Eq + Hash,
+{
+    if let Some(first) = seen.get(&found.value) {
+        let allowed = format!("one of its own; {first} has the same");
+        report.add(key.to_owned(), Some(found.span.clone()), "not allowed", allowed);
+    } else {
+        seen.insert(found.value.clone(), key.to_owned());
+    }
+}
+
+fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> TransportSettings {
+    type Transport = TransportSettings;
+    let mut section = table(root, report, "transport");
+    let receive = section.size(report, "udp_receive_buffer", &Transport::UDP_BUFFER_ALLOWED);
+    let send = section.size(report, "udp_send_buffer", &Transport::UDP_BUFFER_ALLOWED);
+    let idle = section.time(report, "idle_timeout", &Transport::IDLE_TIMEOUT_ALLOWED);
+    let keep_alive = section.time(report, "keep_alive", &Transport::KEEP_ALIVE_ALLOWED);
+    let window = section.size(report, "stream_window", &Transport::STREAM_WINDOW_ALLOWED);
+    let idle_timeout = value_or(idle.as_ref(), Transport::IDLE_TIMEOUT);
+    // Unset, it follows a shorter idle timeout by the same fifth.
+    let interval = value_or(keep_alive.as_ref(), Transport::KEEP_ALIVE.min(idle_timeout / 5));
+    if interval > idle_timeout / 2 {
+        let allowed = format!("at most half of idle_timeout = \"{}\"", units::time_text(idle_timeout));
+        let span = keep_alive.map(|found| found.span);
+        report.add(section.key("keep_alive"), span, "not allowed", allowed);
+    }
+    section.finish(report);
+    let bytes =
+        |found: Option<&Found<u64>>| usize::try_from(value_or(found, Transport::UDP_BUFFER)).unwrap_or(usize::MAX);
+    TransportSettings {
+        udp_receive_buffer: bytes(receive.as_ref()),
+        udp_send_buffer: bytes(send.as_ref()),
+        idle_timeout,
+        keep_alive: interval,
+        stream_window: value_or(window.as_ref(), Transport::STREAM_WINDOW),
+    }
+}
+
+fn read_log(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> LogSettings {
+    let mut section = table(root, report, "log");
+    let format = section.optional(report, "format", "\"text\" or \"json\"", |value| {
+        value.as_str()?.parse().ok()
+    });
+    let levels = "\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
+    let level = section.optional(report, "level", levels, |value| value.as_str()?.parse().ok());
+    section.finish(report);
+    LogSettings {
+        format: format.map(|found| found.value).unwrap_or_default(),
+        level: level.map(|found| found.value).unwrap_or_default(),
+    }
+}
+
+fn value_or<T: Copy>(found: Option<&Found<T>>, default: T) -> T {
+    found.map_or(default, |found| found.value)
+}
+
+/// A list of 1 to `max` items, all of which `read` takes.
+fn list<T>(value: &DeValue<'_>, max: usize, read: impl Fn(&DeValue<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let items = value.as_array()?;
+    if items.is_empty() || items.len() > max {
+        return None;
+    }
+    items.iter().map(|item| read(item.get_ref())).collect()
+}
+
+/// The items, if no two are equal. Port 0 may stand twice: each takes a port of its own.
+fn distinct(items: Vec<SocketAddr>) -> Option<Vec<SocketAddr>> {
+    let mut fixed: Vec<_> = items.iter().filter(|item| item.port() != 0).collect();
+    fixed.sort();
+    let all = fixed.len();
+    fixed.dedup();
+    (fixed.len() == all).then_some(items)
+}
+
+fn socket(value: &DeValue<'_>) -> Option<SocketAddr> {
+    value.as_str()?.parse().ok()
+}
+
+fn certs(value: &DeValue<'_>) -> Option<PathBuf> {
+    let text = value.as_str()?;
+    (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+}
+
+/// What may follow the `@` of a node's name: no blank, no second `@`.
+fn host_part(text: &str) -> Option<String> {
+    let fits =
+        (1..=255).contains(&text.len()) && !text.chars().any(|c| c == '@' || c.is_whitespace() || c.is_control());
+    fits.then(|| text.to_owned())
+}
+
+fn address(text: &str) -> Option<Address> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => {
+            let inner = inner.strip_suffix(']')?;
+            inner.parse::<Ipv6Addr>().ok()?.to_string()
+        }
+        None if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4()) => host.to_owned(),
+        // Host names follow the same rules as names of daemons.
+        None => daemon_name(host).ok()?,
+    };
+    Some(Address { host, port })
+}

@@ -1,0 +1,235 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::router::NodePattern;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// Everything a daemon is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[gateway]`
+    pub gateway: GatewaySettings,
+    /// `[epmd]`
+    pub epmd: EpmdSettings,
+    /// `[[peer]]`, in the order of the file
+    pub peers: Vec<PeerSettings>,
+    /// `[transport]`
+    pub transport: TransportSettings,
+    /// `[log]`
+    pub log: LogSettings,
+}
+
+/// `[gateway]`: the daemon itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewaySettings {
+    /// `name`: the daemon's name, in lower case; a DNS name of its certificate.
+    pub name: String,
+    /// `listen`: UDP address for trunks. Port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// `certs`: folder with `ca.pem`, `cert.pem`, `key.pem`, as written: relative to the file's folder.
+    pub certs: PathBuf,
+    /// `lanes`: wanted per direction; the smaller of both sides wins.
+    pub lanes: u16,
+    /// `net_ticktime`: that of the local nodes.
+    pub net_ticktime: Duration,
+    /// `circuit_budget`: bytes in flight per circuit and direction before the sender's leg is not read.
+    pub circuit_budget: u64,
+    /// `memory`: bound of the budgets of all circuits together, bytes.
+    pub memory: u64,
+    /// `close_deadline`: how long a closing circuit may take to deliver what is left.
+    pub close_deadline: Duration,
+}
+
+impl GatewaySettings {
+    /// 16 lanes: with 16 pairs of processes at work, two share a lane now and then, and more lanes mean smaller writes.
+    pub const LANES: u16 = 16;
+    /// 1 lane gives whole-connection order; 64 is the most that the wire protocol opens.
+    pub const LANES_ALLOWED: RangeInclusive<u16> = 1..=64;
+    /// 60 s is Erlang's own default (kernel application, `net_ticktime`); both must be the same.
+    pub const NET_TICKTIME: u64 = 60;
+    /// Seconds. A day is longer than anybody waits for a node that is gone.
+    pub const NET_TICKTIME_ALLOWED: RangeInclusive<u64> = 1..=86_400;
+    /// 64 MiB. Past the budget, small signals wait behind bulk in the sender's own queue, so it is generous: half a second
+    /// of a line of 1 Gbit/s (125 MB/s × 0.5 s = 62.5 MB).
+    pub const CIRCUIT_BUDGET: u64 = 64 * MIB;
+    /// 256 KiB is four fragments of 64 KiB, the least with which a big message keeps moving.
+    pub const CIRCUIT_BUDGET_ALLOWED: RangeInclusive<u64> = 256 * KIB..=16 * GIB;
+    /// 1 GiB: 16 circuits with full budgets, while most circuits of a real cluster are nearly empty.
+    pub const MEMORY: u64 = GIB;
+    /// From one least budget to 1 TiB.
+    pub const MEMORY_ALLOWED: RangeInclusive<u64> = 256 * KIB..=1024 * GIB;
+    /// 10 s: a full budget of 64 MiB needs 7 s to a node that reads 10 MB/s.
+    pub const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+    /// Up to ten minutes.
+    pub const CLOSE_DEADLINE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
+}
+
+/// `[epmd]`: the port mapper for the local nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpmdSettings {
+    /// `listen`: TCP addresses, at least one.
+    pub listen: Vec<SocketAddr>,
+    /// `hosts`: host parts of node names that mean this machine. `None`: its host name, its full name and the addresses
+    /// of its interfaces, found out at the start.
+    pub hosts: Option<Vec<String>>,
+}
+
+impl EpmdSettings {
+    /// Loopback only, since only local nodes are served, and the port that every node asks unless `ERL_EPMD_PORT` says
+    /// otherwise.
+    pub const LISTEN: &str = "127.0.0.1:4369";
+    /// Addresses, and host parts: a machine has a handful.
+    pub const LIST_MAX: usize = 64;
+}
+
+/// `[[peer]]`: another daemon to dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// `name`: its configured name, in lower case; its certificate must carry it.
+    pub name: String,
+    /// `address`: where it listens.
+    pub address: Address,
+    /// `allow`: nodes it may speak for. Default: any node (`*@*`), since whoever holds a certificate of the cluster's
+    /// authority is trusted by the cluster.
+    pub allow: Vec<NodePattern>,
+}
+
+impl PeerSettings {
+    /// Most peers of one file, and most patterns of one peer.
+    pub const LIST_MAX: usize = 1024;
+}
+
+/// Host and port. The host is a name, resolved each time it is dialled, or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// UDP port, never 0.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(formatter, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(formatter, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// `[transport]`: the UDP socket and QUIC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportSettings {
+    /// `udp_receive_buffer`: bytes asked of the kernel, which may grant less.
+    pub udp_receive_buffer: usize,
+    /// `udp_send_buffer`: bytes asked of the kernel.
+    pub udp_send_buffer: usize,
+    /// `idle_timeout`: a trunk that hears nothing for so long is lost.
+    pub idle_timeout: Duration,
+    /// `keep_alive`: how often an idle trunk is heard.
+    pub keep_alive: Duration,
+    /// `stream_window`: bytes a peer may send on one lane before we have read them. The window of a trunk is this times
+    /// the lanes and the control stream, so that no lane can take what another needs.
+    pub stream_window: u64,
+}
+
+impl TransportSettings {
+    /// 4 MiB: 2 800 packets of 1 472 bytes, 8 ms at 500 MB/s, which is how long a busy machine lets the reader wait.
+    pub const UDP_BUFFER: u64 = 4 * MIB;
+    /// Below 64 KiB not even one burst of the sender (64 packets) fits.
+    pub const UDP_BUFFER_ALLOWED: RangeInclusive<u64> = 64 * KIB..=GIB;
+    /// 15 s: longer than a reboot of a switch's port, shorter than Erlang's patience of 60 s.
+    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+    /// From 1 s to ten minutes.
+    pub const IDLE_TIMEOUT_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+    /// 3 s: five go out before [`Self::IDLE_TIMEOUT`] ends, so four in a row may be lost.
+    pub const KEEP_ALIVE: Duration = Duration::from_secs(3);
+    /// At most half the idle timeout, which is checked beside this.
+    pub const KEEP_ALIVE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
+    /// 1 MiB: one lane alone carries 50 MB/s over a round trip of 20 ms (window = rate × round trip), 16 of them 800 MB/s.
+    pub const STREAM_WINDOW: u64 = MIB;
+    /// 64 KiB is one fragment.
+    pub const STREAM_WINDOW_ALLOWED: RangeInclusive<u64> = 64 * KIB..=256 * MIB;
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `format`
+    pub format: LogFormat,
+    /// `level`: overruled by `RUST_LOG`, and that by `--log-level`.
+    pub level: LogLevel,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people. The default: the first to read it is a person.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("text or json"),
+        }
+    }
+}
+
+/// The least important line that is still logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What went wrong.
+    Error,
+    /// What may go wrong.
+    Warn,
+    /// Nodes and peers that come and go. The default: quiet while nothing changes.
+    #[default]
+    Info,
+    /// What every circuit does.
+    Debug,
+    /// Every frame. Slow.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or("off, error, warn, info, debug or trace")
+    }
+}

@@ -1,0 +1,60 @@
+use std::time::Duration;
+
+const SIZES: &[(&str, u64)] = &[
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+];
+
+const TIMES: &[(&str, u64)] = &[
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("min", 60_000),
+    ("h", 3_600_000),
+];
+
+/// A size in bytes from `"64MiB"`: a whole number and a unit, a blank between them if wanted. `None` for anything else,
+/// also when it does not fit 64 bits.
+pub(super) fn size(text: &str) -> Option<u64> {
+    scaled(text, SIZES)
+}
+
+/// A time from `"15s"`: a whole number and a unit (ms, s, m or min, h). `None` for anything else.
+pub(super) fn time(text: &str) -> Option<Duration> {
+    scaled(text, TIMES).map(Duration::from_millis)
+}
+
+/// A size as one would write it, in the largest binary unit that divides it.
+pub(super) fn size_text(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    units
+        .iter()
+        .find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale))
+        .map_or_else(
+            || format!("{bytes}B"),
+            |(unit, scale)| format!("{}{unit}", bytes / scale),
+        )
+}
+
+/// A time as one would write it, in the largest unit that divides it.
+pub(super) fn time_text(time: Duration) -> String {
+    let ms = time.as_millis();
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    units
+        .iter()
+        .find(|(_, scale)| ms >= *scale && ms.is_multiple_of(*scale))
+        .map_or_else(|| format!("{ms}ms"), |(unit, scale)| format!("{}{unit}", ms / scale))
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit = unit.trim_start_matches(' ');
+    let (_, scale) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*scale)
+}

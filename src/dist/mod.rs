@@ -1,0 +1,37 @@
+//! Rank 2: Erlang distribution as bytes and values, without a socket.
+//!
+//! In the order of a connection's life: [`NodeName`] and [`Flags`], the handshake's [messages](handshake), then packets
+//! ([`PacketDecoder`], [`PacketEncoder`]), whose control terms are read just enough to route them ([`scan`]). Payloads
+//! are never looked at. The protocol is described in OTP's `erl_dist_protocol.md`; where a doc comment says *protocol
+//! reference*, the section is of the description beamway was written from.
+
+mod control;
+mod error;
+mod flags;
+pub mod handshake;
+mod name;
+mod operation;
+mod packet;
+
+#[cfg(test)]
+mod tests;
+
+pub use control::Control;
+pub use control::Destination;
+pub use control::Lesson;
+pub use control::Sender;
+pub use control::scan;
+pub use control::scan_first;
+pub use error::ControlError;
+pub use error::HandshakeError;
+pub use error::PacketError;
+pub use flags::Flags;
+pub use name::NodeName;
+pub use operation::Operation;
+pub use packet::FRAGMENT_SIZE;
+pub use packet::FRAGMENTS_MAX;
+pub use packet::Format;
+pub use packet::PACKET_MAX;
+pub use packet::Packet;
+pub use packet::PacketDecoder;
+pub use packet::PacketEncoder;

@@ -1,0 +1,62 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::HandshakeError;
+
+/// A whole node name has at most this many characters (protocol reference §3).
+const CHARACTERS_MAX: usize = 255;
+
+/// The last character of Latin-1, in which names travel (protocol reference §3).
+const LATIN1_MAX: char = '\u{ff}';
+
+/// A node's full name, `name@host`; cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeName(Arc<str>);
+
+impl NodeName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// Unless it has exactly one `@`, a name of letters, digits, `_` and `-` before it (`dist.c: is_node_name`), a host
+    /// of Latin-1 after it (the handshake can carry no other), and at most 255 characters.
+    pub fn new(text: &str) -> Result<Self, HandshakeError> {
+        let refuse = || HandshakeError::Name(text.chars().take(300).collect());
+        let (name, host) = text.split_once('@').ok_or_else(refuse)?;
+        let is_name = !name.is_empty()
+            && name
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+        let is_host = !host.is_empty() && host.chars().all(|c| c != '@' && !c.is_control() && c <= LATIN1_MAX);
+        if !is_name || !is_host || text.chars().count() > CHARACTERS_MAX {
+            return Err(refuse());
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the `@`.
+    pub fn name(&self) -> &str {
+        self.0.split_once('@').map_or("", |(name, _)| name)
+    }
+
+    /// The part after the `@`.
+    pub fn host(&self) -> &str {
+        self.0.split_once('@').map_or("", |(_, host)| host)
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

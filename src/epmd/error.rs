@@ -1,0 +1,30 @@
+use thiserror::Error;
+
+use crate::codec::CodecError;
+
+/// Why a port mapper request is refused, or the port mapper cannot start.
+#[derive(Debug, Error)]
+pub enum EpmdError {
+    /// The request is malformed.
+    #[error("malformed request: {0}")]
+    Codec(#[from] CodecError),
+    /// The request is of a kind that does not exist.
+    #[error("unknown request {0}")]
+    Unknown(u8),
+    /// The request is longer than any can be.
+    #[error("request of {0} bytes; at most {max} are allowed", max = super::message::REQUEST_MAX)]
+    Oversized(usize),
+    /// The name is not one a node can have.
+    #[error("{0:?} is no node name")]
+    Name(String),
+    /// The address cannot be had.
+    #[error(
+        "cannot serve the port mapper on {address}: {source}; if a stock epmd runs there, stop it or choose another port with [epmd] listen and ERL_EPMD_PORT"
+    )]
+    Bind {
+        /// The address wanted.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

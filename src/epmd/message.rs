@@ -1,0 +1,212 @@
+use bytes::Bytes;
+use bytes::BytesMut;
+
+use super::EpmdError;
+use crate::codec::CodecError;
+use crate::codec::Reader;
+use crate::codec::Writer;
+
+/// The longest request, in bytes: a name and an extra field of a thousand each (`epmd_srv.c` allows about 3 kB).
+pub(super) const REQUEST_MAX: usize = 3 * 1024;
+
+/// A name has at most this many bytes (255 characters in UTF-8).
+const NAME_MAX: usize = 1020;
+
+const ALIVE2_REQ: u8 = 120;
+const ALIVE2_RESP: u8 = 121;
+const ALIVE2_X_RESP: u8 = 118;
+const PORT2_REQ: u8 = 122;
+const PORT2_RESP: u8 = 119;
+const NAMES_REQ: u8 = 110;
+const DUMP_REQ: u8 = 100;
+const KILL_REQ: u8 = 107;
+const STOP_REQ: u8 = 115;
+const HIDDEN: u8 = 72;
+const DIST_HIGH: u16 = 6;
+const DIST_LOW: u16 = 5;
+
+/// What a node says of itself when it registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The part of its name before the `@`.
+    pub name: String,
+    /// Where it listens.
+    pub port: u16,
+    /// 77: a normal node; 72: a hidden one.
+    pub node_type: u8,
+    /// 0: TCP over IPv4 (stock nodes send it always).
+    pub protocol: u8,
+    /// Highest and lowest distribution version.
+    pub versions: (u16, u16),
+    /// Whatever it adds.
+    pub extra: Bytes,
+}
+
+impl Registration {
+    /// Whether it registered as a hidden node.
+    pub const fn is_hidden(&self) -> bool {
+        self.node_type == HIDDEN
+    }
+
+    /// A normal node that listens on `port`, as stock nodes register.
+    pub fn normal(name: &str, port: u16) -> Self {
+        Self {
+            name: name.to_owned(),
+            port,
+            node_type: 77,
+            protocol: 0,
+            versions: (DIST_HIGH, DIST_LOW),
+            extra: Bytes::new(),
+        }
+    }
+}
+
+/// What is asked of the port mapper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// ALIVE2: a node registers.
+    Register(Registration),
+    /// PORT2: where is it? A bare name, or, as only beamway understands it, a full one with its `@`.
+    Port(String),
+    /// Which names are there?
+    Names,
+    /// The same with more detail.
+    Dump,
+    /// End the port mapper.
+    Kill,
+    /// Drop a name.
+    Stop,
+}
+
+/// What the port mapper says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// ALIVE2: the incarnation given, or `None` if the name is taken.
+    Registered {
+        /// Whether the node understands creations of 32 bits.
+        is_wide: bool,
+        /// The incarnation.
+        creation: Option<u32>,
+    },
+    /// PORT2: where it is.
+    Port(Option<Registration>),
+}
+
+fn name(bytes: &[u8]) -> Result<String, EpmdError> {
+    // One trailing NUL is tolerated, as epmd does.
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    if bytes.is_empty()
+        || bytes.len() > NAME_MAX
+        || std::str::from_utf8(bytes).is_err()
+        || text.chars().any(char::is_control)
+    {
+        return Err(EpmdError::Name(text.chars().take(80).collect()));
+    }
+    Ok(text.into_owned())
+}
+
+impl Request {
+    /// Reads a request, without its length.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EpmdError> {
+        let mut reader = Reader::new(bytes);
+        let kind = reader.u8("request")?;
+        Ok(match kind {
+            ALIVE2_REQ => {
+                let registration = Self::registration(&mut reader)?;
+                reader.finish("ALIVE2")?;
+                Self::Register(registration)
+            }
+            PORT2_REQ => Self::Port(name(reader.rest())?),
+            NAMES_REQ => Self::Names,
+            DUMP_REQ => Self::Dump,
+            KILL_REQ => Self::Kill,
+            STOP_REQ => Self::Stop,
+            kind => return Err(EpmdError::Unknown(kind)),
+        })
+    }
+
+    fn registration(reader: &mut Reader<'_>) -> Result<Registration, EpmdError> {
+        let port = reader.u16("port")?;
+        let node_type = reader.u8("node type")?;
+        let protocol = reader.u8("protocol")?;
+        let versions = (reader.u16("highest version")?, reader.u16("lowest version")?);
+        let length = reader.u16("name length")?;
+        let name = name(reader.take(length.into(), "name")?)?;
+        if name.contains('@') {
+            return Err(EpmdError::Name(name));
+        }
+        let length = reader.u16("extra length")?;
+        let extra = Bytes::copy_from_slice(reader.take(length.into(), "extra")?);
+        if port == 0 {
+            return Err(CodecError::Value { what: "port", value: 0 }.into());
+        }
+        Ok(Registration {
+            name,
+            port,
+            node_type,
+            protocol,
+            versions,
+            extra,
+        })
+    }
+
+    /// The request with its length: what a node sends.
+    pub fn encode(&self) -> Bytes {
+        let mut body = BytesMut::new();
+        let mut writer = Writer::new(&mut body);
+        match self {
+            Self::Register(registration) => {
+                writer.u8(ALIVE2_REQ);
+                write_registration(registration, &mut writer);
+            }
+            Self::Port(name) => {
+                writer.u8(PORT2_REQ).bytes(name.as_bytes());
+            }
+            Self::Names => drop(writer.u8(NAMES_REQ)),
+            Self::Dump => drop(writer.u8(DUMP_REQ)),
+            Self::Kill => drop(writer.u8(KILL_REQ)),
+            Self::Stop => drop(writer.u8(STOP_REQ)),
+        }
+        let mut out = BytesMut::new();
+        Writer::new(&mut out).u16(body.len() as u16).bytes(&body);
+        out.freeze()
+    }
+}
+
+fn write_registration(registration: &Registration, writer: &mut Writer<'_>) {
+    writer
+        .u16(registration.port)
+        .u8(registration.node_type)
+        .u8(registration.protocol);
+    writer.u16(registration.versions.0).u16(registration.versions.1);
+    writer
+        .u16(registration.name.len() as u16)
+        .bytes(registration.name.as_bytes());
+    writer.u16(registration.extra.len() as u16).bytes(&registration.extra);
+}
+
+impl Response {
+    /// The response; it has no length, and a PORT2 response is followed by the end of the connection.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        let mut writer = Writer::new(&mut out);
+        match self {
+            Self::Registered { is_wide, creation } => {
+                // A refusal carries creation 99, as epmd's does.
+                let (result, creation) = creation.map_or((1, 99), |creation| (0, creation));
+                if *is_wide {
+                    writer.u8(ALIVE2_X_RESP).u8(result).u32(creation);
+                } else {
+                    writer.u8(ALIVE2_RESP).u8(result).u16(creation as u16);
+                }
+            }
+            Self::Port(None) => drop(writer.u8(PORT2_RESP).u8(1)),
+            Self::Port(Some(registration)) => {
+                writer.u8(PORT2_RESP).u8(0);
+                write_registration(registration, &mut writer);
+            }
+        }
+        out.freeze()
+    }
+}

@@ -1,0 +1,276 @@
+//! The task that owns what the host knows: local nodes, peers' nodes, personas.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use tracing::warn;
+
+use super::GatewayConfig;
+use super::LegError;
+use super::Relay;
+use super::client;
+use super::server;
+use super::server::Persona;
+use crate::dist::NodeName;
+use crate::epmd::Registration;
+use crate::epmd::Registry;
+use crate::epmd::handle::Question;
+use crate::router::Answer;
+use crate::router::NodePattern;
+use crate::router::Router;
+use crate::session::handle::Command;
+use crate::session::handle::PeerEvent;
+use crate::session::handle::SessionHandle;
+use crate::wire::Open;
+
+/// Personas at once; each is a listening socket.
+const PERSONAS: usize = 4096;
+
+/// Which node names each peer may speak for.
+pub type Policies = BTreeMap<String, Arc<[NodePattern]>>;
+
+/// The gateway of this host.
+#[derive(Debug)]
+pub struct Gateway {
+    router: Router,
+    registry: Registry,
+    policies: Policies,
+    config: Arc<GatewayConfig>,
+    sessions: BTreeMap<Arc<str>, SessionHandle>,
+    /// (peer, name part, full name, address) → port and listener.
+    personas: BTreeMap<(Arc<str>, String, String, IpAddr), (u16, AbortHandle)>,
+    /// Listeners end with the gateway.
+    listeners: JoinSet<()>,
+}
+
+impl Gateway {
+    /// A gateway for a host that is meant by any of `hosts`.
+    pub fn new(hosts: Vec<String>, policies: Policies, config: GatewayConfig) -> Self {
+        let patterns = policies
+            .iter()
+            .map(|(peer, patterns)| (peer.clone(), patterns.to_vec()))
+            .collect();
+        Self {
+            router: Router::new(hosts, patterns),
+            registry: Registry::default(),
+            policies,
+            config: Arc::new(config),
+            sessions: BTreeMap::new(),
+            personas: BTreeMap::new(),
+            listeners: JoinSet::new(),
+        }
+    }
+
+    /// Runs until `leave` is cancelled.
+    pub async fn run(
+        mut self,
+        mut questions: mpsc::Receiver<Question>,
+        mut events: mpsc::Receiver<PeerEvent>,
+        leave: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                Some(question) = questions.recv() => self.answer(question).await,
+                Some(event) = events.recv() => self.handle_event(event).await,
+                () = leave.cancelled() => return,
+            }
+        }
+    }
+
+    async fn answer(&mut self, question: Question) {
+        match question {
+            Question::Register { registration, answer } => {
+                let creation = self.register(registration).await;
+                let _ = answer.send(creation);
+            }
+            Question::Unregister { name } => {
+                info!(name, "a local node is gone");
+                self.registry.unregister(&name);
+                self.router.remove_local(&name);
+                self.tell_all(|| Command::NodeDown { name: name.clone() }).await;
+            }
+            Question::LookUp {
+                name,
+                arrived_on,
+                answer,
+            } => {
+                let found = self.look_up(&name, arrived_on).await;
+                let _ = answer.send(found);
+            }
+            Question::Names { answer } => {
+                let _ = answer.send(self.registry.iter().cloned().collect());
+            }
+        }
+    }
+
+    async fn register(&mut self, registration: Registration) -> Option<u32> {
+        let (name, is_hidden) = (registration.name.clone(), registration.is_hidden());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as u32);
+        let Some(creation) = self.registry.register(registration, now) else {
+            warn!(name, "a node wants a name that is taken");
+            return None;
+        };
+        info!(name, creation, "a local node has registered");
+        self.router.add_local(&name);
+        let hosts = self.router.hosts().to_vec();
+        let up = || Command::NodeUp {
+            name: name.clone(),
+            hosts: hosts.clone(),
+            hidden: is_hidden,
+        };
+        self.tell_all(up).await;
+        Some(creation)
+    }
+
+    async fn tell_all(&self, command: impl Fn() -> Command) {
+        for session in self.sessions.values() {
+            session.send(command()).await;
+        }
+    }
+
+    async fn look_up(&mut self, name: &str, arrived_on: IpAddr) -> Option<Registration> {
+        match self.router.resolve(name, arrived_on) {
+            Answer::Local { name } => self.registry.get(&name).cloned(),
+            Answer::Remote { peer, name, host } => {
+                let port = self.persona(peer, &name, &host, arrived_on).await?;
+                Some(Registration::normal(&name, port))
+            }
+            Answer::Unknown => None,
+            Answer::Ambiguous(nodes) => {
+                warn!(
+                    name,
+                    ?nodes,
+                    "several remote nodes have this name: use -epmd_module beamway_epmd, or an address of its own for each host"
+                );
+                None
+            }
+        }
+    }
+
+    /// The port of the persona for a remote node, at the address where the local node will connect.
+    async fn persona(&mut self, peer: Arc<str>, name: &str, host: &str, ip: IpAddr) -> Option<u16> {
+        let target = format!("{name}@{host}");
+        let session = self.sessions.get(&peer)?.clone();
+        let key = (peer, name.to_owned(), target.clone(), ip);
+        if let Some((port, _)) = self.personas.get(&key) {
+            return Some(*port);
+        }
+        if self.personas.len() >= PERSONAS {
+            warn!(target, "too many remote nodes are looked for at once");
+            return None;
+        }
+        let (listener, port) = match server::bind(ip).await {
+            Ok(bound) => bound,
+            Err(error) => {
+                warn!(target, %ip, %error, "a remote node cannot be listened for");
+                return None;
+            }
+        };
+        let policy = self.policy(&session.peer);
+        let persona = Persona {
+            target,
+            session,
+            policy,
+            config: Arc::clone(&self.config),
+        };
+        let listener = self.listeners.spawn(server::serve(listener, persona));
+        self.personas.insert(key, (port, listener));
+        Some(port)
+    }
+
+    fn policy(&self, peer: &str) -> Option<Arc<[NodePattern]>> {
+        self.policies.get(&peer.to_ascii_lowercase()).cloned()
+    }
+
+    async fn handle_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Up(session) => self.peer_up(session).await,
+            PeerEvent::NodeUp { peer, name, hosts, .. } => {
+                let announced = self.router.announce(&peer, &name, hosts);
+                for (node, reason) in announced.refused {
+                    info!(%peer, node, reason, "an announcement was refused");
+                }
+                if !announced.accepted.is_empty() {
+                    info!(%peer, nodes = ?announced.accepted, "a remote node is up");
+                }
+            }
+            PeerEvent::NodeDown { peer, name } => {
+                info!(%peer, name, "a remote node is down");
+                self.router.withdraw(&peer, &name);
+                self.end_personas(|(other, node, _, _)| *other == peer && *node == name);
+            }
+            PeerEvent::Opened { session, open } => self.open(session, open).await,
+            PeerEvent::Down { peer, reason } => {
+                warn!(%peer, reason, "a peer is gone");
+                self.router.withdraw_peer(&peer);
+                self.sessions.remove(&peer);
+                self.end_personas(|(other, _, _, _)| *other == peer);
+            }
+        }
+    }
+
+    async fn peer_up(&mut self, session: SessionHandle) {
+        info!(peer = %session.peer, "a peer is up");
+        let hosts = self.router.hosts().to_vec();
+        for node in self.registry.iter() {
+            let up = Command::NodeUp {
+                name: node.name.clone(),
+                hosts: hosts.clone(),
+                hidden: node.is_hidden(),
+            };
+            session.send(up).await;
+        }
+        self.sessions.insert(session.peer.clone(), session);
+    }
+
+    fn end_personas(&mut self, is_over: impl Fn(&(Arc<str>, String, String, IpAddr)) -> bool) {
+        self.personas.retain(|key, (_, listener)| {
+            let is_over = is_over(key);
+            if is_over {
+                listener.abort();
+            }
+            !is_over
+        });
+    }
+
+    /// A peer wants a circuit: finds the local node, checks who asks, and leaves the rest to a task of its own.
+    async fn open(&mut self, session: SessionHandle, open: Open) {
+        let refusal = match Relay::new(&open.send_name) {
+            Err(error) => Some(error),
+            Ok(relay) => match relay.initiator_name() {
+                Some(name) if NodeName::new(name).is_err() => {
+                    Some(crate::dist::HandshakeError::Name(name.to_owned()).into())
+                }
+                Some(name) if !self.router.may_speak(&session.peer, name) => Some(LegError::Policy {
+                    peer: session.peer.to_string(),
+                    node: name.to_owned(),
+                }),
+                _ => None,
+            },
+        };
+        if let Some(error) = refusal {
+            return client::refuse(&session, open.circuit, &error).await;
+        }
+        let port = self
+            .router
+            .local_target(&open.target)
+            .and_then(|name| self.registry.get(name))
+            .map(|node| node.port);
+        let Some(port) = port else {
+            let error = LegError::Finished(format!("no node {} is registered here", open.target));
+            return client::refuse(&session, open.circuit, &error).await;
+        };
+        let policy = self.policy(&session.peer);
+        tokio::spawn(client::accept(open, port, session, policy, Arc::clone(&self.config)));
+    }
+}

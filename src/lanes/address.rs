@@ -1,0 +1,53 @@
+use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::etf::Pid;
+use crate::etf::Reference;
+use crate::wire::LaneId;
+
+/// How a signal addresses its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A process by its pid.
+    Process(Pid),
+    /// A process by one of its aliases.
+    Alias(Reference),
+    /// Whatever is registered under a name when the signal arrives; only the hash of the name is kept.
+    Name(u64),
+    /// The node itself, on behalf of its sender: SPAWN_REQUEST.
+    Node,
+}
+
+impl Address {
+    /// The address of a registered name, given in UTF-8.
+    pub fn name(text: &[u8]) -> Self {
+        let mut hasher = Xxh3Default::new();
+        hasher.update(b"n");
+        hasher.update(text);
+        Self::Name(hasher.digest())
+    }
+}
+
+/// The hash of a process identity (docs/PROTOCOL.md, "Lane hash").
+pub(super) fn hash_of_pid(pid: &Pid) -> u64 {
+    let [a, b, c, d] = pid.id.to_be_bytes();
+    let [e, f, g, h] = pid.serial.to_be_bytes();
+    let [i, j, k, l] = pid.creation.to_be_bytes();
+    xxh3_64(&[b'p', a, b, c, d, e, f, g, h, i, j, k, l])
+}
+
+/// The hash of an alias that cannot be resolved.
+pub(super) fn hash_of_reference(reference: &Reference) -> u64 {
+    let mut hasher = Xxh3Default::new();
+    hasher.update(b"r");
+    hasher.update(&reference.creation.to_be_bytes());
+    for word in reference.words() {
+        hasher.update(&word.to_be_bytes());
+    }
+    hasher.digest()
+}
+
+/// The lane of a hash, out of `lanes`: its share of the 64-bit range, so that no modulus favours a lane.
+pub const fn lane_of(hash: u64, lanes: u8) -> LaneId {
+    ((hash as u128 * lanes as u128) >> 64) as LaneId
+}

@@ -1,0 +1,567 @@
+//! The first promise, simulated: signals from one process to another arrive in the order sent, however the receiver is
+//! addressed, over lanes that delay, stall and overtake each other. The checker knows the true sender and receiver of
+//! each signal; the machines do not.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::dist::Lesson;
+use crate::dist::Sender;
+use crate::etf::Pid;
+use crate::etf::Reference;
+use crate::wire::Content;
+use crate::wire::Fence;
+use crate::wire::LaneId;
+use crate::wire::Mark;
+
+/// SplitMix64: one seed, one run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+const SENDERS: u32 = 12;
+const RECEIVERS: u32 = 8;
+const NAMES: u64 = 4;
+
+/// What the checker knows of a signal.
+#[derive(Clone, Copy)]
+struct Truth {
+    circuit: usize,
+    sender: u32,
+    /// How the receiver is found on arrival.
+    target: Target,
+    fragments: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Process(u32),
+    Name(u64),
+}
+
+/// A frame between the gateways: its number, its circuit, what it waits for, what it carries.
+type InTransit = (u64, usize, Vec<Fence>, Content);
+
+struct Setting {
+    seed: u64,
+    lanes: u8,
+    signals: usize,
+    budget: u64,
+    fences: bool,
+    /// This circuit's BEAM does not read for the first half of the run.
+    stopped: Option<usize>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            lanes: 16,
+            signals: 10_000,
+            budget: 1 << 20,
+            fences: true,
+            stopped: None,
+        }
+    }
+}
+
+struct Circuit {
+    outbound: Outbound,
+    inbound: Inbound,
+    aliases: Aliases,
+    /// Signals in the making: a process finishes one before it begins the next.
+    making: VecDeque<(usize, u64)>,
+    names: Vec<u32>,
+    /// Cost of frames placed in the socket's order, not written yet.
+    unwritten: u64,
+    receipts: VecDeque<(u64, Vec<Mark>)>,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    delivered: usize,
+    violations: usize,
+    fenced: usize,
+    /// Signals of the other circuits delivered while one was stopped.
+    beside_the_stopped: usize,
+}
+
+struct Simulation {
+    setting: Setting,
+    random: Random,
+    circuits: Vec<Circuit>,
+    /// Shared by all circuits, as in a session.
+    lanes: Vec<VecDeque<InTransit>>,
+    numbers: Vec<u64>,
+    stalled: Vec<bool>,
+    truths: Vec<Truth>,
+    last_seen: HashMap<(usize, u32, u32), usize>,
+    outcome: Outcome,
+}
+
+fn pid(id: u32) -> Pid {
+    Pid {
+        id,
+        serial: 0,
+        creation: 1,
+    }
+}
+
+/// Alias `which` of a receiver: the even ones are known to the gateway, the odd ones are not.
+fn alias(receiver: u32, which: u32) -> Reference {
+    Reference::new(1, &[receiver, 1 << 16, which]).unwrap()
+}
+
+impl Simulation {
+    fn new(setting: Setting) -> Self {
+        let circuit = || {
+            let mut aliases = Aliases::default();
+            for receiver in 0..RECEIVERS {
+                aliases.learn(Lesson::Learn {
+                    owner: pid(receiver),
+                    alias: alias(receiver, 0),
+                });
+            }
+            let outbound = Outbound::new(setting.lanes, setting.budget);
+            Circuit {
+                outbound: if setting.fences {
+                    outbound
+                } else {
+                    outbound.without_fences()
+                },
+                inbound: Inbound::new(setting.lanes, setting.budget),
+                aliases,
+                making: VecDeque::new(),
+                names: (0..NAMES as u32).collect(),
+                unwritten: 0,
+                receipts: VecDeque::new(),
+            }
+        };
+        let lanes = usize::from(setting.lanes);
+        Self {
+            random: Random(setting.seed),
+            circuits: vec![circuit(), circuit()],
+            lanes: (0..lanes).map(|_| VecDeque::new()).collect(),
+            numbers: vec![0; lanes],
+            stalled: vec![false; lanes],
+            truths: Vec::new(),
+            last_seen: HashMap::new(),
+            outcome: Outcome::default(),
+            setting,
+        }
+    }
+
+    /// Makes up a signal: its true sender and receiver, and what the gateway sees of them.
+    fn invent(&mut self, circuit: usize) -> (Truth, Head) {
+        let sender = 1000 + self.random.below(SENDERS.into()) as u32;
+        let receiver = self.random.below(RECEIVERS.into()) as u32;
+        let name = self.random.below(NAMES);
+        let known = Sender::Process(pid(sender));
+        let to_process = (Target::Process(receiver), Address::Process(pid(receiver)));
+        let to_name = (Target::Name(name), Address::name(&name.to_be_bytes()));
+        let (seen, (target, address)) = match self.random.below(20) {
+            0..=6 => (known, to_process),
+            7..=11 => (known, to_name),
+            12..=14 => (known, (Target::Process(receiver), Address::Alias(alias(receiver, 0)))),
+            15..=16 => (known, (Target::Process(receiver), Address::Alias(alias(receiver, 1)))),
+            // SEND without a sender, GROUP_LEADER, DOWN by name; and a SPAWN_REPLY, whose sender is its result.
+            17..=18 => (Sender::Unknown, to_process),
+            _ => (known, to_process),
+        };
+        let fragments = if self.random.one_in(8) {
+            2 + self.random.below(6)
+        } else {
+            1
+        };
+        (
+            Truth {
+                circuit,
+                sender,
+                target,
+                fragments,
+            },
+            Head { sender: seen, address },
+        )
+    }
+
+    /// One part of one signal enters at the gateway of `circuit`, if there is credit.
+    fn intake(&mut self, circuit: usize) -> bool {
+        if !self.circuits[circuit].outbound.has_credit() {
+            return false;
+        }
+        let continues = !self.circuits[circuit].making.is_empty() && !self.random.one_in(3);
+        if continues || self.truths.len() == self.setting.signals {
+            let Some((signal, remaining)) = self.circuits[circuit].making.pop_front() else {
+                return false;
+            };
+            let content = Content::Next {
+                message: signal as u64,
+                remaining,
+                body: body(signal),
+            };
+            self.place(
+                circuit,
+                &Part::Next {
+                    message: signal as u64,
+                    last: remaining == 1,
+                },
+                content,
+            );
+            if remaining > 1 {
+                self.circuits[circuit].making.push_back((signal, remaining - 1));
+            }
+            return true;
+        }
+        let (truth, head) = self.invent(circuit);
+        // A process that is in the middle of a signal sends nothing else.
+        let busy = self.circuits[circuit]
+            .making
+            .iter()
+            .any(|(signal, _)| self.truths[*signal].sender == truth.sender);
+        if busy {
+            return true;
+        }
+        let signal = self.truths.len();
+        self.truths.push(truth);
+        if truth.fragments == 1 {
+            self.place(circuit, &Part::Whole(&head), Content::Signal(body(signal)));
+        } else {
+            let message = signal as u64;
+            let content = Content::First {
+                message,
+                fragments: truth.fragments,
+                body: body(signal),
+            };
+            self.place(circuit, &Part::First { head: &head, message }, content);
+            self.circuits[circuit].making.push_back((signal, truth.fragments - 1));
+        }
+        true
+    }
+
+    fn place(&mut self, circuit: usize, part: &Part<'_>, content: Content) {
+        let Circuit { outbound, aliases, .. } = &mut self.circuits[circuit];
+        outbound.charge(content.cost());
+        let numbers = &self.numbers;
+        let placed = outbound
+            .place(part, aliases, |lane| numbers[usize::from(lane)] + 1)
+            .unwrap();
+        let lane = usize::from(placed.lane);
+        self.numbers[lane] += 1;
+        self.outcome.fenced += usize::from(!placed.fences.is_empty());
+        self.lanes[lane].push_back((self.numbers[lane], circuit, placed.fences, content));
+    }
+
+    /// The next frame of a lane reaches the other gateway.
+    fn arrive(&mut self, lane: usize) -> bool {
+        let Some((number, circuit, fences, content)) = self.lanes[lane].pop_front() else {
+            return false;
+        };
+        self.circuits[circuit]
+            .inbound
+            .accept(lane as LaneId, number, fences, content)
+            .unwrap();
+        true
+    }
+
+    fn deliver(&mut self, circuit: usize) -> bool {
+        let Some((_, content)) = self.circuits[circuit].inbound.poll_deliver() else {
+            return false;
+        };
+        self.circuits[circuit].unwritten += content.cost();
+        let whole = matches!(content, Content::Signal(_) | Content::Next { remaining: 1, .. });
+        let signal = u64::from_be_bytes(content.body()[..8].try_into().unwrap()) as usize;
+        if whole {
+            self.check(signal, circuit);
+        }
+        true
+    }
+
+    fn check(&mut self, signal: usize, circuit: usize) {
+        let truth = self.truths[signal];
+        assert_eq!(truth.circuit, circuit, "a signal crossed circuits");
+        let receiver = match truth.target {
+            Target::Process(receiver) => receiver,
+            Target::Name(name) => self.circuits[circuit].names[name as usize],
+        };
+        let seen = self
+            .last_seen
+            .entry((circuit, truth.sender, receiver))
+            .or_insert(signal);
+        if *seen > signal {
+            self.outcome.violations += 1;
+        }
+        *seen = signal.max(*seen);
+        self.outcome.delivered += 1;
+    }
+
+    fn write(&mut self, circuit: usize) {
+        let circuit = &mut self.circuits[circuit];
+        circuit.inbound.written(circuit.unwritten);
+        circuit.unwritten = 0;
+        if circuit.inbound.owes_a_grant() || (circuit.receipts.is_empty() && self.random.one_in(10)) {
+            circuit.receipts.push_back(circuit.inbound.grant());
+        }
+    }
+
+    fn acknowledge(&mut self, circuit: usize) {
+        let circuit = &mut self.circuits[circuit];
+        if let Some((credit, marks)) = circuit.receipts.pop_front() {
+            circuit.outbound.grant(credit);
+            for mark in marks {
+                circuit.outbound.delivered(mark);
+            }
+        }
+    }
+
+    fn is_stopped(&self, circuit: usize) -> bool {
+        self.setting.stopped == Some(circuit) && self.truths.len() < self.setting.signals / 2
+    }
+
+    fn step(&mut self) {
+        let circuit = self.random.below(2) as usize;
+        match self.random.below(16) {
+            0..=5 => {
+                self.intake(circuit);
+            }
+            6..=11 => {
+                let lane = self.random.below(self.setting.lanes.into()) as usize;
+                if !self.stalled[lane] {
+                    for _ in 0..=self.random.below(6) {
+                        self.arrive(lane);
+                    }
+                }
+            }
+            12..=13 if !self.is_stopped(circuit) => {
+                while self.deliver(circuit) {
+                    let beside = self
+                        .setting
+                        .stopped
+                        .is_some_and(|stopped| stopped != circuit && self.is_stopped(stopped));
+                    self.outcome.beside_the_stopped += usize::from(beside);
+                }
+                self.write(circuit);
+            }
+            14 => self.acknowledge(circuit),
+            _ => {
+                let lane = self.random.below(self.setting.lanes.into()) as usize;
+                self.stalled[lane] = self.random.one_in(4);
+                let (name, receiver) = (self.random.below(NAMES), self.random.below(RECEIVERS.into()) as u32);
+                self.circuits[circuit].names[name as usize] = receiver;
+            }
+        }
+    }
+
+    /// Runs until every signal was sent, then without any stall until nothing moves: all must be delivered.
+    fn run(mut self) -> Outcome {
+        let mut steps = 0u64;
+        while self.truths.len() < self.setting.signals {
+            self.step();
+            steps += 1;
+            assert!(
+                steps < self.setting.signals as u64 * 4000,
+                "no progress: {} signals sent",
+                self.truths.len()
+            );
+        }
+        loop {
+            let mut moved = false;
+            for circuit in 0..self.circuits.len() {
+                moved |= self.intake(circuit);
+                moved |= self.deliver(circuit);
+                self.write(circuit);
+                self.acknowledge(circuit);
+            }
+            for lane in 0..self.lanes.len() {
+                moved |= self.arrive(lane);
+            }
+            if !moved && self.circuits.iter().all(|circuit| circuit.receipts.is_empty()) {
+                break;
+            }
+        }
+        assert_eq!(self.outcome.delivered, self.setting.signals, "deadlock");
+        for circuit in &mut self.circuits {
+            let (credit, marks) = circuit.inbound.grant();
+            circuit.outbound.grant(credit);
+            marks.into_iter().for_each(|mark| circuit.outbound.delivered(mark));
+            assert_eq!(
+                circuit.outbound.outstanding(),
+                0,
+                "senders are forgotten when nothing of them is outstanding"
+            );
+            circuit.inbound.close(circuit.outbound.last());
+            assert!(circuit.inbound.is_finished());
+            assert_eq!(circuit.inbound.kept(), 0);
+        }
+        self.outcome
+    }
+}
+
+fn body(signal: usize) -> Bytes {
+    Bytes::copy_from_slice(&(signal as u64).to_be_bytes())
+}
+
+fn run(setting: Setting) -> Outcome {
+    Simulation::new(setting).run()
+}
+
+#[test]
+fn a_million_signals_keep_their_order() {
+    let mut delivered = 0;
+    for seed in 0..100 {
+        let outcome = run(Setting {
+            seed,
+            ..Setting::default()
+        });
+        assert_eq!(outcome.violations, 0, "seed {seed}");
+        assert!(outcome.fenced > 1000, "the run never needed a fence: it shows nothing");
+        delivered += outcome.delivered;
+    }
+    assert!(delivered >= 1_000_000);
+}
+
+#[test]
+fn without_fences_the_checker_reports_violations() {
+    for seed in 0..5 {
+        let outcome = run(Setting {
+            seed,
+            fences: false,
+            ..Setting::default()
+        });
+        assert!(outcome.violations > 100, "seed {seed}: {outcome:?}");
+    }
+}
+
+#[test]
+fn tight_credit_never_deadlocks() {
+    for seed in 0..40 {
+        for budget in [1, 200, 2000] {
+            let outcome = run(Setting {
+                seed,
+                budget,
+                signals: 2000,
+                ..Setting::default()
+            });
+            assert_eq!(outcome.violations, 0, "seed {seed}, budget {budget}");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_lanes_keeps_order() {
+    for lanes in [1, 2, 3, 64] {
+        for seed in 0..5 {
+            let outcome = run(Setting {
+                seed,
+                lanes,
+                signals: 4000,
+                ..Setting::default()
+            });
+            assert_eq!(outcome.violations, 0, "seed {seed}, {lanes} lanes");
+            assert_eq!(outcome.fenced == 0, lanes == 1, "one lane needs no fence");
+        }
+    }
+}
+
+#[test]
+fn a_stopped_receiver_slows_only_its_own_senders() {
+    for seed in 0..10 {
+        let setting = Setting {
+            seed,
+            budget: 20_000,
+            signals: 4000,
+            stopped: Some(0),
+            ..Setting::default()
+        };
+        let outcome = run(setting);
+        assert_eq!(outcome.violations, 0, "seed {seed}");
+        assert!(outcome.beside_the_stopped > 1000, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_fence_that_can_never_open_is_refused() {
+    let mut inbound = Inbound::new(4, 1000);
+    for lane in [2, 4] {
+        let fence = Fence { lane, number: 1 };
+        let refused = inbound.accept(2, 7, vec![fence], Content::Signal(Bytes::new()));
+        assert_eq!(
+            refused,
+            Err(InboundError::Fence {
+                lane: 2,
+                number: 7,
+                fence
+            })
+        );
+    }
+}
+
+#[test]
+fn credit_is_enforced_by_the_receiver() {
+    let mut inbound = Inbound::new(1, 100);
+    let big = || Content::Signal(Bytes::from(vec![0; 200]));
+    assert_eq!(
+        inbound.accept(0, 1, Vec::new(), big()),
+        Ok(()),
+        "one frame may overdraw"
+    );
+    assert!(matches!(
+        inbound.accept(0, 2, Vec::new(), big()),
+        Err(InboundError::Credit { granted: 100, .. })
+    ));
+    assert_eq!(inbound.kept(), 264);
+}
+
+#[test]
+fn small_frames_pass_bulk_on_other_lanes() {
+    let mut inbound = Inbound::new(3, 1 << 30);
+    for number in 1..=50 {
+        inbound
+            .accept(0, number, Vec::new(), Content::Signal(Bytes::from(vec![0; 65536])))
+            .unwrap();
+    }
+    inbound
+        .accept(2, 1, Vec::new(), Content::Signal(Bytes::from_static(b"small")))
+        .unwrap();
+    let order: Vec<LaneId> = std::iter::from_fn(|| inbound.poll_deliver())
+        .map(|(lane, _)| lane)
+        .collect();
+    assert!(order.iter().position(|lane| *lane == 2).unwrap() <= 1, "{order:?}");
+    assert_eq!(order.len(), 51);
+}
+
+/// The hash is part of the protocol's documentation: these values never change.
+#[test]
+fn the_lane_hash_is_the_documented_one() {
+    use super::address::hash_of_pid;
+    use super::address::hash_of_reference;
+    assert_eq!(Address::name(b"rex"), Address::Name(0xa370_17b1_ecc5_b84a));
+    let process = Pid {
+        id: 300_089,
+        serial: 2,
+        creation: 1_700_000_000,
+    };
+    assert_eq!(hash_of_pid(&pid(100)), 0x3226_eea7_7739_0b58);
+    assert_eq!(hash_of_pid(&process), 0xdfd5_16d6_6dcd_69e7);
+    assert_eq!(lane_of(hash_of_pid(&process), 16), 13);
+    let reference = Reference::new(7, &[1, 1 << 16, 3]).unwrap();
+    assert_eq!(hash_of_reference(&reference), 0xa9c7_5bda_c484_d811);
+}

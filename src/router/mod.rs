@@ -1,0 +1,17 @@
+//! Rank 3: node name → where it is.
+//!
+//! The [`Router`] knows the nodes that registered here and those that peers announced, answers the port mapper's
+//! questions (a bare name, or a full one), and holds the policy which node names a daemon may speak for.
+
+mod error;
+mod pattern;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::PatternError;
+pub use pattern::NodePattern;
+pub use table::Announced;
+pub use table::Answer;
+pub use table::Router;

@@ -1,0 +1,117 @@
+use std::collections::HashSet;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::dist::Lesson;
+use crate::dist::scan;
+use crate::lanes::Aliases;
+use crate::lanes::Head;
+use crate::lanes::Inbound;
+use crate::lanes::Outbound;
+use crate::lanes::Part;
+use crate::wire::Content;
+
+/// A signal, or a part of one, that a local BEAM sent.
+#[derive(Debug)]
+pub struct Intake {
+    /// Where it goes: for a whole signal and for the first part of one.
+    pub head: Option<Head>,
+    /// What it teaches about the aliases of the *far* node: a DOWN ends the alias of its monitor.
+    pub lesson: Option<Lesson>,
+    /// What it carries.
+    pub content: Content,
+}
+
+impl Intake {
+    /// How the lanes see it.
+    pub(super) fn part(&self) -> Option<Part<'_>> {
+        Some(match (&self.content, &self.head) {
+            (Content::Signal(_), Some(head)) => Part::Whole(head),
+            (Content::First { message, .. }, Some(head)) => Part::First {
+                head,
+                message: *message,
+            },
+            (Content::Next { message, remaining, .. }, _) => Part::Next {
+                message: *message,
+                last: *remaining == 1,
+            },
+            (Content::Signal(_) | Content::First { .. }, None) => return None,
+        })
+    }
+}
+
+/// What the two nodes agreed on, as far as the receiving side needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How packets look on the legs of this circuit.
+    pub format: crate::dist::Format,
+    /// The incarnation of the local node: a signal for an earlier one may end its connection (protocol reference §8).
+    pub creation: u32,
+}
+
+/// One circuit, seen from this daemon.
+#[derive(Debug)]
+pub(super) struct Circuit {
+    pub(super) outbound: Outbound,
+    pub(super) inbound: Inbound,
+    /// Aliases of the far node's processes.
+    pub(super) aliases: Aliases,
+    /// What the BEAM sent and the credit does not allow yet; bounded by what the leg may read ahead.
+    pub(super) waiting: VecDeque<Intake>,
+    /// Set once both legs speak packets: before, nothing may be delivered.
+    pub(super) terms: Option<Terms>,
+    /// The local leg has ended; once all of `waiting` has left, the peer is told why.
+    pub(super) ending: Option<String>,
+    /// The peer closed: when and why.
+    pub(super) closed: Option<(Instant, String)>,
+    /// Signals in fragments of which nothing is delivered.
+    pub(super) dropped: HashSet<u64>,
+    /// Whether the circuit stands in the queue of those with something to deliver.
+    pub(super) is_ready: bool,
+    /// Whether the next receipt tells of this circuit.
+    pub(super) owes: bool,
+}
+
+impl Circuit {
+    pub(super) fn new(lanes: u8, granted: u64, budget: u64) -> Self {
+        Self {
+            outbound: Outbound::new(lanes, granted),
+            inbound: Inbound::new(lanes, budget),
+            aliases: Aliases::default(),
+            waiting: VecDeque::new(),
+            terms: None,
+            ending: None,
+            closed: None,
+            dropped: HashSet::new(),
+            is_ready: false,
+            owes: false,
+        }
+    }
+}
+
+/// Reads the control term of what is about to be delivered: learns aliases, and keeps from the BEAM what would end its
+/// connection. The peer is not trusted blindly. `Ok(false)`: deliver nothing of this.
+pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Result<bool, String> {
+    let (body, message) = match content {
+        Content::Signal(body) => (body, None),
+        Content::First { body, message, .. } => (body, Some(*message)),
+        Content::Next { message, remaining, .. } => {
+            let is_dropped = state.dropped.contains(message);
+            if *remaining == 1 {
+                state.dropped.remove(message);
+            }
+            return Ok(!is_dropped);
+        }
+    };
+    let control = scan(body, terms.format).map_err(|error| format!("the peer sent a signal that is none: {error}"))?;
+    if let Some(lesson) = control.lesson
+        && control.teaches_about_its_sender()
+    {
+        state.aliases.learn(lesson);
+    }
+    if control.harms_if_stale(terms.creation) {
+        state.dropped.extend(message);
+        return Ok(false);
+    }
+    Ok(true)
+}

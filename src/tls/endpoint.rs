@@ -1,0 +1,85 @@
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::ServerConfig;
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::server::NoServerSessionStorage;
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::TLS13;
+
+use super::error::EndpointError;
+use super::identity::Identity;
+
+/// What both sides must agree to speak (RFC 7301). A new major version of the wire protocol gets a new one.
+pub const ALPN: &[u8] = b"beamway/1";
+
+/// The cryptography of beamway: aws-lc-rs, with the hybrid post-quantum key exchange X25519MLKEM768 offered first.
+///
+/// It is passed explicitly everywhere, because a process default depends on which crates happen to be linked.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        // The order is the preference. The classical groups remain for a peer whose build lacks the first.
+        kx_groups: vec![
+            kx_group::X25519MLKEM768,
+            kx_group::X25519,
+            kx_group::SECP256R1,
+            kx_group::SECP384R1,
+        ],
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+/// The key exchange that [`provider`] prefers, as text for the line printed at the start.
+pub fn key_exchange_name() -> String {
+    provider()
+        .kx_groups
+        .first()
+        .map_or_else(|| "none".to_owned(), |group| format!("{:?}", group.name()))
+}
+
+/// TLS settings for trunks that a peer dials.
+///
+/// TLS 1.3 only; a client certificate of our authorities is demanded; no tickets, no stored sessions, no early data: a
+/// resumed handshake would skip the check of the client's certificate (rustls copies the stored chain), and sessions of
+/// beamway have their own resume.
+///
+/// # Errors
+///
+/// [`EndpointError`], when rustls refuses what [`Identity::load`] accepted.
+pub fn server_config(identity: &Identity) -> Result<ServerConfig, EndpointError> {
+    let provider = provider();
+    let verifier = WebPkiClientVerifier::builder_with_provider(identity.authorities(), provider.clone()).build()?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(identity.chain().to_vec(), identity.key())?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// TLS settings for trunks that we dial. The name to check against the server's certificate is given per connection: the
+/// configured name of the peer, never its address.
+///
+/// TLS 1.3 only; our certificate is shown; no resumption and no early data, as in [`server_config`].
+///
+/// # Errors
+///
+/// [`EndpointError`], when rustls refuses what [`Identity::load`] accepted.
+pub fn client_config(identity: &Identity) -> Result<ClientConfig, EndpointError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(identity.authorities())
+        .with_client_auth_cert(identity.chain().to_vec(), identity.key())?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    // A daemon has one certificate, so the server needs no hint; sent, the name would travel in clear.
+    config.enable_sni = false;
+    Ok(config)
+}

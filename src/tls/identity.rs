@@ -1,0 +1,319 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::TrustAnchor;
+use rustls_pki_types::UnixTime;
+use rustls_pki_types::pem;
+use rustls_pki_types::pem::PemObject;
+use webpki::EndEntityCert;
+use webpki::KeyUsage;
+
+use super::endpoint::provider;
+use super::error::IdentityError;
+use super::error::IdentityErrors;
+use super::name::daemon_name;
+use super::peer::PeerCertificate;
+use super::x509;
+use super::x509::Facts;
+
+/// The authorities that a daemon trusts; one or several certificates.
+pub const CA_FILE: &str = "ca.pem";
+/// The daemon's own certificate first, then any intermediate ones.
+pub const CERT_FILE: &str = "cert.pem";
+/// The daemon's private key.
+pub const KEY_FILE: &str = "key.pem";
+
+/// Largest file read. A certificate is about 1 KiB, so hundreds fit.
+const FILE_BYTES_MAX: usize = 1 << 20;
+/// Most authorities: each costs a name in every handshake, and an old and a new one are enough to change over.
+const AUTHORITIES_MAX: usize = 64;
+/// Longest chain: deeper ones are refused by the verifier anyway (webpki stops at 6 intermediates).
+const CHAIN_MAX: usize = 8;
+
+/// The contents of a daemon's three files.
+#[derive(Clone, Copy)]
+pub struct PemFiles<'a> {
+    /// `ca.pem`
+    pub authorities: &'a [u8],
+    /// `cert.pem`
+    pub certificate: &'a [u8],
+    /// `key.pem`
+    pub key: &'a [u8],
+}
+
+/// A daemon's proof of who it is, and whom it believes. All parts fit each other: that was checked when it was loaded.
+pub struct Identity {
+    name: String,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    authorities: Arc<RootCertStore>,
+    not_after: i64,
+}
+
+impl Identity {
+    /// Reads and checks the files of the daemon `name`: the key belongs to the certificate; the chain leads to an
+    /// authority of `ca.pem` that is valid at `now`, for serving and for dialling; the certificate is valid at `now` and
+    /// carries `name`. Keys may be ECDSA, Ed25519 or RSA; other sections of the files are passed over.
+    ///
+    /// An expired authority beside a valid one is left out, not an error: that is how authorities are changed.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes at once, as far as one does not hide another.
+    pub fn load(files: &PemFiles<'_>, name: &str, now: SystemTime) -> Result<Self, IdentityErrors> {
+        let mut errors = Vec::new();
+        let now = x509::seconds(now);
+        let name = daemon_name(name).map_err(|error| errors.push(error.into())).ok();
+        let authorities = authorities(files.authorities, now, &mut errors);
+        let chain = certificates(files.certificate, CERT_FILE, CHAIN_MAX, &mut errors);
+        let key = private_key(files.key, &mut errors);
+        let leaf = chain.first().and_then(|first| leaf(first, &mut errors));
+        if let (Some(facts), Some(anchors)) = (&leaf, &authorities) {
+            check_chain(&chain, anchors, facts, now, &mut errors);
+        }
+        if let (Some(name), Some(_)) = (&name, &leaf) {
+            check_name(&chain, name, &mut errors);
+        }
+        if let (Some(key), Some(_)) = (&key, &leaf) {
+            check_key(&chain, key, &provider(), &mut errors);
+        }
+        match (name, authorities, key, leaf) {
+            (Some(name), Some(authorities), Some(key), Some(leaf)) if errors.is_empty() => Ok(Self {
+                name,
+                chain,
+                key,
+                authorities: Arc::new(RootCertStore { roots: authorities }),
+                not_after: leaf.not_after,
+            }),
+            _ => Err(IdentityErrors(errors)),
+        }
+    }
+
+    /// The daemon's name, in lower case.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The certificate and its intermediates, as shown to peers.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// A copy of the private key.
+    pub fn key(&self) -> PrivateKeyDer<'static> {
+        self.key.clone_key()
+    }
+
+    /// Whose certificates are believed.
+    pub fn authorities(&self) -> Arc<RootCertStore> {
+        self.authorities.clone()
+    }
+
+    /// The last moment at which peers accept the certificate.
+    pub fn valid_until(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0))
+    }
+
+    /// [`Identity::valid_until`] for people, in UTC.
+    pub fn valid_until_text(&self) -> String {
+        x509::date(self.not_after)
+    }
+}
+
+/// Without the key: what is printed may end in a log.
+impl fmt::Debug for Identity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Identity")
+            .field("name", &self.name)
+            .field("chain", &self.chain.len())
+            .field("authorities", &self.authorities.len())
+            .field("valid_until", &self.valid_until_text())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The certificates of a file; none of them when anything about the file is wrong.
+fn certificates(
+    bytes: &[u8],
+    file: &'static str,
+    max: usize,
+    errors: &mut Vec<IdentityError>,
+) -> Vec<CertificateDer<'static>> {
+    if too_large(bytes, file, errors) {
+        return Vec::new();
+    }
+    match CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>() {
+        Ok(found) if found.is_empty() => errors.push(IdentityError::NoCertificate { file }),
+        Ok(found) if found.len() > max => errors.push(IdentityError::TooMany {
+            file,
+            count: found.len(),
+            max,
+        }),
+        Ok(found) => return found,
+        Err(error) => errors.push(IdentityError::Pem {
+            file,
+            reason: error.to_string(),
+        }),
+    }
+    Vec::new()
+}
+
+fn too_large(bytes: &[u8], file: &'static str, errors: &mut Vec<IdentityError>) -> bool {
+    let too_large = bytes.len() > FILE_BYTES_MAX;
+    if too_large {
+        errors.push(IdentityError::TooLarge {
+            file,
+            bytes: bytes.len(),
+            max: FILE_BYTES_MAX,
+        });
+    }
+    too_large
+}
+
+/// The authorities that are valid now; `None` when there is none or any is not what it should be.
+fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Option<Vec<TrustAnchor<'static>>> {
+    let found = certificates(bytes, CA_FILE, AUTHORITIES_MAX, errors);
+    let before = errors.len();
+    let mut anchors = Vec::new();
+    let mut out_of_time = None;
+    for (index, certificate) in found.iter().enumerate() {
+        let number = index + 1;
+        let unreadable = |reason| IdentityError::Certificate {
+            file: CA_FILE,
+            number,
+            reason,
+        };
+        match Facts::read(certificate) {
+            Err(reason) => errors.push(unreadable(reason)),
+            Ok(facts) if !facts.is_authority => errors.push(IdentityError::NotAuthority { number }),
+            // The verifier does not look at the dates of an authority, so this is the place.
+            Ok(facts) if !facts.valid_at(now) => {
+                out_of_time = Some(IdentityError::AuthorityTime {
+                    number,
+                    from: x509::date(facts.not_before),
+                    to: x509::date(facts.not_after),
+                });
+            }
+            Ok(_) => match webpki::anchor_from_trusted_cert(certificate) {
+                Ok(anchor) => anchors.push(anchor.to_owned()),
+                Err(error) => errors.push(unreadable(error.to_string())),
+            },
+        }
+    }
+    if let (true, Some(error)) = (anchors.is_empty(), out_of_time) {
+        errors.push(error);
+    }
+    (errors.len() == before && !anchors.is_empty()).then_some(anchors)
+}
+
+fn private_key(bytes: &[u8], errors: &mut Vec<IdentityError>) -> Option<PrivateKeyDer<'static>> {
+    if too_large(bytes, KEY_FILE, errors) {
+        return None;
+    }
+    match PrivateKeyDer::from_pem_slice(bytes) {
+        Ok(key) => return Some(key),
+        Err(pem::Error::NoItemsFound) => errors.push(IdentityError::NoKey),
+        Err(error) => errors.push(IdentityError::Pem {
+            file: KEY_FILE,
+            reason: error.to_string(),
+        }),
+    }
+    None
+}
+
+fn leaf(certificate: &CertificateDer<'_>, errors: &mut Vec<IdentityError>) -> Option<Facts> {
+    let error = match (Facts::read(certificate), EndEntityCert::try_from(certificate)) {
+        (Ok(facts), Ok(_)) => return Some(facts),
+        (Err(reason), _) => reason,
+        (_, Err(error)) => error.to_string(),
+    };
+    errors.push(IdentityError::Certificate {
+        file: CERT_FILE,
+        number: 1,
+        reason: error,
+    });
+    None
+}
+
+/// The chain must hold for both sides of a handshake, as a peer will check it.
+fn check_chain(
+    chain: &[CertificateDer<'static>],
+    anchors: &[TrustAnchor<'static>],
+    leaf: &Facts,
+    now: i64,
+    errors: &mut Vec<IdentityError>,
+) {
+    if now > leaf.not_after {
+        errors.push(IdentityError::Expired(x509::date(leaf.not_after)));
+    } else if now < leaf.not_before {
+        errors.push(IdentityError::NotYetValid(x509::date(leaf.not_before)));
+    }
+    let Some((first, intermediates)) = chain.split_first() else {
+        return;
+    };
+    let Ok(certificate) = EndEntityCert::try_from(first) else {
+        return;
+    };
+    // Out of its time, the chain is still checked, as of a moment within: one mistake must not hide the next.
+    let at = now.min(leaf.not_after).max(leaf.not_before);
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
+    let algorithms = provider().signature_verification_algorithms.all;
+    for (usage, text) in [
+        (KeyUsage::server_auth(), "serverAuth"),
+        (KeyUsage::client_auth(), "clientAuth"),
+    ] {
+        let error = match certificate.verify_for_usage(algorithms, anchors, intermediates, at, usage, None, None) {
+            Ok(_) => continue,
+            Err(webpki::Error::UnknownIssuer) => IdentityError::UnknownIssuer,
+            Err(webpki::Error::RequiredEkuNotFoundContext(_)) => IdentityError::Usage { usage: text },
+            Err(error) => IdentityError::Chain(error.to_string()),
+        };
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+}
+
+fn check_name(chain: &[CertificateDer<'static>], name: &str, errors: &mut Vec<IdentityError>) {
+    let Ok(certificate) = PeerCertificate::from_chain(chain) else {
+        return;
+    };
+    if !certificate.carries(name) {
+        let held = match certificate.names() {
+            [] => "no DNS name at all".to_owned(),
+            names => format!("`{}`", names.join("`, `")),
+        };
+        errors.push(IdentityError::Name {
+            wanted: name.to_owned(),
+            held,
+        });
+    }
+}
+
+fn check_key(
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+    errors: &mut Vec<IdentityError>,
+) {
+    let signer = match provider.key_provider.load_private_key(key.clone_key()) {
+        Ok(signer) => signer,
+        Err(error) => {
+            errors.push(IdentityError::Key(error.to_string()));
+            return;
+        }
+    };
+    // Unlike rustls's own loading, a key whose public half cannot be told is refused: all supported kinds can tell.
+    if CertifiedKey::new(chain.to_vec(), signer).keys_match().is_err() {
+        errors.push(IdentityError::KeyMismatch);
+    }
+}

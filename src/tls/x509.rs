@@ -1,0 +1,63 @@
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use rustls_pki_types::CertificateDer;
+use x509_parser::prelude::FromDer;
+use x509_parser::prelude::X509Certificate;
+use x509_parser::time::ASN1Time;
+
+/// What the checks need of a certificate beyond what the verifier of rustls tells.
+pub(super) struct Facts {
+    /// First moment of validity, seconds since 1970.
+    pub(super) not_before: i64,
+    /// Last moment of validity, seconds since 1970.
+    pub(super) not_after: i64,
+    /// Whether it may sign others.
+    pub(super) is_authority: bool,
+    /// The subject's public key, as DER.
+    pub(super) public_key: Vec<u8>,
+}
+
+impl Facts {
+    /// Reads one certificate; the error is the reader's reason.
+    pub(super) fn read(certificate: &CertificateDer<'_>) -> Result<Self, String> {
+        let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
+        if !rest.is_empty() {
+            return Err(format!("{} bytes after its end", rest.len()));
+        }
+        Ok(Self {
+            not_before: parsed.validity().not_before.timestamp(),
+            not_after: parsed.validity().not_after.timestamp(),
+            is_authority: parsed.is_ca(),
+            public_key: parsed.public_key().raw.to_vec(),
+        })
+    }
+
+    /// Whether `now`, in seconds since 1970, lies within the validity.
+    pub(super) fn valid_at(&self, now: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
+}
+
+/// Seconds since 1970; a clock before that reads as 0, one beyond `i64` as its end.
+pub(super) fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A moment for people: `2027-02-19 03:12:00 UTC`.
+pub(super) fn date(seconds: i64) -> String {
+    let Ok(moment) = ASN1Time::from_timestamp(seconds).map(|time| time.to_datetime()) else {
+        return format!("{seconds} s after 1970");
+    };
+    format!(
+        "{}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
+        moment.year(),
+        u8::from(moment.month()),
+        moment.day(),
+        moment.hour(),
+        moment.minute(),
+        moment.second()
+    )
+}

@@ -1,0 +1,97 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::EndpointConfig;
+use quinn::IdleTimeout;
+use quinn::TransportConfig;
+use quinn::VarInt;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::crypto::rustls::QuicServerConfig;
+
+/// Settings of trunks, with their arithmetic.
+#[derive(Clone, Debug)]
+pub struct TrunkConfig {
+    /// Lanes in each direction that the daemon wants: how many streams a peer may open.
+    pub lanes: u8,
+    /// Bytes of one lane underway, at most. Expected bandwidth × round trip / lanes in use: 1 Gbit/s × 20 ms = 2.5 MB
+    /// over a few busy lanes.
+    pub stream_window: u32,
+    /// How long a peer may be silent before the trunk is given up. It bounds how long the loss of a host goes unnoticed.
+    pub idle_timeout: Duration,
+    /// How often a silent trunk is kept alive: several times within the idle timeout, so that one loss does not end it.
+    pub keep_alive: Duration,
+    /// Bytes asked of the kernel for what arrived and was not read. Its default holds fewer than 100 full packets.
+    pub receive_buffer: usize,
+    /// Bytes asked of the kernel for what is to leave.
+    pub send_buffer: usize,
+}
+
+impl Default for TrunkConfig {
+    fn default() -> Self {
+        Self {
+            lanes: 16,
+            stream_window: 1 << 20,
+            idle_timeout: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(3),
+            receive_buffer: 4 << 20,
+            send_buffer: 4 << 20,
+        }
+    }
+}
+
+impl TrunkConfig {
+    /// QUIC's settings.
+    ///
+    /// No lane may ever wait for another, so the connection's windows hold what all lanes' windows hold, and the send
+    /// buffer twice that: quinn counts bytes there until they are acknowledged, after the peer has read them.
+    pub fn transport(&self) -> TransportConfig {
+        let streams = u32::from(self.lanes) + 1;
+        let all = self.stream_window.saturating_mul(streams);
+        let mut transport = TransportConfig::default();
+        transport
+            .max_concurrent_bidi_streams(1u8.into())
+            .max_concurrent_uni_streams(self.lanes.into())
+            .stream_receive_window(self.stream_window.into())
+            .receive_window(all.into())
+            .send_window(u64::from(all) * 2)
+            .datagram_receive_buffer_size(None)
+            .keep_alive_interval(Some(self.keep_alive))
+            .max_idle_timeout(IdleTimeout::try_from(self.idle_timeout).ok());
+        transport
+    }
+
+    /// QUIC's settings for peers that dial us.
+    pub fn server(&self, tls: Arc<rustls::ServerConfig>) -> Result<quinn::ServerConfig, String> {
+        let crypto = QuicServerConfig::try_from(tls).map_err(|error| error.to_string())?;
+        let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        // Half-open handshakes kept: beyond it newcomers wait for their own retry. We use no 0-RTT, so little is buffered.
+        config
+            .max_incoming(1024)
+            .incoming_buffer_size(64 * 1024)
+            .incoming_buffer_size_total(4 << 20);
+        config.transport_config(Arc::new(self.transport()));
+        Ok(config)
+    }
+
+    /// QUIC's settings for peers that we dial.
+    pub fn client(&self, tls: Arc<rustls::ClientConfig>) -> Result<quinn::ClientConfig, String> {
+        let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(Arc::new(self.transport()));
+        Ok(config)
+    }
+
+    /// Settings of the UDP endpoint.
+    pub fn endpoint(&self) -> EndpointConfig {
+        EndpointConfig::default()
+    }
+
+    /// Code of a connection that was closed on purpose.
+    pub const CLOSED: VarInt = VarInt::from_u32(0);
+    /// Code of a connection that is not needed: there is a session already.
+    pub const DUPLICATE: VarInt = VarInt::from_u32(1);
+    /// Code of a connection whose peer was refused.
+    pub const REFUSED: VarInt = VarInt::from_u32(2);
+    /// Code of a connection whose peer broke the protocol.
+    pub const BROKEN: VarInt = VarInt::from_u32(3);
+}

@@ -1,0 +1,57 @@
+use thiserror::Error;
+
+use crate::session::SessionError;
+use crate::wire::WireError;
+
+/// Why a trunk could not be made, or ended.
+#[derive(Debug, Error)]
+pub enum TrunkError {
+    /// The UDP socket cannot be had.
+    #[error("cannot listen on UDP {address}: {source}; is another daemon running there?")]
+    Bind {
+        /// The address wanted.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The peer's host name has no address.
+    #[error("cannot resolve {address}: {reason}")]
+    Resolve {
+        /// The address as configured.
+        address: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// The connection could not be made or was lost.
+    #[error("{0}")]
+    Connection(String),
+    /// The peer is not whom it should be.
+    #[error("refused {claimed:?}: {reason}")]
+    Identity {
+        /// The name it claims.
+        claimed: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No common version.
+    #[error("the peer speaks versions {0} to {1} of the protocol; this daemon speaks {version}", version = crate::wire::VERSION)]
+    Version(u32, u32),
+    /// The peer's bytes are not the protocol.
+    #[error("the peer broke the protocol: {0}")]
+    Wire(#[from] WireError),
+    /// The peer broke the rules of a session.
+    #[error("the peer broke the protocol: {0}")]
+    Session(#[from] SessionError),
+    /// The peer did not answer in time.
+    #[error("the peer did not {0} in time")]
+    Late(&'static str),
+    /// There is a session with this peer already.
+    #[error("there is a session with this peer already")]
+    Duplicate,
+}
+
+impl From<quinn::ConnectionError> for TrunkError {
+    fn from(error: quinn::ConnectionError) -> Self {
+        Self::Connection(error.to_string())
+    }
+}

@@ -1,0 +1,190 @@
+//! The UDP endpoint of the daemon, and peers that dial it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::Connection;
+use quinn::Endpoint;
+use quinn::RecvStream;
+use quinn::SendStream;
+use rustls_pki_types::CertificateDer;
+use socket2::Domain;
+use socket2::Protocol;
+use socket2::Socket;
+use socket2::Type;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tracing::debug;
+use tracing::info;
+use tracing::warn;
+
+use super::Agreement;
+use super::Daemon;
+use super::TrunkConfig;
+use super::TrunkError;
+use crate::tls::PeerCertificate;
+use crate::wire::Notice;
+use crate::wire::NoticeDecoder;
+
+/// Greetings underway at once: handshakes are costly and run under one lock of the endpoint.
+const GREETINGS: usize = 32;
+
+/// A connection that has not greeted by then is dropped.
+const GREETING_TIME: Duration = Duration::from_secs(10);
+
+/// A connection to a peer whose certificate and greeting were accepted.
+#[derive(Debug)]
+pub struct Greeted {
+    /// The connection.
+    pub connection: Connection,
+    /// The control stream, towards the peer.
+    pub control: SendStream,
+    /// The control stream, from the peer.
+    pub notices: NoticeReader,
+    /// What was agreed.
+    pub agreement: Agreement,
+}
+
+/// Reads notices off a control stream.
+#[derive(Debug)]
+pub struct NoticeReader {
+    stream: RecvStream,
+    decoder: NoticeDecoder,
+}
+
+impl NoticeReader {
+    pub(super) fn new(stream: RecvStream) -> Self {
+        Self {
+            stream,
+            decoder: NoticeDecoder::default(),
+        }
+    }
+
+    /// The next notice. Not cancel-safe between notices only: what was read stays in the decoder.
+    pub async fn read(&mut self) -> Result<(u64, Notice), TrunkError> {
+        loop {
+            if let Some(notice) = self.decoder.poll_notice()? {
+                return Ok(notice);
+            }
+            match self.stream.read_chunk(usize::MAX, true).await {
+                Ok(Some(chunk)) => self.decoder.push(&chunk.bytes),
+                Ok(None) => return Err(TrunkError::Connection("the peer closed the control stream".into())),
+                Err(error) => return Err(TrunkError::Connection(error.to_string())),
+            }
+        }
+    }
+}
+
+/// The endpoint and what the kernel granted it.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// One socket for peers that dial us and peers that we dial.
+    pub endpoint: Endpoint,
+    /// Bytes granted for receiving and for sending.
+    pub buffers: (usize, usize),
+}
+
+/// Binds the UDP socket.
+///
+/// # Errors
+/// If the address cannot be had.
+pub fn bind(address: SocketAddr, config: &TrunkConfig, tls: quinn::ServerConfig) -> Result<Listening, TrunkError> {
+    let refuse = |source| TrunkError::Bind { address, source };
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(refuse)?;
+    // Asked, not demanded: what was granted is printed at the start, with the advice that fits.
+    let _ = socket.set_recv_buffer_size(config.receive_buffer);
+    let _ = socket.set_send_buffer_size(config.send_buffer);
+    socket.set_nonblocking(true).map_err(refuse)?;
+    socket.bind(&address.into()).map_err(refuse)?;
+    let buffers = (
+        socket.recv_buffer_size().unwrap_or(0),
+        socket.send_buffer_size().unwrap_or(0),
+    );
+    let runtime = Arc::new(quinn::TokioRuntime);
+    let endpoint = Endpoint::new(config.endpoint(), Some(tls), socket.into(), runtime).map_err(refuse)?;
+    Ok(Listening { endpoint, buffers })
+}
+
+/// Accepts peers until the endpoint is closed; those that greet as they should go to `greeted`.
+pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, greeted: mpsc::Sender<Greeted>) {
+    let greetings = Arc::new(Semaphore::new(GREETINGS));
+    while let Some(incoming) = endpoint.accept().await {
+        // Someone who has not shown that they receive at their address is asked to, once many are underway.
+        if greetings.available_permits() < GREETINGS / 2 && !incoming.remote_address_validated() {
+            let _ = incoming.retry();
+            continue;
+        }
+        let Ok(permit) = Arc::clone(&greetings).try_acquire_owned() else {
+            incoming.refuse();
+            continue;
+        };
+        let (daemon, greeted) = (Arc::clone(&daemon), greeted.clone());
+        tokio::spawn(async move {
+            let from = incoming.remote_address();
+            let welcomed = tokio::time::timeout(GREETING_TIME, answer(incoming, &daemon)).await;
+            drop(permit);
+            match welcomed.unwrap_or(Err(TrunkError::Late("greet"))) {
+                Ok(peer) => {
+                    debug!(%from, peer = peer.agreement.peer, "a peer has dialled");
+                    let _ = greeted.send(peer).await;
+                }
+                Err(error) => warn!(%from, %error, "a connection was refused"),
+            }
+        });
+    }
+    info!("no more peers are accepted");
+}
+
+async fn answer(incoming: quinn::Incoming, daemon: &Daemon) -> Result<Greeted, TrunkError> {
+    let connection = incoming.await?;
+    let (control, receiving) = connection.accept_bi().await?;
+    greet(connection, control, receiving, daemon, None).await
+}
+
+/// Exchanges hellos: the dialler first.
+pub(super) async fn greet(
+    connection: Connection,
+    mut control: SendStream,
+    receiving: RecvStream,
+    daemon: &Daemon,
+    dialled: Option<&str>,
+) -> Result<Greeted, TrunkError> {
+    let mut hello = bytes::BytesMut::new();
+    Notice::Hello(daemon.hello()).encode(0, &mut hello);
+    let write_error = |error: quinn::WriteError| TrunkError::Connection(error.to_string());
+    if dialled.is_some() {
+        control.write_all(&hello).await.map_err(write_error)?;
+    }
+    let mut notices = NoticeReader::new(receiving);
+    let theirs = match notices.read().await? {
+        (_, Notice::Hello(theirs)) => theirs,
+        _ => return Err(TrunkError::Late("say hello first")),
+    };
+    let certificate = certificate_of(&connection)?;
+    let agreement = daemon.agree(theirs, &certificate, dialled).inspect_err(|error| {
+        connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
+    })?;
+    if dialled.is_none() {
+        control.write_all(&hello).await.map_err(write_error)?;
+    }
+    // Acknowledgements and the ends of circuits must not wait behind data.
+    let _ = control.set_priority(1);
+    Ok(Greeted {
+        connection,
+        control,
+        notices,
+        agreement,
+    })
+}
+
+/// The certificate that the peer authenticated with.
+fn certificate_of(connection: &Connection) -> Result<PeerCertificate, TrunkError> {
+    let chain = connection
+        .peer_identity()
+        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok());
+    PeerCertificate::from_chain(&chain.unwrap_or_default()).map_err(|error| TrunkError::Identity {
+        claimed: String::new(),
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,290 @@
+use bytes::Bytes;
+use bytes::BytesMut;
+
+use super::WireError;
+use crate::codec::CodecError;
+use crate::codec::Reader;
+use crate::codec::Writer;
+
+/// A lane of a session, 0 … N−1, each direction on its own.
+pub type LaneId = u8;
+
+/// A session has at most this many lanes in each direction.
+pub const LANES_MAX: u8 = 64;
+
+/// The longest body of a frame, in bytes: the largest packet of a node without fragments (16 MiB), and the largest
+/// control term with the first part of its payload (16 MiB + 64 KiB). Frames of other nodes stay near 64 KiB.
+pub const BODY_MAX: usize = 16 * 1024 * 1024 + 128 * 1024;
+
+/// Bytes that a decoder reserves for a frame head at once: the longest one has [`LANES_MAX`] fences.
+const HEAD_MAX: usize = 1 + 8 * 4 + LANES_MAX as usize * 16;
+
+const KIND_MASK: u8 = 0x03;
+const KIND_SIGNAL: u8 = 0;
+const KIND_FIRST: u8 = 1;
+const KIND_NEXT: u8 = 2;
+const FENCED: u8 = 0x04;
+const KNOWN_BITS: u8 = KIND_MASK | FENCED;
+
+/// One circuit of a session. Never reused while the session lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CircuitId(pub u64);
+
+impl std::fmt::Display for CircuitId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// "Deliver this frame only after frame `number` of `lane`."
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The lane waited for.
+    pub lane: LaneId,
+    /// The frame of that lane waited for.
+    pub number: u64,
+}
+
+/// What a frame carries of a signal; the bodies are bytes of the BEAM, untouched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A whole signal: control term and payload.
+    Signal(Bytes),
+    /// The first part of a signal in fragments: its whole control term and the start of its payload.
+    First {
+        /// Names the signal within its circuit and direction.
+        message: u64,
+        /// How many parts there are, this one included; at least 2.
+        fragments: u64,
+        /// Control term and start of the payload.
+        body: Bytes,
+    },
+    /// A later part.
+    Next {
+        /// The signal it belongs to.
+        message: u64,
+        /// How many parts are left, this one included: 1 is the last.
+        remaining: u64,
+        /// Payload.
+        body: Bytes,
+    },
+}
+
+impl Content {
+    /// The bytes carried.
+    pub const fn body(&self) -> &Bytes {
+        match self {
+            Self::Signal(body) | Self::First { body, .. } | Self::Next { body, .. } => body,
+        }
+    }
+
+    /// What the frame costs of its circuit's credit, in bytes: its body and a flat sum for keeping it, so that a flood
+    /// of empty messages is bounded too.
+    pub fn cost(&self) -> u64 {
+        const KEEPING: u64 = 64;
+        self.body().len() as u64 + KEEPING
+    }
+}
+
+/// One unit on a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The circuit it belongs to.
+    pub circuit: CircuitId,
+    /// What it waits for; at most one fence a lane.
+    pub fences: Vec<Fence>,
+    /// What it carries.
+    pub content: Content,
+}
+
+/// Everything of a frame that stands before its body.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameHead<'a> {
+    /// The circuit it belongs to.
+    pub circuit: CircuitId,
+    /// What it waits for.
+    pub fences: &'a [Fence],
+    /// What it carries.
+    pub content: &'a Content,
+}
+
+impl FrameHead<'_> {
+    /// Appends the head; the caller appends the body.
+    pub fn encode(&self, out: &mut BytesMut) {
+        let (kind, numbers) = match *self.content {
+            Content::Signal(_) => (KIND_SIGNAL, None),
+            Content::First { message, fragments, .. } => (KIND_FIRST, Some((message, fragments))),
+            Content::Next { message, remaining, .. } => (KIND_NEXT, Some((message, remaining))),
+        };
+        let mut writer = Writer::new(out);
+        writer.u8(if self.fences.is_empty() { kind } else { kind | FENCED });
+        writer.varint(self.circuit.0);
+        if !self.fences.is_empty() {
+            writer.u8(self.fences.len() as u8);
+            for fence in self.fences {
+                writer.u8(fence.lane).varint(fence.number);
+            }
+        }
+        if let Some((message, count)) = numbers {
+            writer.varint(message).varint(count);
+        }
+        writer.varint(self.content.body().len() as u64);
+    }
+}
+
+/// The kind of a frame with the numbers that belong to it.
+enum Kind {
+    Signal,
+    First { message: u64, fragments: u64 },
+    Next { message: u64, remaining: u64 },
+}
+
+/// A head as it was read, with the length of the body that follows.
+struct Announced {
+    circuit: CircuitId,
+    fences: Vec<Fence>,
+    kind: Kind,
+    length: usize,
+}
+
+impl Announced {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let flags = reader.u8("frame kind")?;
+        if flags & !KNOWN_BITS != 0 {
+            return Err(not_allowed("frame kind", flags.into()));
+        }
+        let circuit = CircuitId(reader.varint("circuit")?);
+        let fences = if flags & FENCED == 0 {
+            Vec::new()
+        } else {
+            read_fences(reader)?
+        };
+        let kind = match flags & KIND_MASK {
+            KIND_SIGNAL => Kind::Signal,
+            KIND_FIRST => Kind::First {
+                message: reader.varint("message")?,
+                fragments: reader.varint("fragments")?,
+            },
+            KIND_NEXT => Kind::Next {
+                message: reader.varint("message")?,
+                remaining: reader.varint("remaining fragments")?,
+            },
+            other => return Err(not_allowed("frame kind", other.into())),
+        };
+        let length = reader.varint("body length")?;
+        let length = usize::try_from(length).map_err(|_| not_allowed("body length", length))?;
+        Ok(Self {
+            circuit,
+            fences,
+            kind,
+            length,
+        })
+    }
+
+    fn with_body(self, body: Bytes) -> Frame {
+        let content = match self.kind {
+            Kind::Signal => Content::Signal(body),
+            Kind::First { message, fragments } => Content::First {
+                message,
+                fragments,
+                body,
+            },
+            Kind::Next { message, remaining } => Content::Next {
+                message,
+                remaining,
+                body,
+            },
+        };
+        Frame {
+            circuit: self.circuit,
+            fences: self.fences,
+            content,
+        }
+    }
+}
+
+const fn not_allowed(what: &'static str, value: u64) -> CodecError {
+    CodecError::Value { what, value }
+}
+
+fn read_fences(reader: &mut Reader<'_>) -> Result<Vec<Fence>, CodecError> {
+    let count = reader.u8("fence count")?;
+    if count == 0 || count > LANES_MAX {
+        return Err(not_allowed("fence count", count.into()));
+    }
+    let mut fences = Vec::with_capacity(count.into());
+    for _ in 0..count {
+        let lane = reader.u8("fence lane")?;
+        if lane >= LANES_MAX {
+            return Err(not_allowed("fence lane", lane.into()));
+        }
+        let number = reader.varint("fence number")?;
+        fences.push(Fence { lane, number });
+    }
+    Ok(fences)
+}
+
+/// What opens a lane's stream: the lane, and the number of the first frame on it.
+pub fn lane_header(lane: LaneId, first: u64, out: &mut BytesMut) {
+    Writer::new(out).u8(lane).varint(first);
+}
+
+/// Cuts the bytes of one lane's stream into its header and frames.
+#[derive(Debug, Default)]
+pub struct FrameDecoder {
+    buffer: BytesMut,
+}
+
+impl FrameDecoder {
+    /// Adds bytes that arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The header of the stream, once it is complete; read it before any frame.
+    pub fn header(&mut self) -> Result<Option<(LaneId, u64)>, WireError> {
+        let mut reader = Reader::new(&self.buffer);
+        let read = |reader: &mut Reader<'_>| Ok((reader.u8("lane")?, reader.varint("first frame")?));
+        match read(&mut reader) {
+            Ok(header) => {
+                let used = self.buffer.len() - reader.len();
+                let _ = self.buffer.split_to(used);
+                Ok(Some(header))
+            }
+            Err(CodecError::Truncated { .. }) => Ok(None),
+            Err(source) => Err(WireError::Malformed {
+                what: "lane header",
+                source,
+            }),
+        }
+    }
+
+    /// The next whole frame, if it has arrived.
+    ///
+    /// # Errors
+    /// If the bytes are no frame, or its body is longer than [`BODY_MAX`].
+    pub fn poll_frame(&mut self) -> Result<Option<Frame>, WireError> {
+        let mut reader = Reader::new(&self.buffer);
+        let announced = match Announced::read(&mut reader) {
+            Ok(announced) => announced,
+            Err(CodecError::Truncated { .. }) if self.buffer.len() < HEAD_MAX => return Ok(None),
+            Err(source) => return Err(WireError::Malformed { what: "frame", source }),
+        };
+        if announced.length > BODY_MAX {
+            return Err(WireError::Oversized {
+                what: "frame body",
+                length: announced.length as u64,
+                limit: BODY_MAX as u64,
+            });
+        }
+        if reader.len() < announced.length {
+            let missing = announced.length - reader.len();
+            self.buffer.reserve(missing);
+            return Ok(None);
+        }
+        let head = self.buffer.len() - reader.len();
+        let _ = self.buffer.split_to(head);
+        let body = self.buffer.split_to(announced.length).freeze();
+        Ok(Some(announced.with_body(body)))
+    }
+}

@@ -1,0 +1,34 @@
+//! Rank 3: beamway's own wire protocol, as bytes and values. `docs/PROTOCOL.md` is normative.
+//!
+//! A trunk carries N *lanes* in each direction, each one unidirectional QUIC stream of [`Frame`]s, and one *control
+//! stream* of [`Notice`]s. Frames are numbered by their position in the lane, from 1, for as long as the session lasts.
+
+mod error;
+mod frame;
+mod generated;
+mod notice;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::WireError;
+pub use frame::BODY_MAX;
+pub use frame::CircuitId;
+pub use frame::Content;
+pub use frame::Fence;
+pub use frame::Frame;
+pub use frame::FrameDecoder;
+pub use frame::FrameHead;
+pub use frame::LANES_MAX;
+pub use frame::LaneId;
+pub use frame::lane_header;
+pub use notice::Close;
+pub use notice::Hello;
+pub use notice::Mark;
+pub use notice::NOTICE_MAX;
+pub use notice::Notice;
+pub use notice::NoticeDecoder;
+pub use notice::Open;
+pub use notice::Progress;
+pub use notice::Receipt;
+pub use notice::VERSION;
