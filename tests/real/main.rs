@@ -32,11 +32,14 @@ macro_rules! cases {
     };
 }
 
+mod attach;
 mod basics;
 mod connections;
 mod gateways;
+mod hostile;
 mod liveness;
 mod names;
+mod netns;
 mod order;
 mod otp;
 mod signals;

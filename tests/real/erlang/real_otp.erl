@@ -220,7 +220,7 @@ mnesia_join(Peer) ->
     {ok, [Peer]} = mnesia:change_config(extra_db_nodes, [Peer]),
     {atomic, ok} = mnesia:create_table(counter, [{ram_copies, [node(), Peer]}]),
     ok = remote(Peer, mnesia, wait_for_tables, [[counter], 15000]),
-    [mnesia:dirty_write({counter, N, 0}) || N <- lists:seq(1, 10)],
+    {atomic, _} = mnesia:sync_transaction(fun() -> [ok = mnesia:write({counter, N, 0}) || N <- lists:seq(1, 10)] end),
     ok.
 
 %% Transactions of 8 processes that meet at ten records.

@@ -16,13 +16,9 @@ mod process;
 
 pub(crate) use cluster::Carrier;
 pub(crate) use cluster::Cluster;
-pub(crate) use erlang::ebin;
 pub(crate) use gateway::Certificates;
-pub(crate) use gateway::Gateway;
 pub(crate) use gateway::Site;
 pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
-pub(crate) use ports::free_tcp_port;
 pub(crate) use process::Process;
-pub(crate) use process::until;

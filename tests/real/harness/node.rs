@@ -1,7 +1,6 @@
 //! One real `erl`, told what to do line by line.
 
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -95,7 +94,6 @@ pub(super) fn erlang_environment(command: &mut Command, epmd_port: u16, home: &P
 pub(crate) struct Node {
     process: Process,
     full_name: String,
-    epmd_port: u16,
     site: usize,
 }
 
@@ -126,7 +124,6 @@ impl Node {
         let node = Self {
             process,
             full_name,
-            epmd_port: surroundings.epmd_port,
             site: spec.site,
         };
         node.take("to start", START_TIME)
@@ -145,16 +142,6 @@ impl Node {
 
     pub(crate) fn short_name(&self) -> &str {
         self.full_name.split('@').next().expect("split gives at least one part")
-    }
-
-    pub(crate) fn host(&self) -> IpAddr {
-        let host = self.full_name.split('@').nth(1).expect("a full name");
-        host.parse().expect("a node named by its address")
-    }
-
-    /// The port of the port mapper that this node asks.
-    pub(crate) fn epmd_port(&self) -> u16 {
-        self.epmd_port
     }
 
     /// The index of its site.

@@ -67,8 +67,8 @@ impl Process {
         }
     }
 
-    pub(crate) fn label(&self) -> &str {
-        &self.label
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(super) fn stdin(&mut self) -> &mut ChildStdin {
