@@ -1,5 +1,6 @@
 use std::env;
 use std::io;
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
@@ -19,6 +20,8 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<()
         .with_context(|| format!("{VARIABLE}: allowed: a level, or `module=level` pairs joined by commas"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // No control characters in files and pipes.
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     let started = match args.log.unwrap_or(settings.format) {
         LogFormat::Text => log.try_init(),
@@ -33,5 +36,33 @@ fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) ->
         (Some(level), _) => level.as_str().to_owned(),
         (None, Some(variable)) if !variable.trim().is_empty() => variable.to_owned(),
         _ => settings.level.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogLevel;
+
+    #[test]
+    fn the_flag_overrules_the_variable_and_that_the_file() {
+        let args = |log_level| RunArgs {
+            config: "x.toml".into(),
+            log: None,
+            log_level,
+        };
+        let settings = LogSettings {
+            format: LogFormat::Text,
+            level: LogLevel::Warn,
+        };
+        let flag = Some(LogLevel::Trace);
+        for (flag, variable, decided) in [
+            (flag, Some("quinn=debug"), "trace"),
+            (None, Some("quinn=debug"), "quinn=debug"),
+            (None, Some(" "), "warn"),
+            (None, None, "warn"),
+        ] {
+            assert_eq!(directives(&args(flag), &settings, variable), decided);
+        }
     }
 }

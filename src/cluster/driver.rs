@@ -237,7 +237,7 @@ async fn keep_dialling(
                 let _ = timeout(WELCOME_TIME, state.wait_for(|is_connected| *is_connected)).await;
             }
             Err(error) if pause == DIAL_PAUSE => {
-                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; trying on")
+                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; trying on");
             }
             Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),
         }

@@ -1,6 +1,6 @@
 //! Rank 9: the configuration file → typed settings, or every mistake in it at once.
 //!
-//! [`parse`] takes the text (TOML) and gives a [`Config`] of plain values. Unknown keys are refused, so that a misspelt
+//! [`parse()`] takes the text (TOML) and gives a [`Config`] of plain values. Unknown keys are refused, so that a misspelt
 //! one is not silently a default. A file with mistakes gives [`Mistakes`]: for each its line, key, value and what is
 //! allowed, so that one look mends them all.
 //!

@@ -1,1 +1,372 @@
+use std::time::Duration;
 
+use proptest::prelude::*;
+
+use super::settings::Address;
+use super::*;
+
+/// Every key, none at its default.
+const FULL: &str = r#"
+[gateway]
+name   = "Left"
+listen = "127.0.0.1:4471"
+certs  = "certs/left"
+lanes  = 4
+net_ticktime = 4
+circuit_budget = "8MiB"
+memory = "512 MiB"
+close_deadline = "2500ms"
+
+[epmd]
+listen = ["127.0.0.1:4369", "[::1]:4369"]
+hosts  = ["127.0.0.1", "host1"]
+
+[[peer]]
+name    = "right"
+address = "127.0.0.1:4472"
+
+[[peer]]
+name    = "far.example.com"
+address = "[FD00::2]:4472"
+allow   = ["*@host2", "web-*@*"]
+
+[transport]
+udp_receive_buffer = "1MiB"
+udp_send_buffer = 131072
+idle_timeout = "1m"
+keep_alive = "10s"
+stream_window = "2MB"
+
+[log]
+format = "json"
+level = "debug"
+"#;
+
+/// The least file.
+const LEAST: &str = "
+[gateway]
+name = 'left'
+listen = '0.0.0.0:4471'
+certs = 'c'
+";
+
+fn mistakes(text: &str) -> Vec<Mistake> {
+    parse(text).expect_err("mistakes").list
+}
+
+/// The only mistake of the least file with something added, as `key = value` of a table.
+fn only(table: &str, line: &str) -> Mistake {
+    let text = if table == "gateway" {
+        format!("{LEAST}{line}\n")
+    } else {
+        format!("{LEAST}[{table}]\n{line}\n")
+    };
+    let mut found = mistakes(&text);
+    assert_eq!(found.len(), 1, "{text}\n{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn a_full_file_is_read() {
+    let config = parse(FULL).expect("a good file");
+    let gateway = &config.gateway;
+    assert_eq!(gateway.name, "left");
+    assert_eq!(gateway.listen.to_string(), "127.0.0.1:4471");
+    assert_eq!(gateway.certs.to_str(), Some("certs/left"));
+    assert_eq!(gateway.lanes, 4);
+    assert_eq!(gateway.net_ticktime, Duration::from_secs(4));
+    assert_eq!((gateway.circuit_budget, gateway.memory), (8 << 20, 512 << 20));
+    assert_eq!(gateway.close_deadline, Duration::from_millis(2500));
+    assert_eq!(config.epmd.listen.len(), 2);
+    assert_eq!(
+        config.epmd.hosts.as_deref(),
+        Some(&["127.0.0.1".to_owned(), "host1".to_owned()][..])
+    );
+    let [right, far] = config.peers.as_slice() else {
+        panic!("two peers");
+    };
+    assert_eq!(right.address.to_string(), "127.0.0.1:4472");
+    assert!(right.allow.iter().any(|pattern| pattern.matches("anyone@anywhere")));
+    assert_eq!(far.name, "far.example.com");
+    assert_eq!(
+        far.address,
+        Address {
+            host: "fd00::2".to_owned(),
+            port: 4472
+        }
+    );
+    assert_eq!(far.address.to_string(), "[fd00::2]:4472");
+    assert!(far.allow.iter().any(|pattern| pattern.matches("web-1@host9")));
+    assert!(!far.allow.iter().any(|pattern| pattern.matches("db@host9")));
+    let transport = &config.transport;
+    assert_eq!(
+        (transport.udp_receive_buffer, transport.udp_send_buffer),
+        (1 << 20, 1 << 17)
+    );
+    assert_eq!(
+        (transport.idle_timeout.as_secs(), transport.keep_alive.as_secs()),
+        (60, 10)
+    );
+    assert_eq!(transport.stream_window, 2_000_000);
+    assert_eq!(
+        (config.log.format, config.log.level),
+        (LogFormat::Json, LogLevel::Debug)
+    );
+}
+
+#[test]
+fn the_least_file_gets_every_default() {
+    let config = parse(LEAST).expect("a good file");
+    let gateway = &config.gateway;
+    assert_eq!(gateway.lanes, 16);
+    assert_eq!(gateway.net_ticktime, Duration::from_secs(60));
+    assert_eq!((gateway.circuit_budget, gateway.memory), (64 << 20, 1 << 30));
+    assert_eq!(gateway.close_deadline, Duration::from_secs(10));
+    assert_eq!(config.epmd.listen, ["127.0.0.1:4369".parse().expect("an address")]);
+    assert_eq!(config.epmd.hosts, None);
+    assert!(config.peers.is_empty());
+    let transport = &config.transport;
+    assert_eq!(
+        (transport.udp_receive_buffer, transport.udp_send_buffer),
+        (4 << 20, 4 << 20)
+    );
+    assert_eq!(
+        (transport.idle_timeout.as_secs(), transport.keep_alive.as_secs()),
+        (15, 3)
+    );
+    assert_eq!(transport.stream_window, 1 << 20);
+    assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
+}
+
+#[test]
+fn the_documentation_shows_the_defaults() {
+    let page = include_str!("../../docs/CONFIGURATION.md");
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let shown = parse(example).expect("a good file");
+    let without = "[gateway]\nname = 'left'\nlisten = '127.0.0.1:4471'\ncerts = 'certs/left'\n\
+                   [[peer]]\nname = 'right'\naddress = '127.0.0.1:4472'\n";
+    assert_eq!(shown, parse(without).expect("a good file"));
+}
+
+#[test]
+fn the_defaults_are_within_their_own_limits() {
+    assert!(GatewaySettings::LANES_ALLOWED.contains(&GatewaySettings::LANES));
+    assert!(GatewaySettings::NET_TICKTIME_ALLOWED.contains(&GatewaySettings::NET_TICKTIME));
+    assert!(GatewaySettings::CIRCUIT_BUDGET_ALLOWED.contains(&GatewaySettings::CIRCUIT_BUDGET));
+    assert!(GatewaySettings::MEMORY_ALLOWED.contains(&GatewaySettings::MEMORY));
+    assert!(GatewaySettings::CLOSE_DEADLINE_ALLOWED.contains(&GatewaySettings::CLOSE_DEADLINE));
+    assert!(TransportSettings::UDP_BUFFER_ALLOWED.contains(&TransportSettings::UDP_BUFFER));
+    assert!(TransportSettings::IDLE_TIMEOUT_ALLOWED.contains(&TransportSettings::IDLE_TIMEOUT));
+    assert!(TransportSettings::KEEP_ALIVE_ALLOWED.contains(&TransportSettings::KEEP_ALIVE));
+    assert!(TransportSettings::STREAM_WINDOW_ALLOWED.contains(&TransportSettings::STREAM_WINDOW));
+}
+
+#[test]
+fn keep_alive_follows_a_short_idle_timeout() {
+    let config = parse(&format!("{LEAST}[transport]\nidle_timeout = '2s'")).expect("a good file");
+    assert_eq!(config.transport.keep_alive, Duration::from_millis(400));
+}
+
+#[test]
+fn every_mistake_is_found_at_once_in_the_order_of_lines() {
+    let found = mistakes(
+        "lane = 3
+[gateway]
+name = 'left'
+certs = 'c'
+lanes = 0
+[epmd]
+host = []
+[[peer]]
+name = 'LEFT'
+address = 'h:1'
+[[peer]]
+name = 'b'
+[[peer]]
+name = 'B'
+address = 'H:1'
+[log]
+level = 3
+[tls]
+off = true
+",
+    );
+    let found: Vec<_> = found
+        .iter()
+        .map(|mistake| (mistake.line.unwrap_or(0), mistake.key.as_str(), mistake.fault))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (1, "lane", "unknown key"),
+            (2, "gateway.listen", "missing"),
+            (5, "gateway.lanes", "not allowed"),
+            (7, "epmd.host", "unknown key"),
+            (9, "peer[1].name", "not allowed"),
+            (11, "peer[2].address", "missing"),
+            (14, "peer[3].name", "not allowed"),
+            (15, "peer[3].address", "not allowed"),
+            (17, "log.level", "not allowed"),
+            (18, "tls", "unknown key"),
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_says_line_key_value_and_what_is_allowed() {
+    assert_eq!(
+        only("gateway", "lanes = 65").to_string(),
+        "line 6: gateway.lanes = 65: not allowed; allowed: a whole number from 1 to 64"
+    );
+    assert_eq!(
+        mistakes("")
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        "gateway.name: missing; allowed: a DNS name of letters, digits, `-`, `_` and dots, as in the certificate, e.g. \
+         \"left\"\ngateway.certs: missing; allowed: the folder that holds ca.pem, cert.pem and key.pem, e.g. \
+         \"certs/left\"\ngateway.listen: missing; allowed: an IP address and a port, e.g. \"127.0.0.1:4471\" or \
+         \"[::1]:4471\""
+    );
+}
+
+#[test]
+fn values_outside_their_limits_are_refused() {
+    for (table, line) in [
+        ("gateway", "lanes = -1"),
+        ("gateway", "lanes = 1.5"),
+        ("gateway", "lanes = '16'"),
+        ("gateway", "lanes = 18446744073709551616"),
+        ("gateway", "net_ticktime = 0"),
+        ("gateway", "net_ticktime = '60s'"),
+        ("gateway", "circuit_budget = '255KiB'"),
+        ("gateway", "circuit_budget = '64 mib'"),
+        ("gateway", "circuit_budget = '99999999999999999999GiB'"),
+        ("gateway", "circuit_budget = 'MiB'"),
+        ("gateway", "circuit_budget = '2GiB'"),
+        ("gateway", "memory = '32MiB'"),
+        ("gateway", "close_deadline = '99ms'"),
+        ("gateway", "close_deadline = 10"),
+        ("gateway", "close_deadline = '1 day'"),
+        ("epmd", "listen = []"),
+        ("epmd", "listen = 'localhost:4369'"),
+        ("epmd", "listen = ['127.0.0.1:1', '127.0.0.1:1']"),
+        ("epmd", "hosts = []"),
+        ("epmd", "hosts = 'h'"),
+        ("epmd", "hosts = ['a@h']"),
+        ("epmd", "hosts = ['']"),
+        ("transport", "udp_receive_buffer = '1KiB'"),
+        ("transport", "keep_alive = '8s'"),
+        ("transport", "idle_timeout = '0s'"),
+        ("transport", "stream_window = '1GiB'"),
+        ("log", "format = 'xml'"),
+        ("log", "level = 'beamway=debug'"),
+    ] {
+        let mistake = only(table, line);
+        assert_eq!(mistake.fault, "not allowed", "{line}");
+        assert!(mistake.value.is_some() && !mistake.allowed.is_empty(), "{line}");
+    }
+    assert_eq!(mistakes("gateway = 1\n").len(), 1 + 3);
+    assert_eq!(only("peer", "name = 'b'").key, "peer");
+    assert_eq!(only("gateway", "\npeer = [1]").fault, "unknown key");
+}
+
+#[test]
+fn addresses_of_peers() {
+    let read = |text: &str| {
+        let text = format!("{LEAST}[[peer]]\nname = 'p'\naddress = '{text}'");
+        parse(&text).ok().map(|config| config.peers[0].address.to_string())
+    };
+    for text in ["host:1", "host-2.example.com:65535", "10.0.0.1:4471", "[::1]:4471"] {
+        assert_eq!(read(text).as_deref(), Some(text));
+    }
+    assert_eq!(read("Host:1").as_deref(), Some("host:1"));
+    for text in [
+        "",
+        ":1",
+        "host",
+        "host:",
+        "host:0",
+        "host:65536",
+        "::1:4471",
+        "[::1]",
+        "[h]:1",
+        "[1.2.3.4]:1",
+        "a b:1",
+        "1.2:3",
+        "a@b:1",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}
+
+#[test]
+fn damaged_toml_is_told_without_phantoms() {
+    let found = mistakes("[gateway\nname = 'left'\n");
+    assert!(
+        found
+            .iter()
+            .any(|mistake| mistake.fault == "not TOML" && mistake.line.is_some()),
+        "{found:?}"
+    );
+    assert!(found.iter().all(|mistake| mistake.fault != "missing"), "{found:?}");
+    let twice = format!("{LEAST}lanes = 1\nlanes = 2\n");
+    assert_eq!(mistakes(&twice)[0].fault, "not TOML");
+}
+
+#[test]
+fn what_is_right_in_a_wrong_file_is_kept_for_checking_certificates() {
+    let wrong = parse("[gateway]\nname = 'A'\ncerts = 'c'\n").expect_err("no address");
+    assert_eq!(
+        (
+            wrong.name.as_deref(),
+            wrong.certs.as_deref().and_then(|path| path.to_str())
+        ),
+        (Some("a"), Some("c"))
+    );
+    assert_eq!(parse("").expect_err("empty").name, None);
+}
+
+#[test]
+fn the_size_of_a_file_and_of_its_report_is_bounded() {
+    let found = mistakes(&"#".repeat((1 << 20) + 1));
+    assert_eq!((found.len(), found[0].fault), (1, "the file is too large"));
+    let many: String = (0..1000).map(|number| format!("k{number} = 1\n")).collect();
+    assert_eq!(mistakes(&many).len(), 200);
+    let long = only("gateway", &format!("lanes = '{}'", "ä".repeat(500)));
+    assert!(long.value.is_some_and(|value| value.chars().count() == 61));
+    let many: String = (0..1025)
+        .map(|n| format!("[[peer]]\nname='p{n}'\naddress='h{n}:1'\n"))
+        .collect();
+    assert_eq!(mistakes(&format!("{LEAST}{many}")).len(), 1);
+    let deep = format!("{LEAST}lanes = {}{}", "[".repeat(5000), "]".repeat(5000));
+    assert!(!mistakes(&deep).is_empty());
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_are_read_or_refused(cut in 0..FULL.len(), at in 0..FULL.len(), piece in ".{0,12}", whole in any::<String>()) {
+        let mut text: String = FULL.chars().take(cut).collect();
+        let _ = parse(&text);
+        let at = at.min(text.len());
+        text.insert_str(at, &piece);
+        let _ = parse(&text);
+        let mut text = FULL.to_owned();
+        text.replace_range(at..(at + 1).min(text.len()), &piece);
+        if let Err(mistakes) = parse(&text) {
+            prop_assert!(!mistakes.list.is_empty(), "an error says what");
+            let lines = text.lines().count() + 1;
+            prop_assert!(mistakes.list.iter().all(|mistake| mistake.line.is_none_or(|line| line <= lines)));
+        }
+        let _ = parse(&whole);
+    }
+
+    #[test]
+    fn sizes_and_times_read_back(size in 1..u64::MAX, ms in 1..1_000_000_000_u64) {
+        prop_assert_eq!(units::size(&units::size_text(size)), Some(size));
+        let time = Duration::from_millis(ms);
+        prop_assert_eq!(units::time(&units::time_text(time)), Some(time));
+    }
+}

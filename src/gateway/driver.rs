@@ -37,6 +37,15 @@ const PERSONAS: usize = 4096;
 /// Which node names each peer may speak for.
 pub type Policies = BTreeMap<String, Arc<[NodePattern]>>;
 
+/// A remote node, and the address where local nodes look for it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PersonaKey {
+    peer: Arc<str>,
+    name: String,
+    host: String,
+    ip: IpAddr,
+}
+
 /// The gateway of this host.
 #[derive(Debug)]
 pub struct Gateway {
@@ -45,8 +54,8 @@ pub struct Gateway {
     policies: Policies,
     config: Arc<GatewayConfig>,
     sessions: BTreeMap<Arc<str>, SessionHandle>,
-    /// (peer, name part, full name, address) → port and listener.
-    personas: BTreeMap<(Arc<str>, String, String, IpAddr), (u16, AbortHandle)>,
+    /// Their ports and listeners.
+    personas: BTreeMap<PersonaKey, (u16, AbortHandle)>,
     /// Listeners end with the gateway.
     listeners: JoinSet<()>,
 }
@@ -161,7 +170,12 @@ impl Gateway {
     async fn persona(&mut self, peer: Arc<str>, name: &str, host: &str, ip: IpAddr) -> Option<u16> {
         let target = format!("{name}@{host}");
         let session = self.sessions.get(&peer)?.clone();
-        let key = (peer, name.to_owned(), target.clone(), ip);
+        let key = PersonaKey {
+            peer,
+            name: name.to_owned(),
+            host: host.to_owned(),
+            ip,
+        };
         if let Some((port, _)) = self.personas.get(&key) {
             return Some(*port);
         }
@@ -207,14 +221,14 @@ impl Gateway {
             PeerEvent::NodeDown { peer, name } => {
                 info!(%peer, name, "a remote node is down");
                 self.router.withdraw(&peer, &name);
-                self.end_personas(|(other, node, _, _)| *other == peer && *node == name);
+                self.end_personas(|persona| persona.peer == peer && persona.name == name);
             }
             PeerEvent::Opened { session, open } => self.open(session, open).await,
             PeerEvent::Down { peer, reason } => {
                 warn!(%peer, reason, "a peer is gone");
                 self.router.withdraw_peer(&peer);
                 self.sessions.remove(&peer);
-                self.end_personas(|(other, _, _, _)| *other == peer);
+                self.end_personas(|persona| persona.peer == peer);
             }
         }
     }
@@ -233,7 +247,7 @@ impl Gateway {
         self.sessions.insert(session.peer.clone(), session);
     }
 
-    fn end_personas(&mut self, is_over: impl Fn(&(Arc<str>, String, String, IpAddr)) -> bool) {
+    fn end_personas(&mut self, is_over: impl Fn(&PersonaKey) -> bool) {
         self.personas.retain(|key, (_, listener)| {
             let is_over = is_over(key);
             if is_over {

@@ -312,10 +312,10 @@ impl Writer {
             match *content {
                 Content::Signal(_) => self.encoder.signal(body.len(), &mut small),
                 Content::First { message, fragments, .. } => {
-                    self.encoder.first(message, fragments, body.len(), &mut small)?
+                    self.encoder.first(message, fragments, body.len(), &mut small)?;
                 }
                 Content::Next { message, remaining, .. } => {
-                    self.encoder.next(message, remaining, body.len(), &mut small)?
+                    self.encoder.next(message, remaining, body.len(), &mut small)?;
                 }
             }
             if body.len() < OWN_BUFFER_MIN {

@@ -8,7 +8,7 @@ const PATTERN_BYTES_MAX: usize = 255;
 /// Which nodes a daemon may speak for: a node name in which `*` stands for any run of characters, none included.
 ///
 /// `*@host2` is every node of one host, `web-*@*` every node whose name begins with `web-`, `*@*` any node at all.
-/// The host ignores case, as host names do; the name does not, for it is an Erlang atom.
+/// Node names are compared as they are, with their case: they are Erlang atoms.
 ///
 /// ```
 /// use beamway::router::NodePattern;
@@ -57,9 +57,7 @@ impl NodePattern {
         // A `*` never crosses the `@`: `*@host2` must not accept a name that only ends so.
         match (self.text.split_once('@'), node.split_once('@')) {
             (Some((name, host)), Some((node_name, node_host))) => {
-                !node_host.contains('@')
-                    && glob(name, node_name)
-                    && glob(&host.to_ascii_lowercase(), &node_host.to_ascii_lowercase())
+                !node_host.contains('@') && glob(name, node_name) && glob(host, node_host)
             }
             _ => false,
         }

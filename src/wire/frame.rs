@@ -19,6 +19,9 @@ pub const BODY_MAX: usize = 16 * 1024 * 1024 + 128 * 1024;
 /// Bytes that a decoder reserves for a frame head at once: the longest one has [`LANES_MAX`] fences.
 const HEAD_MAX: usize = 1 + 8 * 4 + LANES_MAX as usize * 16;
 
+/// Bytes allocated at once for what arrives: many frames share one buffer.
+const BUFFER: usize = 64 * 1024;
+
 const KIND_MASK: u8 = 0x03;
 const KIND_SIGNAL: u8 = 0;
 const KIND_FIRST: u8 = 1;
@@ -238,6 +241,9 @@ pub struct FrameDecoder {
 impl FrameDecoder {
     /// Adds bytes that arrived.
     pub fn push(&mut self, bytes: &[u8]) {
+        if self.buffer.capacity() - self.buffer.len() < bytes.len() {
+            self.buffer.reserve(bytes.len().max(BUFFER));
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
