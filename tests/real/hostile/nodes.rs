@@ -44,7 +44,7 @@ fn that_are_connected_to() {
         "challenge",
         "another_name",
         "digest",
-        "after",
+        "afterwards",
         "silent",
     ] {
         tool.eval(&format!(
@@ -55,7 +55,7 @@ fn that_are_connected_to() {
         healthy.a.await_value(&known, "true", Duration::from_secs(10));
         // Only the one that misbehaves after the handshake is ever connected.
         let answer = healthy.a.eval(&format!("net_kernel:connect_node({fake})"));
-        if behaviour == "after" {
+        if behaviour == "afterwards" {
             healthy
                 .a
                 .await_value(&format!("lists:member({fake}, nodes(connected))"), "false", PATIENCE);

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use proptest::prelude::RngCore;
+use proptest::prelude::Rng;
 use proptest::test_runner::RngAlgorithm;
 use proptest::test_runner::TestRng;
 
