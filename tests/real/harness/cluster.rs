@@ -1,0 +1,170 @@
+//! Sites with nodes attached, over the carrier under test or over stock distribution.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::gateway::Certificates;
+use super::gateway::Gateway;
+use super::gateway::Site;
+use super::node::Node;
+use super::node::NodeSpec;
+use super::node::Surroundings;
+use super::node::command_in;
+use super::node::erlang_environment;
+use super::ports::free_tcp_port;
+use super::process::Process;
+use super::process::until;
+
+/// What carries the signals between two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// Stock distribution: the control, which shows that a case itself is right.
+    Plain,
+    /// Gateways.
+    Bridge,
+}
+
+/// Sites, and everything needed to attach nodes to them. Nodes are owned by the test.
+pub(crate) struct Cluster {
+    carrier: Carrier,
+    gateways: Vec<Gateway>,
+    epmd: Option<Process>,
+    epmd_port: u16,
+    folder: TempDir,
+    certificates: Option<Certificates>,
+}
+
+impl Cluster {
+    /// As many sites on 127.0.0.1.
+    pub(crate) fn new(carrier: Carrier, sites: usize) -> Self {
+        let names = ["left", "right", "third", "fourth"];
+        let sites = names.iter().take(sites).map(|name| Site::loopback(name)).collect();
+        Self::of(carrier, sites)
+    }
+
+    /// These sites, each a peer of all others.
+    pub(crate) fn of(carrier: Carrier, sites: Vec<Site>) -> Self {
+        let running = sites.len();
+        Self::with_absent(carrier, sites, running)
+    }
+
+    /// These sites, each a peer of all others, of which only the first `running` have a gateway that runs.
+    pub(crate) fn with_absent(carrier: Carrier, sites: Vec<Site>, running: usize) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("beamway-real-")
+            .tempdir()
+            .expect("a temporary folder");
+        let mut cluster = Self {
+            carrier,
+            gateways: Vec::new(),
+            epmd: None,
+            epmd_port: 0,
+            folder,
+            certificates: None,
+        };
+        match carrier {
+            Carrier::Plain => cluster.start_epmd(),
+            Carrier::Bridge => cluster.start_gateways(&sites, running),
+        }
+        cluster
+    }
+
+    fn start_epmd(&mut self) {
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.epmd_port = free_tcp_port(&[localhost]);
+        let port = self.epmd_port.to_string();
+        let mut command = Command::new("epmd");
+        command.args(["-port", &port, "-address", "127.0.0.1"]);
+        self.epmd = Some(Process::spawn("epmd", &mut command));
+        until(Duration::from_secs(10), "epmd to listen", || {
+            TcpStream::connect((localhost, self.epmd_port)).is_ok()
+        });
+    }
+
+    fn start_gateways(&mut self, sites: &[Site], running: usize) {
+        let certificates = Certificates::init(self.folder.path().join("certs"));
+        for site in sites.iter().take(running) {
+            let gateway = Gateway::start(site.clone(), self.folder.path(), &certificates, sites);
+            self.gateways.push(gateway);
+        }
+        self.certificates = Some(certificates);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn certificates(&self) -> &Certificates {
+        self.certificates.as_ref().expect("a bridge")
+    }
+
+    pub(crate) fn gateway(&mut self, site: usize) -> &mut Gateway {
+        self.gateways.get_mut(site).expect("a site of this cluster")
+    }
+
+    pub(crate) fn epmd_port(&self, site: usize) -> u16 {
+        match self.carrier {
+            Carrier::Plain => self.epmd_port,
+            Carrier::Bridge => {
+                self.gateways
+                    .get(site)
+                    .expect("a site of this cluster")
+                    .site()
+                    .epmd_port
+            }
+        }
+    }
+
+    fn namespace(&self, site: usize) -> Option<&str> {
+        self.gateways
+            .get(site)
+            .and_then(|gateway| gateway.site().namespace.as_deref())
+    }
+
+    /// Starts a node at its site.
+    pub(crate) fn node(&self, spec: &NodeSpec) -> Node {
+        let surroundings = Surroundings {
+            epmd_port: self.epmd_port(spec.site),
+            home: self.folder.path(),
+            namespace: self.namespace(spec.site),
+        };
+        Node::start(spec, &surroundings)
+    }
+
+    /// Any other program at a site, in the environment that nodes have there.
+    pub(crate) fn command(&self, site: usize, program: &str) -> Command {
+        let mut command = command_in(self.namespace(site), program);
+        erlang_environment(&mut command, self.epmd_port(site), self.folder.path());
+        command
+    }
+
+    /// Two sites with a node each, connected.
+    pub(crate) fn pair(carrier: Carrier) -> (Self, Node, Node) {
+        let (cluster, mut a, b) = Self::apart(carrier);
+        a.connect(&b);
+        (cluster, a, b)
+    }
+
+    /// Two sites with a node each that know of each other but are not connected.
+    pub(crate) fn apart(carrier: Carrier) -> (Self, Node, Node) {
+        let cluster = Self::new(carrier, 2);
+        let mut a = cluster.node(&NodeSpec::new("a", 0));
+        let mut b = cluster.node(&NodeSpec::new("b", 1));
+        a.await_known(&b);
+        b.await_known(&a);
+        (cluster, a, b)
+    }
+
+    /// Fails the test if a gateway ended or panicked; the last line of every case.
+    pub(crate) fn assert_healthy(&mut self) {
+        for gateway in &mut self.gateways {
+            gateway.assert_healthy();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The Erlang modules of the tests, compiled once for all test processes.
+
+use std::fs;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder with the compiled modules; every node has it on its code path.
+pub(crate) fn ebin() -> &'static Path {
+    static EBIN: OnceLock<PathBuf> = OnceLock::new();
+    EBIN.get_or_init(compile)
+}
+
+fn sources() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found: Vec<PathBuf> = [root.join("tests/real/erlang"), root.join("erlang/src")]
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .map(|entry| entry.expect("an entry of a source folder").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "erl" || e == "hrl"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Tests run as separate processes at the same time, so the result is built aside and moved into place; its name is a
+/// hash of the sources, so a change is never missed.
+fn compile() -> PathBuf {
+    let sources = sources();
+    let mut hash = DefaultHasher::new();
+    for source in &sources {
+        source.hash(&mut hash);
+        fs::read(source).expect("a readable source").hash(&mut hash);
+    }
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let place = tmp.join(format!("real-{:016x}", hash.finish()));
+    if place.is_dir() {
+        return place;
+    }
+    let aside = tempfile::Builder::new()
+        .prefix("erlc-")
+        .tempdir_in(tmp)
+        .expect("a folder below target");
+    let output = Command::new("erlc")
+        .args(["-Werror", "+debug_info", "-o"])
+        .arg(aside.path())
+        .args(
+            sources
+                .iter()
+                .filter(|path| path.extension().is_some_and(|e| e == "erl")),
+        )
+        .output()
+        .unwrap_or_else(|error| {
+            panic!("cannot run erlc: {error}; install it with: apt install erlang-base erlang-dev")
+        });
+    assert!(
+        output.status.success(),
+        "erlc refuses the test modules:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // Another test process may have been faster; then its result is as good.
+    if fs::rename(aside.path(), &place).is_err() {
+        assert!(
+            place.is_dir(),
+            "cannot move the compiled modules to {}",
+            place.display()
+        );
+    }
+    place
+}

@@ -1,0 +1,234 @@
+//! One `beamway run` with its configuration, and the certificates.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::node::command_in;
+use super::ports::free_tcp_port;
+use super::ports::free_udp_port;
+use super::process::Process;
+use super::process::until;
+
+const BEAMWAY: &str = env!("CARGO_BIN_EXE_beamway");
+
+/// A gateway listens within this, or has failed.
+const START_TIME: Duration = Duration::from_secs(20);
+
+/// A gateway told to end has ended within this.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// A certificate authority made for one test.
+pub(crate) struct Certificates {
+    folder: PathBuf,
+}
+
+impl Certificates {
+    /// `beamway certs init`.
+    pub(crate) fn init(folder: PathBuf) -> Self {
+        run(Command::new(BEAMWAY).args(["certs", "init", "--dir"]).arg(&folder));
+        Self { folder }
+    }
+
+    /// `beamway certs issue NAME`; gives the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    pub(crate) fn issue(&self, name: &str) -> PathBuf {
+        run(Command::new(BEAMWAY)
+            .args(["certs", "issue", "--dir"])
+            .arg(&self.folder)
+            .arg(name));
+        let made = self.folder.join(name);
+        for file in ["ca.pem", "cert.pem", "key.pem"] {
+            assert!(
+                made.join(file).is_file(),
+                "beamway certs issue {name} made no {file} in {}",
+                made.display()
+            );
+        }
+        made
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A host as the tests play it: where its gateway listens, and which host parts of node names mean it.
+#[derive(Clone)]
+pub(crate) struct Site {
+    /// The daemon's name.
+    pub(crate) name: String,
+    /// Host parts that mean this machine.
+    pub(crate) hosts: Vec<String>,
+    /// Addresses of the port mapper.
+    pub(crate) epmd: Vec<IpAddr>,
+    pub(crate) epmd_port: u16,
+    /// Address for peers.
+    pub(crate) quic: SocketAddr,
+    /// More lines for the section `[gateway]`.
+    pub(crate) settings: Vec<String>,
+    /// The network namespace that everything of this site runs in.
+    pub(crate) namespace: Option<String>,
+}
+
+impl Site {
+    /// A site on 127.0.0.1 with a port mapper on its own port.
+    pub(crate) fn loopback(name: &str) -> Self {
+        Self::on_addresses(name, &[Ipv4Addr::LOCALHOST])
+    }
+
+    /// A site whose port mapper listens on each of these loopback addresses.
+    pub(crate) fn on_addresses(name: &str, addresses: &[Ipv4Addr]) -> Self {
+        let epmd: Vec<IpAddr> = addresses.iter().copied().map(IpAddr::V4).collect();
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self {
+            name: name.to_owned(),
+            hosts: vec!["127.0.0.1".to_owned()],
+            epmd_port: free_tcp_port(&epmd),
+            epmd,
+            quic: SocketAddr::new(localhost, free_udp_port(localhost)),
+            settings: Vec::new(),
+            namespace: None,
+        }
+    }
+
+    pub(crate) fn setting(mut self, line: &str) -> Self {
+        self.settings.push(line.to_owned());
+        self
+    }
+
+    fn config(&self, certs: &Path, peers: &[Self]) -> String {
+        let mut text = String::new();
+        let certs = certs.display();
+        let epmd: Vec<String> = self
+            .epmd
+            .iter()
+            .map(|address| SocketAddr::new(*address, self.epmd_port).to_string())
+            .collect();
+        let Self {
+            name,
+            quic,
+            hosts,
+            settings,
+            ..
+        } = self;
+        let settings = settings.join("\n");
+        writeln!(
+            text,
+            "[gateway]\nname = \"{name}\"\nlisten = \"{quic}\"\ncerts = \"{certs}\"\n{settings}\n"
+        )
+        .expect("a string takes everything");
+        writeln!(text, "[epmd]\nlisten = {epmd:?}\nhosts = {hosts:?}").expect("a string takes everything");
+        for peer in peers.iter().filter(|peer| peer.name != *name) {
+            writeln!(
+                text,
+                "\n[[peer]]\nname = \"{}\"\naddress = \"{}\"",
+                peer.name, peer.quic
+            )
+            .expect("a string takes everything");
+        }
+        text
+    }
+}
+
+/// A gateway that runs, or ran and may be started again.
+pub(crate) struct Gateway {
+    site: Site,
+    config: PathBuf,
+    process: Option<Process>,
+}
+
+impl Gateway {
+    /// Writes the configuration and starts the gateway; returns once it answers at its port mapper.
+    pub(crate) fn start(site: Site, folder: &Path, certificates: &Certificates, sites: &[Site]) -> Self {
+        let certs = certificates.issue(&site.name);
+        let config = folder.join(format!("{}.toml", site.name));
+        fs::write(&config, site.config(&certs, sites)).expect("a writable folder");
+        let mut gateway = Self {
+            site,
+            config,
+            process: None,
+        };
+        gateway.run();
+        gateway
+    }
+
+    /// Starts it (again).
+    pub(crate) fn run(&mut self) {
+        assert!(self.process.is_none(), "gateway {} runs already", self.site.name);
+        let mut command = command_in(self.site.namespace.as_deref(), BEAMWAY);
+        command
+            .args(["run", "--log-level", "debug", "--config"])
+            .arg(&self.config)
+            .env_remove("RUST_LOG");
+        let mut process = Process::spawn(format!("gateway {}", self.site.name), &mut command);
+        let what = format!("gateway {} to listen on {}", self.site.name, self.site.epmd_port);
+        until(START_TIME, &what, || {
+            if let Some(status) = process.ended() {
+                panic!("gateway {} ended at once with {status}", self.site.name);
+            }
+            self.listens()
+        });
+        self.process = Some(process);
+    }
+
+    fn listens(&self) -> bool {
+        let address = SocketAddr::new(*self.site.epmd.first().expect("one address"), self.site.epmd_port);
+        match &self.site.namespace {
+            None => std::net::TcpStream::connect(address).is_ok(),
+            Some(_) => {
+                let mut command = command_in(self.site.namespace.as_deref(), "epmd");
+                command.args(["-port", &self.site.epmd_port.to_string(), "-names"]);
+                command.output().is_ok_and(|output| output.status.success())
+            }
+        }
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    pub(crate) fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("a gateway that runs")
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("a gateway that runs");
+        process.signal(Signal::SIGTERM);
+        process.wait(STOP_TIME)
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("a gateway that runs").kill();
+    }
+
+    /// Fails the test if the gateway ended or panicked.
+    pub(crate) fn assert_healthy(&mut self) {
+        let name = self.site.name.clone();
+        let process = self.process();
+        if let Some(status) = process.ended() {
+            panic!("gateway {name} ended with {status}");
+        }
+        let panicked = process.log().into_iter().find(|line| line.contains("panicked at"));
+        assert!(panicked.is_none(), "gateway {name}: {panicked:?}");
+    }
+}

@@ -1,0 +1,24 @@
+//! Real processes under control: gateways, BEAM nodes, the port mapper.
+//!
+//! * [`process`](self::process): one child; its output is kept and shown when the test fails, and it never outlives the test.
+//! * [`erlang`](self::erlang): the Erlang modules of `tests/real/erlang`, compiled once.
+//! * [`ports`](self::ports): ports that nobody uses.
+//! * [`node`](self::node): one `erl`, told what to do line by line.
+//! * [`gateway`](self::gateway): one `beamway run` with its configuration, and the certificates.
+//! * [`cluster`](self::cluster): sites (a gateway each, or one stock `epmd` for all) with nodes attached.
+
+mod cluster;
+mod erlang;
+mod gateway;
+mod node;
+mod ports;
+mod process;
+
+pub(crate) use cluster::Carrier;
+pub(crate) use cluster::Cluster;
+pub(crate) use gateway::Certificates;
+pub(crate) use gateway::Site;
+pub(crate) use node::COOKIE;
+pub(crate) use node::Node;
+pub(crate) use node::NodeSpec;
+pub(crate) use process::Process;

@@ -1,0 +1,106 @@
+//! Whoever sends anything malformed, oversized, out of state or out of time loses that connection; a healthy pair of
+//! nodes on the same gateways never notices.
+//!
+//! * [`strangers`]: bytes and half requests at every port of a gateway.
+//! * [`nodes`]: nodes that know the cookie and misbehave after, or in, the handshake.
+//! * [`peers`]: QUIC clients without the right certificate.
+
+mod nodes;
+mod peers;
+mod strangers;
+
+use std::fs;
+use std::time::Duration;
+
+use crate::basics::each_way;
+use crate::harness::Carrier;
+use crate::harness::Cluster;
+use crate::harness::Node;
+use crate::harness::Site;
+
+/// A gateway that holds more than this while it is attacked does not bound what it keeps.
+const MEMORY_MAX: u64 = 400 << 20;
+
+/// Two gateways with a node each that talk all the time, and must go on.
+struct Healthy {
+    cluster: Cluster,
+    a: Node,
+    b: Node,
+}
+
+impl Healthy {
+    fn new() -> Self {
+        Self::of(vec![Site::loopback("left"), Site::loopback("right")], 2)
+    }
+
+    /// Gateways run for the first `running` of the sites; all are named as peers.
+    fn of(sites: Vec<Site>, running: usize) -> Self {
+        let cluster = Cluster::with_absent(Carrier::Bridge, sites, running);
+        let mut a = cluster.node(&crate::harness::NodeSpec::new("a", 0));
+        let mut b = cluster.node(&crate::harness::NodeSpec::new("b", 1));
+        a.connect(&b);
+        each_way(&mut a, &mut b, |node, other| {
+            node.eval("real:watch()");
+            node.eval(&format!("real_connections:guard(guard, {other})"));
+        });
+        each_way(&mut a, &mut b, |node, other| {
+            node.eval(&format!("real_connections:stream(stream, {other}, 1000)"));
+        });
+        Self { cluster, a, b }
+    }
+
+    /// The port at which the first gateway stands for b.
+    fn persona_port(&mut self) -> u16 {
+        let port = self.a.eval("real:port_of(\"b\", \"127.0.0.1\")");
+        port.parse()
+            .unwrap_or_else(|_| panic!("the gateway gave {port} as b's port"))
+    }
+
+    /// Fails the test if `attack` was felt.
+    fn assert_unharmed(&mut self, attack: &str) {
+        for site in 0..2 {
+            let gateway = self.cluster.gateway(site);
+            gateway.assert_healthy();
+            let held = resident(gateway.process().id());
+            assert!(held < MEMORY_MAX, "{attack}: gateway {site} holds {} MB", held >> 20);
+        }
+        each_way(&mut self.a, &mut self.b, |node, other| {
+            let seen = node.eval(&format!("real:watched({other})"));
+            assert_eq!(seen, "[]", "{attack}: {} lost its partner", node.full_name());
+            node.eval(&format!("real_connections:chat({other})"));
+        });
+        for node in [&mut self.a, &mut self.b] {
+            node.eval("real_connections:guarded()");
+        }
+    }
+
+    /// A newcomer is still served: registered, found, connected.
+    fn assert_open(&mut self) {
+        for (site, partner) in [(0, &self.b), (1, &self.a)] {
+            let name = format!("newcomer{site}");
+            let mut newcomer = self
+                .cluster
+                .node(&crate::harness::NodeSpec::new(&name, site).args("-hidden"));
+            newcomer.connect(partner);
+            newcomer.eval(&format!("real_connections:chat({})", partner.atom()));
+        }
+    }
+}
+
+/// Bytes of memory that the process holds.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that runs, on Linux");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .expect("a line VmRSS");
+    let kilobytes: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number of kB");
+    kilobytes << 10
+}
+
+/// Time for a gateway to end a connection that is malformed.
+const ENDED: Duration = Duration::from_secs(10);

@@ -1,0 +1,45 @@
+//! Real BEAM nodes through real gateways.
+//!
+//! Every case is a function of a [`Carrier`](harness::Carrier). Over `Bridge` it is the test; over `Plain`, which is stock
+//! distribution, it is the control that shows the case itself to be right. Controls that say nothing new are ignored by
+//! default: `cargo nextest run --test real --run-ignored all`.
+//!
+//! What a node does in a case is written in Erlang, in `erlang/`; this side starts, stops and harms processes.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why"
+)]
+
+mod harness;
+
+/// Registers cases as tests: `control` ones over both carriers, the others over the bridge, with their control ignored.
+macro_rules! cases {
+    (control: $($control:ident),* ; bridge: $($case:ident),* $(;)?) => {
+        mod bridge {
+            $(#[test] fn $control() { super::$control(crate::harness::Carrier::Bridge); })*
+            $(#[test] fn $case() { super::$case(crate::harness::Carrier::Bridge); })*
+        }
+        mod plain {
+            $(#[test] fn $control() { super::$control(crate::harness::Carrier::Plain); })*
+            $(#[test]
+            #[ignore = "a control of the case, over stock distribution"]
+            fn $case() { super::$case(crate::harness::Carrier::Plain); })*
+        }
+    };
+}
+
+mod attach;
+mod basics;
+mod connections;
+mod gateways;
+mod hostile;
+mod liveness;
+mod names;
+mod netns;
+mod order;
+mod otp;
+mod signals;

@@ -1,0 +1,163 @@
+//! Two hosts made of network namespaces: nodes attach with `-epmd_module beamway_epmd`, and the line between the hosts
+//! can be cut.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use crate::basics::each_way;
+use crate::harness::Carrier;
+use crate::harness::Cluster;
+use crate::harness::NodeSpec;
+use crate::harness::Site;
+
+const EPMD_PORT: u16 = 4369;
+
+/// Two namespaces joined by a cable; removed when dropped.
+struct Hosts {
+    names: [String; 2],
+}
+
+fn ip(args: &str) -> Result<(), String> {
+    let output = Command::new("ip")
+        .args(args.split(' '))
+        .output()
+        .map_err(|error| format!("cannot run ip: {error}; install it with: apt install iproute2"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    output
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| format!("ip {args}: {said}"))
+}
+
+impl Hosts {
+    /// Nothing, and a line that says why, if this is not root or has no network namespaces.
+    fn lay() -> Option<Self> {
+        let id = std::process::id();
+        let hosts = Self {
+            names: [format!("beamway-one-{id}"), format!("beamway-two-{id}")],
+        };
+        match hosts.build() {
+            Ok(()) => Some(hosts),
+            Err(error) => {
+                assert!(
+                    !nix::unistd::geteuid().is_root(),
+                    "root cannot make network namespaces here: {error}"
+                );
+                eprintln!("SKIPPED: two hosts are made of network namespaces, which only root can: {error}");
+                None
+            }
+        }
+    }
+
+    fn build(&self) -> Result<(), String> {
+        let [one, two] = &self.names;
+        ip(&format!("netns add {one}"))?;
+        ip(&format!("netns add {two}"))?;
+        ip(&format!(
+            "link add cable netns {one} type veth peer name cable netns {two}"
+        ))?;
+        for (name, host) in self.names.iter().zip(1..) {
+            ip(&format!("-n {name} addr add 10.77.0.{host}/24 dev cable"))?;
+            ip(&format!("-n {name} link set lo up"))?;
+            ip(&format!("-n {name} link set cable up"))?;
+        }
+        Ok(())
+    }
+
+    fn cable(&self, state: &str) {
+        let [one, _] = &self.names;
+        ip(&format!("-n {one} link set cable {state}")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn sites(&self) -> Vec<Site> {
+        let names = self.names.iter().zip(["one", "two"]).zip(1..);
+        names
+            .map(|((namespace, name), host)| {
+                let mut site = Site::loopback(name);
+                site.hosts = vec![format!("{name}.test")];
+                site.epmd_port = EPMD_PORT;
+                site.quic = SocketAddr::from(([10, 77, 0, host], 4471));
+                site.namespace = Some(namespace.clone());
+                site
+            })
+            .collect()
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for name in &self.names {
+            // What was never made cannot be removed.
+            let _ = ip(&format!("netns del {name}"));
+        }
+    }
+}
+
+fn spec(name: &str, site: usize) -> NodeSpec {
+    let host = ["one.test", "two.test"][site];
+    NodeSpec::new(name, site).host(host).args("-epmd_module beamway_epmd")
+}
+
+/// Names that no resolver knows, the same short name on both hosts, and a neighbour on the first.
+#[test]
+fn nodes_on_two_hosts() {
+    let Some(hosts) = Hosts::lay() else { return };
+    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
+    let mut a = cluster.node(&spec("n", 0));
+    let mut b = cluster.node(&spec("n", 1));
+    let mut neighbour = cluster.node(&spec("m", 0));
+    a.connect(&b);
+    a.connect(&neighbour);
+    neighbour.connect(&b);
+    for node in [&mut a, &mut b, &mut neighbour] {
+        node.await_value("length(nodes())", "2", Duration::from_secs(20));
+        node.eval("real_connections:everyone(nodes())");
+    }
+    each_way(&mut a, &mut b, |node, other| {
+        node.eval(&format!("real_basics:terms({other})"));
+        node.eval(&format!("real_otp:remote_calls({other})"));
+    });
+    // A gateway that comes back finds its nodes registered again.
+    cluster.gateway(1).terminate();
+    a.await_nodes(&[neighbour.full_name()], Duration::from_secs(5));
+    cluster.gateway(1).run();
+    a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(40));
+    cluster.assert_healthy();
+}
+
+/// The cable is out for two seconds under load: no node notices. Then for long: both sides do, and find back.
+#[test]
+fn a_line_that_is_cut() {
+    let Some(hosts) = Hosts::lay() else { return };
+    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
+    let mut a = cluster.node(&spec("a", 0));
+    let mut b = cluster.node(&spec("b", 1));
+    a.connect(&b);
+    each_way(&mut a, &mut b, |node, _| {
+        node.eval("real:watch()");
+    });
+    let (to_a, to_b) = (a.atom(), b.atom());
+    a.begin(&format!("real_order:addressed({to_b}, 24000)"));
+    b.begin(&format!("real_order:short_lived({to_a}, 2400)"));
+    hosts.cable("down");
+    thread::sleep(Duration::from_secs(2));
+    hosts.cable("up");
+    for node in [&mut a, &mut b] {
+        node.finish("traffic through a cut of two seconds", Duration::from_secs(60))
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+    each_way(&mut a, &mut b, |node, other| {
+        let seen = node.eval(&format!("real:watched({other})"));
+        assert_eq!(seen, "[]", "{} noticed a cut of two seconds", node.full_name());
+    });
+    hosts.cable("down");
+    a.await_nodes(&[], Duration::from_secs(60));
+    b.await_nodes(&[], Duration::from_secs(60));
+    hosts.cable("up");
+    a.await_value(&format!("net_adm:ping({to_b})"), "pong", Duration::from_secs(40));
+    b.eval(&format!("real_connections:chat({to_a})"));
+    cluster.assert_healthy();
+}
