@@ -29,8 +29,8 @@ const RANKS: &[(&str, u8)] = &[
 /// What reaches the outside world; only [`WORLDLY`] files may name it.
 const WORLD: &[&str] = &[
     "tokio::",
-    "quinn::Endpoint",
-    "quinn::Connection",
+    "quinn::Endpoint;",
+    "quinn::Connection;",
     "socket2::",
     "std::net::Tcp",
     "std::net::Udp",

@@ -23,6 +23,15 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Make certificates: an authority, and one certificate for each daemon
     Certs(CertsArgs),
+    /// Show the main job on this machine, with real Erlang nodes: takes about 40 seconds and leaves nothing behind
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArgs {
+    /// Print the figures as JSON; progress goes to standard error
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

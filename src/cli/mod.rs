@@ -6,6 +6,7 @@
 //! - `run`: the daemon, after everything it needs is read and checked.
 //! - `check`: the same reading and checking without running; every mistake at once.
 //! - [`certs`]: makes an authority and certificates.
+//! - [`demo`]: the main job, shown on this machine with real Erlang nodes.
 //! - `load`: files → settings and identity, for `run` and `check`.
 //! - `log`: what is logged, how, and who decides.
 //! - `output`: lines for the person; results on standard output, complaints on standard error.
@@ -13,6 +14,7 @@
 mod args;
 pub mod certs;
 mod check;
+pub mod demo;
 mod load;
 mod log;
 mod output;

@@ -6,6 +6,7 @@ use super::args::Args;
 use super::args::Command;
 use super::certs;
 use super::check;
+use super::demo;
 use super::output;
 use super::run;
 
@@ -16,6 +17,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args.config),
         Command::Certs(args) => certs::run(&args.command),
+        Command::Demo(args) => demo::run(demo::Options { json: args.json }),
     };
     match done {
         Ok(status) => status,

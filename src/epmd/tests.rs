@@ -74,7 +74,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_without_panic(kind in prop_oneof![Just(120u8), Just(122), any::<u8>()], rest in proptest::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_are_read_without_panic(
+        kind in prop_oneof![Just(120u8), Just(122), any::<u8>()],
+        rest in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
         let _ = Request::parse(&[vec![kind], rest].concat());
     }
 }

@@ -1,11 +1,10 @@
-use bytes::Bytes;
-
 use super::LegError;
 use crate::dist::Control;
 use crate::dist::Destination;
 use crate::dist::Format;
 use crate::dist::Packet;
 use crate::dist::scan;
+use crate::dist::scan_first;
 use crate::lanes::Address;
 use crate::lanes::Head;
 use crate::session::Intake;
@@ -18,20 +17,19 @@ use crate::wire::Content;
 pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, LegError> {
     Ok(Some(match packet {
         Packet::Tick => return Ok(None),
-        Packet::Signal(body) => opening(&body.clone(), format, Content::Signal(body))?,
+        Packet::Signal(body) => opening(&scan(&body, format)?, Content::Signal(body.clone())),
         Packet::First {
             message,
             fragments,
             body,
-        } => opening(
-            &body.clone(),
-            format,
-            Content::First {
+        } => {
+            let content = Content::First {
                 message,
                 fragments,
-                body,
-            },
-        )?,
+                body: body.clone(),
+            };
+            opening(&scan_first(&body, format)?, content)
+        }
         Packet::Next {
             message,
             remaining,
@@ -48,18 +46,17 @@ pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, LegError
     }))
 }
 
-fn opening(body: &Bytes, format: Format, content: Content) -> Result<Intake, LegError> {
-    let control = scan(body, format)?;
+fn opening(control: &Control<'_>, content: Content) -> Intake {
     let lesson = if control.teaches_about_its_sender() {
         None
     } else {
         control.lesson
     };
-    Ok(Intake {
-        head: Some(head(&control)),
+    Intake {
+        head: Some(head(control)),
         lesson,
         content,
-    })
+    }
 }
 
 fn head(control: &Control<'_>) -> Head {

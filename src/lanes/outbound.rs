@@ -71,6 +71,7 @@ pub struct Outbound {
     ambiguous: Vec<u64>,
     senderless: Vec<u64>,
     delivered: Vec<u64>,
+    frames: Vec<u64>,
     charged: u64,
     granted: u64,
     fences_off: bool,
@@ -88,6 +89,7 @@ impl Outbound {
             ambiguous: zeros(),
             senderless: zeros(),
             delivered: zeros(),
+            frames: zeros(),
             charged: 0,
             granted,
             fences_off: false,
@@ -217,6 +219,9 @@ impl Outbound {
             }
         };
         set(&mut self.last);
+        if let Some(frames) = self.frames.get_mut(index) {
+            *frames += 1;
+        }
         if route.ambiguous {
             set(&mut self.ambiguous);
         }
@@ -234,6 +239,11 @@ impl Outbound {
             .filter(|(_, number)| **number > 0)
             .map(|(lane, number)| Mark { lane, number: *number })
             .collect()
+    }
+
+    /// How many frames each lane has carried.
+    pub fn frames(&self) -> &[u64] {
+        &self.frames
     }
 
     /// How many senders have something outstanding.

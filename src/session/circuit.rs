@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::dist::Lesson;
 use crate::dist::scan;
+use crate::dist::scan_first;
 use crate::lanes::Aliases;
 use crate::lanes::Head;
 use crate::lanes::Inbound;
@@ -92,9 +93,9 @@ impl Circuit {
 /// Reads the control term of what is about to be delivered: learns aliases, and keeps from the BEAM what would end its
 /// connection. The peer is not trusted blindly. `Ok(false)`: deliver nothing of this.
 pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Result<bool, String> {
-    let (body, message) = match content {
-        Content::Signal(body) => (body, None),
-        Content::First { body, message, .. } => (body, Some(*message)),
+    let (control, message) = match content {
+        Content::Signal(body) => (scan(body, terms.format), None),
+        Content::First { body, message, .. } => (scan_first(body, terms.format), Some(*message)),
         Content::Next { message, remaining, .. } => {
             let is_dropped = state.dropped.contains(message);
             if *remaining == 1 {
@@ -103,7 +104,7 @@ pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Re
             return Ok(!is_dropped);
         }
     };
-    let control = scan(body, terms.format).map_err(|error| format!("the peer sent a signal that is none: {error}"))?;
+    let control = control.map_err(|error| format!("the peer sent a signal that is none: {error}"))?;
     if let Some(lesson) = control.lesson
         && control.teaches_about_its_sender()
     {

@@ -29,6 +29,13 @@ pub enum Event {
         /// For logs.
         reason: String,
     },
+    /// A circuit is over, whoever ended it.
+    Ended {
+        /// The circuit.
+        circuit: CircuitId,
+        /// How many frames each lane has carried towards the peer.
+        frames: Vec<u64>,
+    },
     /// A node came up at the peer's host.
     NodeUp {
         /// The part before the `@`.

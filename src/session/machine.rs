@@ -486,17 +486,23 @@ impl Session {
 
     /// Tells the peer where the circuit ends, and forgets it.
     fn forget(&mut self, circuit: CircuitId, reason: String) {
-        let Some(state) = self.circuits.remove(&circuit) else {
-            return;
-        };
-        self.granted = self.granted.saturating_sub(state.inbound.budget());
-        if state.closed.is_none() {
+        if let Some(state) = self.remove(circuit)
+            && state.closed.is_none()
+        {
             self.notify(Notice::Close(Close {
                 circuit,
                 last: state.outbound.last(),
                 reason,
             }));
         }
+    }
+
+    fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
+        let state = self.circuits.remove(&circuit)?;
+        self.granted = self.granted.saturating_sub(state.inbound.budget());
+        let frames = state.outbound.frames().to_vec();
+        self.events.push_back(Event::Ended { circuit, frames });
+        Some(state)
     }
 
     /// Ends a circuit from our side while its leg is still there.
@@ -506,8 +512,8 @@ impl Session {
         }
         if and_tell {
             self.forget(circuit, reason.clone());
-        } else if let Some(state) = self.circuits.remove(&circuit) {
-            self.granted = self.granted.saturating_sub(state.inbound.budget());
+        } else {
+            self.remove(circuit);
         }
         self.events.push_back(Event::Finished { circuit, reason });
     }

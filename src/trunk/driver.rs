@@ -126,7 +126,12 @@ pub async fn run(
         Err(error) => error.to_string(),
     };
     let stats = owner.session.stats();
-    info!(%peer, reason, frames = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced, "lanes");
+    info!(
+        %peer, reason,
+        sent = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced,
+        stale = stats.signals_stale, late = stats.frames_late,
+        "a session has ended"
+    );
     for (_, leg) in owner.legs.drain() {
         let _ = leg.sender.events.try_send(LegEvent::Finished(reason.clone()));
     }
@@ -330,6 +335,7 @@ impl Owner {
                 self.tell(circuit, LegEvent::Finished(reason));
                 self.legs.remove(&circuit);
             }
+            Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
             Event::NodeUp { name, hosts, hidden } => self.news.push_back(PeerEvent::NodeUp {
                 peer,
                 name,

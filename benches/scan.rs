@@ -1,0 +1,116 @@
+//! How long a gateway looks at a signal: control terms and whole terms of a real node (OTP 25).
+
+#![allow(missing_docs, reason = "criterion's macros write functions without")]
+
+#[path = "../tests/golden/fixture.rs"]
+mod fixture;
+
+use std::hint::black_box;
+
+use beamway::codec::Reader;
+use beamway::dist::Format;
+use beamway::dist::Packet;
+use beamway::dist::PacketDecoder;
+use beamway::dist::scan;
+use beamway::etf;
+use bytes::Bytes;
+use bytes::BytesMut;
+use criterion::Criterion;
+use criterion::Throughput;
+use criterion::criterion_group;
+use criterion::criterion_main;
+
+/// Deeds whose last packet is one signal of the kind that a busy connection carries.
+const USUAL: &[&str] = &[
+    "send",
+    "traced send",
+    "send by name",
+    "send to alias",
+    "monitor with alias",
+    "spawn_request with alias",
+    "acknowledged unlink",
+    "down",
+    "spawn reply",
+];
+
+/// Signals in one packet stream of the bench of whole packets.
+const STREAM: usize = 1000;
+
+/// The last packet of a deed, without header.
+fn body(deed: &str) -> Bytes {
+    let deeds = fixture::read(fixture::HEADER);
+    let deed = deeds
+        .iter()
+        .find(|found| found.name == deed)
+        .expect("a deed of that name");
+    assert!(!deed.expected.is_empty());
+    let packet = deed.packets.last().expect("a packet");
+    Bytes::copy_from_slice(packet.get(3..).expect("a header"))
+}
+
+/// Operation, sender and destination of one signal.
+fn control_terms(c: &mut Criterion) {
+    let mut group = c.benchmark_group("control");
+    group.throughput(Throughput::Elements(1));
+    for name in USUAL {
+        let body = body(name);
+        group.bench_function(*name, |b| b.iter(|| scan(black_box(&body), Format::Header).is_ok()));
+    }
+    let deeds = fixture::read(fixture::PASS_THROUGH);
+    let short = deeds.iter().flat_map(|deed| &deed.packets);
+    let bodies: Vec<&[u8]> = short
+        .filter(|packet| packet.len() < 1000)
+        .filter_map(|packet| packet.get(1..))
+        .collect();
+    group.throughput(Throughput::Elements(bodies.len() as u64));
+    group.bench_function("every operation of a node without fragments", |b| {
+        b.iter(|| {
+            bodies
+                .iter()
+                .filter(|body| scan(black_box(body), Format::PassThrough).is_ok())
+                .count()
+        });
+    });
+    group.finish();
+}
+
+/// A whole term, to its end.
+fn terms(c: &mut Criterion) {
+    let mut group = c.benchmark_group("skip");
+    for name in ["send", "all kinds of terms"] {
+        let body = body(name);
+        let control = scan(&body, Format::Header).expect("a control term");
+        let payload = body.slice(control.length..);
+        group.throughput(Throughput::Bytes(payload.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| etf::skip(&mut Reader::new(black_box(&payload))).is_ok());
+        });
+    }
+    group.finish();
+}
+
+/// Bytes of a connection to signals with their routes.
+fn packets(c: &mut Criterion) {
+    let body = body("send");
+    let mut one = ((body.len() + 3) as u32).to_be_bytes().to_vec();
+    one.extend([131, 68, 0]);
+    one.extend_from_slice(&body);
+    let stream = one.repeat(STREAM);
+    let mut group = c.benchmark_group("packets");
+    group.throughput(Throughput::Elements(STREAM as u64));
+    group.bench_function("decode and scan", |b| {
+        b.iter(|| {
+            let mut decoder = PacketDecoder::new(Format::Header);
+            let mut input = BytesMut::from(&stream[..]);
+            let mut signals = 0;
+            while let Ok(Some(Packet::Signal(body))) = decoder.decode(&mut input) {
+                signals += usize::from(scan(&body, Format::Header).is_ok());
+            }
+            assert_eq!(signals, STREAM);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, control_terms, terms, packets);
+criterion_main!(benches);

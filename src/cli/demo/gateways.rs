@@ -1,0 +1,226 @@
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::process::ChildStdin;
+use tokio::process::Command;
+
+use super::children::Children;
+use super::children::until;
+use super::workspace::Workspace;
+
+/// The two gateways, by the names in their certificates.
+pub const GATEWAYS: [&str; 2] = ["left", "right"];
+
+/// Name in the certificate of the nodes that speak TLS themselves: the host part of their names, which is what
+/// `inet_tls_dist` checks.
+pub const TLS_HOST: &str = "localhost";
+
+/// Reading a certificate and opening two sockets takes milliseconds; the rest is for a busy machine.
+const START_MAX: Duration = Duration::from_secs(15);
+
+/// How long a gateway may take to say how many frames went over each lane, once the circuit is ended.
+const LANES_MAX: Duration = Duration::from_secs(3);
+
+/// Lanes that a gateway may report; far above what a configuration allows to be useful.
+const LANES_SHOWN_MAX: usize = 4096;
+
+/// Throw-away certificates of one run, as `beamway certs` makes them.
+pub struct Certificates {
+    folder: PathBuf,
+}
+
+impl Certificates {
+    /// Makes an authority, and a certificate for each gateway and for the nodes that speak TLS themselves, with the same
+    /// commands that a user would type.
+    ///
+    /// # Errors
+    ///
+    /// What `beamway certs` says.
+    pub async fn make(executable: &Path, workspace: &Workspace) -> anyhow::Result<Self> {
+        let folder = workspace.path().join("certs");
+        certs(executable, "init", &folder, None).await?;
+        for name in [GATEWAYS.as_slice(), &[TLS_HOST]].concat() {
+            certs(executable, "issue", &folder, Some(name)).await?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// Folder with `ca.pem`, `cert.pem` and `key.pem` of one name.
+    #[must_use]
+    pub fn of(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+async fn certs(executable: &Path, action: &str, folder: &Path, name: Option<&str>) -> anyhow::Result<()> {
+    let output = Command::new(executable)
+        .args(["certs", action, "--dir"])
+        .arg(folder)
+        .args(name)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("cannot start {}", executable.display()))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "`beamway certs {action}` failed ({}): {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim_end()
+    );
+    Ok(())
+}
+
+/// Port numbers that are free now, for TCP and for UDP alike. All are held until the last one is found, so no two are
+/// equal.
+///
+/// # Errors
+///
+/// When the machine has none left.
+pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let mut held = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        *port = loop {
+            let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free TCP port on 127.0.0.1")?;
+            let number = tcp.local_addr()?.port();
+            // Whoever holds this number in UDP keeps it; the next one is tried.
+            if let Ok(udp) = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)) {
+                held.push((tcp, udp));
+                break number;
+            }
+        };
+    }
+    Ok(ports)
+}
+
+/// Two gateways, each the other's only peer.
+pub struct Gateways {
+    /// Ports of their port mappers, on 127.0.0.1.
+    pub epmd: [u16; 2],
+    lanes: [Arc<Mutex<Vec<u64>>>; 2],
+    children: Children,
+    _inputs: Vec<ChildStdin>,
+}
+
+impl Gateways {
+    /// Writes both configurations, starts both gateways as processes of their own and waits until they serve.
+    ///
+    /// # Errors
+    ///
+    /// When one ends or does not serve in time.
+    pub async fn start(
+        executable: &Path,
+        children: &Children,
+        workspace: &Workspace,
+        certificates: &Certificates,
+    ) -> anyhow::Result<Self> {
+        let [quic_left, quic_right, epmd_left, epmd_right] = free_ports()?;
+        let [left, right] = GATEWAYS;
+        let sides = [
+            (left, quic_left, epmd_left, right, quic_right),
+            (right, quic_right, epmd_right, left, quic_left),
+        ];
+        let lanes: [Arc<Mutex<Vec<u64>>>; 2] = Default::default();
+        let mut inputs = Vec::new();
+        for ((name, quic, epmd, peer, peer_quic), lanes) in sides.into_iter().zip(&lanes) {
+            let text = format!(
+                "[gateway]\nname   = \"{name}\"\nlisten = \"127.0.0.1:{quic}\"\ncerts  = {certs:?}\n\n\
+                 [epmd]\nlisten = \"127.0.0.1:{epmd}\"\nhosts  = [\"127.0.0.1\"]\n\n\
+                 [[peer]]\nname    = \"{peer}\"\naddress = \"127.0.0.1:{peer_quic}\"\n",
+                certs = certificates.of(name).display().to_string(),
+            );
+            let config = workspace.write(format!("{name}.toml"), &text)?;
+            let mut command = Command::new(executable);
+            command
+                .arg("run")
+                .arg("--config")
+                .arg(config)
+                .args(["--log", "json", "--log-level", "info"])
+                .env_remove("RUST_LOG");
+            let lanes = Arc::clone(lanes);
+            inputs.push(children.start(&label(name), &mut command, move |line: &str| {
+                if let Some(frames) = lane_frames(line) {
+                    add(&mut lanes.lock().unwrap_or_else(PoisonError::into_inner), &frames);
+                }
+            })?);
+        }
+        let gateways = Self {
+            epmd: [epmd_left, epmd_right],
+            lanes,
+            children: children.clone(),
+            _inputs: inputs,
+        };
+        gateways.serving().await?;
+        Ok(gateways)
+    }
+
+    async fn serving(&self) -> anyhow::Result<()> {
+        for (name, port) in GATEWAYS.into_iter().zip(self.epmd) {
+            let label = label(name);
+            until(&format!("{label} serves its nodes"), START_MAX, async || {
+                self.children.check(&label)?;
+                Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Frames that each gateway sent over each of its lanes, from the line it logs when a circuit ends. `None` for a
+    /// gateway that logged none; both are waited for, as the line comes a moment after the nodes saw the end.
+    pub async fn frames_per_lane(&self) -> [Option<Vec<u64>>; 2] {
+        let read = || {
+            self.lanes.each_ref().map(|lanes| {
+                let lanes = lanes.lock().unwrap_or_else(PoisonError::into_inner);
+                (!lanes.is_empty()).then(|| lanes.clone())
+            })
+        };
+        let both = until("frames per lane", LANES_MAX, async || {
+            let lanes = read();
+            Ok(lanes.iter().all(Option::is_some).then_some(lanes))
+        });
+        both.await.unwrap_or_else(|_| read())
+    }
+}
+
+/// What a gateway is called among the children.
+fn label(name: &str) -> String {
+    format!("gateway {name}")
+}
+
+/// Frames per lane of a log line such as `{"fields":{"message":"lanes","frames":[3,0,7]}}`. The list may stand in a
+/// string, since a field of a log record is no list. `None` for every other line.
+pub(super) fn lane_frames(line: &str) -> Option<Vec<u64>> {
+    let record: Value = serde_json::from_str(line).ok()?;
+    let fields = record.get("fields")?;
+    if fields.get("message")?.as_str()? != "lanes" {
+        return None;
+    }
+    let frames: Vec<u64> = match fields.get("frames")? {
+        Value::String(text) => serde_json::from_str(text).ok()?,
+        list => serde_json::from_value(list.clone()).ok()?,
+    };
+    (frames.len() <= LANES_SHOWN_MAX).then_some(frames)
+}
+
+/// Adds the frames of one more circuit, lane by lane.
+pub(super) fn add(sum: &mut Vec<u64>, frames: &[u64]) {
+    if sum.len() < frames.len() {
+        sum.resize(frames.len(), 0);
+    }
+    for (sum, frames) in sum.iter_mut().zip(frames) {
+        *sum = sum.saturating_add(*frames);
+    }
+}

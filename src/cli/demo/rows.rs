@@ -1,0 +1,277 @@
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::carriers::Pair;
+
+/// Callers that call at the same time.
+pub const CALLERS: u32 = 64;
+
+/// Size of the one big message, bytes. All sizes are decimal: 1 MB = 1,000,000 bytes.
+pub const BIG_BYTES: u64 = 64_000_000;
+
+/// Times that it is sent, at most; the median counts.
+const BIG_TIMES_MAX: u32 = 5;
+
+/// How long each row measures, milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Durations {
+    /// Calls by many callers.
+    pub calls: u32,
+    /// No further big message after this.
+    pub transfer: u32,
+    /// Round trips alone.
+    pub alone: u32,
+    /// Round trips beside bulk. The longest, as a slow carrier gives few samples.
+    pub beside: u32,
+}
+
+impl Durations {
+    /// For the demo: 8.5 s and three warm-ups per carrier, so that three carriers and the start of six nodes stay well
+    /// under a minute on a busy machine.
+    pub const DEMO: Self = Self {
+        calls: 2000,
+        transfer: 1500,
+        alone: 2000,
+        beside: 3000,
+    };
+}
+
+/// Messages in flight beside the calls: `streams` senders with one message of `bytes` each.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Bulk {
+    /// Pairs of a sender and a receiver.
+    pub streams: u32,
+    /// Size of a message.
+    pub bytes: u64,
+}
+
+impl Bulk {
+    /// Four transfers of 4 MB.
+    pub const DEMO: Self = Self {
+        streams: 4,
+        bytes: 4_000_000,
+    };
+}
+
+/// A figure that the far node vouches for.
+trait Verified: DeserializeOwned {
+    fn verdict(&self) -> &Verdict;
+}
+
+/// What the far node found when it compared what it saw with what must come.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Verdict {
+    verified: bool,
+    #[serde(default)]
+    wrong: String,
+}
+
+#[derive(Deserialize)]
+struct CallsAnswer {
+    calls: u64,
+    us: u64,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Deserialize)]
+struct TransferAnswer {
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
+    us: Vec<u64>,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Deserialize)]
+struct RoundTripsAnswer {
+    samples: u64,
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    max: u64,
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
+    us: u64,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Deserialize)]
+struct StreamAnswer {
+    messages: u64,
+    bytes: u64,
+    us: u64,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+macro_rules! verified {
+    ($($answer:ty),*) => {$(
+        impl Verified for $answer {
+            fn verdict(&self) -> &Verdict {
+                &self.verdict
+            }
+        }
+    )*};
+}
+
+verified!(CallsAnswer, TransferAnswer, RoundTripsAnswer, StreamAnswer);
+
+/// `gen_server` calls by many callers.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Calls {
+    /// Calls that were answered, all of them counted by the servers.
+    pub count: u64,
+    /// Calls per second, all callers together.
+    pub per_second: f64,
+    /// The far node saw exactly what was sent. Always so: anything else ends the run.
+    pub verified: bool,
+}
+
+/// One message of [`BIG_BYTES`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Transfer {
+    /// Times it was sent. Each arrived with its checksum.
+    pub count: usize,
+    /// Until it was in the receiver's mailbox, median.
+    pub milliseconds: f64,
+    /// The same as a rate, 10^6 bytes per second.
+    pub megabytes_per_second: f64,
+    /// The far node saw exactly what was sent. Always so: anything else ends the run.
+    pub verified: bool,
+}
+
+/// Round trips of small calls.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RoundTrips {
+    /// Calls made.
+    pub count: u64,
+    /// Half of the calls took no longer, microseconds.
+    pub p50_us: u64,
+    /// Nine in ten took no longer.
+    pub p90_us: u64,
+    /// 99 in a hundred took no longer.
+    pub p99_us: u64,
+    /// The slowest.
+    pub max_us: u64,
+    /// What was moved beside them, 10^6 bytes per second.
+    pub bulk_megabytes_per_second: Option<f64>,
+    /// The far node saw exactly what was sent. Always so: anything else ends the run.
+    pub verified: bool,
+}
+
+/// A stream of messages between pairs of processes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Stream {
+    /// Messages per second, all pairs together.
+    pub messages_per_second: f64,
+    /// 10^6 bytes of payload per second.
+    pub megabytes_per_second: f64,
+    /// The far node saw exactly what was sent. Always so: anything else ends the run.
+    pub verified: bool,
+}
+
+/// Has `a` run a command, and fails unless the far node saw exactly what was sent.
+async fn ask<T: Verified>(pair: &mut Pair, command: &str) -> anyhow::Result<T> {
+    let answer: T = pair.a.ask(command).await?;
+    let verdict = answer.verdict();
+    anyhow::ensure!(
+        verdict.verified,
+        "over {} the receiver did not get what was sent: {}",
+        pair.carrier.name(),
+        if verdict.wrong.is_empty() {
+            "no verdict"
+        } else {
+            &verdict.wrong
+        }
+    );
+    Ok(answer)
+}
+
+/// Calls by [`CALLERS`] callers to 16 servers for `ms` milliseconds.
+///
+/// # Errors
+///
+/// When a call fails, is lost, doubled or overtaken.
+pub async fn calls(pair: &mut Pair, ms: u32) -> anyhow::Result<Calls> {
+    let command = format!("{{calls, '{}', {CALLERS}, {ms}}}", pair.b.name());
+    let answer: CallsAnswer = ask(pair, &command).await?;
+    Ok(Calls {
+        count: answer.calls,
+        per_second: per_second(answer.calls, answer.us),
+        verified: answer.verdict.verified,
+    })
+}
+
+/// A message of [`BIG_BYTES`], again and again until `ms` milliseconds are over, at most five times.
+///
+/// # Errors
+///
+/// When one arrives with another size or checksum, or not at all.
+pub async fn transfer(pair: &mut Pair, ms: u32) -> anyhow::Result<Transfer> {
+    let command = format!("{{transfer, '{}', {BIG_BYTES}, {BIG_TIMES_MAX}, {ms}}}", pair.b.name());
+    let mut answer: TransferAnswer = ask(pair, &command).await?;
+    answer.us.sort_unstable();
+    let Some(median) = answer.us.get(answer.us.len() / 2).copied() else {
+        anyhow::bail!("no message was sent");
+    };
+    Ok(Transfer {
+        count: answer.us.len(),
+        milliseconds: float(median) / 1e3,
+        megabytes_per_second: per_second(answer.bytes, median) / 1e6,
+        verified: answer.verdict.verified,
+    })
+}
+
+/// Round trips for `ms` milliseconds. Without `bulk`: one call after the other. Beside `bulk`: a call every 5 ms whether
+/// or not those before it were answered, so that a carrier that holds calls up is not asked less often while it does.
+///
+/// # Errors
+///
+/// When a call fails, or a message of the bulk is lost, damaged or overtaken.
+pub async fn round_trips(pair: &mut Pair, ms: u32, bulk: Option<Bulk>) -> anyhow::Result<RoundTrips> {
+    let beside = match bulk {
+        Some(Bulk { streams, bytes }) => format!("{{{streams}, {bytes}}}"),
+        None => "none".to_owned(),
+    };
+    let command = format!("{{round_trips, '{}', {ms}, {beside}}}", pair.b.name());
+    let answer: RoundTripsAnswer = ask(pair, &command).await?;
+    Ok(RoundTrips {
+        count: answer.samples,
+        p50_us: answer.p50,
+        p90_us: answer.p90,
+        p99_us: answer.p99,
+        max_us: answer.max,
+        bulk_megabytes_per_second: bulk.map(|_| per_second(answer.bytes, answer.us) / 1e6),
+        verified: answer.verdict.verified,
+    })
+}
+
+/// Messages of `bytes` between `pairs` pairs of processes for `ms` milliseconds.
+///
+/// # Errors
+///
+/// When a message is lost, damaged or overtaken.
+pub async fn stream(pair: &mut Pair, pairs: u32, bytes: u64, ms: u32) -> anyhow::Result<Stream> {
+    let command = format!("{{stream, '{}', {pairs}, {bytes}, {ms}}}", pair.b.name());
+    let answer: StreamAnswer = ask(pair, &command).await?;
+    Ok(Stream {
+        messages_per_second: per_second(answer.messages, answer.us),
+        megabytes_per_second: per_second(answer.bytes, answer.us) / 1e6,
+        verified: answer.verdict.verified,
+    })
+}
+
+/// `count` in `us` microseconds as a rate. Zero time counts as one microsecond.
+fn per_second(count: u64, us: u64) -> f64 {
+    float(count) * 1e6 / float(us.max(1))
+}
+
+/// Counts here stay far below 2^53, so nothing is lost.
+fn float(count: u64) -> f64 {
+    count as f64
+}
