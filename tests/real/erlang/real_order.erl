@@ -74,7 +74,7 @@ addressed(Peer, Count) ->
     Moving = [list_to_atom("moving_" ++ integer_to_list(Tag) ++ "_" ++ integer_to_list(N)) || N <- lists:seq(1, 4)],
     Receivers = [begin
                      Name = real:unique_name("receiver_"),
-                     Pid = spawn(Peer, ?MODULE, receiver, [Self, Name]),
+                     {Pid, _} = spawn_monitor(Peer, ?MODULE, receiver, [Self, Name]),
                      {Pid, {Name, Peer}, ?recv({alias, Pid, Alias}, Alias, {alias_of, Pid})}
                  end || _ <- lists:seq(1, 8)],
     Pids = [Pid || {Pid, _, _} <- Receivers],
@@ -86,7 +86,9 @@ addressed(Peer, Count) ->
     Juggler ! stop,
     [begin
          Pid ! {finish, Self, Senders},
-         {Strays, Got, Done} = receive {result, Pid, S, G, D} -> {S, G, D} after 40000 -> error({no_result_of, Pid}) end,
+         {Strays, Got, Done} = receive {result, Pid, S, G, D} -> {S, G, D};
+                                      {'DOWN', _, process, _, Why} when Why =/= normal -> error({receiver_lost, Pid, Why})
+                              after 40000 -> error({no_result_of, Pid}) end,
          ?equal([], Strays, {out_of_order_at, Pid}),
          ?equal(Done, Got, {counts_of_each_sender_at, Pid})
      end || Pid <- Pids],

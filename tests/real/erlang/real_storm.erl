@@ -11,7 +11,7 @@ run(Peer, Number, Steps) ->
     All = Here ++ There,
     [P ! {dance, Here, There, Steps} || P <- Here],
     [P ! {dance, There, Here, Steps} || P <- There],
-    [receive {danced, P} -> ok after 40000 -> error({still_dancing, P}) end || P <- All],
+    [receive {danced, P} -> ok after 30000 -> error({still_dancing, P, state(P, Peer)}) end || P <- All],
     %% Everybody greets everybody, twice: all signals sent before have arrived, and those that they caused.
     greet(All), greet(All),
     real:until(fun() -> disagreements(All) =:= [] orelse disagreements(All) end, 5000, disagreement_of_linked_processes),
@@ -25,6 +25,15 @@ run(Peer, Number, Steps) ->
      end || {P, Partners} <- Linked],
     [exit(P, kill) || P <- Here],
     ok.
+
+%% Where it hangs, asked by the side that may still be reached.
+state(P, Peer) ->
+    What = [status, current_function, message_queue_len],
+    Queues = [{N, erlang:port_info(Port, queue_size)} || {N, Port} <- [{Peer, C} || {_, C} <- erlang:system_info(dist_ctrl), is_port(C)]],
+    {case node(P) =:= node() of
+         true -> process_info(P, What);
+         false -> rpc:call(Peer, erlang, process_info, [P, What], 3000)
+     end, {queue_towards_the_peer, Queues}}.
 
 greet(All) ->
     [P ! {greet, self(), All} || P <- All],
