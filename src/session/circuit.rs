@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use crate::dist::Lesson;
 use crate::dist::scan;
@@ -63,8 +62,8 @@ pub(super) struct Circuit {
     pub(super) terms: Option<Terms>,
     /// The local leg has ended; once all of `waiting` has left, the peer is told why.
     pub(super) ending: Option<String>,
-    /// The peer closed: when and why.
-    pub(super) closed: Option<(Instant, String)>,
+    /// The peer closed, and why.
+    pub(super) closed: Option<String>,
     /// Signals in fragments of which nothing is delivered.
     pub(super) dropped: HashSet<u64>,
     /// Whether the circuit stands in the queue of those with something to deliver.

@@ -49,6 +49,8 @@ pub struct Session {
     ready: VecDeque<CircuitId>,
     owing: Vec<CircuitId>,
     receipt_due: Option<Instant>,
+    /// Circuits that the peer closed, in the order of their deadlines; some may be over already.
+    closing: VecDeque<(Instant, CircuitId)>,
     stats: SessionStats,
 }
 
@@ -70,6 +72,7 @@ impl Session {
             ready: VecDeque::new(),
             owing: Vec::new(),
             receipt_due: None,
+            closing: VecDeque::new(),
             stats: SessionStats::default(),
             config,
         }
@@ -266,7 +269,9 @@ impl Session {
         if let Some(state) = self.circuits.get_mut(&close.circuit) {
             state.inbound.close(close.last);
             state.waiting.clear();
-            state.closed = Some((now, close.reason));
+            state.closed = Some(close.reason);
+            self.closing
+                .push_back((now + self.config.close_deadline, close.circuit));
             self.mark_ready(close.circuit);
             self.finish_if_done(close.circuit);
         }
@@ -321,15 +326,12 @@ impl Session {
         if self.receipt_due.is_some_and(|due| due <= now) {
             self.send_receipts();
         }
-        let deadline = self.config.close_deadline;
-        let late = |state: &Circuit| state.closed.as_ref().is_some_and(|(since, _)| now >= *since + deadline);
-        let overdue: Vec<CircuitId> = self
-            .circuits
-            .iter()
-            .filter(|(_, state)| late(state))
-            .map(|(id, _)| *id)
-            .collect();
-        for circuit in overdue {
+        while let Some(&(deadline, circuit)) = self.closing.front() {
+            let is_over = !self.circuits.contains_key(&circuit);
+            if !is_over && deadline > now {
+                return;
+            }
+            self.closing.pop_front();
             self.end(
                 circuit,
                 "the local node did not read what was left in time".to_owned(),
@@ -393,8 +395,7 @@ impl Session {
 
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let closing = self.circuits.values().filter_map(|state| state.closed.as_ref());
-        let deadline = closing.map(|(since, _)| *since + self.config.close_deadline).min();
+        let deadline = self.closing.front().map(|(deadline, _)| *deadline);
         [self.receipt_due, deadline].into_iter().flatten().min()
     }
 
@@ -522,7 +523,7 @@ impl Session {
         let Some(state) = self.circuits.get(&circuit) else {
             return;
         };
-        let Some((_, reason)) = &state.closed else {
+        let Some(reason) = &state.closed else {
             return;
         };
         if state.inbound.is_finished() || state.terms.is_none() {
