@@ -1,4 +1,5 @@
 use std::process::ExitCode;
+use std::process::Stdio;
 
 use anyhow::Context;
 use nix::ifaddrs::getifaddrs;
@@ -75,6 +76,7 @@ fn own_hosts() -> Vec<String> {
         }
         hosts.push(name);
     }
+    hosts.extend(full_name());
     for interface in getifaddrs().into_iter().flatten() {
         let Some(address) = interface.address else {
             continue;
@@ -88,4 +90,15 @@ fn own_hosts() -> Vec<String> {
     hosts.sort();
     hosts.dedup();
     hosts
+}
+
+/// The full name of this machine, as `hostname --fqdn` finds it; none where the command is missing or finds nothing.
+fn full_name() -> Option<String> {
+    let found = std::process::Command::new("hostname")
+        .arg("--fqdn")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let name = String::from_utf8(found.stdout).ok()?.trim().to_owned();
+    (found.status.success() && !name.is_empty()).then_some(name)
 }

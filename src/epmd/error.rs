@@ -18,13 +18,16 @@ pub enum EpmdError {
     #[error("{0:?} is no node name")]
     Name(String),
     /// The address cannot be had.
-    #[error(
-        "cannot serve the port mapper on {address}: {source}; if a stock epmd runs there, stop it or choose another port with [epmd] listen and ERL_EPMD_PORT"
-    )]
+    #[error("cannot serve the port mapper on {address}: {source}; {remedy}", remedy = Self::REMEDY)]
     Bind {
         /// The address wanted.
         address: std::net::SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl EpmdError {
+    const REMEDY: &str =
+        "if a stock epmd runs there, stop it or choose another port with [epmd] listen and ERL_EPMD_PORT";
 }

@@ -23,7 +23,7 @@ pub enum InboundError {
         /// What it waits for.
         fence: Fence,
     },
-    /// More bytes than were granted.
+    /// More bytes than were granted, even with one frame overdrawn.
     #[error("{charged} bytes sent on a credit of {granted}")]
     Credit {
         /// Bytes that arrived.
@@ -60,7 +60,8 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// A machine for `lanes` lanes whose sender was granted `budget` bytes: never more than that is kept, and one frame.
+    /// A machine for `lanes` lanes whose sender was granted `budget` bytes: never more than that is kept, and one
+    /// frame.
     pub fn new(lanes: u8, budget: u64) -> Self {
         Self {
             queues: (0..lanes).map(|_| VecDeque::new()).collect(),
@@ -98,13 +99,15 @@ impl Inbound {
                 fence: *fence,
             });
         }
-        if self.charged >= self.granted {
+        // The sender may overdraw by one frame, and lanes may bring the frames in any order.
+        let charged = self.charged + content.cost();
+        if charged > self.granted + Content::COST_MAX {
             return Err(InboundError::Credit {
-                charged: self.charged,
+                charged,
                 granted: self.granted,
             });
         }
-        self.charged += content.cost();
+        self.charged = charged;
         if let Some(queue) = self.queues.get_mut(usize::from(lane)) {
             queue.push_back(Parked {
                 number,

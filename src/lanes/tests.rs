@@ -415,8 +415,11 @@ impl Simulation {
     }
 }
 
+/// The signal's number, and then some: sizes differ, so that an overdrawn credit shows in whatever order lanes arrive.
 fn body(signal: usize) -> Bytes {
-    Bytes::copy_from_slice(&(signal as u64).to_be_bytes())
+    let mut body = (signal as u64).to_be_bytes().to_vec();
+    body.resize(8 + signal * 7919 % 1500, 0);
+    body.into()
 }
 
 fn run(setting: Setting) -> Outcome {
@@ -517,17 +520,37 @@ fn a_fence_that_can_never_open_is_refused() {
 #[test]
 fn credit_is_enforced_by_the_receiver() {
     let mut inbound = Inbound::new(1, 100);
-    let big = || Content::Signal(Bytes::from(vec![0; 200]));
+    let frame = |size| Content::Signal(Bytes::from(vec![0; size]));
     assert_eq!(
-        inbound.accept(0, 1, Vec::new(), big()),
+        inbound.accept(0, 1, Vec::new(), frame(200)),
         Ok(()),
         "one frame may overdraw"
     );
-    assert!(matches!(
-        inbound.accept(0, 2, Vec::new(), big()),
-        Err(InboundError::Credit { granted: 100, .. })
-    ));
     assert_eq!(inbound.kept(), 264);
+    let refused = inbound.accept(0, 2, Vec::new(), frame(crate::wire::BODY_MAX));
+    assert!(
+        matches!(refused, Err(InboundError::Credit { granted: 100, .. })),
+        "not by more than the largest frame"
+    );
+}
+
+/// The overdrawing frame is the last to be charged, but may be the first to arrive.
+#[test]
+fn an_overdrawn_credit_holds_in_any_order_of_arrival() {
+    let mut outbound = Outbound::new(2, 1000);
+    let frames = [
+        Content::Signal(Bytes::from(vec![0; 500])),
+        Content::Signal(Bytes::from(vec![0; 60_000])),
+    ];
+    for frame in &frames {
+        assert!(outbound.has_credit());
+        outbound.charge(frame.cost());
+    }
+    assert!(!outbound.has_credit());
+    let mut inbound = Inbound::new(2, 1000);
+    for (lane, frame) in (0..).zip(frames.into_iter().rev()) {
+        assert_eq!(inbound.accept(lane, 1, Vec::new(), frame), Ok(()));
+    }
 }
 
 #[test]

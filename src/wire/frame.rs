@@ -81,11 +81,15 @@ impl Content {
         }
     }
 
-    /// What the frame costs of its circuit's credit, in bytes: its body and a flat sum for keeping it, so that a flood
-    /// of empty messages is bounded too.
+    /// What any frame costs on top of its body, so that a flood of empty messages is bounded too.
+    const KEEPING: u64 = 64;
+
+    /// What the largest frame costs, in bytes: by so much a credit may be overdrawn.
+    pub const COST_MAX: u64 = BODY_MAX as u64 + Self::KEEPING;
+
+    /// What the frame costs of its circuit's credit, in bytes: its body, and a flat sum for keeping it.
     pub fn cost(&self) -> u64 {
-        const KEEPING: u64 = 64;
-        self.body().len() as u64 + KEEPING
+        self.body().len() as u64 + Self::KEEPING
     }
 }
 
