@@ -43,8 +43,8 @@ fn last_words(carrier: Carrier) {
 fn storms(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
     each_way(&mut a, &mut b, |node, other| {
-        for _ in 0..3 {
-            node.eval_within(&format!("real_storm:run({other}, 12, 1500)"), TIME);
+        for mode in ["apart", "crossing", "apart"] {
+            node.eval_within(&format!("real_storm:run({other}, {mode}, 12, 1500)"), TIME);
         }
     });
     cluster.assert_healthy();
