@@ -6,6 +6,7 @@ use crate::dist::Destination;
 use crate::dist::Format;
 use crate::dist::Packet;
 use crate::dist::scan;
+use crate::dist::scan_first;
 use crate::lanes::Address;
 use crate::lanes::Head;
 use crate::session::Intake;
@@ -49,7 +50,11 @@ pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, LegError
 }
 
 fn opening(body: &Bytes, format: Format, content: Content) -> Result<Intake, LegError> {
-    let control = scan(body, format)?;
+    // A control term may fill the first fragment, with all of the payload behind it.
+    let control = match content {
+        Content::First { .. } => scan_first(body, format)?,
+        Content::Signal(_) | Content::Next { .. } => scan(body, format)?,
+    };
     let lesson = if control.teaches_about_its_sender() {
         None
     } else {
