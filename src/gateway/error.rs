@@ -26,6 +26,9 @@ pub enum LegError {
         /// What was due.
         state: &'static str,
     },
+    /// The acceptor named an initiator that has a name.
+    #[error("handshake: the acceptor gives the name {0:?} to a node that asked for no name")]
+    Named(String),
     /// The node sent what is no packet.
     #[error("packet: {0}")]
     Packet(#[from] PacketError),

@@ -144,6 +144,10 @@ impl Relay {
         self.state = match &status {
             Status::Ok | Status::OkSimultaneous => State::Challenge,
             Status::Alive => State::Answer,
+            // Policy has judged a name that was there from the start.
+            Status::Named { name, .. } if !self.initiator.flags.contains(Flags::NAME_ME) => {
+                return Err(LegError::Named(name.clone()));
+            }
             Status::Named { name, creation } => {
                 self.initiator.name.clone_from(name);
                 self.initiator.creation = *creation;

@@ -3,144 +3,307 @@ use bytes::Bytes;
 use super::*;
 use crate::dist::Flags;
 use crate::dist::Format;
+use crate::dist::Lesson;
 use crate::dist::Packet;
 use crate::dist::Sender;
 use crate::dist::handshake::Challenge;
 use crate::dist::handshake::SendName;
 use crate::dist::handshake::Status;
+use crate::etf::Pid;
+use crate::etf::Reference;
 use crate::lanes::Address;
+use crate::wire::Content;
 
-/// What OTP 25 offers, atom cache included (protocol reference §4).
-const OTP_25: Flags = Flags::from_bits(0xd_07df_7fbd);
+/// All bits that a node could set: also those that beamway must keep to itself.
+const ALL: Flags = Flags::from_bits(u64::MAX);
 
-fn send_name(flags: Flags, name: &str) -> Bytes {
-    SendName {
+fn send_name(name: &str, flags: Flags) -> Bytes {
+    let message = SendName {
         flags,
         creation: 7,
         name: name.into(),
-    }
-    .encode()
+    };
+    message.encode()
 }
 
 fn challenge(flags: Flags) -> Bytes {
-    Challenge {
+    let message = Challenge {
         flags,
-        challenge: 1,
+        challenge: 99,
         creation: 8,
-        name: "b@h".into(),
-    }
-    .encode()
+        name: "b@h2".into(),
+    };
+    message.encode()
 }
 
 fn reply() -> Bytes {
-    [b"r", &[0; 20][..]].concat().into()
+    Bytes::from([&b"r"[..], &[5; 20]].concat())
 }
 
 fn acknowledgement() -> Bytes {
-    [b"a", &[0; 16][..]].concat().into()
+    Bytes::from([&b"a"[..], &[6; 16]].concat())
 }
 
 fn relay() -> Relay {
-    Relay::new(&send_name(OTP_25, "a@h")).unwrap()
+    Relay::new(&send_name("a@h1", ALL.without(Flags::NAME_ME))).unwrap()
 }
 
-/// Runs the rest of a handshake whose status has passed.
-fn complete(relay: &mut Relay, flags: Flags) {
-    let Step::Pass(passed) = relay.handle(Party::Acceptor, &challenge(flags)).unwrap() else {
+/// From the challenge to the end; both sides' words pass unchanged but for the flags.
+fn finish(relay: &mut Relay) {
+    let Step::Pass(passed) = relay.handle(Party::Acceptor, &challenge(ALL)).unwrap() else {
         panic!("a challenge completes nothing");
     };
-    assert_eq!(Challenge::parse(&passed).unwrap().flags, flags.offered());
-    assert_eq!(relay.handle(Party::Initiator, &reply()).unwrap(), Step::Pass(reply()));
+    assert_eq!(passed, challenge(ALL.offered()));
+    assert_eq!(relay.acceptor_name(), Some("b@h2"));
+    assert_eq!(
+        relay.handle(Party::Initiator, &reply()).unwrap(),
+        Step::Pass(reply()),
+        "the digest is the nodes' own affair"
+    );
     assert_eq!(
         relay.handle(Party::Acceptor, &acknowledgement()).unwrap(),
         Step::Complete(acknowledgement())
     );
 }
 
-#[test]
-fn flags_are_masked_both_ways_and_decide_the_format() {
-    let mut plain = relay();
-    let masked = SendName::parse(&plain.send_name()).unwrap().flags;
-    assert!(OTP_25.contains(Flags::DIST_HDR_ATOM_CACHE) && !masked.contains(Flags::DIST_HDR_ATOM_CACHE));
-    plain.handle(Party::Acceptor, &Status::Ok.encode()).unwrap();
-    complete(&mut plain, OTP_25);
-    assert_eq!(plain.agreed(), Some((Format::Header, 7, 8)));
-    let mut old = relay();
-    old.handle(Party::Acceptor, &Status::OkSimultaneous.encode()).unwrap();
-    complete(&mut old, OTP_25.without(Flags::FRAGMENTS));
-    assert_eq!(old.agreed(), Some((Format::PassThrough, 7, 8)));
+fn refusal(result: Result<Step, LegError>) -> String {
+    result.unwrap_err().to_string()
 }
 
 #[test]
-fn the_nodes_decide_about_a_second_connection() {
-    let mut wanted = relay();
-    wanted.handle(Party::Acceptor, &Status::Alive.encode()).unwrap();
-    wanted.handle(Party::Initiator, &Status::Answer(true).encode()).unwrap();
-    complete(&mut wanted, OTP_25);
-    let mut unwanted = relay();
-    unwanted.handle(Party::Acceptor, &Status::Alive.encode()).unwrap();
-    unwanted
-        .handle(Party::Initiator, &Status::Answer(false).encode())
-        .unwrap();
-    assert!(unwanted.handle(Party::Acceptor, &challenge(OTP_25)).is_err());
-    for refusal in [Status::Nok, Status::NotAllowed] {
-        let mut refused = relay();
+fn accepted_handshakes_run_to_their_end() {
+    for status in [Status::Ok, Status::OkSimultaneous] {
+        let mut relay = relay();
+        let passed = relay.handle(Party::Acceptor, &status.encode()).unwrap();
+        assert_eq!(passed, Step::Pass(status.encode()));
+        assert_eq!((relay.acceptor_name(), relay.agreed()), (None, None));
+        finish(&mut relay);
+        assert_eq!(relay.agreed(), Some((Format::Header, 7, 8)));
+    }
+}
+
+#[test]
+fn flags_are_masked_both_ways() {
+    let relay = relay();
+    let passed = SendName::parse(&relay.send_name()).unwrap();
+    assert_eq!(passed.flags, ALL.without(Flags::NAME_ME).offered());
+    assert!(!passed.flags.contains(Flags::DIST_HDR_ATOM_CACHE));
+    assert!(passed.flags.contains(Flags::FRAGMENTS | Flags::PUBLISHED));
+    assert_eq!((passed.name.as_str(), passed.creation), ("a@h1", 7));
+    // The other gateway's mask is not trusted: `finish` sends a challenge with all bits.
+    assert_eq!(ALL.offered().bits() & !Flags::KNOWN.bits(), 0);
+}
+
+#[test]
+fn either_node_decides_the_format() {
+    let few = Flags::KNOWN.without(Flags::FRAGMENTS);
+    for (initiator, acceptor, format) in [
+        (Flags::KNOWN, Flags::KNOWN, Format::Header),
+        (few, Flags::KNOWN, Format::PassThrough),
+        (Flags::KNOWN, few, Format::PassThrough),
+    ] {
+        let mut relay = Relay::new(&send_name("a@h1", initiator.without(Flags::NAME_ME))).unwrap();
+        relay.handle(Party::Acceptor, &Status::Ok.encode()).unwrap();
+        relay.handle(Party::Acceptor, &challenge(acceptor)).unwrap();
+        assert_eq!(relay.agreed().unwrap().0, format);
+    }
+}
+
+#[test]
+fn alive_waits_for_the_initiators_answer() {
+    for wants in [true, false] {
+        let mut relay = relay();
+        relay.handle(Party::Acceptor, &Status::Alive.encode()).unwrap();
         assert_eq!(
-            refused.handle(Party::Acceptor, &refusal.encode()).unwrap(),
-            Step::Pass(refusal.encode())
+            refusal(relay.handle(Party::Acceptor, &challenge(ALL))),
+            "handshake: N from the acceptor while the initiator's answer to alive was due"
         );
-        assert!(refused.handle(Party::Acceptor, &challenge(OTP_25)).is_err());
+        let answer = Status::Answer(wants).encode();
+        let passed = relay.handle(Party::Initiator, &answer).unwrap();
+        assert_eq!(passed, Step::Pass(answer));
+        if wants {
+            finish(&mut relay);
+        } else {
+            assert!(refusal(relay.handle(Party::Acceptor, &challenge(ALL))).contains("the acceptor has refused"));
+        }
+    }
+}
+
+#[test]
+fn refusals_are_passed_on_and_are_the_end() {
+    for status in [Status::Nok, Status::NotAllowed] {
+        let mut relay = relay();
+        let passed = relay.handle(Party::Acceptor, &status.encode()).unwrap();
+        assert_eq!(passed, Step::Pass(status.encode()));
+        for (from, message) in [(Party::Acceptor, challenge(ALL)), (Party::Initiator, reply())] {
+            assert!(refusal(relay.handle(from, &message)).contains("the acceptor has refused"));
+        }
+        assert_eq!(relay.agreed(), None);
     }
 }
 
 #[test]
 fn a_node_without_a_name_is_given_one() {
-    let mut relay = Relay::new(&send_name(OTP_25 | Flags::NAME_ME, "h")).unwrap();
-    assert_eq!(relay.initiator_name(), None);
-    let named = Status::Named {
-        name: "x1@h".into(),
-        creation: 9,
+    let mut relay = Relay::new(&send_name("h1", ALL)).unwrap();
+    assert_eq!(relay.initiator_name(), None, "policy has nothing to judge yet");
+    let status = Status::Named {
+        name: "x1@h1".into(),
+        creation: 77,
     };
-    relay.handle(Party::Acceptor, &named.encode()).unwrap();
-    assert_eq!(relay.initiator_name(), Some("x1@h"));
-    complete(&mut relay, OTP_25);
-    assert_eq!(relay.agreed(), Some((Format::Header, 9, 8)));
-    assert_eq!(relay.acceptor_name(), Some("b@h"));
+    let passed = relay.handle(Party::Acceptor, &status.encode()).unwrap();
+    assert_eq!(passed, Step::Pass(status.encode()));
+    assert_eq!(relay.initiator_name(), Some("x1@h1"));
+    finish(&mut relay);
+    assert_eq!(relay.agreed(), Some((Format::Header, 77, 8)));
+}
+
+/// A name that is claimed from the start is what policy judges: the acceptor must not be able to exchange it later.
+#[test]
+fn a_node_with_a_name_keeps_it() {
+    let mut relay = relay();
+    let status = Status::Named {
+        name: "evil@h9".into(),
+        creation: 77,
+    };
+    assert_eq!(relay.initiator_name(), Some("a@h1"));
+    let refused = refusal(relay.handle(Party::Acceptor, &status.encode()));
+    assert!(refused.contains("asked for no name"), "{refused}");
+    assert_eq!(relay.initiator_name(), Some("a@h1"));
 }
 
 #[test]
-fn messages_from_the_wrong_side_or_at_the_wrong_time_are_refused() {
-    for (from, message) in [
-        (Party::Initiator, Status::Ok.encode()),
+fn nothing_is_taken_from_the_wrong_side_or_at_the_wrong_time() {
+    let script = [
+        (Party::Acceptor, Status::Ok.encode()),
+        (Party::Acceptor, challenge(ALL)),
         (Party::Initiator, reply()),
         (Party::Acceptor, acknowledgement()),
-        (Party::Acceptor, challenge(OTP_25)),
-        (Party::Acceptor, Bytes::new()),
-    ] {
-        assert!(relay().handle(from, &message).is_err(), "{from:?} {message:?}");
+    ];
+    for at in 0..=script.len() {
+        for (wrong, (from, message)) in script.iter().enumerate() {
+            let other = match from {
+                Party::Acceptor => Party::Initiator,
+                Party::Initiator => Party::Acceptor,
+            };
+            for from in [*from, other] {
+                if wrong == at && from == script[at].0 {
+                    continue;
+                }
+                let mut relay = relay();
+                for (from, message) in &script[..at] {
+                    relay.handle(*from, message).unwrap();
+                }
+                let result = relay.handle(from, message);
+                assert!(
+                    result.is_err(),
+                    "message {wrong} from {from:?} at step {at}: {result:?}"
+                );
+            }
+        }
     }
-    let mut done = relay();
-    done.handle(Party::Acceptor, &Status::Ok.encode()).unwrap();
-    complete(&mut done, OTP_25);
-    assert!(done.handle(Party::Initiator, &reply()).is_err());
-    assert!(Relay::new(b"n\0\x05\0\0\0\0a@h").is_err(), "a node before OTP 23");
-}
-
-/// `{22, a 1, b 2}` and a payload.
-fn signal() -> Bytes {
-    let pid = |id: u8| [b"\x58\x77\x03a@h\0\0\0".to_vec(), vec![id], vec![0; 8]].concat();
-    [b"\x68\x03\x61\x16".to_vec(), pid(1), pid(2), b"\x6a".to_vec()]
-        .concat()
-        .into()
 }
 
 #[test]
-fn packets_become_signals_and_ticks_stay_on_their_leg() {
+fn first_messages_that_are_none_are_refused() {
+    for message in [&b""[..], b"n", b"N", b"x", &send_name("a@h1", ALL)[..10]] {
+        assert!(Relay::new(message).is_err(), "{message:x?}");
+    }
+}
+
+fn pid_term(id: u8) -> Vec<u8> {
+    let mut term = b"\x58\x77\x03a@h\x00\x00\x00".to_vec();
+    term.push(id);
+    term.extend(b"\x00\x00\x00\x00\x00\x00\x00\x05");
+    term
+}
+
+fn pid(id: u32) -> Pid {
+    Pid {
+        id,
+        serial: 0,
+        creation: 5,
+    }
+}
+
+const ALIAS: &[u8] = b"\x5a\x00\x03\x77\x03a@h\x00\x00\x00\x05\x00\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x03";
+
+fn body(number: u8, elements: &[&[u8]], payload: &[u8]) -> Bytes {
+    let mut term = vec![104, elements.len() as u8 + 1, 97, number];
+    elements.iter().for_each(|element| term.extend_from_slice(element));
+    term.extend_from_slice(payload);
+    term.into()
+}
+
+fn take(body: Bytes) -> crate::session::Intake {
+    intake(Packet::Signal(body), Format::Header).unwrap().unwrap()
+}
+
+#[test]
+fn signals_are_addressed_as_their_control_terms_say() {
+    let (p1, p2) = (pid_term(1), pid_term(2));
+    let alias = Reference::new(5, &[1, 1 << 16, 3]).unwrap();
+    for (body, sender, address) in [
+        (body(22, &[&p1, &p2], b"\x6a"), Some(1), Address::Process(pid(2))),
+        (body(2, &[b"\x77\x00", &p2], b"\x6a"), None, Address::Process(pid(2))),
+        (
+            body(6, &[&p1, b"\x77\x00", b"\x77\x03rex"], b"\x6a"),
+            Some(1),
+            Address::name(b"rex"),
+        ),
+        (body(33, &[&p1, ALIAS], b"\x6a"), Some(1), Address::Alias(alias)),
+    ] {
+        let taken = take(body.clone());
+        let head = taken.head.unwrap();
+        let expected = sender.map_or(Sender::Unknown, |id| Sender::Process(pid(id)));
+        assert_eq!((head.sender, head.address), (expected, address));
+        assert_eq!(taken.content, Content::Signal(body), "the bytes are the node's own");
+    }
+}
+
+#[test]
+fn only_a_down_teaches_the_side_it_comes_from() {
+    let (p1, p2) = (pid_term(1), pid_term(2));
+    assert_eq!(take(body(19, &[&p1, &p2, ALIAS], b"")).lesson, None);
+    assert!(matches!(
+        take(body(21, &[&p1, &p2, ALIAS, b"\x77\x03rex"], b"")).lesson,
+        Some(Lesson::Forget(_))
+    ));
+}
+
+#[test]
+fn ticks_stay_and_malformed_terms_are_refused() {
     assert!(intake(Packet::Tick, Format::Header).unwrap().is_none());
-    let taken = intake(Packet::Signal(signal()), Format::Header).unwrap().unwrap();
-    let head = taken.head.unwrap();
-    assert!(
-        matches!((head.sender, head.address), (Sender::Process(from), Address::Process(to)) if from.id == 1 && to.id == 2)
-    );
-    assert!(intake(Packet::Signal(Bytes::from_static(b"\xff")), Format::Header).is_err());
+    for broken in [&b""[..], b"\x68\x01\x61\x63", &body(22, &[&pid_term(1)], b"")] {
+        let packet = Packet::Signal(Bytes::copy_from_slice(broken));
+        assert!(matches!(intake(packet, Format::Header), Err(LegError::Control(_))));
+    }
+}
+
+/// The payload may lie wholly behind the first fragment (protocol reference §6.4); a whole signal must have it.
+#[test]
+fn a_first_fragment_may_hold_the_control_term_alone() {
+    let control = body(22, &[&pid_term(1), &pid_term(2)], b"");
+    let first = Packet::First {
+        message: 3,
+        fragments: 2,
+        body: control.clone(),
+    };
+    let taken = intake(first, Format::Header).unwrap().unwrap();
+    assert_eq!(taken.head.unwrap().address, Address::Process(pid(2)));
+    assert!(intake(Packet::Signal(control), Format::Header).is_err());
+    let next = Packet::Next {
+        message: 3,
+        remaining: 1,
+        body: Bytes::from_static(b"\x6a"),
+    };
+    let taken = intake(next, Format::Header).unwrap().unwrap();
+    assert!(taken.head.is_none(), "it follows its first fragment");
+    assert!(matches!(
+        taken.content,
+        Content::Next {
+            message: 3,
+            remaining: 1,
+            ..
+        }
+    ));
 }

@@ -12,6 +12,9 @@ mod error;
 mod greeting;
 pub mod server;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::TrunkConfig;
 pub use error::TrunkError;
 pub use greeting::Agreement;

@@ -1,0 +1,121 @@
+use std::time::Duration;
+use std::time::SystemTime;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::*;
+use crate::tls::Authority;
+use crate::tls::PeerCertificate;
+use crate::wire::Hello;
+use crate::wire::VERSION;
+
+fn daemon(name: &str, lanes: u8) -> Daemon {
+    Daemon {
+        name: name.into(),
+        boot: [1; 16],
+        lanes,
+    }
+}
+
+fn certificate(name: &str) -> PeerCertificate {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let issued = Authority::create(now).unwrap().issue(name, 30, now).unwrap();
+    let chain = CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap();
+    PeerCertificate::from_chain(&[chain]).unwrap()
+}
+
+fn hello(name: &str) -> Hello {
+    daemon(name, 8).hello()
+}
+
+/// `left` meets a peer that claims `name` with a certificate for `right`.
+fn meet(hello: Hello, dialled: Option<&str>) -> Result<Agreement, String> {
+    daemon("left", 16)
+        .agree(hello, &certificate("right"), dialled)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_peer_with_the_certificate_for_its_name_is_taken() {
+    for dialled in [None, Some("right"), Some("RIGHT")] {
+        let agreed = meet(hello("right"), dialled).unwrap();
+        assert_eq!((agreed.peer.as_str(), agreed.boot), ("right", [1; 16]));
+    }
+}
+
+#[test]
+fn the_smaller_number_of_lanes_wins() {
+    assert_eq!(meet(hello("right"), None).unwrap().lanes, 8);
+    let many = Hello {
+        lanes: 64,
+        ..hello("right")
+    };
+    assert_eq!(meet(many, None).unwrap().lanes, 16);
+}
+
+#[test]
+fn a_name_that_the_certificate_does_not_carry_is_refused() {
+    for name in ["middle", "right.example", "", "*"] {
+        let refused = meet(hello(name), None).unwrap_err();
+        assert_eq!(
+            refused,
+            format!("refused {name:?}: its certificate does not carry that name")
+        );
+    }
+    // Not even when that is the one we dialled: the certificate decides, not the word.
+    assert!(meet(hello("middle"), Some("middle")).is_err());
+}
+
+#[test]
+fn somebody_else_than_was_dialled_is_refused() {
+    assert_eq!(
+        meet(hello("right"), Some("middle")).unwrap_err(),
+        "refused \"right\": \"middle\" was dialled"
+    );
+}
+
+#[test]
+fn our_own_name_is_refused() {
+    for name in ["right", "Right"] {
+        let refused = daemon(name, 16).agree(hello("right"), &certificate("right"), None);
+        assert!(refused.unwrap_err().to_string().contains("this daemon's own name"));
+    }
+}
+
+#[test]
+fn a_version_must_be_common() {
+    for (versions, is_common) in [
+        ((VERSION, VERSION), true),
+        ((0, VERSION + 5), true),
+        ((VERSION + 1, VERSION + 2), false),
+        ((0, VERSION - 1), false),
+        ((VERSION + 1, VERSION - 1), false),
+    ] {
+        let met = meet(
+            Hello {
+                versions,
+                ..hello("right")
+            },
+            None,
+        );
+        assert_eq!(met.is_ok(), is_common, "{versions:?}: {met:?}");
+    }
+    let newer = Hello {
+        versions: (2, 3),
+        ..hello("right")
+    };
+    assert_eq!(
+        meet(newer, None).unwrap_err(),
+        "the peer speaks versions 2 to 3 of the protocol; this daemon speaks 1"
+    );
+}
+
+/// Both sides must come to opposite answers, in whatever case the names are written.
+#[test]
+fn exactly_one_side_is_lower() {
+    for (one, other) in [("left", "right"), ("Right", "left"), ("a", "AB")] {
+        let answers = (daemon(one, 1).is_lower_than(other), daemon(other, 1).is_lower_than(one));
+        assert!(answers.0 != answers.1, "{one} {other}: {answers:?}");
+    }
+}
