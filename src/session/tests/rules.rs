@@ -189,6 +189,32 @@ fn a_node_that_does_not_read_what_is_left_is_given_up() {
     assert_eq!(pair.deliveries(1, circuit), []);
 }
 
+/// Where a circuit ends is said once: more of it would take memory, and contradict what was said.
+#[test]
+fn a_second_close_changes_nothing() {
+    let mut pair = pair();
+    let circuit = pair.established();
+    let now = pair.now;
+    let close = |last| {
+        Notice::Close(Close {
+            circuit,
+            last,
+            reason: "bye".into(),
+        })
+    };
+    let session = &mut pair.sides[1].session;
+    // The peer has opened the circuit with its first notice.
+    let mark = Mark { lane: 1, number: 1 };
+    session.handle_notice(2, close(vec![mark]), now).unwrap();
+    session.handle_notice(3, close(vec![]), now).unwrap();
+    assert_eq!(pair.events(1), []);
+    let fine = signal(send(1, 2), b"\x6a");
+    let frames = vec![frame(circuit, fine.clone())];
+    pair.sides[1].session.handle_frames(1, frames, now).unwrap();
+    assert_eq!(pair.deliveries(1, circuit), [fine]);
+    assert_eq!(pair.events(1), [finished(circuit, "bye")]);
+}
+
 #[test]
 fn goodbye_ends_every_circuit_first() {
     let mut pair = pair();
