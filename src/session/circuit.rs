@@ -49,6 +49,10 @@ pub struct Terms {
     pub creation: u32,
 }
 
+/// Signals in fragments that may be withheld at once: as many as a BEAM may have underway, so that an honest peer never
+/// gets there, and one that never ends its fragments cannot fill the memory.
+pub(super) const DROPPED_MAX: usize = 65_536;
+
 /// One circuit, seen from this daemon.
 #[derive(Debug)]
 pub(super) struct Circuit {
@@ -64,8 +68,10 @@ pub(super) struct Circuit {
     pub(super) ending: Option<String>,
     /// The peer closed, and why.
     pub(super) closed: Option<String>,
-    /// Signals in fragments of which nothing is delivered.
+    /// Signals in fragments of which nothing is delivered; at most [`DROPPED_MAX`].
     pub(super) dropped: HashSet<u64>,
+    /// Cost of what was handed to the leg and not written yet.
+    pub(super) underway: u64,
     /// Whether the circuit stands in the queue of those with something to deliver.
     pub(super) is_ready: bool,
     /// Whether the next receipt tells of this circuit.
@@ -83,6 +89,7 @@ impl Circuit {
             ending: None,
             closed: None,
             dropped: HashSet::new(),
+            underway: 0,
             is_ready: false,
             owes: false,
         }
@@ -94,6 +101,7 @@ impl Circuit {
 pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Result<bool, String> {
     let (control, message) = match content {
         Content::Signal(body) => (scan(body, terms.format), None),
+        // A control term may fill the first fragment, with all of the payload behind it.
         Content::First { body, message, .. } => (scan_first(body, terms.format), Some(*message)),
         Content::Next { message, remaining, .. } => {
             let is_dropped = state.dropped.contains(message);
@@ -110,6 +118,11 @@ pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Re
         state.aliases.learn(lesson);
     }
     if control.harms_if_stale(terms.creation) {
+        if state.dropped.len() >= DROPPED_MAX {
+            return Err(format!(
+                "the peer began more than {DROPPED_MAX} fragmented signals for an earlier life of the node"
+            ));
+        }
         state.dropped.extend(message);
         return Ok(false);
     }

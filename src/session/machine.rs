@@ -138,7 +138,8 @@ impl Session {
 
     /// Signals of the local BEAM, in their order. What the credit does not allow yet waits here.
     pub fn signals(&mut self, circuit: CircuitId, signals: impl IntoIterator<Item = Intake>) {
-        if let Some(state) = self.circuits.get_mut(&circuit) {
+        // After the peer closed it takes nothing more.
+        if let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.closed.is_none()) {
             state.waiting.extend(signals);
             self.take_in(circuit);
         }
@@ -149,6 +150,8 @@ impl Session {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
         };
+        let cost = cost.min(state.underway);
+        state.underway -= cost;
         state.inbound.written(cost);
         let soon = state.inbound.owes_a_grant();
         self.owe(circuit, now, soon);
@@ -156,9 +159,10 @@ impl Session {
     }
 
     /// The local leg has ended, or must: what it sent before still leaves, what was to come to it is dropped.
-    pub fn close(&mut self, circuit: CircuitId, reason: String) {
+    pub fn close(&mut self, circuit: CircuitId, reason: String, now: Instant) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.ending = Some(reason);
+            self.discard(circuit, now);
             self.take_in(circuit);
         }
     }
@@ -203,6 +207,7 @@ impl Session {
                 continue;
             };
             match state.inbound.accept(lane, number, frame.fences, frame.content) {
+                Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
                 Ok(()) => self.mark_ready(frame.circuit),
                 Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
             }
@@ -266,10 +271,19 @@ impl Session {
     }
 
     fn handle_close(&mut self, close: Close, now: Instant) {
-        if let Some(state) = self.circuits.get_mut(&close.circuit) {
+        if let Some(state) = self
+            .circuits
+            .get_mut(&close.circuit)
+            .filter(|state| state.closed.is_none())
+        {
             state.inbound.close(close.last);
             state.waiting.clear();
             state.closed = Some(close.reason);
+            if state.ending.is_some() {
+                // Both legs have ended: nobody is left to deliver to, at either end.
+                self.remove(close.circuit);
+                return;
+            }
             self.closing
                 .push_back((now + self.config.close_deadline, close.circuit));
             self.mark_ready(close.circuit);
@@ -359,13 +373,18 @@ impl Session {
     /// The next content for the BEAM of a circuit. It is delivered now: write it in this order, and say so with
     /// [`Session::written`]. Stop asking when enough is underway; the circuit is ready again after the next `written`.
     pub fn poll_delivery(&mut self, circuit: CircuitId, now: Instant) -> Option<Content> {
-        let terms = self.circuits.get(&circuit)?.terms?;
+        let terms = self
+            .circuits
+            .get(&circuit)
+            .filter(|state| state.ending.is_none())?
+            .terms?;
         loop {
             let state = self.circuits.get_mut(&circuit)?;
             let Some((_, content)) = state.inbound.poll_deliver() else {
                 self.finish_if_done(circuit);
                 return None;
             };
+            state.underway += content.cost();
             match admit(state, &terms, &content) {
                 Ok(true) => {
                     self.owe(circuit, now, false);
@@ -485,6 +504,19 @@ impl Session {
         }
     }
 
+    /// Once the local leg has ended, what comes for it counts as written: else two ends whose legs have both gone would
+    /// wait for each other's credit to send what is left.
+    fn discard(&mut self, circuit: CircuitId, now: Instant) {
+        let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.ending.is_some()) else {
+            return;
+        };
+        while let Some((_, content)) = state.inbound.poll_deliver() {
+            state.underway += content.cost();
+        }
+        let underway = state.underway;
+        self.written(circuit, underway, now);
+    }
+
     /// Tells the peer where the circuit ends, and forgets it.
     fn forget(&mut self, circuit: CircuitId, reason: String) {
         if let Some(state) = self.remove(circuit)
@@ -526,7 +558,8 @@ impl Session {
         let Some(reason) = &state.closed else {
             return;
         };
-        if state.inbound.is_finished() || state.terms.is_none() {
+        // Frames, and the end, may outrun the local leg's handshake: then they wait for it, within the deadline.
+        if state.inbound.is_finished() {
             let reason = reason.clone();
             self.end(circuit, reason, false);
         }

@@ -252,7 +252,7 @@ impl Owner {
             }
             Command::Close { circuit, reason } => {
                 self.legs.remove(&circuit);
-                self.session.close(circuit, reason);
+                self.session.close(circuit, reason, now);
             }
             Command::NodeUp { name, hosts, hidden } => self.session.node_up(name, hosts, hidden),
             Command::NodeDown { name } => self.session.node_down(name),
@@ -274,7 +274,7 @@ impl Owner {
             self.deliver(circuit, now);
         }
         while let Some(event) = self.session.poll_event() {
-            self.handle_event(event);
+            self.handle_event(event, now);
         }
         if self.control.is_idle
             && let Some(bytes) = self.session.poll_control()
@@ -314,25 +314,25 @@ impl Owner {
         leg.underway += cost;
         if leg.sender.events.try_send(LegEvent::Deliver(delivery)).is_err() {
             self.legs.remove(&circuit);
-            self.session.close(circuit, "the leg is gone".into());
+            self.session.close(circuit, "the leg is gone".into(), now);
         }
     }
 
-    fn handle_event(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event, now: Instant) {
         let peer = self.handle.peer.clone();
         match event {
             Event::Opened(open) => self.news.push_back(PeerEvent::Opened {
                 session: self.handle.clone(),
                 open,
             }),
-            Event::Handshake { circuit, message } => self.tell(circuit, LegEvent::Handshake(message)),
+            Event::Handshake { circuit, message } => self.tell(circuit, LegEvent::Handshake(message), now),
             Event::Taken { circuit, cost } => {
                 if let Some(leg) = self.legs.get(&circuit) {
                     leg.sender.taken.send_modify(|taken| *taken += cost);
                 }
             }
             Event::Finished { circuit, reason } => {
-                self.tell(circuit, LegEvent::Finished(reason));
+                self.tell(circuit, LegEvent::Finished(reason), now);
                 self.legs.remove(&circuit);
             }
             Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
@@ -347,13 +347,14 @@ impl Owner {
         }
     }
 
-    fn tell(&mut self, circuit: CircuitId, event: LegEvent) {
+    fn tell(&mut self, circuit: CircuitId, event: LegEvent, now: Instant) {
         let Some(leg) = self.legs.get(&circuit) else {
             return;
         };
         if leg.sender.events.try_send(event).is_err() {
             self.legs.remove(&circuit);
-            self.session.close(circuit, "the leg is gone or was flooded".into());
+            self.session
+                .close(circuit, "the leg is gone or was flooded".into(), now);
         }
     }
 

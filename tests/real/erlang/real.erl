@@ -128,8 +128,10 @@ parallel(Funs) ->
          {'DOWN', Ref, process, Pid, Reason} -> error({in_parallel, Reason})
      end || {Pid, Ref} <- Running].
 
+%% The integer is unique only within a node, and some names are registered at both.
 unique_name(Prefix) ->
-    list_to_atom(Prefix ++ integer_to_list(erlang:unique_integer([positive]))).
+    [Name, _Host] = string:split(atom_to_list(node()), "@"),
+    list_to_atom(Prefix ++ Name ++ "_" ++ integer_to_list(erlang:unique_integer([positive]))).
 
 %% Ends the connection, and waits until this side knows.
 down(Peer) ->

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::*;
+use super::super::*;
 use crate::dist::Format;
 use crate::dist::Sender;
 use crate::etf::Pid;
@@ -379,7 +379,8 @@ fn a_close_delivers_everything_before_it_and_nothing_after() {
         for _ in 0..seed * 10 {
             pair.step();
         }
-        pair.sides[0].session.close(circuit, "the node is gone".into());
+        let now = pair.now;
+        pair.sides[0].session.close(circuit, "the node is gone".into(), now);
         pair.drain(0);
         pair.settle();
         assert_eq!(pair.sides[1].delivered[&circuit].len(), 200, "seed {seed}");
