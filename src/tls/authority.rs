@@ -107,6 +107,9 @@ impl Authority {
                 "not the certificate of an authority (no `CA:TRUE`)".to_owned(),
             ));
         }
+        if let Some(reason) = facts.unfit_issuer {
+            return Err(bad(CA_FILE, reason));
+        }
         let key = std::str::from_utf8(key)
             .map_err(|error| error.to_string())
             .and_then(|text| KeyPair::from_pem(text).map_err(|error| error.to_string()))

@@ -6,6 +6,7 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::FromDer;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::time::ASN1Time;
+use x509_parser::x509::X509Name;
 
 /// What the checks need of a certificate beyond what the verifier of rustls tells.
 pub(super) struct Facts {
@@ -17,6 +18,8 @@ pub(super) struct Facts {
     pub(super) is_authority: bool,
     /// The subject's public key, as DER.
     pub(super) public_key: Vec<u8>,
+    /// Why its subject cannot stand as the issuer of certificates made here; `None` when it can.
+    pub(super) unfit_issuer: Option<String>,
 }
 
 impl Facts {
@@ -31,6 +34,7 @@ impl Facts {
             not_after: parsed.validity().not_after.timestamp(),
             is_authority: parsed.is_ca(),
             public_key: parsed.public_key().raw.to_vec(),
+            unfit_issuer: unfit_issuer(parsed.subject()).err(),
         })
     }
 
@@ -38,6 +42,28 @@ impl Facts {
     pub(super) fn valid_at(&self, now: i64) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
+}
+
+/// Whether `rcgen` writes `subject` as it read it: it keeps one value per attribute type, and panics over an empty set
+/// and over an object identifier that has no encoding (ITU-T X.690 §8.19). The error says what stands against it.
+fn unfit_issuer(subject: &X509Name<'_>) -> Result<(), String> {
+    let mut seen = Vec::new();
+    for attributes in subject.iter() {
+        let mut attributes = attributes.iter();
+        let (Some(attribute), None) = (attributes.next(), attributes.next()) else {
+            return Err("its subject has a part without exactly one attribute".to_owned());
+        };
+        let kind: Vec<u64> = attribute.attr_type().iter().into_iter().flatten().collect();
+        let encodable = matches!(kind[..], [0 | 1, 0..=39, ..] | [2, 0..=175, ..]);
+        if !encodable {
+            return Err("its subject has an attribute of a malformed type".to_owned());
+        }
+        if seen.contains(&kind) {
+            return Err("its subject has two attributes of the same type".to_owned());
+        }
+        seen.push(kind);
+    }
+    Ok(())
 }
 
 /// Seconds since 1970; a clock before that reads as 0, one beyond `i64` as its end.

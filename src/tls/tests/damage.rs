@@ -121,6 +121,25 @@ fn undamaged_files_hold() {
     assert!(load(files.authorities.as_bytes(), &certificate, files.key.as_bytes()));
 }
 
+#[test]
+fn an_authority_with_any_bit_flipped_never_panics() {
+    let whole = der(&SAMPLE.files.authorities);
+    let mut loaded = 0;
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let spoilt = pem("CERTIFICATE", &spoil(&whole, &[Damage::Flip(at, 1 << bit)]));
+            if let Ok(authority) = Authority::from_pem(&spoilt, SAMPLE.authority_key.as_bytes(), SAMPLE.now) {
+                let _ = authority.issue("left", 1, SAMPLE.now);
+                loaded += 1;
+            }
+        }
+    }
+    assert!(
+        loaded > 0,
+        "some flips hit parts that nobody reads, and those reach `issue`"
+    );
+}
+
 proptest! {
     #[test]
     fn damaged_files_are_refused_or_the_same(which in 0..3_usize, damage in damage()) {
