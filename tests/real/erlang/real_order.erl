@@ -258,10 +258,16 @@ cut_senders(Peer, Count) ->
 cut_sender(Peer, Round, Sum) ->
     Self = self(),
     Data = <<0:(8 * 1000000)>>,
-    {Sender, M} = spawn_monitor(fun() -> receive {sinks, Sinks} -> pour(Sinks, Data, 1) end end),
+    %% That its receivers watch it the sender must hear itself: of that alone follows that their monitors came before.
+    {Sender, M} = spawn_monitor(fun() ->
+        Sinks = receive {sinks, All} -> All end,
+        [receive {watching, Sink} -> ok end || Sink <- Sinks],
+        Self ! {watched, self()},
+        pour(Sinks, Data, 1)
+    end),
     Sinks = [spawn(Peer, ?MODULE, large_sink, [Self, Sender]) || _ <- lists:seq(1, 8)],
-    [?recv({watching, Sink}, {watching, Sink}) || Sink <- Sinks],
     Sender ! {sinks, Sinks},
+    ?recv({watched, Sender}, {watched, Round}),
     timer:sleep(rand:uniform(20)),
     exit(Sender, kill),
     ?recv({'DOWN', M, process, Sender, killed}, {end_of_the_sender, Round}),
@@ -281,14 +287,15 @@ pour(Sinks, Data, N) ->
 
 large_sink(Boss, Sender) ->
     M = monitor(process, Sender),
-    Boss ! {watching, self()},
+    Sender ! {watching, self()},
     large_sink(Boss, M, 0, [], true).
 
 large_sink(Boss, M, N, Sums, Order) ->
     receive
         {pour, Number, Data} ->
             large_sink(Boss, M, N + 1, lists:usort([erlang:crc32(Data) | Sums]), Order andalso Number =:= N + 1);
-        {'DOWN', M, process, _, killed} ->
+        {'DOWN', M, process, _, Reason} ->
+            killed =:= Reason orelse exit(Boss, {down_because, Reason}),
             %% A process killed inside a fragmented message: its DOWN passes the rest of that one message on stock
             %% distribution too (OTP 25). Nothing else may.
             {Late, LateSum} = receive {pour, Last, Rest} -> {[Last], [erlang:crc32(Rest)]} after 300 -> {[], []} end,
