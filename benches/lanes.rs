@@ -30,6 +30,8 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 
+/// Credit is never short here.
+const WINDOW: u64 = 1 << 40;
 const LANES: u8 = 16;
 const PAIRS: u32 = 16;
 const BATCH: u64 = 1024;
@@ -97,7 +99,7 @@ fn lanes(
         delivered += 1;
     }
     assert_eq!(delivered, BATCH, "every signal is delivered");
-    let (credit, marks) = inbound.grant();
+    let (credit, marks) = inbound.grant(WINDOW);
     out.grant(credit);
     marks.into_iter().for_each(|mark: Mark| out.delivered(mark));
 }
@@ -106,8 +108,8 @@ fn bench_lanes(c: &mut Criterion) {
     let mut group = c.benchmark_group("lanes out and in");
     group.throughput(Throughput::Elements(BATCH));
     for (name, ambiguous_in) in [("by pid", 0), ("one in eight by name", 1)] {
-        let mut out = Outbound::new(LANES, 1 << 40);
-        let mut inbound = Inbound::new(LANES, 1 << 40);
+        let mut out = Outbound::new(LANES, WINDOW);
+        let mut inbound = Inbound::new(LANES, WINDOW);
         let mut numbers = [0; LANES as usize];
         let mut aliases = Aliases::default();
         let content = Content::Signal(body(0, 100));

@@ -15,6 +15,7 @@ use crate::epmd;
 use crate::gateway::GatewayConfig;
 use crate::gateway::driver::Gateway;
 use crate::gateway::driver::Policies;
+use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::tls::Identity;
 use crate::tls::client_config;
@@ -178,7 +179,7 @@ fn trunk_config(config: &Config) -> TrunkConfig {
 fn session_config(config: &Config) -> SessionConfig {
     SessionConfig {
         circuit_budget: config.gateway.circuit_budget,
-        memory: config.gateway.memory,
+        memory: Memory::new(config.gateway.memory),
         close_deadline: config.gateway.close_deadline,
         ..SessionConfig::default()
     }

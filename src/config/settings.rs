@@ -41,7 +41,7 @@ pub struct GatewaySettings {
     pub net_ticktime: Duration,
     /// `circuit_budget`: bytes in flight per circuit and direction before the sender's leg is not read.
     pub circuit_budget: u64,
-    /// `memory`: bound of the budgets of all circuits together, bytes.
+    /// `memory`: bound of what is kept for local nodes, of all circuits together, bytes.
     pub memory: u64,
     /// `close_deadline`: how long a closing circuit may take to deliver what is left.
     pub close_deadline: Duration,

@@ -52,27 +52,31 @@ pub struct Inbound {
     turn: LaneId,
     /// Cost of the frames delivered in this turn.
     served: u64,
-    budget: u64,
+    /// Bytes that may be underway or kept.
+    window: u64,
     charged: u64,
     written: u64,
+    /// `written` when the window last grew.
+    written_at_growth: u64,
     granted: u64,
     closing: Option<Vec<Mark>>,
 }
 
 impl Inbound {
-    /// A machine for `lanes` lanes whose sender was granted `budget` bytes: never more than that is kept, and one
+    /// A machine for `lanes` lanes whose sender was granted `window` bytes: never more than that is kept, and one
     /// frame.
-    pub fn new(lanes: u8, budget: u64) -> Self {
+    pub fn new(lanes: u8, window: u64) -> Self {
         Self {
             queues: (0..lanes).map(|_| VecDeque::new()).collect(),
             occupied: 0,
             delivered: vec![0; usize::from(lanes)],
             turn: 0,
             served: 0,
-            budget,
+            window,
             charged: 0,
             written: 0,
-            granted: budget,
+            written_at_growth: 0,
+            granted: window,
             closing: None,
         }
     }
@@ -171,16 +175,24 @@ impl Inbound {
         self.written += cost;
     }
 
-    /// Whether so much was written since the last grant that the sender should hear of it soon: an eighth of the budget,
+    /// Whether so much was written since the last grant that the sender should hear of it soon: an eighth of the window,
     /// so that it never runs dry on a healthy line and hears seldom enough.
     pub const fn owes_a_grant(&self) -> bool {
-        let fresh = self.written + self.budget - self.granted;
-        fresh > 0 && fresh >= self.budget / 8
+        let fresh = (self.written + self.window).saturating_sub(self.granted);
+        fresh > 0 && fresh >= self.window / 8
     }
 
     /// Grants what was written, and says how far each lane of the circuit was delivered.
-    pub fn grant(&mut self) -> (u64, Vec<Mark>) {
-        self.granted = self.written + self.budget;
+    ///
+    /// The window doubles when a window's worth was written since it last did, up to `most` bytes, and shrinks to `most`:
+    /// credit that was given cannot be taken back, so none is given to a BEAM that has not shown that it reads.
+    pub fn grant(&mut self, most: u64) -> (u64, Vec<Mark>) {
+        if self.written - self.written_at_growth >= self.window {
+            self.written_at_growth = self.written;
+            self.window = self.window.saturating_mul(2);
+        }
+        self.window = self.window.min(most);
+        self.granted = self.granted.max(self.written + self.window);
         let marks = (0..).zip(&self.delivered).filter(|(_, number)| **number > 0);
         (
             self.granted,
@@ -188,9 +200,9 @@ impl Inbound {
         )
     }
 
-    /// The credit granted at first, in bytes.
-    pub const fn budget(&self) -> u64 {
-        self.budget
+    /// Bytes that may be underway or kept.
+    pub const fn window(&self) -> u64 {
+        self.window
     }
 
     /// Bytes kept for the BEAM: arrived and not yet written.

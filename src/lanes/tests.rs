@@ -141,14 +141,16 @@ impl Simulation {
                     alias: alias(receiver, 0),
                 });
             }
-            let outbound = Outbound::new(setting.lanes, setting.budget);
+            // The window grows as the BEAM reads.
+            let window = setting.budget.div_ceil(4);
+            let outbound = Outbound::new(setting.lanes, window);
             Circuit {
                 outbound: if setting.fences {
                     outbound
                 } else {
                     outbound.without_fences()
                 },
-                inbound: Inbound::new(setting.lanes, setting.budget),
+                inbound: Inbound::new(setting.lanes, window),
                 aliases,
                 making: VecDeque::new(),
                 names: (0..NAMES as u32).collect(),
@@ -318,7 +320,7 @@ impl Simulation {
         circuit.inbound.written(circuit.unwritten);
         circuit.unwritten = 0;
         if circuit.inbound.owes_a_grant() || (circuit.receipts.is_empty() && self.random.one_in(10)) {
-            circuit.receipts.push_back(circuit.inbound.grant());
+            circuit.receipts.push_back(circuit.inbound.grant(self.setting.budget));
         }
     }
 
@@ -399,7 +401,7 @@ impl Simulation {
         }
         assert_eq!(self.outcome.delivered, self.setting.signals, "deadlock");
         for circuit in &mut self.circuits {
-            let (credit, marks) = circuit.inbound.grant();
+            let (credit, marks) = circuit.inbound.grant(self.setting.budget);
             circuit.outbound.grant(credit);
             marks.into_iter().for_each(|mark| circuit.outbound.delivered(mark));
             assert_eq!(

@@ -1,15 +1,21 @@
 use std::collections::HashSet;
 use std::collections::VecDeque;
 
+use super::Memory;
+use super::SessionConfig;
 use crate::dist::Lesson;
 use crate::dist::scan;
 use crate::dist::scan_first;
 use crate::lanes::Aliases;
 use crate::lanes::Head;
 use crate::lanes::Inbound;
+use crate::lanes::InboundError;
 use crate::lanes::Outbound;
 use crate::lanes::Part;
 use crate::wire::Content;
+use crate::wire::Fence;
+use crate::wire::LaneId;
+use crate::wire::Mark;
 
 /// A signal, or a part of one, that a local BEAM sent.
 #[derive(Debug)]
@@ -58,6 +64,7 @@ pub(super) const DROPPED_MAX: usize = 65_536;
 pub(super) struct Circuit {
     pub(super) outbound: Outbound,
     pub(super) inbound: Inbound,
+    memory: Memory,
     /// Aliases of the far node's processes.
     pub(super) aliases: Aliases,
     /// What the BEAM sent and the credit does not allow yet; bounded by what the leg may read ahead.
@@ -79,10 +86,15 @@ pub(super) struct Circuit {
 }
 
 impl Circuit {
-    pub(super) fn new(lanes: u8, granted: u64, budget: u64) -> Self {
+    /// A circuit whose far side granted `granted` bytes so far.
+    pub(super) fn new(config: &SessionConfig, granted: u64) -> Self {
+        let window = config
+            .memory
+            .window(config.circuit_budget.min(SessionConfig::FIRST_WINDOW));
         Self {
-            outbound: Outbound::new(lanes, granted),
-            inbound: Inbound::new(lanes, budget),
+            outbound: Outbound::new(config.lanes, granted),
+            inbound: Inbound::new(config.lanes, window),
+            memory: config.memory.clone(),
             aliases: Aliases::default(),
             waiting: VecDeque::new(),
             terms: None,
@@ -93,6 +105,39 @@ impl Circuit {
             is_ready: false,
             owes: false,
         }
+    }
+
+    /// Takes in a frame and accounts for it.
+    pub(super) fn accept(
+        &mut self,
+        lane: LaneId,
+        number: u64,
+        fences: Vec<Fence>,
+        content: Content,
+    ) -> Result<(), InboundError> {
+        let cost = content.cost();
+        self.inbound.accept(lane, number, fences, content)?;
+        self.memory.keep(cost);
+        Ok(())
+    }
+
+    /// So much of what was handed to the leg is written.
+    pub(super) fn written(&mut self, cost: u64) {
+        let cost = cost.min(self.underway);
+        self.underway -= cost;
+        self.inbound.written(cost);
+        self.memory.free(cost);
+    }
+
+    /// The credit and what was delivered, for the far side.
+    pub(super) fn grant(&mut self, config: &SessionConfig) -> (u64, Vec<Mark>) {
+        self.inbound.grant(self.memory.window(config.circuit_budget))
+    }
+}
+
+impl Drop for Circuit {
+    fn drop(&mut self) {
+        self.memory.free(self.inbound.kept());
     }
 }
 

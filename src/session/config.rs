@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::Memory;
+
 /// What a session needs to know of its daemon and of what was agreed with the peer.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -7,11 +9,13 @@ pub struct SessionConfig {
     pub lanes: u8,
     /// Whether our name is the lower of the two: then our circuits have odd ids.
     pub is_lower: bool,
-    /// Credit of one circuit in bytes: what the far BEAM may have underway to ours. Past it, small signals wait behind
-    /// bulk in the far VM, so it is generous.
+    /// Largest window of one circuit in bytes: what the far BEAM may have underway to ours. Past it, small signals wait
+    /// behind bulk in the far VM, so it is generous.
     pub circuit_budget: u64,
-    /// The bound of all circuits' credit together, in bytes; beyond it new circuits are granted the least.
-    pub memory: u64,
+    /// Where what is kept for BEAMs is accounted, together with the daemon's other sessions.
+    pub memory: Memory,
+    /// Bytes that may wait for the lanes; beyond, no leg is read.
+    pub backlog: u64,
     /// How long an acknowledgement may wait for company.
     pub receipt_delay: Duration,
     /// How long a BEAM may take to read what is left when its circuit was closed.
@@ -19,8 +23,15 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// The least credit a circuit is granted, in bytes: a few fragments.
-    pub const CIRCUIT_BUDGET_MIN: u64 = 256 * 1024;
+    /// The first window of a circuit, in bytes. It doubles each time a window's worth was read: a BEAM that never reads
+    /// holds no more than this.
+    pub const FIRST_WINDOW: u64 = 4 << 20;
+
+    /// Circuits of a session: pairs of nodes, 64 on each side with all on the other. An empty one takes a few kilobytes.
+    pub const CIRCUITS_MAX: usize = 4096;
+
+    /// Bytes that may wait for the control stream. Honest peers read it at once.
+    pub const CONTROL_MAX: usize = 16 << 20;
 }
 
 impl Default for SessionConfig {
@@ -29,7 +40,8 @@ impl Default for SessionConfig {
             lanes: 16,
             is_lower: true,
             circuit_budget: 64 << 20,
-            memory: 1 << 30,
+            memory: Memory::new(1 << 30),
+            backlog: 64 << 20,
             receipt_delay: Duration::from_millis(5),
             close_deadline: Duration::from_secs(10),
         }

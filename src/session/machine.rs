@@ -8,19 +8,17 @@ use rustc_hash::FxHashMap;
 use super::Event;
 use super::Intake;
 use super::SessionConfig;
-use super::SessionError;
 use super::SessionStats;
 use super::Terms;
 use super::circuit::Circuit;
 use super::circuit::admit;
-use super::lane::Outbox;
+use super::lane::Outboxes;
+use super::receipts::Receipts;
 use crate::dist::Lesson;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
-use crate::wire::Frame;
 use crate::wire::LaneId;
-use crate::wire::Mark;
 use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Progress;
@@ -35,23 +33,22 @@ const RECEIPT_CIRCUITS: usize = 256;
 /// [`Session::poll_lane`] and ask [`Session::poll_timeout`] anew.
 #[derive(Debug)]
 pub struct Session {
-    config: SessionConfig,
-    outboxes: Vec<Outbox>,
-    received: Vec<u64>,
-    circuits: FxHashMap<CircuitId, Circuit>,
+    pub(super) config: SessionConfig,
+    pub(super) outboxes: Outboxes,
+    pub(super) receipts: Receipts,
+    pub(super) circuits: FxHashMap<CircuitId, Circuit>,
     control: BytesMut,
-    notices_sent: u64,
-    notices_received: u64,
+    pub(super) notices_sent: u64,
+    pub(super) notices_received: u64,
     opened_last: u64,
-    opened_by_peer_last: u64,
-    granted: u64,
-    events: VecDeque<Event>,
+    pub(super) opened_by_peer_last: u64,
+    pub(super) events: VecDeque<Event>,
     ready: VecDeque<CircuitId>,
-    owing: Vec<CircuitId>,
-    receipt_due: Option<Instant>,
+    /// Circuits whose signals wait until the lanes have room.
+    crowded: VecDeque<CircuitId>,
     /// Circuits that the peer closed, in the order of their deadlines; some may be over already.
-    closing: VecDeque<(Instant, CircuitId)>,
-    stats: SessionStats,
+    pub(super) closing: VecDeque<(Instant, CircuitId)>,
+    pub(super) stats: SessionStats,
 }
 
 impl Session {
@@ -59,19 +56,17 @@ impl Session {
     pub fn new(config: SessionConfig) -> Self {
         let lanes = usize::from(config.lanes);
         Self {
-            outboxes: (0..lanes).map(|_| Outbox::default()).collect(),
-            received: vec![0; lanes],
+            outboxes: Outboxes::new(lanes, config.backlog),
+            receipts: Receipts::new(lanes, config.receipt_delay),
             circuits: FxHashMap::default(),
             control: BytesMut::new(),
             notices_sent: 0,
             notices_received: 0,
             opened_last: 0,
             opened_by_peer_last: 0,
-            granted: 0,
             events: VecDeque::new(),
             ready: VecDeque::new(),
-            owing: Vec::new(),
-            receipt_due: None,
+            crowded: VecDeque::new(),
             closing: VecDeque::new(),
             stats: SessionStats::default(),
             config,
@@ -86,8 +81,8 @@ impl Session {
     /// Counters.
     pub fn stats(&self) -> SessionStats {
         SessionStats {
-            frames_sent: self.outboxes.iter().map(|outbox| outbox.number).collect(),
-            frames_received: self.received.clone(),
+            frames_sent: self.outboxes.numbers(),
+            frames_received: self.receipts.received().to_vec(),
             ..self.stats.clone()
         }
     }
@@ -103,14 +98,14 @@ impl Session {
     pub fn open(&mut self, target: String, send_name: Bytes) -> CircuitId {
         self.opened_last += 1;
         let circuit = CircuitId(self.opened_last * 2 - u64::from(self.config.is_lower));
-        let budget = self.budget();
-        self.circuits
-            .insert(circuit, Circuit::new(self.config.lanes, 0, budget));
+        let state = Circuit::new(&self.config, 0);
+        let credit = state.inbound.window();
+        self.circuits.insert(circuit, state);
         self.notify(Notice::Open(Open {
             circuit,
             target,
             send_name,
-            credit: budget,
+            credit,
         }));
         circuit
     }
@@ -120,7 +115,7 @@ impl Session {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
         };
-        let (credit, _) = state.inbound.grant();
+        let (credit, _) = state.grant(&self.config);
         self.notify(Notice::Handshake {
             circuit,
             message,
@@ -150,9 +145,7 @@ impl Session {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
         };
-        let cost = cost.min(state.underway);
-        state.underway -= cost;
-        state.inbound.written(cost);
+        state.written(cost);
         let soon = state.inbound.owes_a_grant();
         self.owe(circuit, now, soon);
         self.mark_ready(circuit);
@@ -187,159 +180,9 @@ impl Session {
         });
     }
 
-    // What the trunk brings.
-
-    /// Frames of one lane, in order.
-    ///
-    /// # Errors
-    /// If the session has no such lane.
-    pub fn handle_frames(&mut self, lane: LaneId, frames: Vec<Frame>, now: Instant) -> Result<(), SessionError> {
-        let lanes = self.config.lanes;
-        for frame in frames {
-            let received = self
-                .received
-                .get_mut(usize::from(lane))
-                .ok_or(SessionError::Lane { lane, lanes })?;
-            *received += 1;
-            let number = *received;
-            let Some(state) = self.circuits.get_mut(&frame.circuit) else {
-                self.stats.frames_late += 1;
-                continue;
-            };
-            match state.inbound.accept(lane, number, frame.fences, frame.content) {
-                Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
-                Ok(()) => self.mark_ready(frame.circuit),
-                Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
-            }
-        }
-        self.receipt_due.get_or_insert(now + self.config.receipt_delay);
-        Ok(())
-    }
-
-    /// The next notice.
-    ///
-    /// # Errors
-    /// If the peer broke the protocol; the session ends.
-    pub fn handle_notice(&mut self, number: u64, notice: Notice, now: Instant) -> Result<(), SessionError> {
-        if notice.is_numbered() {
-            let expected = self.notices_received + 1;
-            if number != expected {
-                return Err(SessionError::NoticeNumber {
-                    found: number,
-                    expected,
-                });
-            }
-            self.notices_received = number;
-        }
-        match notice {
-            Notice::Hello(_) => return Err(SessionError::OutOfState("a hello")),
-            Notice::Welcome { .. } => return Err(SessionError::OutOfState("a welcome")),
-            Notice::Receipt(receipt) => self.handle_receipt(receipt)?,
-            Notice::NodeUp { name, hosts, hidden } => self.events.push_back(Event::NodeUp { name, hosts, hidden }),
-            Notice::NodeDown { name } => self.events.push_back(Event::NodeDown { name }),
-            Notice::Open(open) => self.handle_open(open)?,
-            Notice::Handshake {
-                circuit,
-                message,
-                credit,
-            } => self.handle_handshake(circuit, message, credit),
-            Notice::Close(close) => self.handle_close(close, now),
-            Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
-        }
-        Ok(())
-    }
-
-    fn handle_open(&mut self, open: Open) -> Result<(), SessionError> {
-        let circuit = open.circuit;
-        let is_theirs = (circuit.0 % 2 == 1) != self.config.is_lower;
-        if !is_theirs || circuit.0 <= self.opened_by_peer_last {
-            return Err(SessionError::CircuitId { circuit });
-        }
-        self.opened_by_peer_last = circuit.0;
-        let budget = self.budget();
-        self.circuits
-            .insert(circuit, Circuit::new(self.config.lanes, open.credit, budget));
-        self.events.push_back(Event::Opened(open));
-        Ok(())
-    }
-
-    fn handle_handshake(&mut self, circuit: CircuitId, message: Bytes, credit: u64) {
-        if let Some(state) = self.circuits.get_mut(&circuit) {
-            state.outbound.grant(credit);
-            self.events.push_back(Event::Handshake { circuit, message });
-        }
-    }
-
-    fn handle_close(&mut self, close: Close, now: Instant) {
-        if let Some(state) = self
-            .circuits
-            .get_mut(&close.circuit)
-            .filter(|state| state.closed.is_none())
-        {
-            state.inbound.close(close.last);
-            state.waiting.clear();
-            state.closed = Some(close.reason);
-            if state.ending.is_some() {
-                // Both legs have ended: nobody is left to deliver to, at either end.
-                self.remove(close.circuit);
-                return;
-            }
-            self.closing
-                .push_back((now + self.config.close_deadline, close.circuit));
-            self.mark_ready(close.circuit);
-            self.finish_if_done(close.circuit);
-        }
-    }
-
-    fn handle_receipt(&mut self, receipt: Receipt) -> Result<(), SessionError> {
-        for mark in receipt.received {
-            self.check_sent(mark)?;
-            if let Some(outbox) = self.outboxes.get_mut(usize::from(mark.lane)) {
-                outbox.acknowledged = mark.number.max(outbox.acknowledged);
-            }
-        }
-        if receipt.notices > self.notices_sent {
-            return Err(SessionError::Acknowledgement {
-                what: "notice",
-                number: receipt.notices,
-                sent: self.notices_sent,
-            });
-        }
-        for progress in receipt.circuits {
-            for mark in &progress.delivered {
-                self.check_sent(*mark)?;
-            }
-            if let Some(state) = self.circuits.get_mut(&progress.circuit) {
-                state.outbound.grant(progress.credit);
-                for mark in progress.delivered {
-                    state.outbound.delivered(mark);
-                }
-                self.take_in(progress.circuit);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_sent(&self, mark: Mark) -> Result<(), SessionError> {
-        let sent = self
-            .outboxes
-            .get(usize::from(mark.lane))
-            .map_or(0, |outbox| outbox.number);
-        if mark.number > sent {
-            return Err(SessionError::Acknowledgement {
-                what: "frame",
-                number: mark.number,
-                sent,
-            });
-        }
-        Ok(())
-    }
-
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.receipt_due.is_some_and(|due| due <= now) {
-            self.send_receipts();
-        }
+        self.receipts.handle_timeout(now);
         while let Some(&(deadline, circuit)) = self.closing.front() {
             let is_over = !self.circuits.contains_key(&circuit);
             if !is_over && deadline > now {
@@ -402,25 +245,41 @@ impl Session {
         }
     }
 
-    /// Bytes for the control stream.
+    /// Bytes for the control stream; ask when it takes them.
     pub fn poll_control(&mut self) -> Option<Bytes> {
+        if let Some(owing) = self.receipts.take() {
+            self.write_receipts(&owing);
+        }
         (!self.control.is_empty()).then(|| self.control.split().freeze())
     }
 
     /// The next batch of bytes for a lane's stream.
     pub fn poll_lane(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
-        self.outboxes.get_mut(usize::from(lane))?.take()
+        let batch = self.outboxes.take(lane)?;
+        for _ in 0..self.crowded.len() {
+            if self.outboxes.has_room()
+                && let Some(circuit) = self.crowded.pop_front()
+            {
+                self.take_in(circuit);
+            }
+        }
+        Some(batch)
+    }
+
+    /// Bytes that wait for the control stream: beyond [`SessionConfig::CONTROL_MAX`] the peer does not read.
+    pub fn control_waiting(&self) -> usize {
+        self.control.len()
     }
 
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = self.closing.front().map(|(deadline, _)| *deadline);
-        [self.receipt_due, deadline].into_iter().flatten().min()
+        [self.receipts.poll_timeout(), deadline].into_iter().flatten().min()
     }
 
     // Inside.
 
-    fn notify(&mut self, notice: Notice) {
+    pub(super) fn notify(&mut self, notice: Notice) {
         let number = if notice.is_numbered() {
             self.notices_sent += 1;
             self.notices_sent
@@ -430,20 +289,7 @@ impl Session {
         notice.encode(number, &mut self.control);
     }
 
-    /// What a new circuit is granted: the whole budget while memory lasts, then ever less.
-    fn budget(&mut self) -> u64 {
-        let left = self.config.memory.saturating_sub(self.granted);
-        let budget = self
-            .config
-            .circuit_budget
-            .min(left / 4)
-            .max(SessionConfig::CIRCUIT_BUDGET_MIN);
-        let budget = budget.min(self.config.circuit_budget.max(1));
-        self.granted += budget;
-        budget
-    }
-
-    fn mark_ready(&mut self, circuit: CircuitId) {
+    pub(super) fn mark_ready(&mut self, circuit: CircuitId) {
         if let Some(state) = self.circuits.get_mut(&circuit)
             && !state.is_ready
         {
@@ -457,19 +303,19 @@ impl Session {
             && !state.owes
         {
             state.owes = true;
-            self.owing.push(circuit);
+            self.receipts.add(circuit);
         }
-        let due = if soon { now } else { now + self.config.receipt_delay };
-        self.receipt_due = Some(self.receipt_due.map_or(due, |earlier| earlier.min(due)));
+        self.receipts.hurry(now, soon);
     }
 
-    /// Moves what the credit allows from a leg into the lanes; then, if the leg has ended, says so.
-    fn take_in(&mut self, circuit: CircuitId) {
+    /// Moves what the credit and the room allow from a leg into the lanes; then, if the leg has ended, says so.
+    pub(super) fn take_in(&mut self, circuit: CircuitId) {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
         };
         let mut taken = 0;
         while state.outbound.has_credit()
+            && self.outboxes.has_room()
             && let Some(intake) = state.waiting.pop_front()
         {
             let cost = intake.content.cost();
@@ -478,8 +324,7 @@ impl Session {
             if let Some(lesson @ Lesson::Forget(_)) = intake.lesson {
                 state.aliases.learn(lesson);
             }
-            let outboxes = &self.outboxes;
-            let next = |lane: LaneId| outboxes.get(usize::from(lane)).map_or(0, |outbox| outbox.number + 1);
+            let next = |lane: LaneId| self.outboxes.number(lane) + 1;
             let placed = intake
                 .part()
                 .and_then(|part| state.outbound.place(&part, &mut state.aliases, next));
@@ -487,9 +332,10 @@ impl Session {
                 continue;
             };
             self.stats.frames_fenced += u64::from(!placed.fences.is_empty());
-            if let Some(outbox) = self.outboxes.get_mut(usize::from(placed.lane)) {
-                outbox.push(circuit, &placed.fences, &intake.content);
-            }
+            self.outboxes.push(&placed, circuit, &intake.content);
+        }
+        if !state.waiting.is_empty() && state.outbound.has_credit() && !self.crowded.contains(&circuit) {
+            self.crowded.push_back(circuit);
         }
         let ending = if state.waiting.is_empty() {
             state.ending.take()
@@ -506,7 +352,7 @@ impl Session {
 
     /// Once the local leg has ended, what comes for it counts as written: else two ends whose legs have both gone would
     /// wait for each other's credit to send what is left.
-    fn discard(&mut self, circuit: CircuitId, now: Instant) {
+    pub(super) fn discard(&mut self, circuit: CircuitId, now: Instant) {
         let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.ending.is_some()) else {
             return;
         };
@@ -530,16 +376,15 @@ impl Session {
         }
     }
 
-    fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
+    pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let state = self.circuits.remove(&circuit)?;
-        self.granted = self.granted.saturating_sub(state.inbound.budget());
         let frames = state.outbound.frames().to_vec();
         self.events.push_back(Event::Ended { circuit, frames });
         Some(state)
     }
 
     /// Ends a circuit from our side while its leg is still there.
-    fn end(&mut self, circuit: CircuitId, reason: String, and_tell: bool) {
+    pub(super) fn end(&mut self, circuit: CircuitId, reason: String, and_tell: bool) {
         if !self.circuits.contains_key(&circuit) {
             return;
         }
@@ -551,7 +396,7 @@ impl Session {
         self.events.push_back(Event::Finished { circuit, reason });
     }
 
-    fn finish_if_done(&mut self, circuit: CircuitId) {
+    pub(super) fn finish_if_done(&mut self, circuit: CircuitId) {
         let Some(state) = self.circuits.get(&circuit) else {
             return;
         };
@@ -565,16 +410,13 @@ impl Session {
         }
     }
 
-    fn send_receipts(&mut self) {
-        self.receipt_due = None;
-        let owing = std::mem::take(&mut self.owing);
-        let mut rest = owing.as_slice();
+    fn write_receipts(&mut self, owing: &[CircuitId]) {
+        let mut rest = owing;
         loop {
             let (now, later) = rest.split_at_checked(RECEIPT_CIRCUITS).unwrap_or((rest, &[]));
             let circuits = now.iter().filter_map(|circuit| self.progress(*circuit)).collect();
-            let received = (0..).zip(&self.received).filter(|(_, number)| **number > 0);
             let receipt = Receipt {
-                received: received.map(|(lane, number)| Mark { lane, number: *number }).collect(),
+                received: self.receipts.marks(),
                 notices: self.notices_received,
                 circuits,
             };
@@ -589,7 +431,7 @@ impl Session {
     fn progress(&mut self, circuit: CircuitId) -> Option<Progress> {
         let state = self.circuits.get_mut(&circuit)?;
         state.owes = false;
-        let (credit, delivered) = state.inbound.grant();
+        let (credit, delivered) = state.grant(&self.config);
         Some(Progress {
             circuit,
             delivered,

@@ -7,6 +7,7 @@
 //! Methods come in four kinds: getters, `handle_*` (what the trunk brought, and the time), commands (what the gateway
 //! wants) and `poll_*` (work to do). After each input or command, every `poll_*` is drained before the next one.
 
+mod arrivals;
 mod circuit;
 mod config;
 mod error;
@@ -14,6 +15,8 @@ mod event;
 pub mod handle;
 mod lane;
 mod machine;
+mod memory;
+mod receipts;
 mod stats;
 
 #[cfg(test)]
@@ -25,4 +28,5 @@ pub use config::SessionConfig;
 pub use error::SessionError;
 pub use event::Event;
 pub use machine::Session;
+pub use memory::Memory;
 pub use stats::SessionStats;

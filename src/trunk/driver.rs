@@ -48,6 +48,10 @@ const LEG_DELIVERIES: u32 = 2;
 /// Batches of arrivals that may wait for the owner.
 const ARRIVALS: usize = 256;
 
+/// What may wait until the gateway has room for it: every circuit that there can be, every node that a peer may announce,
+/// and each of them going. Only a peer that floods us gets there.
+const NEWS: usize = 16_384;
+
 /// Inputs handled before the outputs are drained: batching without starving anybody.
 const BATCH: usize = 64;
 
@@ -287,6 +291,11 @@ impl Owner {
             {
                 writer.is_idle = writer.batches.try_send(batch).is_err();
             }
+        }
+        if self.news.len() > NEWS || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
+            let reason = "the peer floods us with notices, or does not read ours";
+            self.connection.close(TrunkConfig::BROKEN, reason.as_bytes());
+            return Some(reason.to_owned());
         }
         // What the peer sent before it left is still delivered.
         self.farewell.clone().filter(|_| self.session.circuits().is_empty())

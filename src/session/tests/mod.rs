@@ -1,6 +1,7 @@
-//! Two real sessions joined by streams: [`streams`] that overtake each other, the [`rules`] one by one, and a
-//! [`simulation`] of circuits that come and go, whose checker knows the true sender and receiver of each signal.
+//! Two real sessions joined by streams: [`streams`] that overtake each other, the [`rules`] one by one, the [`bounds`] of
+//! memory, and a [`simulation`] of circuits that come and go, whose checker knows the true sender and receiver of each signal.
 
+mod bounds;
 mod pair;
 mod rules;
 mod simulation;

@@ -1,0 +1,178 @@
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::Event;
+use super::Session;
+use super::SessionConfig;
+use super::SessionError;
+use super::circuit::Circuit;
+use crate::wire::CircuitId;
+use crate::wire::Close;
+use crate::wire::Frame;
+use crate::wire::LaneId;
+use crate::wire::Mark;
+use crate::wire::Notice;
+use crate::wire::Open;
+use crate::wire::Receipt;
+
+/// What the trunk brings.
+impl Session {
+    /// Frames of one lane, in order.
+    ///
+    /// # Errors
+    /// If the session has no such lane.
+    pub fn handle_frames(&mut self, lane: LaneId, frames: Vec<Frame>, now: Instant) -> Result<(), SessionError> {
+        for frame in frames {
+            let number = self.receipts.frame(lane, now).ok_or(SessionError::Lane {
+                lane,
+                lanes: self.config.lanes,
+            })?;
+            let Some(state) = self.circuits.get_mut(&frame.circuit) else {
+                self.stats.frames_late += 1;
+                continue;
+            };
+            match state.accept(lane, number, frame.fences, frame.content) {
+                Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
+                Ok(()) => self.mark_ready(frame.circuit),
+                Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
+            }
+            if self.config.memory.is_exceeded() {
+                self.end_the_largest();
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory has run out: the circuit whose BEAM is furthest behind goes, so that all others stay.
+    fn end_the_largest(&mut self) {
+        let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
+        if let Some((kept, circuit)) = self.circuits.iter().map(kept).max() {
+            let reason = format!("the local node is {kept} bytes behind and the memory for such is used up");
+            self.end(circuit, reason, true);
+        }
+    }
+
+    /// The next notice.
+    ///
+    /// # Errors
+    /// If the peer broke the protocol; the session ends.
+    pub fn handle_notice(&mut self, number: u64, notice: Notice, now: Instant) -> Result<(), SessionError> {
+        if notice.is_numbered() {
+            let expected = self.notices_received + 1;
+            if number != expected {
+                return Err(SessionError::NoticeNumber {
+                    found: number,
+                    expected,
+                });
+            }
+            self.notices_received = number;
+        }
+        match notice {
+            Notice::Hello(_) => return Err(SessionError::OutOfState("a hello")),
+            Notice::Welcome { .. } => return Err(SessionError::OutOfState("a welcome")),
+            Notice::Receipt(receipt) => self.handle_receipt(receipt)?,
+            Notice::NodeUp { name, hosts, hidden } => self.events.push_back(Event::NodeUp { name, hosts, hidden }),
+            Notice::NodeDown { name } => self.events.push_back(Event::NodeDown { name }),
+            Notice::Open(open) => self.handle_open(open)?,
+            Notice::Handshake {
+                circuit,
+                message,
+                credit,
+            } => self.handle_handshake(circuit, message, credit),
+            Notice::Close(close) => self.handle_close(close, now),
+            Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
+        }
+        Ok(())
+    }
+
+    fn handle_open(&mut self, open: Open) -> Result<(), SessionError> {
+        let circuit = open.circuit;
+        let is_theirs = (circuit.0 % 2 == 1) != self.config.is_lower;
+        if !is_theirs || circuit.0 <= self.opened_by_peer_last {
+            return Err(SessionError::CircuitId { circuit });
+        }
+        self.opened_by_peer_last = circuit.0;
+        if self.circuits.len() >= SessionConfig::CIRCUITS_MAX {
+            self.notify(Notice::Close(Close {
+                circuit,
+                last: Vec::new(),
+                reason: format!("there are {} circuits already", SessionConfig::CIRCUITS_MAX),
+            }));
+            return Ok(());
+        }
+        self.circuits.insert(circuit, Circuit::new(&self.config, open.credit));
+        self.events.push_back(Event::Opened(open));
+        Ok(())
+    }
+
+    fn handle_handshake(&mut self, circuit: CircuitId, message: Bytes, credit: u64) {
+        if let Some(state) = self.circuits.get_mut(&circuit) {
+            state.outbound.grant(credit);
+            self.events.push_back(Event::Handshake { circuit, message });
+        }
+    }
+
+    fn handle_close(&mut self, close: Close, now: Instant) {
+        if let Some(state) = self
+            .circuits
+            .get_mut(&close.circuit)
+            .filter(|state| state.closed.is_none())
+        {
+            state.inbound.close(close.last);
+            state.waiting.clear();
+            state.closed = Some(close.reason);
+            if state.ending.is_some() {
+                // Both legs have ended: nobody is left to deliver to, at either end.
+                self.remove(close.circuit);
+                return;
+            }
+            if self.closing.len() > SessionConfig::CIRCUITS_MAX {
+                self.closing.retain(|(_, circuit)| self.circuits.contains_key(circuit));
+            }
+            self.closing
+                .push_back((now + self.config.close_deadline, close.circuit));
+            self.mark_ready(close.circuit);
+            self.finish_if_done(close.circuit);
+        }
+    }
+
+    fn handle_receipt(&mut self, receipt: Receipt) -> Result<(), SessionError> {
+        for mark in receipt.received {
+            self.check_sent(mark)?;
+            self.outboxes.acknowledged(mark);
+        }
+        if receipt.notices > self.notices_sent {
+            return Err(SessionError::Acknowledgement {
+                what: "notice",
+                number: receipt.notices,
+                sent: self.notices_sent,
+            });
+        }
+        for progress in receipt.circuits {
+            for mark in &progress.delivered {
+                self.check_sent(*mark)?;
+            }
+            if let Some(state) = self.circuits.get_mut(&progress.circuit) {
+                state.outbound.grant(progress.credit);
+                for mark in progress.delivered {
+                    state.outbound.delivered(mark);
+                }
+                self.take_in(progress.circuit);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_sent(&self, mark: Mark) -> Result<(), SessionError> {
+        let sent = self.outboxes.number(mark.lane);
+        if mark.number > sent {
+            return Err(SessionError::Acknowledgement {
+                what: "frame",
+                number: mark.number,
+                sent,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::wire::CircuitId;
+use crate::wire::LaneId;
+use crate::wire::Mark;
+
+/// What the peer is to be told of: what arrived, and which circuits made progress.
+///
+/// A receipt restates totals, so it is written only when the control stream takes it: a peer that does not read gets one
+/// receipt, not thousands.
+#[derive(Debug)]
+pub(super) struct Receipts {
+    delay: Duration,
+    /// Per lane: frames that are in memory.
+    received: Vec<u64>,
+    owing: Vec<CircuitId>,
+    due: Option<Instant>,
+    is_due: bool,
+}
+
+impl Receipts {
+    pub(super) fn new(lanes: usize, delay: Duration) -> Self {
+        Self {
+            delay,
+            received: vec![0; lanes],
+            owing: Vec::new(),
+            due: None,
+            is_due: false,
+        }
+    }
+
+    /// A frame has arrived: its number, unless there is no such lane.
+    pub(super) fn frame(&mut self, lane: LaneId, now: Instant) -> Option<u64> {
+        let received = self.received.get_mut(usize::from(lane))?;
+        *received += 1;
+        self.due.get_or_insert(now + self.delay);
+        Some(*received)
+    }
+
+    pub(super) fn received(&self) -> &[u64] {
+        &self.received
+    }
+
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        let received = (0..).zip(&self.received).filter(|(_, number)| **number > 0);
+        received.map(|(lane, number)| Mark { lane, number: *number }).collect()
+    }
+
+    /// The next receipt tells of this circuit too.
+    pub(super) fn add(&mut self, circuit: CircuitId) {
+        self.owing.push(circuit);
+    }
+
+    /// There is something to tell: at once, or when others may have joined it.
+    pub(super) fn hurry(&mut self, now: Instant, at_once: bool) {
+        let due = if at_once { now } else { now + self.delay };
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = None;
+            self.is_due = true;
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The circuits to tell of, if the time has come; none of them may still mean a receipt.
+    pub(super) fn take(&mut self) -> Option<Vec<CircuitId>> {
+        if !std::mem::take(&mut self.is_due) {
+            return None;
+        }
+        self.due = None;
+        Some(std::mem::take(&mut self.owing))
+    }
+}
