@@ -1,10 +1,17 @@
 //! The command line as scripts see it: the real binary, its files, its exit statuses, its messages.
 
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::process::Output;
+use std::process::Stdio;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -377,6 +384,58 @@ fn the_log_filter_must_be_one() {
         .expect("the program runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(complaint(&output).contains("RUST_LOG"), "{output:?}");
+}
+
+/// Registers `name` and goes again, as a node does that starts and ends (protocol reference, "EPMD": ALIVE2_REQ).
+fn come_and_go(port: u16, name: &str) -> std::io::Result<()> {
+    let mut request = vec![120, 0x12, 0x34, 77, 0, 0, 6, 0, 5, 0, name.len() as u8];
+    request.extend_from_slice(name.as_bytes());
+    request.extend_from_slice(&[0, 0]);
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(&(request.len() as u16).to_be_bytes())?;
+    stream.write_all(&request)?;
+    stream.read_exact(&mut [0; 2])
+}
+
+/// A full disk, a stopped collector: lines are lost, signals are not held up.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    /// Each writes two lines of about 100 bytes; a pipe holds 64 KiB.
+    const NODES: u32 = 2000;
+    let folder = certified();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port();
+    let config = CONFIG
+        .replace("127.0.0.1:4471", "127.0.0.1:0")
+        .replace("127.0.0.1:4369", &format!("127.0.0.1:{port}"));
+    fs::write(folder.path().join("left.toml"), config).expect("written");
+    let mut daemon = beamway(folder.path())
+        .args(["run", "--config", "left.toml"])
+        .env_remove("RUST_LOG")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut banner = String::new();
+    let mut stdout = BufReader::new(daemon.stdout.take().expect("captured"));
+    stdout.read_line(&mut banner).expect("a banner");
+    let served = (0..NODES).try_for_each(|number| come_and_go(port, &format!("n{number}")));
+    daemon.kill().expect("it runs");
+    let output = daemon.wait_with_output().expect("it has ended");
+    served.unwrap_or_else(|error| {
+        panic!(
+            "{error}; the log begins {:.300}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    assert!(
+        output.stderr.len() > 60_000,
+        "the pipe was full: {} bytes",
+        output.stderr.len()
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@ use std::io;
 use std::io::IsTerminal;
 
 use anyhow::Context;
+use tracing_appender::non_blocking::NonBlockingBuilder;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use super::args::RunArgs;
@@ -12,22 +14,31 @@ use crate::config::LogSettings;
 /// The variable that many Rust programs share: levels per module, such as `beamway=debug,quinn=info`.
 const VARIABLE: &str = "RUST_LOG";
 
-/// Starts the log, on standard error. The level is that of `--log-level`, else of `RUST_LOG`, else of the file; the
+/// Log lines that wait for a reader of standard error that is slow; beyond, lines are lost rather than signals held up.
+const LINES: usize = 16_384;
+
+/// Starts the log, on standard error, written by a thread of its own: a full disk or a stopped reader must not stop the
+/// daemon. What waits is written when the guard is dropped. The level is that of `--log-level`, else of `RUST_LOG`, else of the file; the
 /// format that of `--log`, else of the file.
-pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<()> {
+pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<WorkerGuard> {
     let variable = env::var(VARIABLE).ok();
     let filter = EnvFilter::try_new(directives(args, settings, variable.as_deref()))
         .with_context(|| format!("{VARIABLE}: allowed: a level, or `module=level` pairs joined by commas"))?;
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES)
+        .lossy(true)
+        .finish(io::stderr());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // No control characters in files and pipes.
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
+        .with_writer(writer);
     let started = match args.log.unwrap_or(settings.format) {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))?;
+    Ok(guard)
 }
 
 /// Who decides: the flag, then the variable unless it is empty, then the file.

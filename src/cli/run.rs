@@ -29,7 +29,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    log::start(args, &loaded.config.log)?;
+    let _written_at_the_end = log::start(args, &loaded.config.log)?;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
