@@ -22,8 +22,8 @@ use beamway::session::Terms;
 use beamway::wire::CircuitId;
 use beamway::wire::Content;
 use beamway::wire::FrameDecoder;
-use beamway::wire::Mark;
 use beamway::wire::NoticeDecoder;
+use beamway::wire::STRANDS;
 use bytes::Bytes;
 use criterion::Criterion;
 use criterion::Throughput;
@@ -72,57 +72,41 @@ fn head(pair: u32, by_name: bool) -> Head {
 }
 
 /// Placing, parking and delivering, with receipts every batch; `ambiguous_in` of 8 signals go to a name.
-fn lanes(
-    out: &mut Outbound,
-    inbound: &mut Inbound,
-    numbers: &mut [u64],
-    aliases: &mut Aliases,
-    content: &Content,
-    ambiguous_in: u64,
-) {
+fn lanes(out: &mut Outbound, inbound: &mut Inbound, aliases: &mut Aliases, content: &Content, ambiguous_in: u64) {
     for signal in 0..BATCH {
         let head = head(signal as u32 % PAIRS, signal % 8 < ambiguous_in);
         out.charge(content.cost());
-        let next = |lane: u8| numbers[usize::from(lane)] + 1;
         let placed = out
-            .place(&Part::Whole(&head), aliases, next)
+            .place(&Part::Whole(&head), aliases)
             .expect("a whole signal is placed");
-        let number = &mut numbers[usize::from(placed.lane)];
-        *number += 1;
         inbound
-            .accept(placed.lane, *number, placed.fences, content.clone())
+            .accept(placed.strand, placed.fences, content.clone())
             .expect("within credit");
     }
     let mut delivered = 0;
-    while let Some((_, content)) = inbound.poll_deliver() {
+    while let Some(content) = inbound.poll_deliver() {
         inbound.written(black_box(content).cost());
         delivered += 1;
     }
     assert_eq!(delivered, BATCH, "every signal is delivered");
     let (credit, marks) = inbound.grant(WINDOW);
     out.grant(credit);
-    marks.into_iter().for_each(|mark: Mark| out.delivered(mark));
+    marks
+        .into_iter()
+        .for_each(|frame| out.delivered(frame).expect("it was sent"));
 }
 
 fn bench_lanes(c: &mut Criterion) {
     let mut group = c.benchmark_group("lanes out and in");
     group.throughput(Throughput::Elements(BATCH));
     for (name, ambiguous_in) in [("by pid", 0), ("one in eight by name", 1)] {
-        let mut out = Outbound::new(LANES, WINDOW);
-        let mut inbound = Inbound::new(LANES, WINDOW);
-        let mut numbers = [0; LANES as usize];
+        let mut out = Outbound::new(STRANDS, WINDOW);
+        let mut inbound = Inbound::new(WINDOW);
         let mut aliases = Aliases::default();
         let content = Content::Signal(body(0, 100));
         group.bench_function(name, |b| {
             b.iter(|| {
-                lanes(
-                    &mut out,
-                    &mut inbound,
-                    &mut numbers,
-                    &mut aliases,
-                    &content,
-                    ambiguous_in,
-                );
+                lanes(&mut out, &mut inbound, &mut aliases, &content, ambiguous_in);
             });
         });
     }

@@ -4,6 +4,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::etf::Pid;
 use crate::etf::Reference;
 use crate::wire::LaneId;
+use crate::wire::StrandId;
 
 /// How a signal addresses its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,12 @@ pub(super) fn hash_of_reference(reference: &Reference) -> u64 {
     hasher.digest()
 }
 
-/// The lane of a hash, out of `lanes`: its share of the 64-bit range, so that no modulus favours a lane.
-pub const fn lane_of(hash: u64, lanes: u8) -> LaneId {
-    ((hash as u128 * lanes as u128) >> 64) as LaneId
+/// The strand of a hash, out of `width`: its share of the 64-bit range, so that no modulus favours one.
+pub const fn strand_of(hash: u64, width: u16) -> StrandId {
+    ((hash as u128 * width as u128) >> 64) as StrandId
+}
+
+/// The lane that carries a strand, out of `lanes`.
+pub const fn lane_of(strand: StrandId, lanes: u8) -> LaneId {
+    (strand % lanes as StrandId) as LaneId
 }

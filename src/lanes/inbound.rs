@@ -1,27 +1,25 @@
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use crate::wire::Content;
-use crate::wire::Fence;
-use crate::wire::LaneId;
-use crate::wire::Mark;
+use crate::wire::FrameId;
+use crate::wire::StrandId;
 
-/// Bytes taken from one lane before the next has its turn: a full fragment never makes others wait for a second one.
+/// Bytes taken from one strand before the next has its turn: a full fragment never makes others wait for a second one.
 const QUANTUM: u64 = 16 * 1024;
 
 /// Why a peer's frame is refused; it ends the circuit.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InboundError {
-    /// A fence that can never open: on the frame's own lane, or on one that the session does not have.
-    #[error("frame {number} of lane {lane} waits for frame {} of lane {}, which cannot come before it", fence.number, fence.lane)]
+    /// A fence on the frame's own strand can never open, or is needless.
+    #[error("frame {} of strand {} waits for frame {} of its own strand", frame.number, frame.strand, fence.number)]
     Fence {
-        /// The frame's lane.
-        lane: LaneId,
-        /// The frame's number.
-        number: u64,
+        /// The frame.
+        frame: FrameId,
         /// What it waits for.
-        fence: Fence,
+        fence: FrameId,
     },
     /// More bytes than were granted, even with one frame overdrawn.
     #[error("{charged} bytes sent on a credit of {granted}")]
@@ -35,23 +33,43 @@ pub enum InboundError {
 
 #[derive(Debug)]
 struct Parked {
-    number: u64,
-    fences: Vec<Fence>,
+    fences: Vec<FrameId>,
     content: Content,
 }
 
-/// The machine of the side where signals go out: parked frames, turns between lanes, credit.
+/// What is known of one strand.
+#[derive(Debug, Default)]
+struct Strand {
+    /// Frames that arrived, and frames that were delivered.
+    arrived: u64,
+    delivered: u64,
+    parked: VecDeque<Parked>,
+    /// Strands whose first frame waits for one of this strand, with its number.
+    waiting: Vec<(u64, StrandId)>,
+    /// Whether the next grant tells how far it was delivered.
+    is_news: bool,
+}
+
+impl Strand {
+    fn next_fence(&self, of_others: impl Fn(&FrameId) -> bool) -> Option<FrameId> {
+        self.parked
+            .front()
+            .and_then(|parked| parked.fences.iter().copied().find(|fence| !of_others(fence)))
+    }
+}
+
+/// The machine of the side where signals go out: parked frames, turns between strands, credit.
 ///
 /// A lane is never held up by another circuit or another lane: what must wait waits here, within the credit granted.
 #[derive(Debug)]
 pub struct Inbound {
-    queues: Vec<VecDeque<Parked>>,
-    /// Bit l: lane l has a frame queued.
-    occupied: u64,
-    delivered: Vec<u64>,
-    turn: LaneId,
+    strands: FxHashMap<StrandId, Strand>,
+    /// Strands whose first frame may be deliverable, in the order of their turns; each at most once.
+    turns: VecDeque<StrandId>,
     /// Cost of the frames delivered in this turn.
     served: u64,
+    /// Strands that were delivered further since the last grant.
+    news: Vec<StrandId>,
     /// Bytes that may be underway or kept.
     window: u64,
     charged: u64,
@@ -59,19 +77,17 @@ pub struct Inbound {
     /// `written` when the window last grew.
     written_at_growth: u64,
     granted: u64,
-    closing: Option<Vec<Mark>>,
+    closing: Option<Vec<FrameId>>,
 }
 
 impl Inbound {
-    /// A machine for `lanes` lanes whose sender was granted `window` bytes: never more than that is kept, and one
-    /// frame.
-    pub fn new(lanes: u8, window: u64) -> Self {
+    /// A machine whose sender was granted `window` bytes: never more than that is kept, and one frame.
+    pub fn new(window: u64) -> Self {
         Self {
-            queues: (0..lanes).map(|_| VecDeque::new()).collect(),
-            occupied: 0,
-            delivered: vec![0; usize::from(lanes)],
-            turn: 0,
+            strands: FxHashMap::default(),
+            turns: VecDeque::new(),
             served: 0,
+            news: Vec::new(),
             window,
             charged: 0,
             written: 0,
@@ -81,25 +97,17 @@ impl Inbound {
         }
     }
 
-    /// Takes in frame `number` of `lane`; frames of a lane come in order.
+    /// Takes in the next frame of `strand`; frames of a strand come in order.
     ///
     /// # Errors
     /// If the frame can never be delivered or exceeds the credit; the circuit must end then.
-    pub fn accept(
-        &mut self,
-        lane: LaneId,
-        number: u64,
-        fences: Vec<Fence>,
-        content: Content,
-    ) -> Result<(), InboundError> {
-        let lanes = self.queues.len();
-        if let Some(fence) = fences
-            .iter()
-            .find(|fence| fence.lane == lane || usize::from(fence.lane) >= lanes)
-        {
+    pub fn accept(&mut self, strand: StrandId, fences: Vec<FrameId>, content: Content) -> Result<(), InboundError> {
+        let state = self.strands.entry(strand).or_default();
+        state.arrived += 1;
+        if let Some(fence) = fences.iter().find(|fence| fence.strand == strand) {
+            let number = state.arrived;
             return Err(InboundError::Fence {
-                lane,
-                number,
+                frame: FrameId { strand, number },
                 fence: *fence,
             });
         }
@@ -112,60 +120,64 @@ impl Inbound {
             });
         }
         self.charged = charged;
-        if let Some(queue) = self.queues.get_mut(usize::from(lane)) {
-            queue.push_back(Parked {
-                number,
-                fences,
-                content,
-            });
-            self.occupied |= 1 << lane;
+        state.parked.push_back(Parked { fences, content });
+        if state.parked.len() == 1 {
+            self.turns.push_back(strand);
         }
         Ok(())
     }
 
     /// The next frame in the order in which the BEAM shall see them; call until `None`. A frame taken is delivered.
-    pub fn poll_deliver(&mut self) -> Option<(LaneId, Content)> {
-        let lanes = self.queues.len() as u8;
-        // One more than there are lanes: the first look may only find that the turn is over.
-        for _ in 0..=lanes {
-            if self.served < QUANTUM
-                && let Some(content) = self.take(self.turn)
-            {
-                self.served += content.cost();
-                return Some((self.turn, content));
+    pub fn poll_deliver(&mut self) -> Option<Content> {
+        loop {
+            let strand = *self.turns.front()?;
+            let fence = self
+                .strands
+                .get(&strand)
+                .and_then(|state| state.next_fence(|fence| self.is_delivered(fence)));
+            let Some(fence) = fence else {
+                return self.take(strand);
+            };
+            // It has its turn again when the frame it waits for is delivered.
+            self.end_turn();
+            let awaited = self.strands.entry(fence.strand).or_default();
+            awaited.waiting.push((fence.number, strand));
+        }
+    }
+
+    fn is_delivered(&self, frame: &FrameId) -> bool {
+        let delivered = self.strands.get(&frame.strand).map_or(0, |state| state.delivered);
+        delivered >= frame.number
+    }
+
+    fn end_turn(&mut self) -> Option<StrandId> {
+        self.served = 0;
+        self.turns.pop_front()
+    }
+
+    fn take(&mut self, strand: StrandId) -> Option<Content> {
+        let state = self.strands.get_mut(&strand)?;
+        let parked = state.parked.pop_front()?;
+        state.delivered += 1;
+        if !state.is_news {
+            state.is_news = true;
+            self.news.push(strand);
+        }
+        self.served += parked.content.cost();
+        let (has_more, delivered) = (!state.parked.is_empty(), state.delivered);
+        let turns = &mut self.turns;
+        state.waiting.retain(|(number, waiting)| {
+            let is_over = *number <= delivered;
+            if is_over {
+                turns.push_back(*waiting);
             }
-            self.served = 0;
-            self.turn = self.next_occupied()?;
-        }
-        None
-    }
-
-    /// The next lane after the current turn that has a frame queued, the current one last.
-    fn next_occupied(&self) -> Option<LaneId> {
-        if self.occupied == 0 {
-            return None;
-        }
-        let start = u32::from(self.turn) + 1;
-        Some(((self.occupied.rotate_right(start).trailing_zeros() + start) % u64::BITS) as LaneId)
-    }
-
-    fn take(&mut self, lane: LaneId) -> Option<Content> {
-        let queue = self.queues.get_mut(usize::from(lane))?;
-        let delivered = &self.delivered;
-        let open = |fence: &Fence| {
-            delivered
-                .get(usize::from(fence.lane))
-                .is_some_and(|number| *number >= fence.number)
-        };
-        if !queue.front()?.fences.iter().all(open) {
-            return None;
-        }
-        let parked = queue.pop_front()?;
-        if queue.is_empty() {
-            self.occupied &= !(1 << lane);
-        }
-        if let Some(number) = self.delivered.get_mut(usize::from(lane)) {
-            *number = parked.number;
+            !is_over
+        });
+        if !has_more {
+            self.end_turn();
+        } else if self.served >= QUANTUM {
+            self.end_turn();
+            self.turns.push_back(strand);
         }
         Some(parked.content)
     }
@@ -182,22 +194,28 @@ impl Inbound {
         fresh > 0 && fresh >= self.window / 8
     }
 
-    /// Grants what was written, and says how far each lane of the circuit was delivered.
+    /// Grants what was written, and says which strands were delivered how far since the last grant.
     ///
     /// The window doubles when a window's worth was written since it last did, up to `most` bytes, and shrinks to `most`:
     /// credit that was given cannot be taken back, so none is given to a BEAM that has not shown that it reads.
-    pub fn grant(&mut self, most: u64) -> (u64, Vec<Mark>) {
+    pub fn grant(&mut self, most: u64) -> (u64, Vec<FrameId>) {
         if self.written - self.written_at_growth >= self.window {
             self.written_at_growth = self.written;
             self.window = self.window.saturating_mul(2);
         }
         self.window = self.window.min(most);
         self.granted = self.granted.max(self.written + self.window);
-        let marks = (0..).zip(&self.delivered).filter(|(_, number)| **number > 0);
-        (
-            self.granted,
-            marks.map(|(lane, number)| Mark { lane, number: *number }).collect(),
-        )
+        let mut delivered = Vec::with_capacity(self.news.len());
+        for strand in self.news.drain(..) {
+            if let Some(state) = self.strands.get_mut(&strand) {
+                state.is_news = false;
+                delivered.push(FrameId {
+                    strand,
+                    number: state.delivered,
+                });
+            }
+        }
+        (self.granted, delivered)
     }
 
     /// Bytes that may be underway or kept.
@@ -211,18 +229,14 @@ impl Inbound {
     }
 
     /// The peer closed the circuit: everything up to `last` is still to be delivered.
-    pub fn close(&mut self, last: Vec<Mark>) {
+    pub fn close(&mut self, last: Vec<FrameId>) {
         self.closing = Some(last);
     }
 
     /// Whether the circuit was closed and everything that was to be delivered has been.
     pub fn is_finished(&self) -> bool {
-        self.closing.as_ref().is_some_and(|last| {
-            last.iter().all(|mark| {
-                self.delivered
-                    .get(usize::from(mark.lane))
-                    .is_none_or(|number| *number >= mark.number)
-            })
-        })
+        self.closing
+            .as_ref()
+            .is_some_and(|last| last.iter().all(|frame| self.is_delivered(frame)))
     }
 }

@@ -4,13 +4,12 @@ use super::Address;
 use super::Aliases;
 use super::address::hash_of_pid;
 use super::address::hash_of_reference;
-use super::lane_of;
 use super::senders::Senders;
+use super::strand_of;
 use crate::dist::Sender;
 use crate::etf::Pid;
-use crate::wire::Fence;
-use crate::wire::LaneId;
-use crate::wire::Mark;
+use crate::wire::FrameId;
+use crate::wire::StrandId;
 
 /// What decides where a signal goes: read from its control term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,51 +44,52 @@ pub enum Part<'a> {
 /// Where a frame was put.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// Its lane.
-    pub lane: LaneId,
+    /// Its strand.
+    pub strand: StrandId,
     /// What it waits for.
-    pub fences: Vec<Fence>,
+    pub fences: Vec<FrameId>,
 }
 
 /// A signal's place, kept for its later fragments.
 #[derive(Clone, Copy, Debug)]
 struct Route {
-    lane: LaneId,
+    strand: StrandId,
     sender: Sender,
     ambiguous: bool,
 }
 
-/// The machine of the side where signals come in: key → lane, fences, credit.
+/// The last frames of one strand, by number; zero where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strand {
+    last: u64,
+    ambiguous: u64,
+    senderless: u64,
+    delivered: u64,
+}
+
+/// The machine of the side where signals come in: key → strand, fences, credit.
 #[derive(Debug)]
 pub struct Outbound {
-    lanes: u8,
+    /// How many strands there are.
+    width: u16,
     senders: Senders,
     /// Signals in fragments whose last fragment has not come yet.
     ongoing: FxHashMap<u64, Route>,
-    /// Per lane: the last frame, the last ambiguous one, the last one without a sender; and what was delivered.
-    last: Vec<u64>,
-    ambiguous: Vec<u64>,
-    senderless: Vec<u64>,
-    delivered: Vec<u64>,
-    frames: Vec<u64>,
+    /// The strands that were used.
+    strands: FxHashMap<StrandId, Strand>,
     charged: u64,
     granted: u64,
     fences_off: bool,
 }
 
 impl Outbound {
-    /// A machine for `lanes` lanes that may charge `granted` bytes at first.
-    pub fn new(lanes: u8, granted: u64) -> Self {
-        let zeros = || vec![0; usize::from(lanes)];
+    /// A machine that spreads signals over `width` strands and may charge `granted` bytes at first.
+    pub fn new(width: u16, granted: u64) -> Self {
         Self {
-            lanes,
-            senders: Senders::new(lanes),
+            width,
+            senders: Senders::default(),
             ongoing: FxHashMap::default(),
-            last: zeros(),
-            ambiguous: zeros(),
-            senderless: zeros(),
-            delivered: zeros(),
-            frames: zeros(),
+            strands: FxHashMap::default(),
             charged: 0,
             granted,
             fences_off: false,
@@ -123,23 +123,24 @@ impl Outbound {
         self.charged
     }
 
-    /// Everything up to `mark` has been delivered.
-    pub fn delivered(&mut self, mark: Mark) {
-        if let Some(delivered) = self.delivered.get_mut(usize::from(mark.lane)) {
-            *delivered = mark.number.max(*delivered);
-            self.senders.delivered(mark.lane, mark.number);
+    /// Everything up to this frame of its strand has been delivered.
+    ///
+    /// # Errors
+    /// If there is no such frame: the number of the last one.
+    pub fn delivered(&mut self, up_to: FrameId) -> Result<(), u64> {
+        let strand = self.strands.entry(up_to.strand).or_default();
+        if strand.last < up_to.number {
+            return Err(strand.last);
         }
+        strand.delivered = up_to.number.max(strand.delivered);
+        self.senders.delivered(up_to);
+        Ok(())
     }
 
-    /// Chooses the lane of a frame and its fences. `next` gives the number that the lane's next frame will have.
+    /// Chooses the strand of a frame and its fences.
     ///
     /// Returns `None` for a later fragment whose first one was never placed.
-    pub fn place(
-        &mut self,
-        part: &Part<'_>,
-        aliases: &mut Aliases,
-        next: impl FnOnce(LaneId) -> u64,
-    ) -> Option<Placed> {
+    pub fn place(&mut self, part: &Part<'_>, aliases: &mut Aliases) -> Option<Placed> {
         let (route, opens) = match *part {
             Part::Whole(head) => (self.route(head, aliases), true),
             Part::First { head, message } => {
@@ -150,11 +151,11 @@ impl Outbound {
             Part::Next { message, last: false } => (*self.ongoing.get(&message)?, false),
             Part::Next { message, last: true } => (self.ongoing.remove(&message)?, false),
         };
-        // The fences of a signal stand on its first fragment: the others follow it on its lane.
+        // The fences of a signal stand on its first fragment: the others follow it on its strand.
         let fences = if opens { self.fences(&route) } else { Vec::new() };
-        self.record(&route, next(route.lane));
+        self.record(&route, opens);
         Some(Placed {
-            lane: route.lane,
+            strand: route.strand,
             fences,
         })
     }
@@ -175,25 +176,25 @@ impl Outbound {
             },
         };
         Route {
-            lane: lane_of(hash, self.lanes),
+            strand: strand_of(hash, self.width),
             sender: head.sender,
             ambiguous,
         }
     }
 
-    fn fences(&self, route: &Route) -> Vec<Fence> {
-        if self.lanes == 1 || self.fences_off {
+    fn fences(&self, route: &Route) -> Vec<FrameId> {
+        if self.width == 1 || self.fences_off {
             return Vec::new();
         }
         match route.sender {
             Sender::Service => Vec::new(),
             // Any earlier ambiguous signal of the circuit may be of the same sender, to the same process.
-            Sender::Unknown if route.ambiguous => self.undelivered(&self.last, route.lane).collect(),
-            Sender::Unknown => self.undelivered(&self.ambiguous, route.lane).collect(),
+            Sender::Unknown if route.ambiguous => self.undelivered(|strand| strand.last, route.strand).collect(),
+            Sender::Unknown => self.undelivered(|strand| strand.ambiguous, route.strand).collect(),
             Sender::Process(sender) => {
-                let mut fences = self.senders.fences(&sender, route.lane, route.ambiguous);
+                let mut fences = self.senders.fences(&sender, route.strand, route.ambiguous);
                 if route.ambiguous {
-                    for fence in self.undelivered(&self.senderless, route.lane) {
+                    for fence in self.undelivered(|strand| strand.senderless, route.strand) {
                         merge(&mut fences, fence);
                     }
                 }
@@ -202,48 +203,41 @@ impl Outbound {
         }
     }
 
-    /// The marks that are not delivered yet, of all lanes but one.
-    fn undelivered<'a>(&'a self, marks: &'a [u64], except: LaneId) -> impl Iterator<Item = Fence> + 'a {
-        (0..self.lanes)
-            .zip(marks.iter().zip(&self.delivered))
-            .filter_map(move |(lane, (number, delivered))| {
-                (lane != except && number > delivered).then_some(Fence { lane, number: *number })
-            })
+    /// The marks that are not delivered yet, of all strands but one.
+    fn undelivered(&self, mark: fn(&Strand) -> u64, except: StrandId) -> impl Iterator<Item = FrameId> {
+        self.strands.iter().filter_map(move |(strand, state)| {
+            let (strand, number) = (*strand, mark(state));
+            (strand != except && number > state.delivered).then_some(FrameId { strand, number })
+        })
     }
 
-    fn record(&mut self, route: &Route, number: u64) {
-        let index = usize::from(route.lane);
-        let set = |marks: &mut Vec<u64>| {
-            if let Some(mark) = marks.get_mut(index) {
-                *mark = number;
-            }
+    fn record(&mut self, route: &Route, opens: bool) {
+        let strand = self.strands.entry(route.strand).or_default();
+        strand.last += 1;
+        let frame = FrameId {
+            strand: route.strand,
+            number: strand.last,
         };
-        set(&mut self.last);
-        if let Some(frames) = self.frames.get_mut(index) {
-            *frames += 1;
-        }
         if route.ambiguous {
-            set(&mut self.ambiguous);
+            strand.ambiguous = frame.number;
         }
         match route.sender {
-            Sender::Process(sender) => self.senders.placed(sender, route.lane, number, route.ambiguous),
-            Sender::Unknown => set(&mut self.senderless),
+            Sender::Process(sender) => self.senders.placed(sender, frame, route.ambiguous, opens),
+            Sender::Unknown => strand.senderless = frame.number,
             Sender::Service => {}
         }
     }
 
-    /// The last frame on each lane that carried one: what a close names.
-    pub fn last(&self) -> Vec<Mark> {
-        (0..self.lanes)
-            .zip(&self.last)
-            .filter(|(_, number)| **number > 0)
-            .map(|(lane, number)| Mark { lane, number: *number })
+    /// The last frame of each strand that carried one: what a close names.
+    pub fn last(&self) -> Vec<FrameId> {
+        self.strands
+            .iter()
+            .filter(|(_, state)| state.last > 0)
+            .map(|(strand, state)| FrameId {
+                strand: *strand,
+                number: state.last,
+            })
             .collect()
-    }
-
-    /// How many frames each lane has carried.
-    pub fn frames(&self) -> &[u64] {
-        &self.frames
     }
 
     /// How many senders have something outstanding.
@@ -253,9 +247,9 @@ impl Outbound {
     }
 }
 
-/// At most one fence a lane: the later frame stands for the earlier ones.
-fn merge(fences: &mut Vec<Fence>, fence: Fence) {
-    match fences.iter_mut().find(|other| other.lane == fence.lane) {
+/// At most one fence a strand: the later frame stands for the earlier ones.
+fn merge(fences: &mut Vec<FrameId>, fence: FrameId) {
+    match fences.iter_mut().find(|other| other.strand == fence.strand) {
         Some(other) => other.number = other.number.max(fence.number),
         None => fences.push(fence),
     }

@@ -13,9 +13,9 @@ use crate::dist::Sender;
 use crate::etf::Pid;
 use crate::etf::Reference;
 use crate::wire::Content;
-use crate::wire::Fence;
-use crate::wire::LaneId;
-use crate::wire::Mark;
+use crate::wire::FrameId;
+use crate::wire::STRANDS;
+use crate::wire::StrandId;
 
 /// SplitMix64: one seed, one run.
 struct Random(u64);
@@ -58,12 +58,12 @@ enum Target {
     Name(u64),
 }
 
-/// A frame between the gateways: its number, its circuit, what it waits for, what it carries.
-type InTransit = (u64, usize, Vec<Fence>, Content);
+/// A frame between the gateways: its circuit, what it waits for, what it carries.
+type InTransit = (usize, Vec<FrameId>, Content);
 
 struct Setting {
     seed: u64,
-    lanes: u8,
+    strands: u16,
     signals: usize,
     budget: u64,
     fences: bool,
@@ -75,7 +75,7 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             seed: 0,
-            lanes: 16,
+            strands: 16,
             signals: 10_000,
             budget: 1 << 20,
             fences: true,
@@ -93,7 +93,7 @@ struct Circuit {
     names: Vec<u32>,
     /// Cost of frames placed in the socket's order, not written yet.
     unwritten: u64,
-    receipts: VecDeque<(u64, Vec<Mark>)>,
+    receipts: VecDeque<(u64, Vec<FrameId>)>,
 }
 
 #[derive(Debug, Default)]
@@ -109,9 +109,8 @@ struct Simulation {
     setting: Setting,
     random: Random,
     circuits: Vec<Circuit>,
-    /// Shared by all circuits, as in a session.
-    lanes: Vec<VecDeque<InTransit>>,
-    numbers: Vec<u64>,
+    /// Each strand as if it had a line of its own: lanes only make them less free.
+    strands: Vec<VecDeque<InTransit>>,
     stalled: Vec<bool>,
     truths: Vec<Truth>,
     last_seen: HashMap<(usize, u32, u32), usize>,
@@ -143,14 +142,14 @@ impl Simulation {
             }
             // The window grows as the BEAM reads.
             let window = setting.budget.div_ceil(4);
-            let outbound = Outbound::new(setting.lanes, window);
+            let outbound = Outbound::new(setting.strands, window);
             Circuit {
                 outbound: if setting.fences {
                     outbound
                 } else {
                     outbound.without_fences()
                 },
-                inbound: Inbound::new(setting.lanes, window),
+                inbound: Inbound::new(window),
                 aliases,
                 making: VecDeque::new(),
                 names: (0..NAMES as u32).collect(),
@@ -158,13 +157,12 @@ impl Simulation {
                 receipts: VecDeque::new(),
             }
         };
-        let lanes = usize::from(setting.lanes);
+        let strands = usize::from(setting.strands);
         Self {
             random: Random(setting.seed),
             circuits: vec![circuit(), circuit()],
-            lanes: (0..lanes).map(|_| VecDeque::new()).collect(),
-            numbers: vec![0; lanes],
-            stalled: vec![false; lanes],
+            strands: (0..strands).map(|_| VecDeque::new()).collect(),
+            stalled: vec![false; strands],
             truths: Vec::new(),
             last_seen: HashMap::new(),
             outcome: Outcome::default(),
@@ -262,30 +260,25 @@ impl Simulation {
     fn place(&mut self, circuit: usize, part: &Part<'_>, content: Content) {
         let Circuit { outbound, aliases, .. } = &mut self.circuits[circuit];
         outbound.charge(content.cost());
-        let numbers = &self.numbers;
-        let placed = outbound
-            .place(part, aliases, |lane| numbers[usize::from(lane)] + 1)
-            .unwrap();
-        let lane = usize::from(placed.lane);
-        self.numbers[lane] += 1;
+        let placed = outbound.place(part, aliases).unwrap();
         self.outcome.fenced += usize::from(!placed.fences.is_empty());
-        self.lanes[lane].push_back((self.numbers[lane], circuit, placed.fences, content));
+        self.strands[usize::from(placed.strand)].push_back((circuit, placed.fences, content));
     }
 
-    /// The next frame of a lane reaches the other gateway.
-    fn arrive(&mut self, lane: usize) -> bool {
-        let Some((number, circuit, fences, content)) = self.lanes[lane].pop_front() else {
+    /// The next frame of a strand reaches the other gateway.
+    fn arrive(&mut self, strand: usize) -> bool {
+        let Some((circuit, fences, content)) = self.strands[strand].pop_front() else {
             return false;
         };
         self.circuits[circuit]
             .inbound
-            .accept(lane as LaneId, number, fences, content)
+            .accept(strand as StrandId, fences, content)
             .unwrap();
         true
     }
 
     fn deliver(&mut self, circuit: usize) -> bool {
-        let Some((_, content)) = self.circuits[circuit].inbound.poll_deliver() else {
+        let Some(content) = self.circuits[circuit].inbound.poll_deliver() else {
             return false;
         };
         self.circuits[circuit].unwritten += content.cost();
@@ -329,7 +322,7 @@ impl Simulation {
         if let Some((credit, marks)) = circuit.receipts.pop_front() {
             circuit.outbound.grant(credit);
             for mark in marks {
-                circuit.outbound.delivered(mark);
+                circuit.outbound.delivered(mark).unwrap();
             }
         }
     }
@@ -345,10 +338,10 @@ impl Simulation {
                 self.intake(circuit);
             }
             6..=11 => {
-                let lane = self.random.below(self.setting.lanes.into()) as usize;
-                if !self.stalled[lane] {
+                let strand = self.random.below(self.setting.strands.into()) as usize;
+                if !self.stalled[strand] {
                     for _ in 0..=self.random.below(6) {
-                        self.arrive(lane);
+                        self.arrive(strand);
                     }
                 }
             }
@@ -364,8 +357,8 @@ impl Simulation {
             }
             14 => self.acknowledge(circuit),
             _ => {
-                let lane = self.random.below(self.setting.lanes.into()) as usize;
-                self.stalled[lane] = self.random.one_in(4);
+                let strand = self.random.below(self.setting.strands.into()) as usize;
+                self.stalled[strand] = self.random.one_in(4);
                 let (name, receiver) = (self.random.below(NAMES), self.random.below(RECEIVERS.into()) as u32);
                 self.circuits[circuit].names[name as usize] = receiver;
             }
@@ -392,8 +385,8 @@ impl Simulation {
                 self.write(circuit);
                 self.acknowledge(circuit);
             }
-            for lane in 0..self.lanes.len() {
-                moved |= self.arrive(lane);
+            for strand in 0..self.strands.len() {
+                moved |= self.arrive(strand);
             }
             if !moved && self.circuits.iter().all(|circuit| circuit.receipts.is_empty()) {
                 break;
@@ -403,7 +396,9 @@ impl Simulation {
         for circuit in &mut self.circuits {
             let (credit, marks) = circuit.inbound.grant(self.setting.budget);
             circuit.outbound.grant(credit);
-            marks.into_iter().for_each(|mark| circuit.outbound.delivered(mark));
+            marks
+                .into_iter()
+                .for_each(|mark| circuit.outbound.delivered(mark).unwrap());
             assert_eq!(
                 circuit.outbound.outstanding(),
                 0,
@@ -471,17 +466,17 @@ fn tight_credit_never_deadlocks() {
 }
 
 #[test]
-fn any_number_of_lanes_keeps_order() {
-    for lanes in [1, 2, 3, 64] {
+fn any_number_of_strands_keeps_order() {
+    for strands in [1, 2, 3, 64, STRANDS] {
         for seed in 0..5 {
             let outcome = run(Setting {
                 seed,
-                lanes,
+                strands,
                 signals: 4000,
                 ..Setting::default()
             });
-            assert_eq!(outcome.violations, 0, "seed {seed}, {lanes} lanes");
-            assert_eq!(outcome.fenced == 0, lanes == 1, "one lane needs no fence");
+            assert_eq!(outcome.violations, 0, "seed {seed}, {strands} strands");
+            assert_eq!(outcome.fenced == 0, strands == 1, "one strand needs no fence");
         }
     }
 }
@@ -504,32 +499,23 @@ fn a_stopped_receiver_slows_only_its_own_senders() {
 
 #[test]
 fn a_fence_that_can_never_open_is_refused() {
-    let mut inbound = Inbound::new(4, 1000);
-    for lane in [2, 4] {
-        let fence = Fence { lane, number: 1 };
-        let refused = inbound.accept(2, 7, vec![fence], Content::Signal(Bytes::new()));
-        assert_eq!(
-            refused,
-            Err(InboundError::Fence {
-                lane: 2,
-                number: 7,
-                fence
-            })
-        );
-    }
+    let mut inbound = Inbound::new(1000);
+    let fence = FrameId { strand: 2, number: 1 };
+    let refused = inbound.accept(2, vec![fence], Content::Signal(Bytes::new()));
+    assert_eq!(refused, Err(InboundError::Fence { frame: fence, fence }));
 }
 
 #[test]
 fn credit_is_enforced_by_the_receiver() {
-    let mut inbound = Inbound::new(1, 100);
+    let mut inbound = Inbound::new(100);
     let frame = |size| Content::Signal(Bytes::from(vec![0; size]));
     assert_eq!(
-        inbound.accept(0, 1, Vec::new(), frame(200)),
+        inbound.accept(0, Vec::new(), frame(200)),
         Ok(()),
         "one frame may overdraw"
     );
     assert_eq!(inbound.kept(), 264);
-    let refused = inbound.accept(0, 2, Vec::new(), frame(crate::wire::BODY_MAX));
+    let refused = inbound.accept(0, Vec::new(), frame(crate::wire::BODY_MAX));
     assert!(
         matches!(refused, Err(InboundError::Credit { granted: 100, .. })),
         "not by more than the largest frame"
@@ -549,27 +535,27 @@ fn an_overdrawn_credit_holds_in_any_order_of_arrival() {
         outbound.charge(frame.cost());
     }
     assert!(!outbound.has_credit());
-    let mut inbound = Inbound::new(2, 1000);
-    for (lane, frame) in (0..).zip(frames.into_iter().rev()) {
-        assert_eq!(inbound.accept(lane, 1, Vec::new(), frame), Ok(()));
+    let mut inbound = Inbound::new(1000);
+    for (strand, frame) in (0..).zip(frames.into_iter().rev()) {
+        assert_eq!(inbound.accept(strand, Vec::new(), frame), Ok(()));
     }
 }
 
 #[test]
-fn small_frames_pass_bulk_on_other_lanes() {
-    let mut inbound = Inbound::new(3, 1 << 30);
-    for number in 1..=50 {
+fn small_frames_pass_bulk_on_other_strands() {
+    let mut inbound = Inbound::new(1 << 30);
+    for _ in 0..50 {
         inbound
-            .accept(0, number, Vec::new(), Content::Signal(Bytes::from(vec![0; 65536])))
+            .accept(0, Vec::new(), Content::Signal(Bytes::from(vec![0; 65536])))
             .unwrap();
     }
     inbound
-        .accept(2, 1, Vec::new(), Content::Signal(Bytes::from_static(b"small")))
+        .accept(2, Vec::new(), Content::Signal(Bytes::from_static(b"small")))
         .unwrap();
-    let order: Vec<LaneId> = std::iter::from_fn(|| inbound.poll_deliver())
-        .map(|(lane, _)| lane)
+    let order: Vec<usize> = std::iter::from_fn(|| inbound.poll_deliver())
+        .map(|content| content.body().len())
         .collect();
-    assert!(order.iter().position(|lane| *lane == 2).unwrap() <= 1, "{order:?}");
+    assert!(order.iter().position(|length| *length == 5).unwrap() <= 1, "{order:?}");
     assert_eq!(order.len(), 51);
 }
 
@@ -586,7 +572,8 @@ fn the_lane_hash_is_the_documented_one() {
     };
     assert_eq!(hash_of_pid(&pid(100)), 0x3226_eea7_7739_0b58);
     assert_eq!(hash_of_pid(&process), 0xdfd5_16d6_6dcd_69e7);
-    assert_eq!(lane_of(hash_of_pid(&process), 16), 13);
+    assert_eq!(strand_of(hash_of_pid(&process), STRANDS), 895);
+    assert_eq!(lane_of(895, 16), 15);
     let reference = Reference::new(7, &[1, 1 << 16, 3]).unwrap();
     assert_eq!(hash_of_reference(&reference), 0xa9c7_5bda_c484_d811);
 }

@@ -11,7 +11,6 @@ use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Frame;
 use crate::wire::LaneId;
-use crate::wire::Mark;
 use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Receipt;
@@ -24,15 +23,15 @@ impl Session {
     /// If the session has no such lane.
     pub fn handle_frames(&mut self, lane: LaneId, frames: Vec<Frame>, now: Instant) -> Result<(), SessionError> {
         for frame in frames {
-            let number = self.receipts.frame(lane, now).ok_or(SessionError::Lane {
-                lane,
-                lanes: self.config.lanes,
-            })?;
+            if !self.receipts.frame(lane, now) {
+                let lanes = self.config.lanes;
+                return Err(SessionError::Lane { lane, lanes });
+            }
             let Some(state) = self.circuits.get_mut(&frame.circuit) else {
                 self.stats.frames_late += 1;
                 continue;
             };
-            match state.accept(lane, number, frame.fences, frame.content) {
+            match state.accept(frame.strand, frame.fences, frame.content) {
                 Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
                 Ok(()) => self.mark_ready(frame.circuit),
                 Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
@@ -139,40 +138,31 @@ impl Session {
 
     fn handle_receipt(&mut self, receipt: Receipt) -> Result<(), SessionError> {
         for mark in receipt.received {
-            self.check_sent(mark)?;
+            let sent = self.outboxes.number(mark.lane);
+            if mark.number > sent {
+                return Err(unsent("frame", mark.number, sent));
+            }
             self.outboxes.acknowledged(mark);
         }
         if receipt.notices > self.notices_sent {
-            return Err(SessionError::Acknowledgement {
-                what: "notice",
-                number: receipt.notices,
-                sent: self.notices_sent,
-            });
+            return Err(unsent("notice", receipt.notices, self.notices_sent));
         }
         for progress in receipt.circuits {
-            for mark in &progress.delivered {
-                self.check_sent(*mark)?;
-            }
             if let Some(state) = self.circuits.get_mut(&progress.circuit) {
                 state.outbound.grant(progress.credit);
-                for mark in progress.delivered {
-                    state.outbound.delivered(mark);
+                for frame in progress.delivered {
+                    state
+                        .outbound
+                        .delivered(frame)
+                        .map_err(|sent| unsent("frame", frame.number, sent))?;
                 }
                 self.take_in(progress.circuit);
             }
         }
         Ok(())
     }
+}
 
-    fn check_sent(&self, mark: Mark) -> Result<(), SessionError> {
-        let sent = self.outboxes.number(mark.lane);
-        if mark.number > sent {
-            return Err(SessionError::Acknowledgement {
-                what: "frame",
-                number: mark.number,
-                sent,
-            });
-        }
-        Ok(())
-    }
+const fn unsent(what: &'static str, number: u64, sent: u64) -> SessionError {
+    SessionError::Acknowledgement { what, number, sent }
 }

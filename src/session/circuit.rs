@@ -13,9 +13,9 @@ use crate::lanes::InboundError;
 use crate::lanes::Outbound;
 use crate::lanes::Part;
 use crate::wire::Content;
-use crate::wire::Fence;
-use crate::wire::LaneId;
-use crate::wire::Mark;
+use crate::wire::FrameId;
+use crate::wire::STRANDS;
+use crate::wire::StrandId;
 
 /// A signal, or a part of one, that a local BEAM sent.
 #[derive(Debug)]
@@ -92,8 +92,9 @@ impl Circuit {
             .memory
             .window(config.circuit_budget.min(SessionConfig::FIRST_WINDOW));
         Self {
-            outbound: Outbound::new(config.lanes, granted),
-            inbound: Inbound::new(config.lanes, window),
+            // One lane promises the order of the whole connection, so there is nothing to take turns.
+            outbound: Outbound::new(if config.lanes == 1 { 1 } else { STRANDS }, granted),
+            inbound: Inbound::new(window),
             memory: config.memory.clone(),
             aliases: Aliases::default(),
             waiting: VecDeque::new(),
@@ -110,13 +111,12 @@ impl Circuit {
     /// Takes in a frame and accounts for it.
     pub(super) fn accept(
         &mut self,
-        lane: LaneId,
-        number: u64,
-        fences: Vec<Fence>,
+        strand: StrandId,
+        fences: Vec<FrameId>,
         content: Content,
     ) -> Result<(), InboundError> {
         let cost = content.cost();
-        self.inbound.accept(lane, number, fences, content)?;
+        self.inbound.accept(strand, fences, content)?;
         self.memory.keep(cost);
         Ok(())
     }
@@ -130,7 +130,7 @@ impl Circuit {
     }
 
     /// The credit and what was delivered, for the far side.
-    pub(super) fn grant(&mut self, config: &SessionConfig) -> (u64, Vec<Mark>) {
+    pub(super) fn grant(&mut self, config: &SessionConfig) -> (u64, Vec<FrameId>) {
         self.inbound.grant(self.memory.window(config.circuit_budget))
     }
 }

@@ -16,7 +16,7 @@ pub enum SessionError {
     /// The peer acknowledged what was never sent.
     #[error("the peer acknowledged {what} {number}; only {sent} were sent")]
     Acknowledgement {
-        /// A frame of which lane, or a notice.
+        /// A frame or a notice.
         what: &'static str,
         /// The number acknowledged.
         number: u64,

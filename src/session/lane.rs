@@ -1,13 +1,17 @@
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use bytes::BytesMut;
+use rustc_hash::FxHashMap;
 
 use crate::lanes::Placed;
+use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Content;
-use crate::wire::Fence;
 use crate::wire::FrameHead;
 use crate::wire::LaneId;
 use crate::wire::Mark;
+use crate::wire::StrandId;
 
 /// From this size on a body travels as its own buffer; below, copying it beside its neighbours is cheaper than the
 /// bookkeeping of one more buffer in QUIC's send queue, which is walked for each packet.
@@ -16,12 +20,22 @@ const OWN_BUFFER_MIN: usize = 8 * 1024;
 /// A batch handed to QUIC at once: enough to fill many packets, little enough that lanes take turns.
 const BATCH: usize = 128 * 1024;
 
+/// Bytes that a strand sends before the next one of its lane has its turn.
+const QUANTUM: usize = 16 * 1024;
+
+/// Empty queues kept for the next strand that needs one.
+const SPARE: usize = 64;
+
+/// What a circuit may have waiting whatever others have, in bytes: so that bulk of one does not stop another.
+const RESERVED: u64 = 64 * 1024;
+
 /// What waits to be written to the lanes.
 #[derive(Debug)]
 pub(super) struct Outboxes {
     outboxes: Vec<Outbox>,
-    /// Bytes that wait, and how many may.
+    /// Bytes that wait, in all and for each circuit that has any.
     waiting: u64,
+    of_circuit: FxHashMap<CircuitId, u64>,
     limit: u64,
 }
 
@@ -30,16 +44,17 @@ impl Outboxes {
         Self {
             outboxes: (0..lanes).map(|_| Outbox::default()).collect(),
             waiting: 0,
+            of_circuit: FxHashMap::default(),
             limit,
         }
     }
 
-    /// Whether one more frame may wait.
-    pub(super) const fn has_room(&self) -> bool {
-        self.waiting < self.limit
+    /// Whether one more frame of the circuit may wait.
+    pub(super) fn has_room(&self, circuit: CircuitId) -> bool {
+        self.waiting < self.limit || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
     }
 
-    /// The number of a lane's last frame.
+    /// How many frames a lane has carried.
     pub(super) fn number(&self, lane: LaneId) -> u64 {
         self.outboxes.get(usize::from(lane)).map_or(0, |outbox| outbox.number)
     }
@@ -55,79 +70,186 @@ impl Outboxes {
         }
     }
 
-    /// Appends a frame to its lane; its number is now that of the lane.
+    /// Appends a frame to its strand.
     pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) {
-        if let Some(outbox) = self.outboxes.get_mut(usize::from(placed.lane)) {
-            self.waiting += outbox.push(circuit, &placed.fences, content);
+        let lane = lane_of(placed.strand, self.outboxes.len() as u8);
+        if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
+            let length = outbox.push(placed, circuit, content);
+            self.waiting += length;
+            *self.of_circuit.entry(circuit).or_default() += length;
         }
     }
 
     /// Takes a lane's next batch, or `None` when nothing waits.
     pub(super) fn take(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
-        let (batch, length) = self.outboxes.get_mut(usize::from(lane))?.take()?;
-        self.waiting -= length;
-        Some(batch)
+        let outbox = self.outboxes.get_mut(usize::from(lane))?;
+        let mut batch = Batch::default();
+        while batch.length < BATCH
+            && let Some((circuit, length)) = outbox.take(&mut batch)
+        {
+            let length = length as u64;
+            self.waiting -= length;
+            if let Some(waiting) = self.of_circuit.get_mut(&circuit) {
+                *waiting -= length;
+                if *waiting == 0 {
+                    self.of_circuit.remove(&circuit);
+                }
+            }
+        }
+        batch.finish()
     }
 }
 
-/// What waits to be written to one lane.
+/// What waits to be written to one lane: strands of many circuits, which take turns.
 #[derive(Debug, Default)]
 struct Outbox {
-    /// The number of the last frame.
+    /// How many frames the lane has carried.
     number: u64,
-    /// The last number that the peer has in memory.
+    /// The last of them that the peer has in memory.
     acknowledged: u64,
-    small: BytesMut,
-    ready: std::collections::VecDeque<Bytes>,
+    strands: FxHashMap<(CircuitId, StrandId), Queue>,
+    /// Those with something to send; the first one has its turn.
+    turns: VecDeque<(CircuitId, StrandId)>,
+    /// Bytes sent in this turn.
+    served: usize,
+    spare: Vec<Queue>,
 }
 
 impl Outbox {
-    /// Appends a frame and says how many bytes it took.
-    fn push(&mut self, circuit: CircuitId, fences: &[Fence], content: &Content) -> u64 {
-        self.number += 1;
-        let before = self.small.len();
+    /// Appends a frame and says how many bytes it takes.
+    fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> u64 {
+        let key = (circuit, placed.strand);
+        let queue = self.strands.entry(key).or_insert_with(|| {
+            self.turns.push_back(key);
+            self.spare.pop().unwrap_or_default()
+        });
         let head = FrameHead {
             circuit,
-            fences,
+            strand: placed.strand,
+            fences: &placed.fences,
             content,
         };
-        head.encode(&mut self.small);
-        let body = content.body();
-        let length = self.small.len() - before + body.len();
-        if body.len() < OWN_BUFFER_MIN {
-            self.small.extend_from_slice(body);
-            if self.small.len() >= BATCH {
-                self.seal();
+        queue.push(&head)
+    }
+
+    /// Moves the next piece into the batch; whose it was, and its length.
+    fn take(&mut self, batch: &mut Batch) -> Option<(CircuitId, usize)> {
+        let key = *self.turns.front()?;
+        let queue = self.strands.get_mut(&key)?;
+        let (frames, length) = queue.take(batch);
+        self.number += frames;
+        self.served += length;
+        let is_over = queue.is_empty();
+        if is_over || self.served >= QUANTUM {
+            self.served = 0;
+            self.turns.pop_front();
+            if !is_over {
+                self.turns.push_back(key);
+            } else if let Some(queue) = self.strands.remove(&key)
+                && self.spare.len() < SPARE
+            {
+                self.spare.push(queue);
             }
+        }
+        Some((key.0, length))
+    }
+}
+
+/// Frames of one strand that wait, as pieces that end where a frame ends.
+#[derive(Debug, Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    small: BytesMut,
+    small_frames: u64,
+}
+
+#[derive(Debug)]
+struct Piece {
+    small: Bytes,
+    /// The body of its last frame, if that is large.
+    large: Option<Bytes>,
+    frames: u64,
+}
+
+impl Queue {
+    fn push(&mut self, head: &FrameHead<'_>) -> u64 {
+        let before = self.small.len();
+        let body = head.content.body();
+        head.encode(&mut self.small);
+        self.small_frames += 1;
+        let length = self.small.len() - before + body.len();
+        if body.len() >= OWN_BUFFER_MIN {
+            self.seal(Some(body.clone()));
         } else {
-            self.seal();
-            self.ready.push_back(body.clone());
+            self.small.extend_from_slice(body);
+            if self.small.len() >= QUANTUM {
+                self.seal(None);
+            }
         }
         length as u64
     }
 
-    fn seal(&mut self) {
-        if !self.small.is_empty() {
-            self.ready.push_back(self.small.split().freeze());
+    fn seal(&mut self, large: Option<Bytes>) {
+        self.pieces.push_back(Piece {
+            small: self.small.split().freeze(),
+            large,
+            frames: std::mem::take(&mut self.small_frames),
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.small.is_empty()
+    }
+
+    /// Moves the first piece into the batch; its frames and its length.
+    fn take(&mut self, batch: &mut Batch) -> (u64, usize) {
+        let Some(piece) = self.pieces.pop_front() else {
+            let length = self.small.len();
+            batch.copy(&self.small);
+            self.small.clear();
+            return (std::mem::take(&mut self.small_frames), length);
+        };
+        let length = piece.small.len() + piece.large.as_ref().map_or(0, Bytes::len);
+        batch.add(piece.small);
+        batch.length += length;
+        if let Some(large) = piece.large {
+            batch.add(large);
+        }
+        (piece.frames, length)
+    }
+}
+
+/// Buffers for QUIC: small ones are copied together.
+#[derive(Debug, Default)]
+struct Batch {
+    buffers: Vec<Bytes>,
+    small: BytesMut,
+    length: usize,
+}
+
+impl Batch {
+    fn copy(&mut self, bytes: &[u8]) {
+        self.small.extend_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    fn add(&mut self, bytes: Bytes) {
+        if bytes.len() < OWN_BUFFER_MIN {
+            self.small.extend_from_slice(&bytes);
+        } else {
+            self.seal();
+            self.buffers.push(bytes);
         }
     }
 
-    /// The next batch and its length in bytes.
-    fn take(&mut self) -> Option<(Vec<Bytes>, u64)> {
-        if self.ready.is_empty() {
-            self.seal();
+    fn seal(&mut self) {
+        if !self.small.is_empty() {
+            self.buffers.push(self.small.split().freeze());
         }
-        let mut batch = Vec::new();
-        let mut length = 0;
-        while length < BATCH
-            && let Some(bytes) = self.ready.pop_front()
-        {
-            length += bytes.len();
-            batch.push(bytes);
-            if self.ready.is_empty() {
-                self.seal();
-            }
-        }
-        (!batch.is_empty()).then_some((batch, length as u64))
+    }
+
+    fn finish(mut self) -> Option<Vec<Bytes>> {
+        self.seal();
+        (!self.buffers.is_empty()).then_some(self.buffers)
     }
 }

@@ -15,6 +15,7 @@ use super::circuit::admit;
 use super::lane::Outboxes;
 use super::receipts::Receipts;
 use crate::dist::Lesson;
+use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
@@ -24,8 +25,8 @@ use crate::wire::Open;
 use crate::wire::Progress;
 use crate::wire::Receipt;
 
-/// Circuits told of in one receipt, so that it stays below the limit of a notice: 256 × 64 lanes × 13 bytes.
-const RECEIPT_CIRCUITS: usize = 256;
+/// Strands told of in one receipt, so that it stays well below the limit of a notice: 8192 and one circuit's × 16 bytes.
+const RECEIPT_STRANDS: usize = 8192;
 
 /// The relation of two daemons.
 ///
@@ -223,7 +224,7 @@ impl Session {
             .terms?;
         loop {
             let state = self.circuits.get_mut(&circuit)?;
-            let Some((_, content)) = state.inbound.poll_deliver() else {
+            let Some(content) = state.inbound.poll_deliver() else {
                 self.finish_if_done(circuit);
                 return None;
             };
@@ -248,7 +249,7 @@ impl Session {
     /// Bytes for the control stream; ask when it takes them.
     pub fn poll_control(&mut self) -> Option<Bytes> {
         if let Some(owing) = self.receipts.take() {
-            self.write_receipts(&owing);
+            self.write_receipts(owing);
         }
         (!self.control.is_empty()).then(|| self.control.split().freeze())
     }
@@ -257,9 +258,7 @@ impl Session {
     pub fn poll_lane(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
         let batch = self.outboxes.take(lane)?;
         for _ in 0..self.crowded.len() {
-            if self.outboxes.has_room()
-                && let Some(circuit) = self.crowded.pop_front()
-            {
+            if let Some(circuit) = self.crowded.pop_front() {
                 self.take_in(circuit);
             }
         }
@@ -315,7 +314,7 @@ impl Session {
         };
         let mut taken = 0;
         while state.outbound.has_credit()
-            && self.outboxes.has_room()
+            && self.outboxes.has_room(circuit)
             && let Some(intake) = state.waiting.pop_front()
         {
             let cost = intake.content.cost();
@@ -324,10 +323,9 @@ impl Session {
             if let Some(lesson @ Lesson::Forget(_)) = intake.lesson {
                 state.aliases.learn(lesson);
             }
-            let next = |lane: LaneId| self.outboxes.number(lane) + 1;
             let placed = intake
                 .part()
-                .and_then(|part| state.outbound.place(&part, &mut state.aliases, next));
+                .and_then(|part| state.outbound.place(&part, &mut state.aliases));
             let Some(placed) = placed else {
                 continue;
             };
@@ -356,7 +354,7 @@ impl Session {
         let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.ending.is_some()) else {
             return;
         };
-        while let Some((_, content)) = state.inbound.poll_deliver() {
+        while let Some(content) = state.inbound.poll_deliver() {
             state.underway += content.cost();
         }
         let underway = state.underway;
@@ -378,7 +376,13 @@ impl Session {
 
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let state = self.circuits.remove(&circuit)?;
-        let frames = state.outbound.frames().to_vec();
+        let mut frames = vec![0; usize::from(self.config.lanes)];
+        for last in state.outbound.last() {
+            let lane = usize::from(lane_of(last.strand, self.config.lanes));
+            if let Some(count) = frames.get_mut(lane) {
+                *count += last.number;
+            }
+        }
         self.events.push_back(Event::Ended { circuit, frames });
         Some(state)
     }
@@ -410,21 +414,27 @@ impl Session {
         }
     }
 
-    fn write_receipts(&mut self, owing: &[CircuitId]) {
-        let mut rest = owing;
+    fn write_receipts(&mut self, owing: Vec<CircuitId>) {
+        let mut owing = owing.into_iter().peekable();
         loop {
-            let (now, later) = rest.split_at_checked(RECEIPT_CIRCUITS).unwrap_or((rest, &[]));
-            let circuits = now.iter().filter_map(|circuit| self.progress(*circuit)).collect();
+            let mut circuits = Vec::new();
+            let mut strands = 0;
+            while strands < RECEIPT_STRANDS
+                && let Some(circuit) = owing.next()
+            {
+                let progress = self.progress(circuit);
+                strands += progress.as_ref().map_or(0, |progress| 1 + progress.delivered.len());
+                circuits.extend(progress);
+            }
             let receipt = Receipt {
                 received: self.receipts.marks(),
                 notices: self.notices_received,
                 circuits,
             };
             self.notify(Notice::Receipt(receipt));
-            if later.is_empty() {
+            if owing.peek().is_none() {
                 return;
             }
-            rest = later;
         }
     }
 

@@ -30,12 +30,14 @@ impl Receipts {
         }
     }
 
-    /// A frame has arrived: its number, unless there is no such lane.
-    pub(super) fn frame(&mut self, lane: LaneId, now: Instant) -> Option<u64> {
-        let received = self.received.get_mut(usize::from(lane))?;
+    /// A frame has arrived; `false` if there is no such lane.
+    pub(super) fn frame(&mut self, lane: LaneId, now: Instant) -> bool {
+        let Some(received) = self.received.get_mut(usize::from(lane)) else {
+            return false;
+        };
         *received += 1;
         self.due.get_or_insert(now + self.delay);
-        Some(*received)
+        true
     }
 
     pub(super) fn received(&self) -> &[u64] {

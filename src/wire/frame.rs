@@ -12,12 +12,20 @@ pub type LaneId = u8;
 /// A session has at most this many lanes in each direction.
 pub const LANES_MAX: u8 = 64;
 
+/// A strand of a circuit, 0 … [`STRANDS`] − 1: what is addressed to processes of one hash, in order.
+pub type StrandId = u16;
+
+/// Strands of a circuit, in each direction, when a session has more than one lane; with one lane there is one.
+///
+/// Of 1024 one in 250 small calls shares its strand with one of four bulk transfers.
+pub const STRANDS: u16 = 1024;
+
 /// The longest body of a frame, in bytes: the largest packet of a node without fragments (16 MiB), and the largest
 /// control term with the first part of its payload (16 MiB + 64 KiB). Frames of other nodes stay near 64 KiB.
 pub const BODY_MAX: usize = 16 * 1024 * 1024 + 128 * 1024;
 
-/// Bytes that a decoder reserves for a frame head at once: the longest one has [`LANES_MAX`] fences.
-const HEAD_MAX: usize = 1 + 8 * 4 + LANES_MAX as usize * 16;
+/// The longest head of a frame: one with a fence for each strand.
+const HEAD_MAX: usize = 1 + 8 * 6 + STRANDS as usize * (2 + 8);
 
 /// Bytes allocated at once for what arrives: many frames share one buffer.
 const BUFFER: usize = 64 * 1024;
@@ -39,12 +47,12 @@ impl std::fmt::Display for CircuitId {
     }
 }
 
-/// "Deliver this frame only after frame `number` of `lane`."
+/// Names a frame within its circuit and direction. As a fence it says "only after this one".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fence {
-    /// The lane waited for.
-    pub lane: LaneId,
-    /// The frame of that lane waited for.
+pub struct FrameId {
+    /// Its strand.
+    pub strand: StrandId,
+    /// Its place in the strand, from 1.
     pub number: u64,
 }
 
@@ -98,8 +106,10 @@ impl Content {
 pub struct Frame {
     /// The circuit it belongs to.
     pub circuit: CircuitId,
-    /// What it waits for; at most one fence a lane.
-    pub fences: Vec<Fence>,
+    /// Its strand; its number is its place among the frames of circuit and strand.
+    pub strand: StrandId,
+    /// What it waits for; at most one fence a strand.
+    pub fences: Vec<FrameId>,
     /// What it carries.
     pub content: Content,
 }
@@ -109,8 +119,10 @@ pub struct Frame {
 pub struct FrameHead<'a> {
     /// The circuit it belongs to.
     pub circuit: CircuitId,
+    /// Its strand.
+    pub strand: StrandId,
     /// What it waits for.
-    pub fences: &'a [Fence],
+    pub fences: &'a [FrameId],
     /// What it carries.
     pub content: &'a Content,
 }
@@ -125,11 +137,11 @@ impl FrameHead<'_> {
         };
         let mut writer = Writer::new(out);
         writer.u8(if self.fences.is_empty() { kind } else { kind | FENCED });
-        writer.varint(self.circuit.0);
+        writer.varint(self.circuit.0).varint(self.strand.into());
         if !self.fences.is_empty() {
-            writer.u8(self.fences.len() as u8);
+            writer.varint(self.fences.len() as u64);
             for fence in self.fences {
-                writer.u8(fence.lane).varint(fence.number);
+                writer.varint(fence.strand.into()).varint(fence.number);
             }
         }
         if let Some((message, count)) = numbers {
@@ -149,7 +161,8 @@ enum Kind {
 /// A head as it was read, with the length of the body that follows.
 struct Announced {
     circuit: CircuitId,
-    fences: Vec<Fence>,
+    strand: StrandId,
+    fences: Vec<FrameId>,
     kind: Kind,
     length: usize,
 }
@@ -161,6 +174,7 @@ impl Announced {
             return Err(not_allowed("frame kind", flags.into()));
         }
         let circuit = CircuitId(reader.varint("circuit")?);
+        let strand = read_strand(reader, "strand")?;
         let fences = if flags & FENCED == 0 {
             Vec::new()
         } else {
@@ -182,6 +196,7 @@ impl Announced {
         let length = usize::try_from(length).map_err(|_| not_allowed("body length", length))?;
         Ok(Self {
             circuit,
+            strand,
             fences,
             kind,
             length,
@@ -204,6 +219,7 @@ impl Announced {
         };
         Frame {
             circuit: self.circuit,
+            strand: self.strand,
             fences: self.fences,
             content,
         }
@@ -214,21 +230,27 @@ const fn not_allowed(what: &'static str, value: u64) -> CodecError {
     CodecError::Value { what, value }
 }
 
-fn read_fences(reader: &mut Reader<'_>) -> Result<Vec<Fence>, CodecError> {
-    let count = reader.u8("fence count")?;
-    if count == 0 || count > LANES_MAX {
-        return Err(not_allowed("fence count", count.into()));
+fn read_strand(reader: &mut Reader<'_>, what: &'static str) -> Result<StrandId, CodecError> {
+    let strand = reader.varint(what)?;
+    StrandId::try_from(strand)
+        .ok()
+        .filter(|strand| *strand < STRANDS)
+        .ok_or(not_allowed(what, strand))
+}
+
+fn read_fences(reader: &mut Reader<'_>) -> Result<Vec<FrameId>, CodecError> {
+    let count = reader.varint("fence count")?;
+    if count == 0 || count > STRANDS.into() {
+        return Err(not_allowed("fence count", count));
     }
-    let mut fences = Vec::with_capacity(count.into());
-    for _ in 0..count {
-        let lane = reader.u8("fence lane")?;
-        if lane >= LANES_MAX {
-            return Err(not_allowed("fence lane", lane.into()));
-        }
-        let number = reader.varint("fence number")?;
-        fences.push(Fence { lane, number });
-    }
-    Ok(fences)
+    (0..count)
+        .map(|_| {
+            Ok(FrameId {
+                strand: read_strand(reader, "fence strand")?,
+                number: reader.varint("fence number")?,
+            })
+        })
+        .collect()
 }
 
 /// What opens a lane's stream: the lane, and the number of the first frame on it.

@@ -72,11 +72,20 @@ pub struct Receipt {
     #[prost(message, repeated, tag = "3")]
     pub circuits: ::prost::alloc::vec::Vec<Progress>,
 }
-/// Up to this frame of this lane.
+/// Up to this frame of this lane, counted from 1 over all circuits in the order in which the lane carried them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Mark {
     #[prost(uint32, tag = "1")]
     pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+}
+/// A frame of a circuit, in one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FrameId {
+    #[prost(uint32, tag = "1")]
+    pub strand: u32,
+    /// Its place in the strand, from 1.
     #[prost(uint64, tag = "2")]
     pub number: u64,
 }
@@ -85,9 +94,10 @@ pub struct Mark {
 pub struct Progress {
     #[prost(uint64, tag = "1")]
     pub circuit: u64,
-    /// Delivered: the highest frame of the circuit, per lane, that has its place in the order written to the BEAM.
+    /// Delivered: the highest frame, per strand, that has its place in the order written to the BEAM. Strands that did not
+    /// get further since the last receipt may be left out.
     #[prost(message, repeated, tag = "2")]
-    pub delivered: ::prost::alloc::vec::Vec<Mark>,
+    pub delivered: ::prost::alloc::vec::Vec<FrameId>,
     /// Credit: how many bytes the receiver of this notice may have charged in all since the circuit was opened.
     #[prost(uint64, tag = "3")]
     pub credit: u64,
@@ -142,9 +152,9 @@ pub struct Handshake {
 pub struct Close {
     #[prost(uint64, tag = "1")]
     pub circuit: u64,
-    /// The last frame of the circuit on each lane that carried one: everything up to here is still to be delivered.
+    /// The last frame of each strand that carried one: everything up to here is still to be delivered.
     #[prost(message, repeated, tag = "2")]
-    pub last: ::prost::alloc::vec::Vec<Mark>,
+    pub last: ::prost::alloc::vec::Vec<FrameId>,
     /// For people and logs.
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,

@@ -1,7 +1,7 @@
 //! Rank 3: beamway's own wire protocol, as bytes and values. `docs/PROTOCOL.md` is normative.
 //!
 //! A trunk carries N *lanes* in each direction, each one unidirectional QUIC stream of [`Frame`]s, and one *control
-//! stream* of [`Notice`]s. Frames are numbered by their position in the lane, from 1, for as long as the session lasts.
+//! stream* of [`Notice`]s. A lane carries *strands* of many circuits by turns; a strand keeps its order.
 
 mod error;
 mod frame;
@@ -15,12 +15,14 @@ pub use error::WireError;
 pub use frame::BODY_MAX;
 pub use frame::CircuitId;
 pub use frame::Content;
-pub use frame::Fence;
 pub use frame::Frame;
 pub use frame::FrameDecoder;
 pub use frame::FrameHead;
+pub use frame::FrameId;
 pub use frame::LANES_MAX;
 pub use frame::LaneId;
+pub use frame::STRANDS;
+pub use frame::StrandId;
 pub use frame::lane_header;
 pub use notice::Close;
 pub use notice::Hello;

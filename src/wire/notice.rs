@@ -3,8 +3,11 @@ use bytes::BytesMut;
 use prost::Message;
 
 use super::CircuitId;
+use super::FrameId;
 use super::LANES_MAX;
 use super::LaneId;
+use super::STRANDS;
+use super::StrandId;
 use super::WireError;
 use super::generated as proto;
 use crate::codec::Reader;
@@ -102,8 +105,8 @@ pub struct Receipt {
 pub struct Progress {
     /// The circuit.
     pub circuit: CircuitId,
-    /// The highest frame of the circuit, per lane, that has its place in the order written to the BEAM.
-    pub delivered: Vec<Mark>,
+    /// The highest frame, per strand, that has its place in the order written to the BEAM; of strands that got further.
+    pub delivered: Vec<FrameId>,
     /// Bytes that may have been charged in all since the circuit was opened.
     pub credit: u64,
 }
@@ -126,8 +129,8 @@ pub struct Open {
 pub struct Close {
     /// The circuit.
     pub circuit: CircuitId,
-    /// Its last frame on each lane that carried one.
-    pub last: Vec<Mark>,
+    /// The last frame of each strand that carried one.
+    pub last: Vec<FrameId>,
     /// For people and logs.
     pub reason: String,
 }
@@ -173,7 +176,7 @@ impl Notice {
             }),
             Self::Close(close) => Body::Close(proto::Close {
                 circuit: close.circuit.0,
-                last: marks_out(close.last),
+                last: frames_out(close.last),
                 reason: close.reason,
             }),
             Self::Goodbye { reason } => Body::Goodbye(proto::Goodbye { reason }),
@@ -207,7 +210,7 @@ impl Notice {
             },
             Body::Close(close) => Self::Close(Close {
                 circuit: CircuitId(close.circuit),
-                last: marks_in(close.last)?,
+                last: frames_in(close.last)?,
                 reason: close.reason,
             }),
             Body::Goodbye(goodbye) => Self::Goodbye { reason: goodbye.reason },
@@ -234,6 +237,29 @@ fn marks_in(marks: Vec<proto::Mark>) -> Result<Vec<Mark>, WireError> {
                 number: mark.number,
             }),
             _ => Err(WireError::Notice("a lane that no session has")),
+        })
+        .collect()
+}
+
+fn frames_out(frames: Vec<FrameId>) -> Vec<proto::FrameId> {
+    frames
+        .into_iter()
+        .map(|frame| proto::FrameId {
+            strand: frame.strand.into(),
+            number: frame.number,
+        })
+        .collect()
+}
+
+fn frames_in(frames: Vec<proto::FrameId>) -> Result<Vec<FrameId>, WireError> {
+    frames
+        .into_iter()
+        .map(|frame| match StrandId::try_from(frame.strand) {
+            Ok(strand) if strand < STRANDS => Ok(FrameId {
+                strand,
+                number: frame.number,
+            }),
+            _ => Err(WireError::Notice("a strand that no circuit has")),
         })
         .collect()
 }
@@ -283,7 +309,7 @@ impl From<Receipt> for proto::Receipt {
                 .into_iter()
                 .map(|progress| proto::Progress {
                     circuit: progress.circuit.0,
-                    delivered: marks_out(progress.delivered),
+                    delivered: frames_out(progress.delivered),
                     credit: progress.credit,
                 })
                 .collect(),
@@ -298,7 +324,7 @@ impl TryFrom<proto::Receipt> for Receipt {
         let circuits = receipt.circuits.into_iter().map(|progress| {
             Ok(Progress {
                 circuit: CircuitId(progress.circuit),
-                delivered: marks_in(progress.delivered)?,
+                delivered: frames_in(progress.delivered)?,
                 credit: progress.credit,
             })
         });

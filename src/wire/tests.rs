@@ -10,6 +10,7 @@ fn encoded(frame: &Frame) -> BytesMut {
     let mut out = BytesMut::new();
     let head = FrameHead {
         circuit: frame.circuit,
+        strand: frame.strand,
         fences: &frame.fences,
         content: &frame.content,
     };
@@ -21,7 +22,7 @@ fn encoded(frame: &Frame) -> BytesMut {
 fn any_frame() -> impl Strategy<Value = Frame> {
     let number = 0u64..(1 << 62);
     let body = proptest::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
-    let fence = (0..LANES_MAX, number.clone()).prop_map(|(lane, number)| Fence { lane, number });
+    let fence = any_frame_id();
     let content = prop_oneof![
         body.clone().prop_map(Content::Signal),
         (number.clone(), number.clone(), body.clone()).prop_map(|(message, fragments, body)| Content::First {
@@ -35,11 +36,22 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             body
         }),
     ];
-    (number, proptest::collection::vec(fence, 0..5), content).prop_map(|(circuit, fences, content)| Frame {
-        circuit: CircuitId(circuit),
-        fences,
-        content,
-    })
+    (number, 0..STRANDS, proptest::collection::vec(fence, 0..5), content).prop_map(
+        |(circuit, strand, fences, content)| Frame {
+            circuit: CircuitId(circuit),
+            strand,
+            fences,
+            content,
+        },
+    )
+}
+
+fn any_frame_id() -> impl Strategy<Value = FrameId> {
+    (0..STRANDS, 0u64..(1 << 62)).prop_map(|(strand, number)| FrameId { strand, number })
+}
+
+fn any_frame_ids() -> impl Strategy<Value = Vec<FrameId>> {
+    proptest::collection::vec(any_frame_id(), 0..20)
 }
 
 fn any_marks() -> impl Strategy<Value = Vec<Mark>> {
@@ -49,7 +61,7 @@ fn any_marks() -> impl Strategy<Value = Vec<Mark>> {
 
 fn any_notice() -> impl Strategy<Value = Notice> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..100).prop_map(Bytes::from);
-    let progress = (any::<u64>(), any_marks(), any::<u64>()).prop_map(|(circuit, delivered, credit)| Progress {
+    let progress = (any::<u64>(), any_frame_ids(), any::<u64>()).prop_map(|(circuit, delivered, credit)| Progress {
         circuit: CircuitId(circuit),
         delivered,
         credit,
@@ -86,7 +98,7 @@ fn any_notice() -> impl Strategy<Value = Notice> {
             message,
             credit
         }),
-        (any::<u64>(), any_marks(), ".*").prop_map(|(circuit, last, reason)| Notice::Close(Close {
+        (any::<u64>(), any_frame_ids(), ".*").prop_map(|(circuit, last, reason)| Notice::Close(Close {
             circuit: CircuitId(circuit),
             last,
             reason
@@ -159,7 +171,7 @@ proptest! {
 #[test]
 fn an_oversized_body_is_refused_before_it_arrives() {
     let mut decoder = FrameDecoder::default();
-    decoder.push(&[KIND_OF_A_SIGNAL, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    decoder.push(&[KIND_OF_A_SIGNAL, 1, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     assert!(matches!(
         decoder.poll_frame(),
         Err(WireError::Oversized { what: "frame body", .. })

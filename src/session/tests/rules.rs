@@ -14,8 +14,8 @@ use super::pair::stale_exit;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
-use crate::wire::Fence;
 use crate::wire::Frame;
+use crate::wire::FrameId;
 use crate::wire::Hello;
 use crate::wire::Mark;
 use crate::wire::Notice;
@@ -204,8 +204,8 @@ fn a_second_close_changes_nothing() {
     };
     let session = &mut pair.sides[1].session;
     // The peer has opened the circuit with its first notice.
-    let mark = Mark { lane: 1, number: 1 };
-    session.handle_notice(2, close(vec![mark]), now).unwrap();
+    let last = FrameId { strand: 1, number: 1 };
+    session.handle_notice(2, close(vec![last]), now).unwrap();
     session.handle_notice(3, close(vec![]), now).unwrap();
     assert_eq!(pair.events(1), []);
     let fine = signal(send(1, 2), b"\x6a");
@@ -286,6 +286,7 @@ fn signals_for_an_earlier_life_are_withheld() {
 fn frame(circuit: CircuitId, content: Content) -> Frame {
     Frame {
         circuit,
+        strand: 1,
         fences: Vec::new(),
         content,
     }
@@ -368,15 +369,19 @@ fn a_frame_that_overdraws_may_overtake_the_one_before_it() {
 #[test]
 fn a_fence_that_cannot_open_ends_the_circuit_only() {
     let reason = harm(&config(4), |circuit| {
-        let fences = vec![Fence { lane: 0, number: 9 }];
+        let fences = vec![FrameId { strand: 1, number: 9 }];
         let content = signal(send(1, 2), b"\x6a");
         vec![Frame {
             circuit,
+            strand: 1,
             fences,
             content,
         }]
     });
-    assert!(reason.contains("waits for frame 9 of lane 0"), "{reason}");
+    assert!(
+        reason.contains("frame 1 of strand 1 waits for frame 9 of its own"),
+        "{reason}"
+    );
 }
 
 /// What is withheld is remembered by its first fragment: a peer that never sends the last one must not fill the memory.
@@ -431,7 +436,7 @@ fn what_was_never_sent_cannot_be_acknowledged() {
     let mark = |lane| Mark { lane, number: 1 };
     let progress = Progress {
         circuit: CircuitId(1),
-        delivered: vec![mark(2)],
+        delivered: vec![FrameId { strand: 2, number: 1 }],
         credit: 0,
     };
     for (received, circuits) in [
@@ -497,7 +502,7 @@ fn notices_for_circuits_that_are_gone_change_nothing() {
     let circuit = CircuitId(77);
     let close = Notice::Close(Close {
         circuit,
-        last: vec![Mark { lane: 1, number: 5 }],
+        last: vec![FrameId { strand: 1, number: 5 }],
         reason: "?".into(),
     });
     let message = Bytes::from_static(b"a");

@@ -522,6 +522,7 @@ fn acknowledgements_and_frames_out_of_place_are_refused() {
     ));
     let frame = || Frame {
         circuit: CircuitId(1),
+        strand: 0,
         fences: Vec::new(),
         content: Content::Signal(Bytes::new()),
     };
