@@ -559,6 +559,37 @@ fn small_frames_pass_bulk_on_other_strands() {
     assert_eq!(order.len(), 51);
 }
 
+/// A process that tells a thousand others, by name and by pid in turn, and has heard of no delivery: what it sends next
+/// waits for what it sent last, not for a thousand.
+#[test]
+fn fences_stay_few() {
+    let mut outbound = Outbound::new(STRANDS, 1 << 30);
+    let mut aliases = Aliases::default();
+    let mut place = |address| {
+        let sender = Sender::Process(pid(1));
+        outbound
+            .place(&Part::Whole(&Head { sender, address }), &mut aliases)
+            .unwrap()
+            .fences
+    };
+    let mut most = 0;
+    for number in 0..1000 {
+        place(Address::Process(pid(number)));
+        most = most.max(place(Address::name(&number.to_be_bytes())).len());
+    }
+    assert_eq!(most, 2, "the process and the name before it");
+    for number in 1000..2000 {
+        assert!(place(Address::Process(pid(number))).len() <= 1, "the last name");
+    }
+    let all = place(Address::name(b"all"));
+    assert!(all.len() > 500, "all those processes: {}", all.len());
+    assert_eq!(
+        place(Address::name(b"last")).len(),
+        1,
+        "one that waits for all of them stands for them"
+    );
+}
+
 /// The hash is part of the protocol's documentation: these values never change.
 #[test]
 fn the_lane_hash_is_the_documented_one() {
