@@ -7,6 +7,7 @@ use super::Session;
 use super::SessionConfig;
 use super::SessionError;
 use super::circuit::Circuit;
+use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Frame;
@@ -20,12 +21,16 @@ impl Session {
     /// Frames of one lane, in order.
     ///
     /// # Errors
-    /// If the session has no such lane.
+    /// If the session has no such lane, or a frame belongs on another.
     pub fn handle_frames(&mut self, lane: LaneId, frames: Vec<Frame>, now: Instant) -> Result<(), SessionError> {
         for frame in frames {
             if !self.receipts.frame(lane, now) {
                 let lanes = self.config.lanes;
                 return Err(SessionError::Lane { lane, lanes });
+            }
+            if lane_of(frame.strand, self.config.lanes) != lane {
+                let strand = frame.strand;
+                return Err(SessionError::Strand { strand, lane });
             }
             let Some(state) = self.circuits.get_mut(&frame.circuit) else {
                 self.stats.frames_late += 1;

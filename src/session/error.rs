@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use crate::wire::CircuitId;
+use crate::wire::StrandId;
 
 /// What a peer did that no peer may do: the session ends.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -36,6 +37,14 @@ pub enum SessionError {
         lane: u8,
         /// How many there are.
         lanes: u8,
+    },
+    /// A frame on another lane than its strand's: nothing orders it among the others.
+    #[error("a frame of strand {strand} on lane {lane}")]
+    Strand {
+        /// Its strand.
+        strand: StrandId,
+        /// Where it came.
+        lane: u8,
     },
     /// A notice that has no place within a running session.
     #[error("{0} within a running session")]

@@ -129,6 +129,8 @@ pub async fn run(
         }
         Err(error) => error.to_string(),
     };
+    // The last word if nobody has said one yet.
+    connection.close(TrunkConfig::CLOSED, reason.as_bytes());
     let stats = owner.session.stats();
     info!(
         %peer, reason,
@@ -475,7 +477,7 @@ async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<
             .await
             .map_err(|error| TrunkError::Connection(error.to_string()))?;
         let Some(count) = read else {
-            return Ok(());
+            return Err(TrunkError::Ended("a lane"));
         };
         for chunk in chunks.iter_mut().take(count) {
             decoder.push(&std::mem::take(chunk));

@@ -42,6 +42,9 @@ pub enum TrunkError {
     /// The peer broke the rules of a session.
     #[error("the peer broke the protocol: {0}")]
     Session(#[from] SessionError),
+    /// The peer ended a stream that lasts as long as the trunk.
+    #[error("the peer broke the protocol: it ended {0}")]
+    Ended(&'static str),
     /// The peer did not answer in time.
     #[error("the peer did not {0} in time")]
     Late(&'static str),

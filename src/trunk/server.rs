@@ -69,7 +69,7 @@ impl NoticeReader {
             }
             match self.stream.read_chunk(usize::MAX, true).await {
                 Ok(Some(chunk)) => self.decoder.push(&chunk.bytes),
-                Ok(None) => return Err(TrunkError::Connection("the peer closed the control stream".into())),
+                Ok(None) => return Err(TrunkError::Ended("its control stream")),
                 Err(error) => return Err(TrunkError::Connection(error.to_string())),
             }
         }

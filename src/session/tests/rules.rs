@@ -297,7 +297,7 @@ fn harm(config: &SessionConfig, frames: impl FnOnce(CircuitId) -> Vec<Frame>) ->
     let mut pair = Pair::new(config);
     let (harmed, neighbour) = (pair.established(), pair.established());
     let now = pair.now;
-    pair.sides[1].session.handle_frames(0, frames(harmed), now).unwrap();
+    pair.sides[1].session.handle_frames(1, frames(harmed), now).unwrap();
     pair.deliveries(1, harmed);
     let mut events = pair.events(1);
     let Some(Event::Finished { circuit, reason }) = events.pop() else {
@@ -487,13 +487,16 @@ fn greetings_have_no_place_in_a_session() {
 }
 
 #[test]
-fn a_lane_that_the_session_does_not_have_is_refused() {
+fn a_frame_on_a_lane_that_is_not_its_own_is_refused() {
     let mut pair = pair();
     let circuit = pair.established();
     let now = pair.now;
     let frames = vec![frame(circuit, signal(send(1, 2), b"\x6a"))];
     let refused = pair.sides[1].session.handle_frames(4, frames, now);
     assert_eq!(refused, Err(SessionError::Lane { lane: 4, lanes: 4 }));
+    let frames = vec![frame(circuit, signal(send(1, 2), b"\x6a"))];
+    let refused = pair.sides[1].session.handle_frames(2, frames, now);
+    assert_eq!(refused, Err(SessionError::Strand { strand: 1, lane: 2 }));
 }
 
 #[test]

@@ -531,7 +531,7 @@ fn acknowledgements_and_frames_out_of_place_are_refused() {
         Err(SessionError::Lane { lane: 2, lanes: 2 })
     );
     let mut late = session();
-    late.handle_frames(1, vec![frame()], now).unwrap();
+    late.handle_frames(0, vec![frame()], now).unwrap();
     assert_eq!(
         late.stats().frames_late,
         1,

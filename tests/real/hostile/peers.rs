@@ -1,4 +1,4 @@
-//! QUIC clients without the right certificate.
+//! QUIC clients without the right certificate, and with it but without manners.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -13,8 +13,15 @@ use beamway::tls;
 use beamway::wire::Hello;
 use beamway::wire::Notice;
 use bytes::BytesMut;
+use quinn::Connection;
+use quinn::ConnectionError;
 use quinn::Endpoint;
+use quinn::RecvStream;
+use quinn::SendStream;
 use quinn::crypto::rustls::QuicClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::Healthy;
 use crate::harness::Certificates;
@@ -56,14 +63,16 @@ impl Visitor {
         Self { tls, claims }
     }
 
-    /// Shows the first certificate but believes the authority of the second, so that it goes on with the handshake.
-    fn of_another_authority(own: &Path, cluster: &Path, name: &str, claims: &'static str) -> Self {
-        let (mine, theirs) = (identity(own, name), identity(cluster, name));
+    /// Shows a certificate that may be worth nothing, but believes the authority of `certs`, so that it goes on with the
+    /// handshake.
+    fn showing(certificate: &[u8], key: &[u8], certs: &Path, name: &str, claims: &'static str) -> Self {
+        let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>();
+        let key = PrivateKeyDer::from_pem_slice(key).expect("a key");
         let mut tls = rustls::ClientConfig::builder_with_provider(tls::provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("TLS 1.3")
-            .with_root_certificates(theirs.authorities())
-            .with_client_auth_cert(mine.chain().to_vec(), mine.key())
+            .with_root_certificates(identity(certs, name).authorities())
+            .with_client_auth_cert(chain.expect("certificates"), key)
             .expect("a certificate and its key");
         tls.alpn_protocols = vec![tls::ALPN.to_vec()];
         Self { tls, claims }
@@ -71,6 +80,24 @@ impl Visitor {
 
     /// Dials, says hello on a stream and gives what it is answered there: nothing, if it is shut out.
     fn answered(self, address: SocketAddr) -> Vec<u8> {
+        self.visit(address, async |connection, claims| greet(connection, claims).await.1)
+    }
+
+    /// Dials, is welcomed, does what no peer does, and gives the code that the connection was closed with.
+    fn shown_out(self, address: SocketAddr, breach: &Breach) -> Option<u64> {
+        self.visit(address, async |connection, claims| {
+            let (control, answer) = greet(connection, claims).await;
+            assert_ne!(answer, b"", "a daemon of the cluster was not answered");
+            let (control, _kept_open) = control.expect("a control stream");
+            breach.commit(connection, control).await;
+            match connection.closed().await {
+                ConnectionError::ApplicationClosed(close) => Some(close.error_code.into_inner()),
+                _ => None,
+            }
+        })
+    }
+
+    fn visit<T: Default>(self, address: SocketAddr, stay: impl AsyncFnOnce(&Connection, &str) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -79,37 +106,82 @@ impl Visitor {
             let mut endpoint = Endpoint::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a UDP socket");
             let quic = QuicClientConfig::try_from(self.tls).expect("a cipher for QUIC");
             endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(quic)));
-            let heard = tokio::time::timeout(ANSWER, greet(&endpoint, address, self.claims)).await;
+            let visit = async {
+                let connecting = endpoint.connect(address, "left").expect("an address to dial");
+                match connecting.await {
+                    Ok(connection) => stay(&connection, self.claims).await,
+                    Err(_) => T::default(),
+                }
+            };
+            let brought = tokio::time::timeout(ANSWER, visit).await;
             endpoint.close(0u32.into(), b"");
-            heard.unwrap_or_default()
+            brought.unwrap_or_default()
         })
     }
 }
 
-/// In TLS 1.3 a client believes it is connected before the server has judged its certificate.
-async fn greet(endpoint: &Endpoint, address: SocketAddr, claims: &str) -> Vec<u8> {
-    let connecting = endpoint.connect(address, "left").expect("an address to dial");
-    let Ok(connection) = connecting.await else {
-        return Vec::new();
-    };
+/// Says hello; what is answered, if anything. In TLS 1.3 a client believes it is connected before the server has judged
+/// its certificate.
+async fn greet(connection: &Connection, claims: &str) -> (Option<(SendStream, RecvStream)>, Vec<u8>) {
     let Ok((mut send, mut receive)) = connection.open_bi().await else {
-        return Vec::new();
+        return (None, Vec::new());
     };
-    let hello = Hello {
+    // Shut out already: then nothing will be read either.
+    let _ = send.write_all(&notice(0, hello(claims))).await;
+    let mut answer = vec![0; 4096];
+    let answer = match receive.read(&mut answer).await {
+        Ok(Some(length)) => answer[..length].to_vec(),
+        Ok(None) | Err(_) => Vec::new(),
+    };
+    (Some((send, receive)), answer)
+}
+
+fn hello(claims: &str) -> Notice {
+    Notice::Hello(Hello {
         versions: (1, 1),
         name: claims.to_owned(),
         boot: [7; 16],
         lanes: 16,
         software: "a test".to_owned(),
-    };
+    })
+}
+
+fn notice(number: u64, notice: Notice) -> BytesMut {
     let mut bytes = BytesMut::new();
-    Notice::Hello(hello).encode(0, &mut bytes);
-    // Shut out already: then nothing will be read either.
-    let _ = send.write_all(&bytes).await;
-    let mut answer = vec![0; 4096];
-    match receive.read(&mut answer).await {
-        Ok(Some(length)) => answer[..length].to_vec(),
-        Ok(None) | Err(_) => Vec::new(),
+    notice.encode(number, &mut bytes);
+    bytes
+}
+
+/// What a peer must not do.
+#[derive(Debug)]
+enum Breach {
+    /// Bytes on the control stream after the greeting.
+    Control(BytesMut),
+    /// Bytes on a stream of its own.
+    Lane(&'static [u8]),
+    /// The control stream ends.
+    Ends,
+}
+
+impl Breach {
+    /// The other side may end the connection in the middle of it.
+    async fn commit(&self, connection: &Connection, mut control: SendStream) {
+        match self {
+            Self::Control(bytes) => {
+                let _ = control.write_all(bytes).await;
+            }
+            Self::Lane(bytes) => {
+                if let Ok(mut lane) = connection.open_uni().await {
+                    let _ = lane.write_all(bytes).await;
+                    let _ = lane.finish();
+                }
+            }
+            Self::Ends => {
+                let _ = control.finish();
+            }
+        }
+        // Dropped, a stream would be reset: another breach.
+        connection.closed().await;
     }
 }
 
@@ -127,13 +199,25 @@ fn only_certificates_of_the_cluster_are_answered() {
     assert_eq!(naked.answered(address), b"", "answered without a certificate");
     healthy.assert_unharmed("a client without a certificate");
 
-    let forger = Visitor::of_another_authority(&forged, &third, "third", "third");
+    let file = |name: &str| fs::read(forged.join(name)).expect("a file that `beamway certs issue` made");
+    let forger = Visitor::showing(&file("cert.pem"), &file("key.pem"), &third, "third", "third");
     assert_eq!(
         forger.answered(address),
         b"",
         "answered with a certificate of another authority"
     );
     healthy.assert_unharmed("a client with a certificate of another authority");
+
+    let expired = healthy.cluster.certificates().expired("third");
+    let late = Visitor::showing(
+        expired.certificate_pem.as_bytes(),
+        expired.key_pem.as_bytes(),
+        &third,
+        "third",
+        "third",
+    );
+    assert_eq!(late.answered(address), b"", "answered with an expired certificate");
+    healthy.assert_unharmed("a client with an expired certificate");
 
     let liar = Visitor::with(&third, "third", "right");
     assert_eq!(
@@ -151,4 +235,42 @@ fn only_certificates_of_the_cluster_are_answered() {
         "a daemon with a certificate of the cluster was not answered"
     );
     healthy.assert_unharmed("a daemon that says hello and goes");
+}
+
+/// What closes a connection whose peer broke the protocol (docs/PROTOCOL.md, P4).
+const BROKE_THE_PROTOCOL: u64 = 3;
+
+#[test]
+fn a_peer_that_breaks_the_protocol_loses_its_trunk_only() {
+    let sites = ["left", "right", "third"].map(Site::loopback);
+    let mut healthy = Healthy::of(sites.to_vec(), 2);
+    let address = healthy.cluster.gateway(0).site().quic;
+    let third = healthy.cluster.certificates().issue("third");
+    let goodbye = |number| {
+        notice(
+            number,
+            Notice::Goodbye {
+                reason: "bye".to_owned(),
+            },
+        )
+    };
+    let breaches = [
+        Breach::Control(BytesMut::from(&b"\x05\xff\xff\xff\xff\xff"[..])),
+        Breach::Control(BytesMut::from(&b"\xff\xff\xff\xff\xff\xff\xff\xff"[..])),
+        Breach::Control(notice(0, hello("third"))),
+        Breach::Control(goodbye(7)),
+        Breach::Ends,
+        Breach::Lane(b"\x40\x01"),
+        Breach::Lane(b"\x00\x02"),
+        Breach::Lane(b"\x00\x01\xff"),
+        Breach::Lane(b"\x00\x01\x00\x01\x7f\xff\x00"),
+        Breach::Lane(b"\x00\x01\x00\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff"),
+        Breach::Lane(b"\x00\x01"),
+    ];
+    for breach in &breaches {
+        let visitor = Visitor::with(&third, "third", "third");
+        let code = visitor.shown_out(address, breach);
+        assert_eq!(code, Some(BROKE_THE_PROTOCOL), "{breach:?}");
+        healthy.assert_unharmed(&format!("{breach:?}"));
+    }
 }

@@ -1,0 +1,75 @@
+//! Who of those that share a lane is written first.
+
+use bytes::Bytes;
+
+use super::super::*;
+use super::pair::Pair;
+use super::pair::config;
+use super::pair::send;
+use super::pair::signal;
+use crate::wire::CircuitId;
+use crate::wire::Frame;
+use crate::wire::FrameDecoder;
+
+const BODY: usize = 60_000;
+const SMALL: &[u8] = b"small";
+
+/// Bulk for one process, then one small signal for another.
+fn crowd(pair: &mut Pair, bulk: (CircuitId, u64), small: (CircuitId, u64)) {
+    for _ in 0..50 {
+        pair.signal(0, bulk.0, signal(send(1, bulk.1), &[0x6a; BODY]));
+    }
+    pair.signal(0, small.0, signal(send(2, small.1), SMALL));
+}
+
+/// The frames that the side writes to its lanes, in the order of each lane.
+fn written(session: &mut Session) -> Vec<Vec<Frame>> {
+    let lanes = 0..session.lanes();
+    let frames = lanes.map(|lane| {
+        let mut decoder = FrameDecoder::default();
+        while let Some(batch) = session.poll_lane(lane) {
+            batch.iter().for_each(|bytes: &Bytes| decoder.push(bytes));
+        }
+        std::iter::from_fn(|| decoder.poll_frame().unwrap()).collect()
+    });
+    frames.collect()
+}
+
+fn is_small(frame: &Frame) -> bool {
+    frame.content.body().ends_with(SMALL)
+}
+
+#[test]
+fn a_small_signal_passes_bulk_on_its_own_lane() {
+    let mut shared = 0;
+    for receiver in 8..28 {
+        let mut pair = Pair::new(&config(2));
+        let circuit = pair.established();
+        crowd(&mut pair, (circuit, 7), (circuit, receiver));
+        let lanes = written(&mut pair.sides[0].session);
+        // Where bulk has the lane for itself there is nothing to see.
+        let Some(lane) = lanes.iter().find(|lane| lane.len() > 50) else {
+            continue;
+        };
+        shared += 1;
+        let at = lane.iter().position(is_small).unwrap();
+        assert!(at <= 1, "{at} frames of bulk come before the small one");
+        assert_ne!(lane[at].strand, lane[2].strand);
+    }
+    assert!(shared > 4, "{shared} of 20 shared the lane");
+}
+
+/// The same number in both circuits: the same strand. And bulk fills what may wait for the line.
+#[test]
+fn bulk_of_one_circuit_does_not_hold_up_another() {
+    for backlog in [1 << 20, 1 << 30] {
+        let mut pair = Pair::new(&SessionConfig { backlog, ..config(16) });
+        let (loud, quiet) = (pair.established(), pair.established());
+        crowd(&mut pair, (loud, 7), (quiet, 7));
+        let lanes = written(&mut pair.sides[0].session);
+        let lane = lanes.iter().find(|lane| lane.iter().any(is_small)).unwrap();
+        assert!(lane.len() > 15, "the bulk is on another lane");
+        let at = lane.iter().position(is_small).unwrap();
+        assert!(at <= 1, "{at} frames of bulk come before the small one");
+    }
+}
