@@ -158,6 +158,7 @@ impl Joined {
             }
         });
         self.near.signals(self.circuit, intake);
+        self.near.poll_start();
         for lane in 0..LANES {
             let stream = &mut self.streams[usize::from(lane)];
             while let Some(batch) = self.near.poll_lane(lane) {

@@ -23,6 +23,7 @@ use crate::tls::key_exchange_name;
 use crate::tls::server_config;
 use crate::trunk::Daemon;
 use crate::trunk::TrunkConfig;
+use crate::trunk::handle::Held;
 use crate::trunk::server;
 use crate::trunk::server::Listening;
 
@@ -139,9 +140,11 @@ impl App {
         let gateway_leave = CancellationToken::new();
         let gateway = tokio::spawn(gateway.run(questions, news, gateway_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
+        let held = Held::default();
         tasks.spawn(server::accept(
             self.listening.endpoint.clone(),
             Arc::clone(&self.daemon),
+            held.clone(),
             greeted_in.clone(),
         ));
         let cluster = Cluster {
@@ -149,6 +152,8 @@ impl App {
             endpoint: self.listening.endpoint.clone(),
             client: self.client,
             session: session_config(&self.config),
+            race_interval: self.config.session.race_interval,
+            held,
             gateway: news_in,
             leave,
         };
@@ -181,6 +186,8 @@ fn session_config(config: &Config) -> SessionConfig {
         circuit_budget: config.gateway.circuit_budget,
         memory: Memory::new(config.gateway.memory),
         close_deadline: config.gateway.close_deadline,
+        grace: config.session.grace,
+        backlog: config.session.replay_budget,
         ..SessionConfig::default()
     }
 }

@@ -5,26 +5,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use quinn::Connection;
 use quinn::Endpoint;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use tracing::warn;
 
+use super::choice::Choice;
+use super::choice::Running;
+use super::choice::choose;
 use crate::session::SessionConfig;
 use crate::session::handle::PeerEvent;
 use crate::trunk::Daemon;
 use crate::trunk::TrunkConfig;
+use crate::trunk::TrunkError;
 use crate::trunk::client::dial;
 use crate::trunk::driver;
+use crate::trunk::driver::Terms;
+use crate::trunk::handle::Held;
+use crate::trunk::handle::Link;
+use crate::trunk::handle::TrunkSender;
+use crate::trunk::handle::trunks;
 use crate::trunk::server::Greeted;
 use crate::wire::Notice;
+use crate::wire::SessionId;
 
 /// The first pause between two attempts to reach a peer; it doubles up to [`DIAL_PAUSE_MAX`].
 const DIAL_PAUSE: Duration = Duration::from_millis(100);
@@ -37,6 +47,12 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The other side says welcome by then.
 const WELCOME_TIME: Duration = Duration::from_secs(5);
+
+/// Attempts underway at once while a trunk is sought for a session.
+const RACERS: usize = 8;
+
+/// How long such an attempt may take: more than a round trip around the earth, with a lost packet.
+const RACE_TIME: Duration = Duration::from_secs(2);
 
 /// Greeted connections that may wait to be chosen.
 const GREETED: usize = 64;
@@ -61,22 +77,34 @@ pub struct Cluster {
     pub client: quinn::ClientConfig,
     /// Settings of sessions; lanes and rank are set for each peer.
     pub session: SessionConfig,
+    /// How often another trunk is tried while a session has none that works.
+    pub race_interval: Duration,
+    /// The sessions there are, as greetings tell them.
+    pub held: Held,
     /// Where the gateway hears of peers.
     pub gateway: mpsc::Sender<PeerEvent>,
     /// Cancelled when the daemon stops.
     pub leave: CancellationToken,
 }
 
-/// A session that runs.
+/// A session that runs, or has run.
 #[derive(Debug)]
 struct Active {
     boot: [u8; 16],
-    connection: Connection,
+    id: SessionId,
+    trunks: TrunkSender,
     task: JoinHandle<()>,
 }
 
-/// Whether each dialled peer has a session.
-type Connected = BTreeMap<String, watch::Sender<bool>>;
+/// What there is with each peer, by its name.
+type Links = BTreeMap<String, watch::Sender<Link>>;
+
+/// A trunk that counts: the daemon with the lower name has said so.
+#[derive(Debug)]
+struct Welcomed {
+    trunk: Greeted,
+    id: SessionId,
+}
 
 impl Cluster {
     /// Where greeted connections arrive.
@@ -92,87 +120,135 @@ impl Cluster {
         mut greeted: mpsc::Receiver<Greeted>,
     ) {
         let cluster = Arc::new(self);
-        let connected: Arc<Connected> = Arc::new(
-            peers
+        let mut sessions = Sessions {
+            links: peers
                 .iter()
-                .map(|peer| (key(&peer.name), watch::channel(false).0))
+                .map(|peer| (key(&peer.name), watch::channel(Link::Down).0))
                 .collect(),
-        );
+            active: BTreeMap::new(),
+        };
         let mut dialling = JoinSet::new();
         for peer in peers {
-            dialling.spawn(keep_dialling(
-                Arc::clone(&cluster),
-                peer,
-                Arc::clone(&connected),
-                greeted_in.clone(),
-            ));
+            let link = sessions.link(&key(&peer.name)).subscribe();
+            dialling.spawn(keep_dialling(Arc::clone(&cluster), peer, link, greeted_in.clone()));
         }
         let (welcomed_in, mut welcomed) = mpsc::channel(GREETED);
-        let mut active = BTreeMap::new();
         loop {
             tokio::select! {
                 Some(peer) = greeted.recv() => {
                     if cluster.daemon.is_lower_than(&peer.agreement.peer) {
-                        cluster.choose(peer, &mut active, &connected).await;
+                        cluster.choose(peer, &mut sessions).await;
                     } else {
                         tokio::spawn(await_welcome(peer, welcomed_in.clone()));
                     }
                 }
-                Some(peer) = welcomed.recv() => cluster.start(peer, &mut active, &connected).await,
+                Some(peer) = welcomed.recv() => cluster.go_on(peer, &mut sessions).await,
                 () = cluster.leave.cancelled() => break,
             }
         }
         dialling.shutdown().await;
-        for (_, session) in active {
+        for (_, session) in sessions.active {
             let _ = session.task.await;
         }
     }
 
-    /// We have the lower name: the trunk is welcome unless a session with this life of the peer runs already.
-    async fn choose(&self, mut peer: Greeted, active: &mut BTreeMap<String, Active>, connected: &Arc<Connected>) {
-        let running = active.get(&key(&peer.agreement.peer));
-        if running
-            .is_some_and(|running| running.boot == peer.agreement.boot && running.connection.close_reason().is_none())
-        {
-            peer.connection
-                .close(TrunkConfig::DUPLICATE, b"there is a session already");
-            return;
-        }
+    /// We have the lower name: we say what the connection is for.
+    async fn choose(&self, mut trunk: Greeted, sessions: &mut Sessions) {
+        let running = sessions.running(&trunk.agreement.peer);
+        let id = match choose(running.as_ref(), trunk.agreement.boot, trunk.agreement.session) {
+            Choice::Begin => SessionId {
+                session: rand::random::<u64>().max(1),
+                trunk: 1,
+            },
+            Choice::Resume(id) => id,
+            Choice::Refuse => {
+                let reason = b"there is a session already";
+                trunk.connection.close(TrunkConfig::DUPLICATE, reason);
+                return;
+            }
+        };
         let mut welcome = BytesMut::new();
-        Notice::Welcome {
-            session: rand::random(),
-        }
-        .encode(0, &mut welcome);
-        match peer.control.write_all(&welcome).await {
-            Ok(()) => self.start(peer, active, connected).await,
-            Err(error) => debug!(peer = peer.agreement.peer, %error, "a trunk was lost before it was used"),
+        Notice::Welcome(id).encode(0, &mut welcome);
+        match trunk.control.write_all(&welcome).await {
+            Ok(()) => self.go_on(Welcomed { trunk, id }, sessions).await,
+            Err(error) => debug!(peer = trunk.agreement.peer, %error, "a trunk was lost before it was used"),
         }
     }
 
-    /// The trunk carries the session from now on; what ran before ends first.
-    async fn start(&self, peer: Greeted, active: &mut BTreeMap<String, Active>, connected: &Arc<Connected>) {
-        let name = key(&peer.agreement.peer);
-        if let Some(before) = active.remove(&name) {
-            before
-                .connection
-                .close(TrunkConfig::DUPLICATE, b"a newer trunk carries the session");
+    /// The trunk carries a session: the one that runs, or another, before which that one ends.
+    async fn go_on(&self, welcomed: Welcomed, sessions: &mut Sessions) {
+        let Welcomed { trunk, id } = welcomed;
+        let peer = trunk.agreement.peer.clone();
+        let running = sessions.running(&peer);
+        let is_running = running.is_some_and(|running| {
+            running.link != Link::Down && running.boot == trunk.agreement.boot && running.id.session == id.session
+        });
+        if id.trunk == 1 {
+            self.begin(trunk, id, sessions).await;
+        } else if is_running && let Some(active) = sessions.active.get_mut(&key(&peer)) {
+            self.held.set(&peer, id);
+            active.id = id;
+            let _ = active.trunks.trunks.send(trunk).await;
+        } else {
+            trunk.connection.close(TrunkConfig::OVER, b"that session is over here");
+        }
+    }
+
+    async fn begin(&self, trunk: Greeted, id: SessionId, sessions: &mut Sessions) {
+        let peer = trunk.agreement.peer.clone();
+        let name = key(&peer);
+        if let Some(before) = sessions.active.remove(&name) {
+            before.trunks.over.cancel();
             let _ = before.task.await;
         }
-        let boot = peer.agreement.boot;
-        let connection = peer.connection.clone();
-        let config = SessionConfig {
-            lanes: peer.agreement.lanes,
-            is_lower: self.daemon.is_lower_than(&peer.agreement.peer),
-            ..self.session.clone()
+        let link = sessions.link(&name).clone();
+        link.send_replace(Link::Fresh);
+        self.held.set(&peer, id);
+        let (trunks, receiver) = trunks(link.clone());
+        let boot = trunk.agreement.boot;
+        let terms = Terms {
+            config: SessionConfig {
+                lanes: trunk.agreement.lanes,
+                is_lower: self.daemon.is_lower_than(&peer),
+                ..self.session.clone()
+            },
+            race_interval: self.race_interval,
+            gateway: self.gateway.clone(),
+            leave: self.leave.clone(),
         };
-        let (gateway, leave) = (self.gateway.clone(), self.leave.clone());
-        let (connected, peer_key) = (Arc::clone(connected), name.clone());
-        set(&connected, &name, true);
+        let held = self.held.clone();
         let task = tokio::spawn(async move {
-            driver::run(peer, config, gateway, leave).await;
-            set(&connected, &peer_key, false);
+            driver::run(trunk, terms, receiver).await;
+            held.remove(&peer, id.session);
+            link.send_replace(Link::Down);
         });
-        active.insert(name, Active { boot, connection, task });
+        let active = Active { boot, id, trunks, task };
+        sessions.active.insert(name, active);
+    }
+}
+
+/// The sessions there are.
+#[derive(Debug)]
+struct Sessions {
+    links: Links,
+    active: BTreeMap<String, Active>,
+}
+
+impl Sessions {
+    fn link(&mut self, name: &str) -> &watch::Sender<Link> {
+        self.links
+            .entry(name.to_owned())
+            .or_insert_with(|| watch::channel(Link::Down).0)
+    }
+
+    fn running(&self, peer: &str) -> Option<Running> {
+        let name = key(peer);
+        let active = self.active.get(&name)?;
+        Some(Running {
+            boot: active.boot,
+            id: active.id,
+            link: *self.links.get(&name)?.borrow(),
+        })
     }
 }
 
@@ -180,61 +256,67 @@ fn key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-fn set(connected: &Connected, name: &str, is_connected: bool) {
-    if let Some(state) = connected.get(name) {
-        state.send_replace(is_connected);
-    }
-}
-
 /// The other side has the lower name: the trunk counts once it said so.
-async fn await_welcome(mut peer: Greeted, welcomed: mpsc::Sender<Greeted>) {
-    match timeout(WELCOME_TIME, peer.notices.read()).await {
-        Ok(Ok((_, Notice::Welcome { .. }))) => drop(welcomed.send(peer).await),
-        Ok(Ok(_)) => peer.connection.close(TrunkConfig::BROKEN, b"a welcome was due"),
-        Ok(Err(error)) => debug!(peer = peer.agreement.peer, %error, "a trunk was not welcome"),
-        Err(_) => peer.connection.close(TrunkConfig::BROKEN, b"no welcome came in time"),
+async fn await_welcome(mut trunk: Greeted, welcomed: mpsc::Sender<Welcomed>) {
+    match timeout(WELCOME_TIME, trunk.notices.read()).await {
+        Ok(Ok((_, Notice::Welcome(id)))) => drop(welcomed.send(Welcomed { trunk, id }).await),
+        Ok(Ok(_)) => trunk.connection.close(TrunkConfig::BROKEN, b"a welcome was due"),
+        Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk was not welcome"),
+        Err(_) => trunk.connection.close(TrunkConfig::BROKEN, b"no welcome came in time"),
     }
 }
 
-/// Dials a peer whenever there is no session with it.
-async fn keep_dialling(
-    cluster: Arc<Cluster>,
-    peer: StaticPeer,
-    connected: Arc<Connected>,
-    greeted: mpsc::Sender<Greeted>,
-) {
-    let Some(state) = connected.get(&key(&peer.name)) else {
-        return;
-    };
-    let mut state = state.subscribe();
-    let mut pause = DIAL_PAUSE;
-    let is_lower = cluster.daemon.is_lower_than(&peer.name);
-    loop {
-        if state.wait_for(|is_connected| !is_connected).await.is_err() {
-            return;
-        }
-        if !is_lower
-            && timeout(HEAD_START, state.wait_for(|is_connected| *is_connected))
-                .await
-                .is_ok()
-        {
-            continue;
-        }
-        match dial(
-            &cluster.endpoint,
-            cluster.client.clone(),
-            &cluster.daemon,
+impl Cluster {
+    async fn dial(&self, peer: &StaticPeer) -> Result<Greeted, TrunkError> {
+        let client = self.client.clone();
+        dial(
+            &self.endpoint,
+            client,
+            &self.daemon,
+            &self.held,
             &peer.name,
             &peer.address,
         )
         .await
-        {
+    }
+}
+
+/// Waits for such a state; `None` when nobody can bring it about any more.
+async fn until(link: &mut watch::Receiver<Link>, is_such: impl Fn(Link) -> bool) -> Option<Link> {
+    link.wait_for(|link| is_such(*link)).await.ok().map(|link| *link)
+}
+
+fn is_there(link: Link) -> bool {
+    link != Link::Down
+}
+
+/// Dials a peer whenever there is no session with it, or its trunk fails.
+async fn keep_dialling(
+    cluster: Arc<Cluster>,
+    peer: StaticPeer,
+    mut link: watch::Receiver<Link>,
+    greeted: mpsc::Sender<Greeted>,
+) {
+    let mut pause = DIAL_PAUSE;
+    let is_lower = cluster.daemon.is_lower_than(&peer.name);
+    loop {
+        let Some(wanted) = until(&mut link, |link| matches!(link, Link::Down | Link::Stalled)).await else {
+            return;
+        };
+        if wanted == Link::Stalled {
+            race(&cluster, &peer, &mut link, &greeted).await;
+            continue;
+        }
+        if !is_lower && timeout(HEAD_START, until(&mut link, is_there)).await.is_ok() {
+            continue;
+        }
+        match cluster.dial(&peer).await {
             Ok(trunk) => {
                 pause = DIAL_PAUSE;
                 if greeted.send(trunk).await.is_err() {
                     return;
                 }
-                let _ = timeout(WELCOME_TIME, state.wait_for(|is_connected| *is_connected)).await;
+                let _ = timeout(WELCOME_TIME, until(&mut link, is_there)).await;
             }
             Err(error) if pause == DIAL_PAUSE => {
                 warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; trying on");
@@ -243,5 +325,34 @@ async fn keep_dialling(
         }
         sleep(pause).await;
         pause = (pause * 2).min(DIAL_PAUSE_MAX);
+    }
+}
+
+/// Tries one trunk after another, without waiting for the former, until the session has one that works or is over: on a
+/// line that is back the next attempt is the first to get through, while packets of the former ones wait for their timers.
+async fn race(
+    cluster: &Arc<Cluster>,
+    peer: &StaticPeer,
+    link: &mut watch::Receiver<Link>,
+    greeted: &mpsc::Sender<Greeted>,
+) {
+    let mut attempts = JoinSet::new();
+    let mut tick = tokio::time::interval(cluster.race_interval);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = until(link, |link| link != Link::Stalled) => return,
+            Some(Ok(Ok(Ok(trunk)))) = attempts.join_next(), if !attempts.is_empty() => {
+                if greeted.send(trunk).await.is_err() {
+                    return;
+                }
+            }
+            _ = tick.tick() => {
+                if attempts.len() < RACERS {
+                    let (cluster, peer) = (Arc::clone(cluster), peer.clone());
+                    attempts.spawn(timeout(RACE_TIME, async move { cluster.dial(&peer).await }));
+                }
+            }
+        }
     }
 }

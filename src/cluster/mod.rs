@@ -3,7 +3,11 @@
 //! Peers are those of the configuration, dialled until they answer, and those with a certificate of the cluster that
 //! dial us. Both sides may dial at once: the daemon with the lower name decides which trunk is used.
 
+mod choice;
 pub mod driver;
+
+#[cfg(test)]
+mod tests;
 
 pub use driver::Cluster;
 pub use driver::StaticPeer;

@@ -31,4 +31,5 @@ pub use settings::LogFormat;
 pub use settings::LogLevel;
 pub use settings::LogSettings;
 pub use settings::PeerSettings;
+pub use settings::SessionSettings;
 pub use settings::TransportSettings;

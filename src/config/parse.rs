@@ -21,6 +21,7 @@ use super::settings::EpmdSettings;
 use super::settings::GatewaySettings;
 use super::settings::LogSettings;
 use super::settings::PeerSettings;
+use super::settings::SessionSettings;
 use super::settings::TransportSettings;
 use super::units;
 use crate::router::NodePattern;
@@ -75,6 +76,7 @@ pub fn parse(text: &str) -> Result<Config, Mistakes> {
     let epmd = read_epmd(&mut root, &mut report);
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
     let transport = read_transport(&mut root, &mut report);
+    let session = read_session(&mut root, &mut report);
     let log = read_log(&mut root, &mut report);
     root.finish(&mut report);
     match gateway {
@@ -83,6 +85,7 @@ pub fn parse(text: &str) -> Result<Config, Mistakes> {
             epmd,
             peers,
             transport,
+            session,
             log,
         }),
         _ => {
@@ -259,6 +262,20 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
         idle_timeout,
         keep_alive: interval,
         stream_window: value_or(window.as_ref(), Transport::STREAM_WINDOW),
+    }
+}
+
+fn read_session(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> SessionSettings {
+    type Session = SessionSettings;
+    let mut section = table(root, report, "session");
+    let grace = section.time(report, "grace", &Session::GRACE_ALLOWED);
+    let budget = section.size(report, "replay_budget", &Session::REPLAY_BUDGET_ALLOWED);
+    let interval = section.time(report, "race_interval", &Session::RACE_INTERVAL_ALLOWED);
+    section.finish(report);
+    SessionSettings {
+        grace: value_or(grace.as_ref(), Session::GRACE),
+        replay_budget: value_or(budget.as_ref(), Session::REPLAY_BUDGET),
+        race_interval: value_or(interval.as_ref(), Session::RACE_INTERVAL),
     }
 }
 

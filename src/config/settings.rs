@@ -22,6 +22,8 @@ pub struct Config {
     pub peers: Vec<PeerSettings>,
     /// `[transport]`
     pub transport: TransportSettings,
+    /// `[session]`
+    pub session: SessionSettings,
     /// `[log]`
     pub log: LogSettings,
 }
@@ -158,6 +160,32 @@ impl TransportSettings {
     pub const STREAM_WINDOW: u64 = MIB;
     /// 64 KiB is one fragment.
     pub const STREAM_WINDOW_ALLOWED: RangeInclusive<u64> = 64 * KIB..=256 * MIB;
+}
+
+/// `[session]`: how long, and with how much, a session outlives the loss of its trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// `grace`: how long a session waits for another trunk; zero: it ends with its trunk.
+    pub grace: Duration,
+    /// `replay_budget`: bytes per session that wait for the line, or for the peer to have them; beyond, no leg is read.
+    pub replay_budget: u64,
+    /// `race_interval`: how often another trunk is tried.
+    pub race_interval: Duration,
+}
+
+impl SessionSettings {
+    /// 15 s: a reboot of a switch, less than Erlang's own patience.
+    pub const GRACE: Duration = Duration::from_secs(15);
+    /// Up to an hour; nodes notice nothing, but what they send waits.
+    pub const GRACE_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
+    /// 64 MiB: what a line of 1 Gbit/s carries in half a second.
+    pub const REPLAY_BUDGET: u64 = 64 * MIB;
+    /// At least what one lane may have underway.
+    pub const REPLAY_BUDGET_ALLOWED: RangeInclusive<u64> = MIB..=16 * GIB;
+    /// 200 ms: so long after the line returns, at most, the next attempt leaves.
+    pub const RACE_INTERVAL: Duration = Duration::from_millis(200);
+    /// Each attempt is a packet of 1200 bytes and a key exchange.
+    pub const RACE_INTERVAL_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(60);
 }
 
 /// `[log]`: what is logged, and how.

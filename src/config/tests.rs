@@ -37,6 +37,11 @@ idle_timeout = "1m"
 keep_alive = "10s"
 stream_window = "2MB"
 
+[session]
+grace = "0s"
+replay_budget = "128MiB"
+race_interval = "50ms"
+
 [log]
 format = "json"
 level = "debug"
@@ -108,6 +113,9 @@ fn a_full_file_is_read() {
         (60, 10)
     );
     assert_eq!(transport.stream_window, 2_000_000);
+    let session = &config.session;
+    assert_eq!((session.grace, session.replay_budget), (Duration::ZERO, 128 << 20));
+    assert_eq!(session.race_interval, Duration::from_millis(50));
     assert_eq!(
         (config.log.format, config.log.level),
         (LogFormat::Json, LogLevel::Debug)
@@ -135,6 +143,12 @@ fn the_least_file_gets_every_default() {
         (15, 3)
     );
     assert_eq!(transport.stream_window, 1 << 20);
+    let session = &config.session;
+    assert_eq!(
+        (session.grace, session.replay_budget),
+        (Duration::from_secs(15), 64 << 20)
+    );
+    assert_eq!(session.race_interval, Duration::from_millis(200));
     assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
 }
 
@@ -160,6 +174,9 @@ fn the_defaults_are_within_their_own_limits() {
     assert!(TransportSettings::IDLE_TIMEOUT_ALLOWED.contains(&TransportSettings::IDLE_TIMEOUT));
     assert!(TransportSettings::KEEP_ALIVE_ALLOWED.contains(&TransportSettings::KEEP_ALIVE));
     assert!(TransportSettings::STREAM_WINDOW_ALLOWED.contains(&TransportSettings::STREAM_WINDOW));
+    assert!(SessionSettings::GRACE_ALLOWED.contains(&SessionSettings::GRACE));
+    assert!(SessionSettings::REPLAY_BUDGET_ALLOWED.contains(&SessionSettings::REPLAY_BUDGET));
+    assert!(SessionSettings::RACE_INTERVAL_ALLOWED.contains(&SessionSettings::RACE_INTERVAL));
 }
 
 #[test]
@@ -261,6 +278,9 @@ fn values_outside_their_limits_are_refused() {
         ("transport", "keep_alive = '8s'"),
         ("transport", "idle_timeout = '0s'"),
         ("transport", "stream_window = '1GiB'"),
+        ("session", "grace = '2h'"),
+        ("session", "replay_budget = '1KiB'"),
+        ("session", "race_interval = '0s'"),
         ("log", "format = 'xml'"),
         ("log", "level = 'beamway=debug'"),
     ] {

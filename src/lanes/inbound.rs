@@ -218,6 +218,16 @@ impl Inbound {
         (self.granted, delivered)
     }
 
+    /// The next grant tells of every strand: earlier ones may be lost.
+    pub fn restate(&mut self) {
+        for (strand, state) in &mut self.strands {
+            if state.delivered > 0 && !state.is_news {
+                state.is_news = true;
+                self.news.push(*strand);
+            }
+        }
+    }
+
     /// Bytes that may be underway or kept.
     pub const fn window(&self) -> u64 {
         self.window

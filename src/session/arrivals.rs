@@ -7,6 +7,7 @@ use super::Session;
 use super::SessionConfig;
 use super::SessionError;
 use super::circuit::Circuit;
+use super::machine::Lanes;
 use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Close;
@@ -24,9 +25,10 @@ impl Session {
     /// If the session has no such lane, or a frame belongs on another.
     pub fn handle_frames(&mut self, lane: LaneId, frames: Vec<Frame>, now: Instant) -> Result<(), SessionError> {
         for frame in frames {
-            if !self.receipts.frame(lane, now) {
-                let lanes = self.config.lanes;
-                return Err(SessionError::Lane { lane, lanes });
+            match self.receipts.frame(lane, now) {
+                Some(true) => {}
+                Some(false) => continue,
+                None => return Err(self.no_such(lane)),
             }
             if lane_of(frame.strand, self.config.lanes) != lane {
                 let strand = frame.strand;
@@ -48,6 +50,27 @@ impl Session {
         Ok(())
     }
 
+    /// The stream of a lane begins, with frame `first`.
+    ///
+    /// # Errors
+    /// If the session has no such lane, or frames before `first` did not arrive.
+    pub fn handle_lane(&mut self, lane: LaneId, first: u64) -> Result<(), SessionError> {
+        match self.receipts.begin(lane, first) {
+            Some(true) => Ok(()),
+            Some(false) => Err(SessionError::Missing {
+                lane,
+                first,
+                received: self.receipts.received().get(usize::from(lane)).copied().unwrap_or(0),
+            }),
+            None => Err(self.no_such(lane)),
+        }
+    }
+
+    const fn no_such(&self, lane: LaneId) -> SessionError {
+        let lanes = self.config.lanes;
+        SessionError::Lane { lane, lanes }
+    }
+
     /// Memory has run out: the circuit whose BEAM is furthest behind goes, so that all others stay.
     fn end_the_largest(&mut self) {
         let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
@@ -63,18 +86,19 @@ impl Session {
     /// If the peer broke the protocol; the session ends.
     pub fn handle_notice(&mut self, number: u64, notice: Notice, now: Instant) -> Result<(), SessionError> {
         if notice.is_numbered() {
-            let expected = self.notices_received + 1;
+            let expected = self.notices.received + 1;
             if number != expected {
                 return Err(SessionError::NoticeNumber {
                     found: number,
                     expected,
                 });
             }
-            self.notices_received = number;
+            self.notices.received = number;
+            self.receipts.hurry(now, false);
         }
         match notice {
             Notice::Hello(_) => return Err(SessionError::OutOfState("a hello")),
-            Notice::Welcome { .. } => return Err(SessionError::OutOfState("a welcome")),
+            Notice::Welcome(_) => return Err(SessionError::OutOfState("a welcome")),
             Notice::Receipt(receipt) => self.handle_receipt(receipt)?,
             Notice::NodeUp { name, hosts, hidden } => self.events.push_back(Event::NodeUp { name, hosts, hidden }),
             Notice::NodeDown { name } => self.events.push_back(Event::NodeDown { name }),
@@ -149,9 +173,8 @@ impl Session {
             }
             self.outboxes.acknowledged(mark);
         }
-        if receipt.notices > self.notices_sent {
-            return Err(unsent("notice", receipt.notices, self.notices_sent));
-        }
+        let acknowledged = self.notices.acknowledged(receipt.notices);
+        acknowledged.map_err(|sent| unsent("notice", receipt.notices, sent))?;
         for progress in receipt.circuits {
             if let Some(state) = self.circuits.get_mut(&progress.circuit) {
                 state.outbound.grant(progress.credit);
@@ -163,6 +186,9 @@ impl Session {
                 }
                 self.take_in(progress.circuit);
             }
+        }
+        if self.lanes == Lanes::Waiting {
+            self.replay();
         }
         Ok(())
     }

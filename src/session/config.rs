@@ -14,8 +14,10 @@ pub struct SessionConfig {
     pub circuit_budget: u64,
     /// Where what is kept for BEAMs is accounted, together with the daemon's other sessions.
     pub memory: Memory,
-    /// Bytes that may wait for the lanes; beyond, no leg is read.
+    /// Bytes that may wait for the lanes, or for the peer to say that it has them; beyond, no leg is read.
     pub backlog: u64,
+    /// How long the session outlives a trunk that is lost or silent; zero: not at all, and nothing is kept to be sent again.
+    pub grace: Duration,
     /// How long an acknowledgement may wait for company.
     pub receipt_delay: Duration,
     /// How long a BEAM may take to read what is left when its circuit was closed.
@@ -42,6 +44,7 @@ impl Default for SessionConfig {
             circuit_budget: 64 << 20,
             memory: Memory::new(1 << 30),
             backlog: 64 << 20,
+            grace: Duration::from_secs(15),
             receipt_delay: Duration::from_millis(5),
             close_deadline: Duration::from_secs(10),
         }

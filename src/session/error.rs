@@ -46,6 +46,16 @@ pub enum SessionError {
         /// Where it came.
         lane: u8,
     },
+    /// Frames are missing where a lane goes on.
+    #[error("lane {lane} goes on with frame {first}, but only {received} arrived")]
+    Missing {
+        /// The lane.
+        lane: u8,
+        /// The frame it begins with.
+        first: u64,
+        /// The last one that arrived.
+        received: u64,
+    },
     /// A notice that has no place within a running session.
     #[error("{0} within a running session")]
     OutOfState(&'static str),

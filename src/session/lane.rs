@@ -29,29 +29,47 @@ const SPARE: usize = 64;
 /// What a circuit may have waiting whatever others have, in bytes: so that bulk of one does not stop another.
 const RESERVED: u64 = 64 * 1024;
 
-/// What waits to be written to the lanes.
+/// What waits to be written to the lanes, and what was written and the peer may not have.
 #[derive(Debug)]
 pub(super) struct Outboxes {
     outboxes: Vec<Outbox>,
     /// Bytes that wait, in all and for each circuit that has any.
     waiting: u64,
     of_circuit: FxHashMap<CircuitId, u64>,
+    /// Whether what was sent is kept until the peer has it.
+    keeps: bool,
+    /// Bytes kept to be sent again.
+    kept: u64,
+    /// Bound of both together.
     limit: u64,
 }
 
 impl Outboxes {
-    pub(super) fn new(lanes: usize, limit: u64) -> Self {
+    pub(super) fn new(lanes: usize, limit: u64, keeps: bool) -> Self {
         Self {
+            keeps,
             outboxes: (0..lanes).map(|_| Outbox::default()).collect(),
             waiting: 0,
             of_circuit: FxHashMap::default(),
+            kept: 0,
             limit,
         }
     }
 
     /// Whether one more frame of the circuit may wait.
     pub(super) fn has_room(&self, circuit: CircuitId) -> bool {
-        self.waiting < self.limit || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
+        self.waiting + self.kept < self.limit || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
+    }
+
+    /// How many frames the peer has of all lanes, and whether it has all that were sent.
+    pub(super) fn acknowledged_count(&self) -> (u64, bool) {
+        let all = self.outboxes.iter();
+        all.fold((0, true), |(count, is_all), outbox| {
+            (
+                count + outbox.acknowledged,
+                is_all && outbox.acknowledged == outbox.number,
+            )
+        })
     }
 
     /// How many frames a lane has carried.
@@ -66,8 +84,20 @@ impl Outboxes {
     /// The peer has everything up to `mark` in memory.
     pub(super) fn acknowledged(&mut self, mark: Mark) {
         if let Some(outbox) = self.outboxes.get_mut(usize::from(mark.lane)) {
-            outbox.acknowledged = mark.number.max(outbox.acknowledged);
+            self.kept -= outbox.acknowledge(mark.number);
         }
+    }
+
+    /// The trunk is lost: whatever was given to it may have arrived.
+    pub(super) fn cut(&mut self) {
+        for outbox in &mut self.outboxes {
+            outbox.sent_again = outbox.sent.len();
+        }
+    }
+
+    /// All lanes begin anew, each with the first frame that is kept; the numbers of these frames.
+    pub(super) fn rewind(&mut self) -> Vec<u64> {
+        self.outboxes.iter_mut().map(Outbox::rewind).collect()
     }
 
     /// Appends a frame to its strand.
@@ -83,6 +113,15 @@ impl Outboxes {
     /// Takes a lane's next batch, or `None` when nothing waits.
     pub(super) fn take(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
         let outbox = self.outboxes.get_mut(usize::from(lane))?;
+        if let Some(again) = outbox.sent.get(outbox.sent_again) {
+            outbox.sent_again += 1;
+            return Some(again.buffers.clone());
+        }
+        // What the peer does not acknowledge is not without end.
+        if self.kept >= self.limit {
+            return None;
+        }
+        let before = outbox.number;
         let mut batch = Batch::default();
         while batch.length < BATCH
             && let Some((circuit, length)) = outbox.take(&mut batch)
@@ -96,8 +135,26 @@ impl Outboxes {
                 }
             }
         }
-        batch.finish()
+        let length = batch.length as u64;
+        let buffers = batch.finish()?;
+        if self.keeps {
+            self.kept += length;
+            outbox.keep(Sent {
+                frames: outbox.number - before,
+                length,
+                buffers: buffers.clone(),
+            });
+        }
+        Some(buffers)
     }
+}
+
+/// A batch that the peer may not have.
+#[derive(Debug)]
+struct Sent {
+    frames: u64,
+    length: u64,
+    buffers: Vec<Bytes>,
 }
 
 /// What waits to be written to one lane: strands of many circuits, which take turns.
@@ -113,6 +170,12 @@ struct Outbox {
     /// Bytes sent in this turn.
     served: usize,
     spare: Vec<Queue>,
+    /// Batches kept to be sent again, the oldest first.
+    sent: VecDeque<Sent>,
+    /// Frames in them.
+    sent_frames: u64,
+    /// How many of the batches the present trunk was given; all, unless it is new.
+    sent_again: usize,
 }
 
 impl Outbox {
@@ -130,6 +193,34 @@ impl Outbox {
             content,
         };
         queue.push(&head)
+    }
+
+    fn keep(&mut self, sent: Sent) {
+        self.sent_frames += sent.frames;
+        self.sent.push_back(sent);
+        self.sent_again = self.sent.len();
+    }
+
+    /// The peer has everything up to a frame: whole batches need not be kept, but for those that the trunk is still to be
+    /// given, whose numbers are promised. Gives their bytes.
+    fn acknowledge(&mut self, number: u64) -> u64 {
+        self.acknowledged = number.max(self.acknowledged);
+        let mut freed = 0;
+        while self.sent_again > 0
+            && let Some(oldest) = self.sent.front()
+            && self.number - self.sent_frames + oldest.frames <= self.acknowledged
+        {
+            self.sent_frames -= oldest.frames;
+            freed += oldest.length;
+            self.sent.pop_front();
+            self.sent_again -= 1;
+        }
+        freed
+    }
+
+    fn rewind(&mut self) -> u64 {
+        self.sent_again = 0;
+        self.number - self.sent_frames + 1
     }
 
     /// Moves the next piece into the batch; whose it was, and its length.

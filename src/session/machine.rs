@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
-use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
 use super::Event;
@@ -13,6 +12,7 @@ use super::Terms;
 use super::circuit::Circuit;
 use super::circuit::admit;
 use super::lane::Outboxes;
+use super::notices::Notices;
 use super::receipts::Receipts;
 use crate::dist::Lesson;
 use crate::lanes::lane_of;
@@ -38,9 +38,7 @@ pub struct Session {
     pub(super) outboxes: Outboxes,
     pub(super) receipts: Receipts,
     pub(super) circuits: FxHashMap<CircuitId, Circuit>,
-    control: BytesMut,
-    pub(super) notices_sent: u64,
-    pub(super) notices_received: u64,
+    pub(super) notices: Notices,
     opened_last: u64,
     pub(super) opened_by_peer_last: u64,
     pub(super) events: VecDeque<Event>,
@@ -50,6 +48,20 @@ pub struct Session {
     /// Circuits that the peer closed, in the order of their deadlines; some may be over already.
     pub(super) closing: VecDeque<(Instant, CircuitId)>,
     pub(super) stats: SessionStats,
+    pub(super) lanes: Lanes,
+    /// When the peer last acknowledged anything while something was outstanding, and how much it had then.
+    progress: Option<(Instant, u64)>,
+}
+
+/// Whether the trunk may be given frames.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lanes {
+    /// A new trunk: the peer has yet to say what it has.
+    Waiting,
+    /// The peer said it: the lanes can begin.
+    Ready,
+    /// They have begun.
+    Open,
 }
 
 impl Session {
@@ -57,12 +69,10 @@ impl Session {
     pub fn new(config: SessionConfig) -> Self {
         let lanes = usize::from(config.lanes);
         Self {
-            outboxes: Outboxes::new(lanes, config.backlog),
+            outboxes: Outboxes::new(lanes, config.backlog, !config.grace.is_zero()),
             receipts: Receipts::new(lanes, config.receipt_delay),
             circuits: FxHashMap::default(),
-            control: BytesMut::new(),
-            notices_sent: 0,
-            notices_received: 0,
+            notices: Notices::default(),
             opened_last: 0,
             opened_by_peer_last: 0,
             events: VecDeque::new(),
@@ -70,6 +80,8 @@ impl Session {
             crowded: VecDeque::new(),
             closing: VecDeque::new(),
             stats: SessionStats::default(),
+            lanes: Lanes::Ready,
+            progress: None,
             config,
         }
     }
@@ -184,6 +196,7 @@ impl Session {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.receipts.handle_timeout(now);
+        self.watch_progress(now);
         while let Some(&(deadline, circuit)) = self.closing.front() {
             let is_over = !self.circuits.contains_key(&circuit);
             if !is_over && deadline > now {
@@ -251,11 +264,24 @@ impl Session {
         if let Some(owing) = self.receipts.take() {
             self.write_receipts(owing);
         }
-        (!self.control.is_empty()).then(|| self.control.split().freeze())
+        self.notices.take()
+    }
+
+    /// Each lane's stream may begin, with the frame of this number; asked before [`Session::poll_lane`], which gives
+    /// nothing until then.
+    pub fn poll_start(&mut self) -> Option<Vec<u64>> {
+        if self.lanes != Lanes::Ready {
+            return None;
+        }
+        self.lanes = Lanes::Open;
+        Some(self.outboxes.rewind())
     }
 
     /// The next batch of bytes for a lane's stream.
     pub fn poll_lane(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
+        if self.lanes != Lanes::Open {
+            return None;
+        }
         let batch = self.outboxes.take(lane)?;
         for _ in 0..self.crowded.len() {
             if let Some(circuit) = self.crowded.pop_front() {
@@ -267,7 +293,12 @@ impl Session {
 
     /// Bytes that wait for the control stream: beyond [`SessionConfig::CONTROL_MAX`] the peer does not read.
     pub fn control_waiting(&self) -> usize {
-        self.control.len()
+        self.notices.waiting()
+    }
+
+    /// Since when the peer has acknowledged nothing although something is outstanding.
+    pub fn stalled_since(&self) -> Option<Instant> {
+        self.progress.map(|(since, _)| since)
     }
 
     /// When [`Session::handle_timeout`] wants to be called.
@@ -279,13 +310,40 @@ impl Session {
     // Inside.
 
     pub(super) fn notify(&mut self, notice: Notice) {
-        let number = if notice.is_numbered() {
-            self.notices_sent += 1;
-            self.notices_sent
-        } else {
-            0
-        };
-        notice.encode(number, &mut self.control);
+        self.notices.send(notice);
+    }
+
+    /// Another trunk carries the session: the peer is told all that arrived here, and once it has told the same, both
+    /// sides send again what is missing. What the former trunk brings from now on must be ignored.
+    pub fn resume(&mut self, now: Instant) {
+        self.lanes = Lanes::Waiting;
+        self.outboxes.cut();
+        self.notices.cut();
+        let circuits = self.circuits();
+        for circuit in circuits {
+            if let Some(state) = self.circuits.get_mut(&circuit) {
+                state.inbound.restate();
+            }
+            self.owe(circuit, now, true);
+        }
+        self.receipts.restate();
+        self.progress = None;
+    }
+
+    /// The peer has told what it has: the rest is sent again.
+    pub(super) fn replay(&mut self) {
+        self.lanes = Lanes::Ready;
+        self.notices.replay();
+    }
+
+    fn watch_progress(&mut self, now: Instant) {
+        let (frames, is_all) = self.outboxes.acknowledged_count();
+        let count = frames + self.notices.acknowledged_count();
+        if is_all && self.notices.are_acknowledged() {
+            self.progress = None;
+        } else if self.progress.is_none_or(|(_, before)| before != count) {
+            self.progress = Some((now, count));
+        }
     }
 
     pub(super) fn mark_ready(&mut self, circuit: CircuitId) {
@@ -428,7 +486,7 @@ impl Session {
             }
             let receipt = Receipt {
                 received: self.receipts.marks(),
-                notices: self.notices_received,
+                notices: self.notices.received,
                 circuits,
             };
             self.notify(Notice::Receipt(receipt));

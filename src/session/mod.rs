@@ -16,6 +16,7 @@ pub mod handle;
 mod lane;
 mod machine;
 mod memory;
+mod notices;
 mod receipts;
 mod stats;
 

@@ -14,6 +14,8 @@ pub(super) struct Receipts {
     delay: Duration,
     /// Per lane: frames that are in memory.
     received: Vec<u64>,
+    /// Per lane: the frame that its stream brings next. Less than what was received where a trunk sends frames again.
+    next: Vec<u64>,
     owing: Vec<CircuitId>,
     due: Option<Instant>,
     is_due: bool,
@@ -24,20 +26,31 @@ impl Receipts {
         Self {
             delay,
             received: vec![0; lanes],
+            next: vec![1; lanes],
             owing: Vec::new(),
             due: None,
             is_due: false,
         }
     }
 
-    /// A frame has arrived; `false` if there is no such lane.
-    pub(super) fn frame(&mut self, lane: LaneId, now: Instant) -> bool {
-        let Some(received) = self.received.get_mut(usize::from(lane)) else {
-            return false;
-        };
-        *received += 1;
+    /// A lane's stream begins with frame `first`; `None` if there is no such lane, `Some(false)` if frames are missing.
+    pub(super) fn begin(&mut self, lane: LaneId, first: u64) -> Option<bool> {
+        let next = self.next.get_mut(usize::from(lane))?;
+        let received = self.received.get(usize::from(lane))?;
+        *next = first;
+        Some((1..=received + 1).contains(&first))
+    }
+
+    /// A frame has arrived: whether it is new. `None` if there is no such lane.
+    pub(super) fn frame(&mut self, lane: LaneId, now: Instant) -> Option<bool> {
+        let received = self.received.get_mut(usize::from(lane))?;
+        let next = self.next.get_mut(usize::from(lane))?;
+        let number = *next;
+        *next += 1;
         self.due.get_or_insert(now + self.delay);
-        true
+        let is_new = number > *received;
+        *received = number.max(*received);
+        Some(is_new)
     }
 
     pub(super) fn received(&self) -> &[u64] {
@@ -58,6 +71,11 @@ impl Receipts {
     pub(super) fn hurry(&mut self, now: Instant, at_once: bool) {
         let due = if at_once { now } else { now + self.delay };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    /// The next receipt is written at once, whatever there is to tell.
+    pub(super) fn restate(&mut self) {
+        self.is_due = true;
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

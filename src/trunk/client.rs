@@ -7,6 +7,7 @@ use quinn::Endpoint;
 
 use super::Daemon;
 use super::TrunkError;
+use super::handle::Held;
 use super::server::Greeted;
 use super::server::greet;
 
@@ -21,6 +22,7 @@ pub async fn dial(
     endpoint: &Endpoint,
     config: quinn::ClientConfig,
     daemon: &Daemon,
+    held: &Held,
     name: &str,
     address: &str,
 ) -> Result<Greeted, TrunkError> {
@@ -41,7 +43,7 @@ pub async fn dial(
                 .map_err(|error| TrunkError::Connection(error.to_string()))?
                 .await?;
             let (control, receiving) = connection.open_bi().await?;
-            greet(connection, control, receiving, daemon, Some(name)).await
+            greet(connection, control, receiving, daemon, held, Some(name)).await
         };
         match tokio::time::timeout(DIAL_TIME, attempt).await {
             Ok(Ok(greeted)) => return Ok(greeted),

@@ -92,6 +92,8 @@ impl TrunkConfig {
     pub const DUPLICATE: VarInt = VarInt::from_u32(1);
     /// Code of a connection whose peer was refused.
     pub const REFUSED: VarInt = VarInt::from_u32(2);
+    /// Code of a connection for a session that is over on our side.
+    pub const OVER: VarInt = VarInt::from_u32(4);
     /// Code of a connection whose peer broke the protocol.
     pub const BROKEN: VarInt = VarInt::from_u32(3);
 }

@@ -1,28 +1,27 @@
 //! The task that owns a session: it moves bytes between QUIC streams, the session machine, and the legs' tasks.
 //!
-//! One small task for each stream does nothing but move bytes, so a stream that is blocked holds up only itself. The
-//! owner never waits for any of them: it waits for whatever comes next, and hands on what the machine has ready.
+//! The owner never waits for any of them: it waits for whatever comes next, and hands on what the machine has ready. When
+//! the trunk is lost or silent the session waits, within its grace, for another one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
-use bytes::Bytes;
-use bytes::BytesMut;
-use quinn::Connection;
-use quinn::RecvStream;
-use quinn::SendStream;
+use quinn::ConnectionError;
+use quinn::VarInt;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 use tracing::info;
 
 use super::TrunkConfig;
 use super::TrunkError;
+use super::handle::Link;
+use super::handle::TrunkReceiver;
 use super::server::Greeted;
-use super::server::NoticeReader;
+use super::streams::Arrival;
+use super::streams::Streams;
 use crate::session::Event;
 use crate::session::Session;
 use crate::session::SessionConfig;
@@ -32,11 +31,6 @@ use crate::session::handle::LegSender;
 use crate::session::handle::PeerEvent;
 use crate::session::handle::SessionHandle;
 use crate::wire::CircuitId;
-use crate::wire::Frame;
-use crate::wire::FrameDecoder;
-use crate::wire::LaneId;
-use crate::wire::Notice;
-use crate::wire::lane_header;
 
 /// What is underway to one leg, at most, in bytes: enough to keep a socket busy, little enough that a small signal on
 /// another lane is written soon.
@@ -44,9 +38,6 @@ const LEG_WINDOW: u64 = 256 * 1024;
 
 /// Deliveries underway to one leg: one being written, one waiting.
 const LEG_DELIVERIES: u32 = 2;
-
-/// Batches of arrivals that may wait for the owner.
-const ARRIVALS: usize = 256;
 
 /// What may wait until the gateway has room for it: every circuit that there can be, every node that a peer may announce,
 /// and each of them going. Only a peer that floods us gets there.
@@ -58,35 +49,6 @@ const BATCH: usize = 64;
 /// How long what was written last may take to be acknowledged when we leave.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
-/// What the stream tasks bring.
-#[derive(Debug)]
-enum Arrival {
-    Frames {
-        lane: LaneId,
-        frames: Vec<Frame>,
-    },
-    Notice {
-        number: u64,
-        notice: Notice,
-    },
-    /// A lane's stream, or the control stream, has taken its last batch.
-    Written(Stream),
-    Broken(TrunkError),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stream {
-    Control,
-    Lane(LaneId),
-}
-
-/// The owner's side of a task that writes a stream.
-#[derive(Debug)]
-struct Writer {
-    batches: mpsc::Sender<Vec<Bytes>>,
-    is_idle: bool,
-}
-
 /// The owner's side of a leg.
 #[derive(Debug)]
 struct Leg {
@@ -95,42 +57,42 @@ struct Leg {
     underway: u64,
 }
 
-/// Runs a session until the connection is lost, the peer leaves, or `leave` is cancelled.
-pub async fn run(
-    greeted: Greeted,
-    config: SessionConfig,
-    gateway: mpsc::Sender<PeerEvent>,
-    leave: CancellationToken,
-) -> String {
+/// What a session is made of besides its trunks.
+#[derive(Debug)]
+pub struct Terms {
+    /// Its settings.
+    pub config: SessionConfig,
+    /// How often another trunk is tried when the present one fails.
+    pub race_interval: Duration,
+    /// Where the gateway hears of the peer.
+    pub gateway: mpsc::Sender<PeerEvent>,
+    /// Cancelled when the daemon stops.
+    pub leave: CancellationToken,
+}
+
+/// Runs a session over `greeted` and the trunks that follow it, until the grace is over after one was lost, the peer
+/// leaves, or we do. Gives the reason.
+pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> String {
     let (handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
-    let (arrivals_in, arrivals) = mpsc::channel(ARRIVALS);
-    let mut tasks = JoinSet::new();
-    let connection = greeted.connection.clone();
-    let (control, written) = writer(greeted.control, Stream::Control, arrivals_in.clone());
-    tasks.spawn(written);
-    tasks.spawn(read_notices(greeted.notices, arrivals_in.clone()));
-    tasks.spawn(accept_lanes(connection.clone(), config.lanes, arrivals_in.clone()));
-    let lanes = open_lanes(&connection, config.lanes, &arrivals_in, &mut tasks).await;
     let peer = handle.peer.clone();
     let mut owner = Owner {
-        session: Session::new(config),
+        streams: Some(Streams::new(greeted, terms.config.lanes)),
+        grace: terms.config.grace,
+        race_interval: terms.race_interval,
+        session: Session::new(terms.config),
         legs: FxHashMap::default(),
-        control,
-        lanes: Vec::new(),
         handle: handle.clone(),
         news: VecDeque::from([PeerEvent::Up(handle)]),
-        connection: connection.clone(),
+        lost: None,
+        link: trunks.link,
         farewell: None,
     };
-    let reason = match lanes {
-        Ok(lanes) => {
-            owner.lanes = lanes;
-            owner.run(commands, arrivals, &gateway, &leave).await
-        }
-        Err(error) => error.to_string(),
-    };
+    owner.link.send_replace(Link::Fresh);
+    let reason = owner
+        .run(commands, trunks.trunks, &terms.gateway, &terms.leave, &trunks.over)
+        .await;
     // The last word if nobody has said one yet.
-    connection.close(TrunkConfig::CLOSED, reason.as_bytes());
+    owner.close(TrunkConfig::CLOSED, &reason);
     let stats = owner.session.stats();
     info!(
         %peer, reason,
@@ -142,14 +104,13 @@ pub async fn run(
         let _ = leg.sender.events.try_send(LegEvent::Finished(reason.clone()));
     }
     for news in owner.news.drain(..) {
-        let _ = gateway.send(news).await;
+        let _ = terms.gateway.send(news).await;
     }
-    let _ = gateway
-        .send(PeerEvent::Down {
-            peer,
-            reason: reason.clone(),
-        })
-        .await;
+    let down = PeerEvent::Down {
+        peer,
+        reason: reason.clone(),
+    };
+    let _ = terms.gateway.send(down).await;
     reason
 }
 
@@ -157,12 +118,16 @@ pub async fn run(
 struct Owner {
     session: Session,
     legs: FxHashMap<CircuitId, Leg>,
-    control: Writer,
-    lanes: Vec<Writer>,
+    /// The trunk, if there is one.
+    streams: Option<Streams>,
+    /// Since when there is none.
+    lost: Option<Instant>,
+    grace: Duration,
+    race_interval: Duration,
+    link: watch::Sender<Link>,
     handle: SessionHandle,
     /// What the gateway must hear and has no room for yet.
     news: VecDeque<PeerEvent>,
-    connection: Connection,
     /// The peer has said goodbye, and why.
     farewell: Option<String>,
 }
@@ -171,22 +136,30 @@ impl Owner {
     async fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
-        mut arrivals: mpsc::Receiver<Arrival>,
+        mut trunks: mpsc::Receiver<Greeted>,
         gateway: &mpsc::Sender<PeerEvent>,
         leave: &CancellationToken,
+        over: &CancellationToken,
     ) -> String {
         let mut commanded = Vec::with_capacity(BATCH);
         let mut arrived = Vec::with_capacity(BATCH);
         loop {
-            let timeout = self.session.poll_timeout().map(tokio::time::Instant::from_std);
+            let timeout = self.poll_timeout().map(tokio::time::Instant::from_std);
             let sleep = async {
                 match timeout {
                     Some(at) => tokio::time::sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };
+            let arrive = async {
+                match &mut self.streams {
+                    Some(streams) => streams.arrive(&mut arrived, BATCH).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let mut next = None;
             tokio::select! {
-                _ = arrivals.recv_many(&mut arrived, BATCH) => {}
+                () = arrive => {}
                 _ = commands.recv_many(&mut commanded, BATCH) => {}
                 () = sleep => {}
                 room = gateway.reserve(), if !self.news.is_empty() => {
@@ -194,48 +167,140 @@ impl Owner {
                         room.send(news);
                     }
                 }
-                () = leave.cancelled() => return self.leave(&mut arrivals).await,
+                Some(trunk) = trunks.recv() => next = Some(trunk),
+                () = over.cancelled() => return "the peer has begun another session".to_owned(),
+                () = leave.cancelled() => return self.leave().await,
             }
             let now = Instant::now();
             for arrival in arrived.drain(..) {
                 match self.handle_arrival(arrival, now) {
-                    Ok(None) => {}
-                    Ok(Some(reason)) => return reason,
+                    Ok(()) => {}
+                    Err(TrunkError::Connection(reason)) => match self.lose(reason, now) {
+                        Some(reason) => return reason,
+                        None => break,
+                    },
                     Err(error) => {
-                        self.connection.close(TrunkConfig::BROKEN, error.to_string().as_bytes());
+                        self.close(TrunkConfig::BROKEN, &error.to_string());
                         return error.to_string();
                     }
                 }
+            }
+            arrived.clear();
+            if let Some(trunk) = next {
+                self.resume(trunk, now);
             }
             for command in commanded.drain(..) {
                 self.handle_command(command, now);
             }
             self.session.handle_timeout(now);
-            if let Some(reason) = self.drain(now) {
+            if let Some(reason) = self.drain(now).or_else(|| self.watch(now)) {
                 return reason;
             }
         }
     }
 
-    fn handle_arrival(&mut self, arrival: Arrival, now: Instant) -> Result<Option<String>, TrunkError> {
+    fn handle_arrival(&mut self, arrival: Arrival, now: Instant) -> Result<(), TrunkError> {
         match arrival {
+            Arrival::Lane { lane, first } => self.session.handle_lane(lane, first)?,
             Arrival::Frames { lane, frames } => self.session.handle_frames(lane, frames, now)?,
-            Arrival::Notice { number, notice } => self.session.handle_notice(number, notice, now)?,
-            Arrival::Written(stream) => self.idle(stream),
-            Arrival::Broken(TrunkError::Connection(reason)) => return Ok(Some(reason)),
+            Arrival::Notice { number, notice } => {
+                self.session.handle_notice(number, notice, now)?;
+                self.tell_link(Link::Up);
+            }
+            Arrival::Written(lane) => {
+                if let Some(streams) = &mut self.streams {
+                    streams.written(lane);
+                }
+            }
             Arrival::Broken(error) => return Err(error),
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn idle(&mut self, stream: Stream) {
-        let writer = match stream {
-            Stream::Control => Some(&mut self.control),
-            Stream::Lane(lane) => self.lanes.get_mut(usize::from(lane)),
-        };
-        if let Some(writer) = writer {
-            writer.is_idle = true;
+    /// The trunk is of no more use; a reason when the session ends with it.
+    fn lose(&mut self, reason: String, now: Instant) -> Option<String> {
+        let ended = self.streams.take().and_then(|streams| streams.close_reason());
+        // A peer that ends the session says so; one that has a newer trunk is about to use it.
+        if let Some(ConnectionError::ApplicationClosed(close)) = &ended
+            && close.error_code != TrunkConfig::DUPLICATE
+        {
+            return Some(self.farewell.take().unwrap_or(reason));
         }
+        if self.grace.is_zero() || self.farewell.is_some() {
+            return Some(self.farewell.take().unwrap_or(reason));
+        }
+        info!(peer = %self.handle.peer, reason, grace = ?self.grace, "a trunk is lost; another one is tried");
+        self.lost = Some(now);
+        None
+    }
+
+    /// Another trunk carries the session from now on.
+    fn resume(&mut self, trunk: Greeted, now: Instant) {
+        self.close(TrunkConfig::DUPLICATE, "a newer trunk carries the session");
+        self.session.resume(now);
+        self.streams = Some(Streams::new(trunk, self.session.lanes()));
+        self.lost = None;
+        self.tell_link(Link::Fresh);
+        info!(peer = %self.handle.peer, "the session goes on over another trunk");
+    }
+
+    fn close(&self, code: VarInt, reason: &str) {
+        if let Some(streams) = &self.streams {
+            streams.close(code, reason);
+        }
+    }
+
+    fn tell_link(&self, link: Link) {
+        self.link
+            .send_if_modified(|before| std::mem::replace(before, link) != link);
+    }
+
+    /// Since when nothing is heard although something should be.
+    fn silent_since(&self) -> Option<Instant> {
+        self.lost.or_else(|| self.session.stalled_since())
+    }
+
+    /// How long an acknowledgement may take before another trunk is tried: three tries' time, or four round trips.
+    fn patience(&self) -> Duration {
+        let round_trip = self.streams.as_ref().map_or(Duration::ZERO, Streams::round_trip);
+        (self.race_interval * 3).max(round_trip * 4)
+    }
+
+    /// Looks after the trunk; a reason when the session must end.
+    fn watch(&self, now: Instant) -> Option<String> {
+        if self.grace.is_zero() {
+            return None;
+        }
+        let Some(since) = self.silent_since() else {
+            if *self.link.borrow() == Link::Stalled {
+                self.tell_link(Link::Up);
+            }
+            return None;
+        };
+        let silence = now.saturating_duration_since(since);
+        if silence >= self.grace {
+            return Some(format!("the peer was silent for the grace of {:?}", self.grace));
+        }
+        if self.lost.is_some() || silence >= self.patience() {
+            self.tell_link(Link::Stalled);
+        } else if *self.link.borrow() == Link::Stalled {
+            self.tell_link(Link::Up);
+        }
+        None
+    }
+
+    /// When [`Owner::watch`] or the session want to be called.
+    fn poll_timeout(&self) -> Option<Instant> {
+        let silent = self.silent_since().filter(|_| !self.grace.is_zero()).map(|since| {
+            let is_told = *self.link.borrow() == Link::Stalled;
+            since
+                + if is_told {
+                    self.grace
+                } else {
+                    self.patience().min(self.grace)
+                }
+        });
+        [silent, self.session.poll_timeout()].into_iter().flatten().min()
     }
 
     fn handle_command(&mut self, command: Command, now: Instant) {
@@ -282,25 +347,36 @@ impl Owner {
         while let Some(event) = self.session.poll_event() {
             self.handle_event(event, now);
         }
-        if self.control.is_idle
-            && let Some(bytes) = self.session.poll_control()
-        {
-            self.control.is_idle = self.control.batches.try_send(vec![bytes]).is_err();
-        }
-        for (lane, writer) in (0..).zip(&mut self.lanes) {
-            if writer.is_idle
-                && let Some(batch) = self.session.poll_lane(lane)
-            {
-                writer.is_idle = writer.batches.try_send(batch).is_err();
-            }
-        }
+        self.fill();
         if self.news.len() > NEWS || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
             let reason = "the peer floods us with notices, or does not read ours";
-            self.connection.close(TrunkConfig::BROKEN, reason.as_bytes());
+            self.close(TrunkConfig::BROKEN, reason);
             return Some(reason.to_owned());
         }
         // What the peer sent before it left is still delivered.
         self.farewell.clone().filter(|_| self.session.circuits().is_empty())
+    }
+
+    /// Gives the streams what there is for them.
+    fn fill(&mut self) {
+        let Some(streams) = &mut self.streams else {
+            return;
+        };
+        if let Some(first) = self.session.poll_start() {
+            streams.open_lanes(first);
+        }
+        if streams.is_idle(None)
+            && let Some(bytes) = self.session.poll_control()
+        {
+            streams.write(None, vec![bytes]);
+        }
+        for lane in 0..self.session.lanes() {
+            if streams.is_idle(Some(lane))
+                && let Some(batch) = self.session.poll_lane(lane)
+            {
+                streams.write(Some(lane), batch);
+            }
+        }
     }
 
     fn deliver(&mut self, circuit: CircuitId, now: Instant) {
@@ -370,133 +446,27 @@ impl Owner {
     }
 
     /// Ends all circuits, says goodbye, and waits until the peer has read it: then it closes the connection.
-    async fn leave(&mut self, arrivals: &mut mpsc::Receiver<Arrival>) -> String {
+    async fn leave(&mut self) -> String {
         let reason = "this daemon stops";
         self.session.goodbye(reason);
         let flushed = async {
+            let mut arrived = Vec::new();
             loop {
                 let _ = self.drain(Instant::now());
-                match arrivals.recv().await {
-                    Some(Arrival::Written(stream)) => self.idle(stream),
-                    Some(Arrival::Broken(_)) | None => return,
-                    Some(_) => {}
+                let Some(streams) = &mut self.streams else {
+                    return;
+                };
+                streams.arrive(&mut arrived, BATCH).await;
+                for arrival in arrived.drain(..) {
+                    match arrival {
+                        Arrival::Written(lane) => streams.written(lane),
+                        Arrival::Broken(_) => return,
+                        Arrival::Lane { .. } | Arrival::Frames { .. } | Arrival::Notice { .. } => {}
+                    }
                 }
             }
         };
         let _ = tokio::time::timeout(FAREWELL_TIME, flushed).await;
-        self.connection.close(TrunkConfig::CLOSED, reason.as_bytes());
         reason.to_owned()
-    }
-}
-
-async fn open_lanes(
-    connection: &Connection,
-    lanes: u8,
-    arrivals: &mpsc::Sender<Arrival>,
-    tasks: &mut JoinSet<()>,
-) -> Result<Vec<Writer>, TrunkError> {
-    let mut writers = Vec::with_capacity(lanes.into());
-    for lane in 0..lanes {
-        let mut stream = connection.open_uni().await?;
-        let mut header = BytesMut::new();
-        lane_header(lane, 1, &mut header);
-        stream
-            .write_all(&header)
-            .await
-            .map_err(|error| TrunkError::Connection(error.to_string()))?;
-        let (writer, task) = writer(stream, Stream::Lane(lane), arrivals.clone());
-        tasks.spawn(task);
-        writers.push(writer);
-    }
-    Ok(writers)
-}
-
-/// A task that writes batches to a stream and says when it wants the next.
-fn writer(mut stream: SendStream, name: Stream, arrivals: mpsc::Sender<Arrival>) -> (Writer, impl Future<Output = ()>) {
-    let (batches, mut receiver) = mpsc::channel::<Vec<Bytes>>(1);
-    let task = async move {
-        while let Some(mut batch) = receiver.recv().await {
-            let arrival = match stream.write_all_chunks(&mut batch).await {
-                Ok(()) => Arrival::Written(name),
-                Err(error) => Arrival::Broken(TrunkError::Connection(error.to_string())),
-            };
-            if arrivals.send(arrival).await.is_err() {
-                return;
-            }
-        }
-    };
-    let writer = Writer { batches, is_idle: true };
-    (writer, task)
-}
-
-async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>) {
-    loop {
-        let (arrival, is_last) = match notices.read().await {
-            Ok((number, notice)) => (Arrival::Notice { number, notice }, false),
-            Err(error) => (Arrival::Broken(error), true),
-        };
-        if arrivals.send(arrival).await.is_err() || is_last {
-            return;
-        }
-    }
-}
-
-/// Takes the peer's lanes, each in a task of its own that ends with this one.
-async fn accept_lanes(connection: Connection, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
-    let mut readers = JoinSet::new();
-    for _ in 0..lanes {
-        match connection.accept_uni().await {
-            Ok(stream) => {
-                readers.spawn(read_lane(stream, lanes, arrivals.clone()));
-            }
-            Err(error) => {
-                let _ = arrivals.send(Arrival::Broken(error.into())).await;
-                return;
-            }
-        }
-    }
-    readers.join_all().await;
-    debug!("all lanes have ended");
-}
-
-async fn read_lane(stream: RecvStream, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
-    if let Err(error) = read_frames(stream, lanes, &arrivals).await {
-        let _ = arrivals.send(Arrival::Broken(error)).await;
-    }
-}
-
-async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<Arrival>) -> Result<(), TrunkError> {
-    /// Chunks taken at once; each is at most one datagram's payload.
-    const CHUNKS: usize = 64;
-    let mut decoder = FrameDecoder::default();
-    let mut lane = None;
-    let mut chunks = vec![Bytes::new(); CHUNKS];
-    loop {
-        let read = stream
-            .read_chunks(&mut chunks)
-            .await
-            .map_err(|error| TrunkError::Connection(error.to_string()))?;
-        let Some(count) = read else {
-            return Err(TrunkError::Ended("a lane"));
-        };
-        for chunk in chunks.iter_mut().take(count) {
-            decoder.push(&std::mem::take(chunk));
-        }
-        if lane.is_none() {
-            lane = decoder.header()?;
-        }
-        let Some((lane, first)) = lane else {
-            continue;
-        };
-        if lane >= lanes || first != 1 {
-            return Err(TrunkError::Session(crate::session::SessionError::Lane { lane, lanes }));
-        }
-        let mut frames = Vec::new();
-        while let Some(frame) = decoder.poll_frame()? {
-            frames.push(frame);
-        }
-        if !frames.is_empty() && arrivals.send(Arrival::Frames { lane, frames }).await.is_err() {
-            return Ok(());
-        }
     }
 }

@@ -1,6 +1,7 @@
 use super::TrunkError;
 use crate::tls::PeerCertificate;
 use crate::wire::Hello;
+use crate::wire::SessionId;
 use crate::wire::VERSION;
 
 /// Who this daemon is.
@@ -25,17 +26,20 @@ pub struct Agreement {
     pub lanes: u8,
     /// The peer's software, for logs.
     pub software: String,
+    /// The session that the peer still has with us.
+    pub session: Option<SessionId>,
 }
 
 impl Daemon {
-    /// How this daemon introduces itself.
-    pub fn hello(&self) -> Hello {
+    /// How this daemon introduces itself to a peer with which it still has `session`.
+    pub fn hello(&self, session: Option<SessionId>) -> Hello {
         Hello {
             versions: (VERSION, VERSION),
             name: self.name.clone(),
             boot: self.boot,
             lanes: self.lanes,
             software: concat!("beamway ", env!("CARGO_PKG_VERSION")).to_owned(),
+            session,
         }
     }
 
@@ -75,6 +79,7 @@ impl Daemon {
             peer: hello.name,
             boot: hello.boot,
             software: hello.software,
+            session: hello.session,
         })
     }
 

@@ -2,15 +2,17 @@
 //!
 //! A trunk begins with a greeting on its control stream ([`Hello`](crate::wire::Hello) both ways); then the daemon with
 //! the lower name says `Welcome`, and [`driver`] moves frames and notices between the session machine, the lanes'
-//! streams and the legs. One task owns the machine; a small task for each stream moves bytes, so no stream ever waits
-//! for another.
+//! `streams` and the legs. One task owns the machine. A session outlives its trunk: the next one arrives through
+//! [`handle`].
 
 pub mod client;
 mod config;
 pub mod driver;
 mod error;
 mod greeting;
+pub mod handle;
 pub mod server;
+mod streams;
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ use super::Agreement;
 use super::Daemon;
 use super::TrunkConfig;
 use super::TrunkError;
+use super::handle::Held;
 use crate::tls::PeerCertificate;
 use crate::wire::Notice;
 use crate::wire::NoticeDecoder;
@@ -107,7 +108,7 @@ pub fn bind(address: SocketAddr, config: &TrunkConfig, tls: quinn::ServerConfig)
 }
 
 /// Accepts peers until the endpoint is closed; those that greet as they should go to `greeted`.
-pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, greeted: mpsc::Sender<Greeted>) {
+pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, held: Held, greeted: mpsc::Sender<Greeted>) {
     let greetings = Arc::new(Semaphore::new(GREETINGS));
     while let Some(incoming) = endpoint.accept().await {
         // Someone who has not shown that they receive at their address is asked to, once many are underway.
@@ -119,10 +120,10 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, greeted: mpsc::Send
             incoming.refuse();
             continue;
         };
-        let (daemon, greeted) = (Arc::clone(&daemon), greeted.clone());
+        let (daemon, held, greeted) = (Arc::clone(&daemon), held.clone(), greeted.clone());
         tokio::spawn(async move {
             let from = incoming.remote_address();
-            let welcomed = tokio::time::timeout(GREETING_TIME, answer(incoming, &daemon)).await;
+            let welcomed = tokio::time::timeout(GREETING_TIME, answer(incoming, &daemon, &held)).await;
             drop(permit);
             match welcomed.unwrap_or(Err(TrunkError::Late("greet"))) {
                 Ok(peer) => {
@@ -136,10 +137,10 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, greeted: mpsc::Send
     info!("no more peers are accepted");
 }
 
-async fn answer(incoming: quinn::Incoming, daemon: &Daemon) -> Result<Greeted, TrunkError> {
+async fn answer(incoming: quinn::Incoming, daemon: &Daemon, held: &Held) -> Result<Greeted, TrunkError> {
     let connection = incoming.await?;
     let (control, receiving) = connection.accept_bi().await?;
-    greet(connection, control, receiving, daemon, None).await
+    greet(connection, control, receiving, daemon, held, None).await
 }
 
 /// Exchanges hellos: the dialler first.
@@ -148,13 +149,16 @@ pub(super) async fn greet(
     mut control: SendStream,
     receiving: RecvStream,
     daemon: &Daemon,
+    held: &Held,
     dialled: Option<&str>,
 ) -> Result<Greeted, TrunkError> {
-    let mut hello = bytes::BytesMut::new();
-    Notice::Hello(daemon.hello()).encode(0, &mut hello);
-    let write_error = |error: quinn::WriteError| TrunkError::Connection(error.to_string());
-    if dialled.is_some() {
-        control.write_all(&hello).await.map_err(write_error)?;
+    let hello = |peer: &str| {
+        let mut hello = bytes::BytesMut::new();
+        Notice::Hello(daemon.hello(held.get(peer))).encode(0, &mut hello);
+        hello
+    };
+    if let Some(peer) = dialled {
+        control.write_all(&hello(peer)).await?;
     }
     let mut notices = NoticeReader::new(receiving);
     let theirs = match notices.read().await? {
@@ -166,7 +170,7 @@ pub(super) async fn greet(
         connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
     })?;
     if dialled.is_none() {
-        control.write_all(&hello).await.map_err(write_error)?;
+        control.write_all(&hello(&agreement.peer)).await?;
     }
     // Acknowledgements and the ends of circuits must not wait behind data.
     let _ = control.set_priority(1);

@@ -26,7 +26,7 @@ fn certificate(name: &str) -> PeerCertificate {
 }
 
 fn hello(name: &str) -> Hello {
-    daemon(name, 8).hello()
+    daemon(name, 8).hello(None)
 }
 
 /// `left` meets a peer that claims `name` with a certificate for `right`.

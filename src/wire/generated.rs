@@ -52,13 +52,21 @@ pub struct Hello {
     /// Name and version of the software, for people.
     #[prost(string, tag = "6")]
     pub software: ::prost::alloc::string::String,
+    /// The session that the sender still has with the peer, and how many trunks have carried it; zero if there is none.
+    #[prost(uint64, tag = "7")]
+    pub session: u64,
+    #[prost(uint64, tag = "8")]
+    pub trunk: u64,
 }
 /// From the daemon with the lower name: this trunk carries the session from now on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
-    /// Chosen by the sender, never used twice in its life.
+    /// Chosen by the sender, never used twice in its life, not zero.
     #[prost(uint64, tag = "1")]
     pub session: u64,
+    /// How many trunks have carried the session, this one included: 1 for a session that begins, more for one that goes on.
+    #[prost(uint64, tag = "2")]
+    pub trunk: u64,
 }
 /// Cumulative totals: what arrived in memory, what was delivered, how much more may be sent. A later one restates.
 #[derive(Clone, PartialEq, ::prost::Message)]

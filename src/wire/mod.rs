@@ -33,4 +33,5 @@ pub use notice::NoticeDecoder;
 pub use notice::Open;
 pub use notice::Progress;
 pub use notice::Receipt;
+pub use notice::SessionId;
 pub use notice::VERSION;

@@ -25,10 +25,7 @@ pub enum Notice {
     /// Who the sender is; first on every control stream.
     Hello(Hello),
     /// This trunk carries the session.
-    Welcome {
-        /// Chosen by the daemon with the lower name.
-        session: u64,
-    },
+    Welcome(SessionId),
     /// What arrived and what was delivered.
     Receipt(Receipt),
     /// A node of the sender's host is up.
@@ -78,6 +75,17 @@ pub struct Hello {
     pub lanes: u8,
     /// Name and version of the software.
     pub software: String,
+    /// The session that the sender still has with the peer.
+    pub session: Option<SessionId>,
+}
+
+/// A session, and how far it has come: both daemons know it by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId {
+    /// Drawn by the daemon with the lower name; not zero.
+    pub session: u64,
+    /// How many trunks have carried it, the present one included.
+    pub trunk: u64,
 }
 
 /// Up to this frame of this lane.
@@ -138,7 +146,7 @@ pub struct Close {
 impl Notice {
     /// Whether the notice counts in the numbering of the session: all do but those that restate or introduce.
     pub const fn is_numbered(&self) -> bool {
-        !matches!(self, Self::Hello(_) | Self::Welcome { .. } | Self::Receipt(_))
+        !matches!(self, Self::Hello(_) | Self::Welcome(_) | Self::Receipt(_))
     }
 
     /// Appends the notice with its length.
@@ -155,7 +163,10 @@ impl Notice {
         use proto::notice::Body;
         match self {
             Self::Hello(hello) => Body::Hello(hello.into()),
-            Self::Welcome { session } => Body::Welcome(proto::Welcome { session }),
+            Self::Welcome(id) => Body::Welcome(proto::Welcome {
+                session: id.session,
+                trunk: id.trunk,
+            }),
             Self::Receipt(receipt) => Body::Receipt(receipt.into()),
             Self::NodeUp { name, hosts, hidden } => Body::NodeUp(proto::NodeUp { name, hosts, hidden }),
             Self::NodeDown { name } => Body::NodeDown(proto::NodeDown { name }),
@@ -187,9 +198,13 @@ impl Notice {
         use proto::notice::Body;
         Ok(match body {
             Body::Hello(hello) => Self::Hello(hello.try_into()?),
-            Body::Welcome(welcome) => Self::Welcome {
-                session: welcome.session,
-            },
+            Body::Welcome(welcome) => {
+                let (session, trunk) = (welcome.session, welcome.trunk);
+                if session == 0 || trunk == 0 {
+                    return Err(WireError::Notice("a welcome to no session"));
+                }
+                Self::Welcome(SessionId { session, trunk })
+            }
             Body::Receipt(receipt) => Self::Receipt(receipt.try_into()?),
             Body::NodeUp(up) => Self::NodeUp {
                 name: up.name,
@@ -273,6 +288,8 @@ impl From<Hello> for proto::Hello {
             boot: hello.boot.to_vec(),
             lanes: hello.lanes.into(),
             software: hello.software,
+            session: hello.session.map_or(0, |id| id.session),
+            trunk: hello.session.map_or(0, |id| id.trunk),
         }
     }
 }
@@ -295,6 +312,10 @@ impl TryFrom<proto::Hello> for Hello {
             boot,
             lanes,
             software: hello.software,
+            session: (hello.session != 0).then_some(SessionId {
+                session: hello.session,
+                trunk: hello.trunk,
+            }),
         })
     }
 }

@@ -59,6 +59,10 @@ fn any_marks() -> impl Strategy<Value = Vec<Mark>> {
     proptest::collection::vec(mark, 0..20)
 }
 
+fn session() -> impl Strategy<Value = SessionId> {
+    (1..u64::MAX, 1..u64::MAX).prop_map(|(session, trunk)| SessionId { session, trunk })
+}
+
 fn any_notice() -> impl Strategy<Value = Notice> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..100).prop_map(Bytes::from);
     let progress = (any::<u64>(), any_frame_ids(), any::<u64>()).prop_map(|(circuit, delivered, credit)| Progress {
@@ -67,14 +71,17 @@ fn any_notice() -> impl Strategy<Value = Notice> {
         credit,
     });
     prop_oneof![
-        (any::<[u8; 16]>(), 1..=LANES_MAX, ".*").prop_map(|(boot, lanes, name)| Notice::Hello(Hello {
-            versions: (1, 1),
-            name,
-            boot,
-            lanes,
-            software: "s".into()
-        })),
-        any::<u64>().prop_map(|session| Notice::Welcome { session }),
+        (any::<[u8; 16]>(), 1..=LANES_MAX, ".*", proptest::option::of(session())).prop_map(
+            |(boot, lanes, name, session)| Notice::Hello(Hello {
+                versions: (1, 1),
+                name,
+                boot,
+                lanes,
+                software: "s".into(),
+                session,
+            })
+        ),
+        session().prop_map(Notice::Welcome),
         (any_marks(), any::<u64>(), proptest::collection::vec(progress, 0..4)).prop_map(
             |(received, notices, circuits)| Notice::Receipt(Receipt {
                 received,

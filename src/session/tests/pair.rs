@@ -135,6 +135,8 @@ pub(super) struct Side {
     /// Bytes towards this side: the control stream first, then the lanes.
     pub(super) streams: Vec<VecDeque<u8>>,
     arrived: HashSet<CircuitId>,
+    /// Lanes whose next frame is lost, which no stream does.
+    skip: Vec<bool>,
 }
 
 impl Side {
@@ -146,6 +148,7 @@ impl Side {
             notices: NoticeDecoder::default(),
             streams: vec![VecDeque::new(); lanes + 1],
             arrived: HashSet::new(),
+            skip: vec![false; lanes],
         }
     }
 
@@ -161,6 +164,7 @@ pub(super) struct Pair {
     pub(super) now: Instant,
     /// Turned off to show that the checks notice.
     pub(super) keeps_fences: bool,
+    pub(super) keeps_replay: bool,
 }
 
 impl Pair {
@@ -175,6 +179,7 @@ impl Pair {
             sides: [side(true), side(false)],
             now: Instant::now(),
             keeps_fences: true,
+            keeps_replay: true,
         }
     }
 
@@ -184,6 +189,10 @@ impl Pair {
         let (from, to) = if from == 0 { (one, other) } else { (other, one) };
         while let Some(bytes) = from.session.poll_control() {
             to.streams[0].extend(bytes);
+        }
+        for (lane, first) in (0..).zip(from.session.poll_start().unwrap_or_default()) {
+            to.session.handle_lane(lane, first).unwrap();
+            to.skip[usize::from(lane)] = !self.keeps_replay && first > 1;
         }
         for lane in 0..from.session.lanes() {
             while let Some(batch) = from.session.poll_lane(lane) {
@@ -218,10 +227,32 @@ impl Pair {
                 frame.fences.clear();
             }
             side.arrived.insert(frame.circuit);
+            if std::mem::take(&mut side.skip[stream - 1]) {
+                continue;
+            }
             frames.push(frame);
         }
         side.session.handle_frames((stream - 1) as LaneId, frames, now).unwrap();
         true
+    }
+
+    /// The trunk is lost, with what is on its way, and both sides go on over another: `first` does so earlier, so that
+    /// some of what it sent before still arrives at the other one.
+    pub(super) fn cut(&mut self, first: usize, mut arrive: impl FnMut(&mut Self)) {
+        self.resume(first);
+        arrive(self);
+        self.resume(1 - first);
+    }
+
+    fn resume(&mut self, at: usize) {
+        let now = self.now;
+        let side = &mut self.sides[at];
+        side.session.resume(now);
+        side.streams.iter_mut().for_each(VecDeque::clear);
+        side.decoders
+            .iter_mut()
+            .for_each(|decoder| *decoder = FrameDecoder::default());
+        side.notices = NoticeDecoder::default();
     }
 
     /// All that is on its way arrives, control first or last, until nothing is.

@@ -22,6 +22,7 @@ use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Progress;
 use crate::wire::Receipt;
+use crate::wire::SessionId;
 
 fn pair() -> Pair {
     Pair::new(&config(4))
@@ -475,6 +476,7 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 #[test]
 fn greetings_have_no_place_in_a_session() {
     let hello = Hello {
+        session: None,
         versions: (1, 1),
         name: "left".into(),
         boot: [0; 16],
@@ -482,7 +484,7 @@ fn greetings_have_no_place_in_a_session() {
         software: String::new(),
     };
     assert!(matches!(refused(0, Notice::Hello(hello)), SessionError::OutOfState(_)));
-    let welcome = Notice::Welcome { session: 1 };
+    let welcome = Notice::Welcome(SessionId { session: 1, trunk: 1 });
     assert!(matches!(refused(0, welcome), SessionError::OutOfState(_)));
 }
 

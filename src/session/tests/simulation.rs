@@ -33,18 +33,22 @@ const LEG_WINDOW: u64 = 16 * 1024;
 const SIZE: usize = 160;
 
 #[derive(Clone, Copy)]
-struct Setting {
-    seed: u64,
-    lanes: u8,
-    signals: usize,
-    budget: u64,
-    fences: bool,
+pub(super) struct Setting {
+    pub(super) seed: u64,
+    pub(super) lanes: u8,
+    pub(super) signals: usize,
+    pub(super) budget: u64,
+    pub(super) fences: bool,
     /// The BEAMs of the first circuit do not read for the first half of the run.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// Circuits end and begin while signals flow.
-    churn: bool,
+    pub(super) churn: bool,
+    /// Trunks are lost.
+    pub(super) cuts: bool,
+    /// Turned off, the first frame that a lane sends again is lost.
+    pub(super) replay: bool,
     /// Parts of signals are of any size, else all of one.
-    sizes_vary: bool,
+    pub(super) sizes_vary: bool,
 }
 
 impl Default for Setting {
@@ -57,6 +61,8 @@ impl Default for Setting {
             fences: true,
             stopped: false,
             churn: true,
+            cuts: false,
+            replay: true,
             sizes_vary: false,
         }
     }
@@ -86,16 +92,17 @@ struct Circuit {
 }
 
 #[derive(Debug, Default)]
-struct Outcome {
-    sent: usize,
-    delivered: usize,
-    violations: usize,
-    fenced: u64,
-    circuits: usize,
-    finished: usize,
+pub(super) struct Outcome {
+    pub(super) sent: usize,
+    pub(super) delivered: usize,
+    pub(super) violations: usize,
+    pub(super) fenced: u64,
+    pub(super) circuits: usize,
+    pub(super) finished: usize,
+    pub(super) cuts: usize,
     /// Receipts of frames at a side that was not established yet.
-    outran: usize,
-    beside_the_stopped: usize,
+    pub(super) outran: usize,
+    pub(super) beside_the_stopped: usize,
 }
 
 struct Simulation {
@@ -116,6 +123,7 @@ impl Simulation {
             ..config(setting.lanes)
         });
         pair.keeps_fences = setting.fences;
+        pair.keeps_replay = setting.replay;
         let mut simulation = Self {
             random: Random(setting.seed),
             pair,
@@ -364,6 +372,18 @@ impl Simulation {
         self.open(1 - side);
     }
 
+    fn cut(&mut self) {
+        self.outcome.cuts += 1;
+        let first = self.random.below(2) as usize;
+        let (random, streams) = (&mut self.random, self.stalled.len() as u64);
+        self.pair.cut(first, |pair| {
+            for _ in 0..random.below(40) {
+                let (stream, bytes) = (random.below(streams) as usize, 1 + random.below(2000) as usize);
+                pair.arrive(1 - first, stream, bytes);
+            }
+        });
+    }
+
     fn step(&mut self) {
         let side = self.random.below(2) as usize;
         let live = |circuit: &Circuit| circuit.legs.iter().any(|leg| leg.is_open);
@@ -397,6 +417,7 @@ impl Simulation {
                 self.stalled[stream][side] = self.random.one_in(4);
             }
             _ if self.random.one_in(25) => self.churn(),
+            _ if self.setting.cuts && self.random.one_in(8) => self.cut(),
             _ => {}
         }
         self.events(0);
@@ -450,8 +471,16 @@ impl Simulation {
         let open = |circuit: &Circuit| circuit.legs.iter().all(|leg| leg.is_open);
         for circuit in self.circuits.iter().filter(|circuit| open(circuit)) {
             let [one, other] = &circuit.legs;
-            assert_eq!(one.parts_seen, other.parts_sent, "deadlock in circuit {}", circuit.id);
-            assert_eq!(other.parts_seen, one.parts_sent, "deadlock in circuit {}", circuit.id);
+            assert_eq!(
+                one.parts_seen, other.parts_sent,
+                "no progress in circuit {}",
+                circuit.id
+            );
+            assert_eq!(
+                other.parts_seen, one.parts_sent,
+                "no progress in circuit {}",
+                circuit.id
+            );
         }
         for index in 0..self.circuits.len() {
             let side = self.random.below(2) as usize;
@@ -469,7 +498,7 @@ impl Simulation {
     }
 }
 
-fn run(setting: Setting) -> Outcome {
+pub(super) fn run(setting: Setting) -> Outcome {
     Simulation::new(setting).run()
 }
 

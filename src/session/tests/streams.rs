@@ -22,6 +22,7 @@ use crate::wire::Mark;
 use crate::wire::Notice;
 use crate::wire::NoticeDecoder;
 use crate::wire::Receipt;
+use crate::wire::SessionId;
 
 const CREATION: u32 = 5;
 
@@ -148,6 +149,7 @@ impl Pair {
         while let Some(bytes) = self.sides[from].session.poll_control() {
             self.sides[1 - from].control.1.push_back(bytes);
         }
+        self.sides[from].session.poll_start();
         for lane in 0..self.sides[from].session.lanes() {
             while let Some(batch) = self.sides[from].session.poll_lane(lane) {
                 self.sides[1 - from].lanes[usize::from(lane)].1.extend(batch);
@@ -517,7 +519,7 @@ fn acknowledgements_and_frames_out_of_place_are_refused() {
         Err(SessionError::Acknowledgement { .. })
     ));
     assert!(matches!(
-        session().handle_notice(0, Notice::Welcome { session: 1 }, now),
+        session().handle_notice(0, Notice::Welcome(SessionId { session: 1, trunk: 1 }), now),
         Err(SessionError::OutOfState(_))
     ));
     let frame = || Frame {

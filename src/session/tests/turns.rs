@@ -24,6 +24,7 @@ fn crowd(pair: &mut Pair, bulk: (CircuitId, u64), small: (CircuitId, u64)) {
 
 /// The frames that the side writes to its lanes, in the order of each lane.
 fn written(session: &mut Session) -> Vec<Vec<Frame>> {
+    session.poll_start();
     let lanes = 0..session.lanes();
     let frames = lanes.map(|lane| {
         let mut decoder = FrameDecoder::default();

@@ -138,6 +138,7 @@ async fn greet(connection: &Connection, claims: &str) -> (Option<(SendStream, Re
 
 fn hello(claims: &str) -> Notice {
     Notice::Hello(Hello {
+        session: None,
         versions: (1, 1),
         name: claims.to_owned(),
         boot: [7; 16],

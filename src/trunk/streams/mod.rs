@@ -1,0 +1,6 @@
+//! The streams of one trunk: a small task for each moves bytes, so a stream that is blocked holds up only itself.
+
+mod driver;
+
+pub(super) use driver::Arrival;
+pub(super) use driver::Streams;
