@@ -20,6 +20,7 @@ use crate::session::SessionConfig;
 use crate::tls::Identity;
 use crate::tls::client_config;
 use crate::tls::key_exchange_name;
+use crate::tls::reset_key;
 use crate::tls::server_config;
 use crate::trunk::Daemon;
 use crate::trunk::TrunkConfig;
@@ -54,7 +55,7 @@ impl App {
         let client_tls = client_config(identity).context("TLS for peers that we dial")?;
         let server = trunk.server(Arc::new(server_tls)).map_err(anyhow::Error::msg)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(anyhow::Error::msg)?;
-        let listening = server::bind(config.gateway.listen, &trunk, server)?;
+        let listening = server::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
         let mut epmd = Vec::new();
         for address in &config.epmd.listen {
             epmd.push(epmd::server::bind(*address).await?);

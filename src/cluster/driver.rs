@@ -48,8 +48,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// The other side says welcome by then.
 const WELCOME_TIME: Duration = Duration::from_secs(5);
 
-/// Attempts underway at once while a trunk is sought for a session.
-const RACERS: usize = 8;
+/// Attempts underway at once while a trunk is sought for a session: so many begin within [`RACE_TIME`], and more.
+const RACERS: usize = 32;
 
 /// How long such an attempt may take: more than a round trip around the earth, with a lost packet.
 const RACE_TIME: Duration = Duration::from_secs(2);

@@ -182,8 +182,8 @@ impl SessionSettings {
     pub const REPLAY_BUDGET: u64 = 64 * MIB;
     /// At least what one lane may have underway.
     pub const REPLAY_BUDGET_ALLOWED: RangeInclusive<u64> = MIB..=16 * GIB;
-    /// 200 ms: so long after the line returns, at most, the next attempt leaves.
-    pub const RACE_INTERVAL: Duration = Duration::from_millis(200);
+    /// 150 ms: so long after the line returns, at most, the next attempt leaves.
+    pub const RACE_INTERVAL: Duration = Duration::from_millis(150);
     /// Each attempt is a packet of 1200 bytes and a key exchange.
     pub const RACE_INTERVAL_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(60);
 }

@@ -148,7 +148,7 @@ fn the_least_file_gets_every_default() {
         (session.grace, session.replay_budget),
         (Duration::from_secs(15), 64 << 20)
     );
-    assert_eq!(session.race_interval, Duration::from_millis(200));
+    assert_eq!(session.race_interval, Duration::from_millis(150));
     assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
 }
 

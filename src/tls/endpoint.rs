@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use ::aws_lc_rs::hmac;
 use rustls::ClientConfig;
 use rustls::ServerConfig;
 use rustls::client::Resumption;
@@ -38,6 +39,15 @@ pub fn key_exchange_name() -> String {
         .kx_groups
         .first()
         .map_or_else(|| "none".to_owned(), |group| format!("{:?}", group.name()))
+}
+
+/// The key of stateless resets (RFC 9000 §10.3): the same in every life of a daemon, so that one which was restarted can
+/// tell peers at once that the connections of its former life are gone. Derived from the private key, which it does not
+/// show: an HMAC of a fixed text.
+pub fn reset_key(identity: &Identity) -> hmac::Key {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key().secret_der());
+    let derived = hmac::sign(&secret, b"beamway stateless reset");
+    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
 /// TLS settings for trunks that a peer dials.

@@ -29,6 +29,7 @@ pub use endpoint::ALPN;
 pub use endpoint::client_config;
 pub use endpoint::key_exchange_name;
 pub use endpoint::provider;
+pub use endpoint::reset_key;
 pub use endpoint::server_config;
 pub use error::AuthorityError;
 pub use error::EndpointError;

@@ -5,6 +5,7 @@ use quinn::EndpointConfig;
 use quinn::IdleTimeout;
 use quinn::TransportConfig;
 use quinn::VarInt;
+use quinn::crypto::HmacKey;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 
@@ -81,9 +82,9 @@ impl TrunkConfig {
         Ok(config)
     }
 
-    /// Settings of the UDP endpoint.
-    pub fn endpoint(&self) -> EndpointConfig {
-        EndpointConfig::default()
+    /// Settings of the UDP endpoint, with the key of stateless resets.
+    pub fn endpoint(&self, reset_key: Arc<dyn HmacKey>) -> EndpointConfig {
+        EndpointConfig::new(reset_key)
     }
 
     /// Code of a connection that was closed on purpose.

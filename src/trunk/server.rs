@@ -8,6 +8,7 @@ use quinn::Connection;
 use quinn::Endpoint;
 use quinn::RecvStream;
 use quinn::SendStream;
+use quinn::crypto::HmacKey;
 use rustls_pki_types::CertificateDer;
 use socket2::Domain;
 use socket2::Protocol;
@@ -90,7 +91,12 @@ pub struct Listening {
 ///
 /// # Errors
 /// If the address cannot be had.
-pub fn bind(address: SocketAddr, config: &TrunkConfig, tls: quinn::ServerConfig) -> Result<Listening, TrunkError> {
+pub fn bind(
+    address: SocketAddr,
+    config: &TrunkConfig,
+    tls: quinn::ServerConfig,
+    reset_key: Arc<dyn HmacKey>,
+) -> Result<Listening, TrunkError> {
     let refuse = |source| TrunkError::Bind { address, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(refuse)?;
     // Asked, not demanded: what was granted is printed at the start, with the advice that fits.
@@ -103,7 +109,7 @@ pub fn bind(address: SocketAddr, config: &TrunkConfig, tls: quinn::ServerConfig)
         socket.send_buffer_size().unwrap_or(0),
     );
     let runtime = Arc::new(quinn::TokioRuntime);
-    let endpoint = Endpoint::new(config.endpoint(), Some(tls), socket.into(), runtime).map_err(refuse)?;
+    let endpoint = Endpoint::new(config.endpoint(reset_key), Some(tls), socket.into(), runtime).map_err(refuse)?;
     Ok(Listening { endpoint, buffers })
 }
 

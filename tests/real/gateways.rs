@@ -1,10 +1,14 @@
 //! Gateways that end, are killed and come back.
 
+use std::thread;
 use std::time::Duration;
 
 use crate::basics::each_way;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::NodeSpec;
+use crate::harness::Relay;
+use crate::harness::Site;
 
 /// A gateway that ends says so: both sides see it within this.
 const PROMPT: Duration = Duration::from_secs(5);
@@ -52,6 +56,56 @@ fn killed_and_restarted() {
     a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", BACK);
     a.eval(&format!("real_connections:chat({})", b.atom()));
     b.eval(&format!("real_connections:chat({})", a.atom()));
+    cluster.assert_healthy();
+}
+
+/// However long the grace: a daemon in its next life says that the former one is over.
+#[test]
+fn restarted_at_once() {
+    let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);
+    for site in [1, 0] {
+        cluster.gateway(site).kill();
+        cluster.gateway(site).run();
+        let far = if site == 1 { &mut a } else { &mut b };
+        far.await_nodes(&[], Duration::from_millis(500));
+        a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", BACK);
+        b.eval(&format!("real_connections:chat({})", a.atom()));
+    }
+    cluster.assert_healthy();
+}
+
+/// A router between the daemons gives the first one another address, under load.
+#[test]
+fn an_address_that_changes() {
+    let mut sites = [Site::loopback("left"), Site::loopback("right")];
+    let relay = Relay::to(sites[1].quic);
+    sites[1].seen_as = Some(relay.address());
+    // Nobody is there: so the first one dials, through the router.
+    sites[0].seen_as = Some(Relay::to(sites[0].quic).address());
+    let mut cluster = Cluster::of(Carrier::Bridge, sites.to_vec());
+    let mut a = cluster.node(&NodeSpec::new("a", 0));
+    let mut b = cluster.node(&NodeSpec::new("b", 1));
+    a.connect(&b);
+    each_way(&mut a, &mut b, |node, _| {
+        node.eval("real:watch()");
+    });
+    let (to_a, to_b) = (a.atom(), b.atom());
+    a.begin(&format!("real_order:addressed({to_b}, 12000)"));
+    b.begin(&format!("real_line:ticking({to_a}, 300)"));
+    for _ in 0..3 {
+        let before = relay.passed();
+        thread::sleep(Duration::from_millis(600));
+        assert!(relay.passed() > before, "nothing takes the way through the router");
+        relay.rebind();
+    }
+    for node in [&mut a, &mut b] {
+        node.finish("traffic while addresses change", Duration::from_secs(60))
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+    each_way(&mut a, &mut b, |node, other| {
+        let seen = node.eval(&format!("real:watched({other})"));
+        assert_eq!(seen, "[]", "{} noticed that an address changed", node.full_name());
+    });
     cluster.assert_healthy();
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use crate::basics::each_way;
 use crate::harness::Carrier;
@@ -126,6 +127,55 @@ fn nodes_on_two_hosts() {
     cluster.gateway(1).run();
     a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(40));
     cluster.assert_healthy();
+}
+
+/// The cable is out while small signals flow: nodes notice nothing but the pause, which ends soon after the line is back.
+#[test]
+fn the_session_goes_on_when_the_line_is_back() {
+    let Some(hosts) = Hosts::lay() else { return };
+    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
+    let mut a = cluster.node(&spec("a", 0));
+    let mut b = cluster.node(&spec("b", 1));
+    a.connect(&b);
+    each_way(&mut a, &mut b, |node, _| {
+        node.eval("real:watch()");
+    });
+    let (to_a, to_b) = (a.atom(), b.atom());
+    for blackout in [500, 3000, 10_000, 14_000] {
+        let ticks = blackout / 10 + 300;
+        a.begin(&format!("real_line:ticking({to_b}, {ticks})"));
+        b.begin(&format!("real_line:ticking({to_a}, {ticks})"));
+        thread::sleep(Duration::from_millis(500));
+        hosts.cable("down");
+        thread::sleep(Duration::from_millis(blackout));
+        hosts.cable("up");
+        let back = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("a clock");
+        for node in [&mut a, &mut b] {
+            let pause = node
+                .finish("small signals", Duration::from_secs(30))
+                .unwrap_or_else(|error| panic!("{error}"));
+            let (ended, length) = pair_of(&pause);
+            let after = Duration::from_micros(ended).saturating_sub(back);
+            println!("{blackout} ms without a line: signals go on {after:?} after it is back");
+            assert!(length > blackout * 900, "a pause of {length} us: the line was not cut");
+            assert!(after < Duration::from_secs(2), "{after:?} after a cut of {blackout} ms");
+        }
+    }
+    each_way(&mut a, &mut b, |node, other| {
+        let seen = node.eval(&format!("real:watched({other})"));
+        assert_eq!(seen, "[]", "{} noticed a cut", node.full_name());
+    });
+    cluster.assert_healthy();
+}
+
+/// `{1,2}` as Erlang prints it.
+fn pair_of(text: &str) -> (u64, u64) {
+    let numbers = text.trim_matches(['{', '}']).split_once(',');
+    let read = |number: &str| number.trim().parse().expect("a number");
+    let (one, other) = numbers.expect("a pair");
+    (read(one), read(other))
 }
 
 /// The cable is out for two seconds under load: no node notices. Then for long: both sides do, and find back.

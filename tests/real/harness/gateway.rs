@@ -93,6 +93,8 @@ pub(crate) struct Site {
     pub(crate) epmd_port: u16,
     /// Address for peers.
     pub(crate) quic: SocketAddr,
+    /// Where peers find it, if not there.
+    pub(crate) seen_as: Option<SocketAddr>,
     /// More lines for the section `[gateway]`.
     pub(crate) settings: Vec<String>,
     /// The network namespace that everything of this site runs in.
@@ -115,6 +117,7 @@ impl Site {
             epmd_port: free_tcp_port(&epmd),
             epmd,
             quic: SocketAddr::new(localhost, free_udp_port(localhost)),
+            seen_as: None,
             settings: Vec::new(),
             namespace: None,
         }
@@ -151,7 +154,8 @@ impl Site {
             writeln!(
                 text,
                 "\n[[peer]]\nname = \"{}\"\naddress = \"{}\"",
-                peer.name, peer.quic
+                peer.name,
+                peer.seen_as.unwrap_or(peer.quic)
             )
             .expect("a string takes everything");
         }

@@ -5,6 +5,7 @@
 //! * [`ports`](self::ports): ports that nobody uses.
 //! * [`node`](self::node): one `erl`, told what to do line by line.
 //! * [`gateway`](self::gateway): one `beamway run` with its configuration, and the certificates.
+//! * [`relay`](self::relay): a router with address translation between two gateways.
 //! * [`cluster`](self::cluster): sites (a gateway each, or one stock `epmd` for all) with nodes attached.
 
 mod cluster;
@@ -13,6 +14,7 @@ mod gateway;
 mod node;
 mod ports;
 mod process;
+mod relay;
 
 pub(crate) use cluster::Carrier;
 pub(crate) use cluster::Cluster;
@@ -22,3 +24,4 @@ pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
 pub(crate) use process::Process;
+pub(crate) use relay::Relay;
