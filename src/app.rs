@@ -165,7 +165,7 @@ impl App {
         cluster.run(peers.collect(), greeted_in, greeted).await;
         gateway_leave.cancel();
         let _ = gateway.await;
-        self.listening.endpoint.close(TrunkConfig::CLOSED, b"this daemon stops");
+        self.listening.endpoint.close(TrunkConfig::OVER, b"this daemon stops");
         self.listening.endpoint.wait_idle().await;
         tasks.shutdown().await;
     }

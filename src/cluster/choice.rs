@@ -23,18 +23,36 @@ pub(super) enum Choice {
     Refuse,
 }
 
-/// Decides for the daemon with the lower name. The peer greeted as the life `boot` and has the session `held` with us.
+/// A connection that could carry a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    /// The life of the peer that greeted.
+    pub(super) boot: [u8; 16],
+    /// The session that it had with us then.
+    pub(super) held: Option<SessionId>,
+    /// Whether we dialled; else the peer did, and wants another trunk.
+    pub(super) is_ours: bool,
+}
+
+/// Decides for the daemon with the lower name.
 ///
 /// Both daemons may dial, several times at once, and a greeting may be older than what it meets. A trunk is replaced only
-/// by a connection whose greeting knew of it, unless that trunk has shown no sign of life.
-pub(super) fn choose(running: Option<&Running>, boot: [u8; 16], held: Option<SessionId>) -> Choice {
+/// if we want another, or by a connection whose greeting knew of it, unless that trunk has shown no sign of life.
+pub(super) fn choose(running: Option<&Running>, offer: &Offer) -> Choice {
+    let Offer { boot, held, is_ours } = *offer;
     let Some(running) = running.filter(|running| running.boot == boot && running.link != Link::Down) else {
         return Choice::Begin;
     };
     let is_stalled = running.link == Link::Stalled;
     let id = running.id;
+    let is_wanted = |held: &SessionId| match running.link {
+        Link::Stalled => true,
+        _ if is_ours => false,
+        Link::Fresh => true,
+        Link::Up | Link::Down => held.trunk == id.trunk,
+    };
     match held.filter(|held| held.session == id.session) {
-        Some(held) if held.trunk == id.trunk || running.link != Link::Up => Choice::Resume(SessionId {
+        Some(held) if is_wanted(&held) => Choice::Resume(SessionId {
             trunk: id.trunk + 1,
             ..id
         }),

@@ -18,6 +18,7 @@ use tracing::debug;
 use tracing::warn;
 
 use super::choice::Choice;
+use super::choice::Offer;
 use super::choice::Running;
 use super::choice::choose;
 use crate::session::SessionConfig;
@@ -155,7 +156,12 @@ impl Cluster {
     /// We have the lower name: we say what the connection is for.
     async fn choose(&self, mut trunk: Greeted, sessions: &mut Sessions) {
         let running = sessions.running(&trunk.agreement.peer);
-        let id = match choose(running.as_ref(), trunk.agreement.boot, trunk.agreement.session) {
+        let offer = Offer {
+            boot: trunk.agreement.boot,
+            held: trunk.agreement.session,
+            is_ours: trunk.is_ours,
+        };
+        let id = match choose(running.as_ref(), &offer) {
             Choice::Begin => SessionId {
                 session: rand::random::<u64>().max(1),
                 trunk: 1,

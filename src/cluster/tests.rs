@@ -1,4 +1,5 @@
 use super::choice::Choice;
+use super::choice::Offer;
 use super::choice::Running;
 use super::choice::choose;
 use crate::trunk::handle::Link;
@@ -16,46 +17,74 @@ fn running(link: Link) -> Running {
     }
 }
 
+fn choose_for(link: Option<Link>, offer: Offer) -> Choice {
+    choose(link.map(running).as_ref(), &offer)
+}
+
+/// The peer dialled.
+fn dialled(held: Option<SessionId>) -> Offer {
+    Offer {
+        boot: BOOT,
+        held,
+        is_ours: false,
+    }
+}
+
+/// We did.
+fn ours(held: Option<SessionId>) -> Offer {
+    Offer {
+        is_ours: true,
+        ..dialled(held)
+    }
+}
+
 fn on(trunk: u64) -> Option<SessionId> {
     Some(SessionId { trunk, ..ID })
 }
 
 #[test]
 fn without_a_session_one_begins() {
-    assert_eq!(choose(None, BOOT, None), Choice::Begin);
-    assert_eq!(choose(None, BOOT, on(3)), Choice::Begin, "ours is over");
     for held in [None, on(3)] {
-        assert_eq!(choose(Some(&running(Link::Down)), BOOT, held), Choice::Begin);
-        assert_eq!(
-            choose(Some(&running(Link::Up)), [2; 16], held),
-            Choice::Begin,
-            "the peer has restarted"
-        );
+        for offer in [ours(held), dialled(held)] {
+            assert_eq!(choose_for(None, offer), Choice::Begin);
+            assert_eq!(choose_for(Some(Link::Down), offer), Choice::Begin, "ours is over");
+            let restarted = Offer { boot: [2; 16], ..offer };
+            assert_eq!(choose_for(Some(Link::Up), restarted), Choice::Begin);
+        }
     }
 }
 
 #[test]
-fn who_knows_of_the_trunk_replaces_it() {
+fn a_peer_that_knows_of_the_trunk_replaces_it() {
     for link in [Link::Fresh, Link::Up, Link::Stalled] {
-        assert_eq!(choose(Some(&running(link)), BOOT, on(3)), NEXT, "{link:?}");
+        assert_eq!(choose_for(Some(link), dialled(on(3))), NEXT, "{link:?}");
     }
 }
 
 #[test]
 fn an_old_greeting_does_not_replace_a_trunk_that_works() {
-    let up = running(Link::Up);
-    for held in [None, on(1), on(2), on(4)] {
-        assert_eq!(choose(Some(&up), BOOT, held), Choice::Refuse, "{held:?}");
-    }
     let other = SessionId { session: 8, trunk: 3 };
-    assert_eq!(choose(Some(&up), BOOT, Some(other)), Choice::Refuse);
+    for held in [None, on(1), on(2), on(4), Some(other)] {
+        assert_eq!(choose_for(Some(Link::Up), dialled(held)), Choice::Refuse, "{held:?}");
+    }
+}
+
+/// Both dialled at the start, and the peer was quicker.
+#[test]
+fn our_own_dialling_replaces_a_trunk_only_if_we_still_want_it() {
+    for link in [Link::Fresh, Link::Up] {
+        assert_eq!(choose_for(Some(link), ours(on(3))), Choice::Refuse, "{link:?}");
+    }
+    for trunk in [2, 3] {
+        assert_eq!(choose_for(Some(Link::Stalled), ours(on(trunk))), NEXT);
+    }
 }
 
 /// The welcome was lost with its trunk, so the peer knows of the one before only.
 #[test]
 fn a_trunk_that_never_worked_is_replaced() {
     for link in [Link::Fresh, Link::Stalled] {
-        assert_eq!(choose(Some(&running(link)), BOOT, on(2)), NEXT, "{link:?}");
+        assert_eq!(choose_for(Some(link), dialled(on(2))), NEXT, "{link:?}");
     }
 }
 
@@ -63,7 +92,9 @@ fn a_trunk_that_never_worked_is_replaced() {
 /// peer has given it up.
 #[test]
 fn a_peer_without_the_session_begins_another_only_if_ours_does_not_work() {
-    assert_eq!(choose(Some(&running(Link::Fresh)), BOOT, None), Choice::Refuse);
-    assert_eq!(choose(Some(&running(Link::Up)), BOOT, None), Choice::Refuse);
-    assert_eq!(choose(Some(&running(Link::Stalled)), BOOT, None), Choice::Begin);
+    for offer in [dialled(None), ours(None)] {
+        assert_eq!(choose_for(Some(Link::Fresh), offer), Choice::Refuse);
+        assert_eq!(choose_for(Some(Link::Up), offer), Choice::Refuse);
+        assert_eq!(choose_for(Some(Link::Stalled), offer), Choice::Begin);
+    }
 }

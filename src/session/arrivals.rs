@@ -109,6 +109,7 @@ impl Session {
                 credit,
             } => self.handle_handshake(circuit, message, credit),
             Notice::Close(close) => self.handle_close(close, now),
+            Notice::Leaving { reason } => self.begin_to_leave(reason, now),
             Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
         }
         Ok(())
@@ -121,12 +122,11 @@ impl Session {
             return Err(SessionError::CircuitId { circuit });
         }
         self.opened_by_peer_last = circuit.0;
-        if self.circuits.len() >= SessionConfig::CIRCUITS_MAX {
-            self.notify(Notice::Close(Close {
-                circuit,
-                last: Vec::new(),
-                reason: format!("there are {} circuits already", SessionConfig::CIRCUITS_MAX),
-            }));
+        let full = self.circuits.len() >= SessionConfig::CIRCUITS_MAX;
+        let full = full.then(|| format!("there are {} circuits already", SessionConfig::CIRCUITS_MAX));
+        if let Some(reason) = self.refusal().or(full) {
+            let last = Vec::new();
+            self.notify(Notice::Close(Close { circuit, last, reason }));
             return Ok(());
         }
         self.circuits.insert(circuit, Circuit::new(&self.config, open.credit));
@@ -148,7 +148,9 @@ impl Session {
             .filter(|state| state.closed.is_none())
         {
             state.inbound.close(close.last);
-            state.waiting.clear();
+            if self.leaving.is_none() {
+                state.waiting.clear();
+            }
             state.closed = Some(close.reason);
             if state.ending.is_some() {
                 // Both legs have ended: nobody is left to deliver to, at either end.

@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 
 use super::Memory;
 use super::SessionConfig;
+use super::leaving::Draining;
 use crate::dist::Lesson;
 use crate::dist::scan;
 use crate::dist::scan_first;
@@ -75,6 +76,8 @@ pub(super) struct Circuit {
     pub(super) ending: Option<String>,
     /// The peer closed, and why.
     pub(super) closed: Option<String>,
+    /// What is left to do when a daemon leaves.
+    pub(super) draining: Draining,
     /// Signals in fragments of which nothing is delivered; at most [`DROPPED_MAX`].
     pub(super) dropped: HashSet<u64>,
     /// Cost of what was handed to the leg and not written yet.
@@ -101,6 +104,7 @@ impl Circuit {
             terms: None,
             ending: None,
             closed: None,
+            draining: Draining::default(),
             dropped: HashSet::new(),
             underway: 0,
             is_ready: false,

@@ -12,6 +12,7 @@ use super::Terms;
 use super::circuit::Circuit;
 use super::circuit::admit;
 use super::lane::Outboxes;
+use super::leaving::Leaving;
 use super::notices::Notices;
 use super::receipts::Receipts;
 use crate::dist::Lesson;
@@ -49,6 +50,7 @@ pub struct Session {
     pub(super) closing: VecDeque<(Instant, CircuitId)>,
     pub(super) stats: SessionStats,
     pub(super) lanes: Lanes,
+    pub(super) leaving: Option<Leaving>,
     /// When the peer last acknowledged anything while something was outstanding, and how much it had then.
     progress: Option<(Instant, u64)>,
 }
@@ -81,6 +83,7 @@ impl Session {
             closing: VecDeque::new(),
             stats: SessionStats::default(),
             lanes: Lanes::Ready,
+            leaving: None,
             progress: None,
             config,
         }
@@ -111,6 +114,10 @@ impl Session {
     pub fn open(&mut self, target: String, send_name: Bytes) -> CircuitId {
         self.opened_last += 1;
         let circuit = CircuitId(self.opened_last * 2 - u64::from(self.config.is_lower));
+        if let Some(reason) = self.refusal() {
+            self.events.push_back(Event::Finished { circuit, reason });
+            return circuit;
+        }
         let state = Circuit::new(&self.config, 0);
         let credit = state.inbound.window();
         self.circuits.insert(circuit, state);
@@ -146,8 +153,11 @@ impl Session {
 
     /// Signals of the local BEAM, in their order. What the credit does not allow yet waits here.
     pub fn signals(&mut self, circuit: CircuitId, signals: impl IntoIterator<Item = Intake>) {
-        // After the peer closed it takes nothing more.
-        if let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.closed.is_none()) {
+        // After the peer closed it takes nothing more, unless both ends wait for what is left.
+        let takes =
+            |state: &&mut Circuit| !state.draining.is_deaf && (state.closed.is_none() || self.leaving.is_some());
+        if let Some(state) = self.circuits.get_mut(&circuit).filter(takes) {
+            state.draining.has_spoken = true;
             state.waiting.extend(signals);
             self.take_in(circuit);
         }
@@ -197,6 +207,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.receipts.handle_timeout(now);
         self.watch_progress(now);
+        self.let_go(now);
         while let Some(&(deadline, circuit)) = self.closing.front() {
             let is_over = !self.circuits.contains_key(&circuit);
             if !is_over && deadline > now {
@@ -304,7 +315,8 @@ impl Session {
     /// When [`Session::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = self.closing.front().map(|(deadline, _)| *deadline);
-        [self.receipts.poll_timeout(), deadline].into_iter().flatten().min()
+        let all = [self.receipts.poll_timeout(), deadline, self.poll_leaving()];
+        all.into_iter().flatten().min()
     }
 
     // Inside.
@@ -336,10 +348,14 @@ impl Session {
         self.notices.replay();
     }
 
+    /// Whether the peer has all that was sent.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.outboxes.acknowledged_count().1 && self.notices.are_acknowledged()
+    }
+
     fn watch_progress(&mut self, now: Instant) {
-        let (frames, is_all) = self.outboxes.acknowledged_count();
-        let count = frames + self.notices.acknowledged_count();
-        if is_all && self.notices.are_acknowledged() {
+        let count = self.outboxes.acknowledged_count().0 + self.notices.acknowledged_count();
+        if self.is_acknowledged() {
             self.progress = None;
         } else if self.progress.is_none_or(|(_, before)| before != count) {
             self.progress = Some((now, count));
@@ -423,6 +439,7 @@ impl Session {
     fn forget(&mut self, circuit: CircuitId, reason: String) {
         if let Some(state) = self.remove(circuit)
             && state.closed.is_none()
+            && !state.draining.is_out
         {
             self.notify(Notice::Close(Close {
                 circuit,
@@ -465,6 +482,9 @@ impl Session {
         let Some(reason) = &state.closed else {
             return;
         };
+        if self.leaving.is_some() && !state.draining.is_out {
+            return;
+        }
         // Frames, and the end, may outrun the local leg's handshake: then they wait for it, within the deadline.
         if state.inbound.is_finished() {
             let reason = reason.clone();

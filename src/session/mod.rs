@@ -14,6 +14,7 @@ mod error;
 mod event;
 pub mod handle;
 mod lane;
+mod leaving;
 mod machine;
 mod memory;
 mod notices;

@@ -87,13 +87,13 @@ impl TrunkConfig {
         EndpointConfig::new(reset_key)
     }
 
-    /// Code of a connection that was closed on purpose.
-    pub const CLOSED: VarInt = VarInt::from_u32(0);
+    /// Code of a connection that was given up, which says nothing of its session: quinn's when it is dropped.
+    pub const DROPPED: VarInt = VarInt::from_u32(0);
     /// Code of a connection that is not needed: there is a session already.
     pub const DUPLICATE: VarInt = VarInt::from_u32(1);
     /// Code of a connection whose peer was refused.
     pub const REFUSED: VarInt = VarInt::from_u32(2);
-    /// Code of a connection for a session that is over on our side.
+    /// Code of a connection whose session is over on our side.
     pub const OVER: VarInt = VarInt::from_u32(4);
     /// Code of a connection whose peer broke the protocol.
     pub const BROKEN: VarInt = VarInt::from_u32(3);

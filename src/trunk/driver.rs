@@ -46,6 +46,9 @@ const NEWS: usize = 16_384;
 /// Inputs handled before the outputs are drained: batching without starving anybody.
 const BATCH: usize = 64;
 
+/// What nodes and peers are told when we leave.
+const STOPPING: &str = "this daemon stops";
+
 /// How long what was written last may take to be acknowledged when we leave.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
@@ -75,6 +78,7 @@ pub struct Terms {
 pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> String {
     let (handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
     let peer = handle.peer.clone();
+    let close_deadline = terms.config.close_deadline;
     let mut owner = Owner {
         streams: Some(Streams::new(greeted, terms.config.lanes)),
         grace: terms.config.grace,
@@ -86,13 +90,15 @@ pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> Strin
         lost: None,
         link: trunks.link,
         farewell: None,
+        leaving: None,
+        close_deadline,
     };
     owner.link.send_replace(Link::Fresh);
     let reason = owner
         .run(commands, trunks.trunks, &terms.gateway, &terms.leave, &trunks.over)
         .await;
     // The last word if nobody has said one yet.
-    owner.close(TrunkConfig::CLOSED, &reason);
+    owner.close(TrunkConfig::OVER, &reason);
     let stats = owner.session.stats();
     info!(
         %peer, reason,
@@ -130,6 +136,10 @@ struct Owner {
     news: VecDeque<PeerEvent>,
     /// The peer has said goodbye, and why.
     farewell: Option<String>,
+    /// We leave: until when what is left may take.
+    leaving: Option<Instant>,
+    /// How long that may be.
+    close_deadline: Duration,
 }
 
 impl Owner {
@@ -169,7 +179,7 @@ impl Owner {
                 }
                 Some(trunk) = trunks.recv() => next = Some(trunk),
                 () = over.cancelled() => return "the peer has begun another session".to_owned(),
-                () = leave.cancelled() => return self.leave().await,
+                () = leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(Instant::now()),
             }
             let now = Instant::now();
             for arrival in arrived.drain(..) {
@@ -196,6 +206,11 @@ impl Owner {
             if let Some(reason) = self.drain(now).or_else(|| self.watch(now)) {
                 return reason;
             }
+            if let Some(deadline) = self.leaving
+                && (self.session.is_drained() || now >= deadline)
+            {
+                return self.say_goodbye().await;
+            }
         }
     }
 
@@ -220,13 +235,14 @@ impl Owner {
     /// The trunk is of no more use; a reason when the session ends with it.
     fn lose(&mut self, reason: String, now: Instant) -> Option<String> {
         let ended = self.streams.take().and_then(|streams| streams.close_reason());
-        // A peer that ends the session says so; one that has a newer trunk is about to use it.
+        // A peer that ends the session says so; one that has a newer trunk is about to use it, and one that dialled in vain
+        // may have given up the trunk that we chose.
         if let Some(ConnectionError::ApplicationClosed(close)) = &ended
-            && close.error_code != TrunkConfig::DUPLICATE
+            && ![TrunkConfig::DUPLICATE, TrunkConfig::DROPPED].contains(&close.error_code)
         {
             return Some(self.farewell.take().unwrap_or(reason));
         }
-        if self.grace.is_zero() || self.farewell.is_some() {
+        if self.grace.is_zero() || self.farewell.is_some() || self.leaving.is_some() {
             return Some(self.farewell.take().unwrap_or(reason));
         }
         info!(peer = %self.handle.peer, reason, grace = ?self.grace, "a trunk is lost; another one is tried");
@@ -300,7 +316,10 @@ impl Owner {
                     self.patience().min(self.grace)
                 }
         });
-        [silent, self.session.poll_timeout()].into_iter().flatten().min()
+        [silent, self.session.poll_timeout(), self.leaving]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn handle_command(&mut self, command: Command, now: Instant) {
@@ -445,10 +464,15 @@ impl Owner {
         }
     }
 
-    /// Ends all circuits, says goodbye, and waits until the peer has read it: then it closes the connection.
-    async fn leave(&mut self) -> String {
-        let reason = "this daemon stops";
-        self.session.goodbye(reason);
+    /// What nodes have sent is still delivered, both ways, within the deadline.
+    fn begin_to_leave(&mut self, now: Instant) {
+        self.session.leave(STOPPING, now);
+        self.leaving = Some(now + self.close_deadline);
+    }
+
+    /// Ends what circuits are left, says goodbye, and waits until the peer has read it: then it closes the connection.
+    async fn say_goodbye(&mut self) -> String {
+        self.session.goodbye(STOPPING);
         let flushed = async {
             let mut arrived = Vec::new();
             loop {
@@ -467,6 +491,6 @@ impl Owner {
             }
         };
         let _ = tokio::time::timeout(FAREWELL_TIME, flushed).await;
-        reason.to_owned()
+        STOPPING.to_owned()
     }
 }

@@ -46,6 +46,8 @@ pub struct Greeted {
     pub notices: NoticeReader,
     /// What was agreed.
     pub agreement: Agreement,
+    /// Whether we dialled.
+    pub is_ours: bool,
 }
 
 /// Reads notices off a control stream.
@@ -185,6 +187,7 @@ pub(super) async fn greet(
         control,
         notices,
         agreement,
+        is_ours: dialled.is_some(),
     })
 }
 

@@ -5,7 +5,7 @@ pub struct Notice {
     /// Counts the numbered notices of a session from 1, each direction on its own. Zero in Hello, Welcome and Receipt.
     #[prost(uint64, tag = "1")]
     pub number: u64,
-    #[prost(oneof = "notice::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "notice::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub body: ::core::option::Option<notice::Body>,
 }
 /// Nested message and enum types in `Notice`.
@@ -30,6 +30,8 @@ pub mod notice {
         Close(super::Close),
         #[prost(message, tag = "10")]
         Goodbye(super::Goodbye),
+        #[prost(message, tag = "11")]
+        Leaving(super::Leaving),
     }
 }
 /// First on every control stream, from both sides.
@@ -165,6 +167,12 @@ pub struct Close {
     pub last: ::prost::alloc::vec::Vec<FrameId>,
     /// For people and logs.
     #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The sender is about to leave: both sides close all circuits once what their nodes have sent has left.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Leaving {
+    #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
 }
 /// The sender leaves: its circuits were closed before.

@@ -55,6 +55,11 @@ pub enum Notice {
     },
     /// A circuit ends.
     Close(Close),
+    /// The sender is about to leave.
+    Leaving {
+        /// For people and logs.
+        reason: String,
+    },
     /// The sender leaves.
     Goodbye {
         /// For people and logs.
@@ -190,6 +195,7 @@ impl Notice {
                 last: frames_out(close.last),
                 reason: close.reason,
             }),
+            Self::Leaving { reason } => Body::Leaving(proto::Leaving { reason }),
             Self::Goodbye { reason } => Body::Goodbye(proto::Goodbye { reason }),
         }
     }
@@ -228,6 +234,7 @@ impl Notice {
                 last: frames_in(close.last)?,
                 reason: close.reason,
             }),
+            Body::Leaving(leaving) => Self::Leaving { reason: leaving.reason },
             Body::Goodbye(goodbye) => Self::Goodbye { reason: goodbye.reason },
         })
     }

@@ -59,6 +59,37 @@ fn killed_and_restarted() {
     cluster.assert_healthy();
 }
 
+/// All that nodes have said is heard on the other side before it sees them go; of those that go on, all up to some point.
+#[test]
+fn told_to_end_under_load() {
+    for site in [0, 1] {
+        let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);
+        each_way(&mut a, &mut b, |node, other| {
+            node.eval(&format!("real_line:last_words(all, {other})"));
+            node.eval(&format!("real_line:last_words(endless, {other})"));
+        });
+        let (to_a, to_b) = (a.atom(), b.atom());
+        a.begin(&format!("real_line:pour({{all, {to_b}}}, 20000)"));
+        b.begin(&format!("real_line:pour({{all, {to_a}}}, 20000)"));
+        for node in [&mut a, &mut b] {
+            node.finish("the last words", Duration::from_secs(60))
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+        each_way(&mut a, &mut b, |node, other| {
+            node.eval(&format!("real_line:pour({{endless, {other}}}, endless)"));
+        });
+        thread::sleep(Duration::from_millis(300));
+        let status = cluster.gateway(site).terminate();
+        assert!(status.success(), "a gateway told to end by SIGTERM ended with {status}");
+        for node in [&mut a, &mut b] {
+            node.await_nodes(&[], PROMPT);
+            assert_eq!(node.eval("real_line:poured(all)"), "20000");
+            let heard: u64 = node.eval("real_line:poured(endless)").parse().expect("a number");
+            assert!(heard > 1000, "{heard} messages of an endless stream");
+        }
+    }
+}
+
 /// However long the grace: a daemon in its next life says that the former one is over.
 #[test]
 fn restarted_at_once() {

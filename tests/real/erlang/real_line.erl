@@ -1,7 +1,7 @@
 %% A line that fails while small signals flow.
 -module(real_line).
 
--export([ticking/2, sink/1]).
+-export([ticking/2, sink/1, last_words/2, pour/2, poured/1]).
 
 -include("real.hrl").
 
@@ -43,3 +43,45 @@ sink(From, N, Last, {_, Longest} = Pause) ->
             ?equal(Count, N - 1, ticks),
             From ! {self(), Pause}
     end.
+
+%% Counts what Peer pours, until it is seen to go.
+last_words(Name, Peer) ->
+    Self = self(),
+    spawn(fun() ->
+                  register(Name, self()),
+                  monitor_node(Peer, true),
+                  Self ! listening,
+                  count(Peer, 0)
+          end),
+    receive listening -> ok end.
+
+count(Peer, N) ->
+    receive
+        {poured, M, _} -> ?equal(N + 1, M, number), count(Peer, M);
+        {nodedown, Peer} -> count(Peer, N, nodedown)
+    end.
+
+count(Peer, N, nodedown) ->
+    receive
+        {poured, M, _} -> error({after_nodedown, M});
+        {ask, From} -> From ! {self(), counted, N}, count(Peer, N, nodedown)
+    end.
+
+%% So many messages at once; or without end until the connection breaks.
+pour(Named, Count) when is_integer(Count) ->
+    [Named ! {poured, N, <<0:8000>>} || N <- lists:seq(1, Count)],
+    ok;
+pour(Named, endless) ->
+    spawn(fun() -> pour_on(Named, 1) end),
+    ok.
+
+%% Without a connection nothing is sent: it would begin another one.
+pour_on(Named, N) ->
+    case erlang:send(Named, {poured, N, <<0:8000>>}, [noconnect]) of
+        ok -> pour_on(Named, N + 1);
+        noconnect -> ok
+    end.
+
+poured(Name) ->
+    Name ! {ask, self()},
+    ?recv({_, counted, N}, N, the_last_words).
