@@ -73,6 +73,12 @@ impl Hosts {
         ip(&format!("-n {one} link set cable {state}")).unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// What one host sends to the other is lost, but not the other way.
+    fn deaf(&self, from: usize, action: &str) {
+        let (name, to) = (&self.names[from], 2 - from);
+        ip(&format!("-n {name} route {action} blackhole 10.77.0.{to}/32")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     fn sites(&self) -> Vec<Site> {
         let names = self.names.iter().zip(["one", "two"]).zip(1..);
         names
@@ -126,6 +132,58 @@ fn nodes_on_two_hosts() {
     a.await_nodes(&[neighbour.full_name()], Duration::from_secs(5));
     cluster.gateway(1).run();
     a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(40));
+    cluster.assert_healthy();
+}
+
+/// Again and again: the cable, or one direction of it, under load in all forms.
+#[test]
+fn a_line_that_comes_and_goes() {
+    let Some(hosts) = Hosts::lay() else { return };
+    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
+    let mut a = cluster.node(&spec("a", 0));
+    let mut b = cluster.node(&spec("b", 1));
+    a.connect(&b);
+    each_way(&mut a, &mut b, |node, _| {
+        node.eval("real:watch()");
+    });
+    let (to_a, to_b) = (a.atom(), b.atom());
+    for round in 0..3 {
+        a.begin(&format!("real_order:addressed({to_b}, 36000)"));
+        b.begin(&format!("real_line:ticking({to_a}, 900)"));
+        for cut in 0..8 {
+            thread::sleep(Duration::from_millis(150 + 37 * cut % 300));
+            let dark = Duration::from_millis(60 + (round * 8 + cut) * 173 % 1500);
+            match cut % 3 {
+                0 => {
+                    hosts.cable("down");
+                    thread::sleep(dark);
+                    hosts.cable("up");
+                }
+                direction => {
+                    hosts.deaf(direction as usize - 1, "add");
+                    thread::sleep(dark);
+                    hosts.deaf(direction as usize - 1, "del");
+                }
+            }
+        }
+        for node in [&mut a, &mut b] {
+            node.finish("traffic through many cuts", Duration::from_secs(60))
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+    each_way(&mut a, &mut b, |node, other| {
+        let seen = node.eval(&format!("real:watched({other})"));
+        assert_eq!(seen, "[]", "{} noticed a cut", node.full_name());
+    });
+    let log = cluster.gateway(0).process().log();
+    let trunks = log
+        .iter()
+        .filter(|line| line.contains("goes on over another trunk"))
+        .count();
+    assert!(
+        trunks >= 6,
+        "only {trunks} trunks were replaced: the cuts were not felt"
+    );
     cluster.assert_healthy();
 }
 
