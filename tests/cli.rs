@@ -213,7 +213,7 @@ fn bad_names_and_missing_authorities_are_refused() {
 }
 
 #[test]
-fn a_good_file_is_one_line() {
+fn a_good_file_says_what_it_means() {
     let folder = certified();
     fs::write(folder.path().join("left.toml"), CONFIG).expect("written");
     let text = works(folder.path(), &["check", "--config", "left.toml"]);
@@ -221,7 +221,11 @@ fn a_good_file_is_one_line() {
         text.starts_with("left.toml: ok: left on 127.0.0.1:4471, 16 lanes, peers: right; "),
         "{text}"
     );
-    assert_eq!(text.lines().count(), 1);
+    let (_, memory) = text.split_once('\n').expect("a second line");
+    assert!(
+        memory.starts_with("memory: at most 64MiB kept for a circuit, 1GiB for all local nodes; "),
+        "{text}"
+    );
 }
 
 #[test]

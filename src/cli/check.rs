@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use super::load;
 use super::output;
 
-/// `beamway check`: one line and status 0 for a good file, else all mistakes, one line each, and status 1.
+/// `beamway check`: what it says, the memory it may take, and status 0 for a good file, else all mistakes, one line each, and status 1.
 pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
     match load::load(file) {
         Ok(loaded) => {
@@ -23,6 +23,7 @@ pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
                 gateway.lanes,
                 loaded.identity.valid_until_text()
             ));
+            output::say(&format!("memory: {}", loaded.config.worst_case()));
             Ok(ExitCode::SUCCESS)
         }
         Err(mistakes) => {

@@ -12,6 +12,7 @@
 //! Files are read elsewhere: text comes in.
 
 mod error;
+mod memory;
 mod parse;
 mod section;
 mod settings;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use error::Mistake;
 pub use error::Mistakes;
+pub use memory::WorstCase;
 pub use parse::parse;
 pub use settings::Address;
 pub use settings::Config;

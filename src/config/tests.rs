@@ -180,6 +180,26 @@ fn the_defaults_are_within_their_own_limits() {
 }
 
 #[test]
+fn the_worst_case_is_a_sum() {
+    let two = "[[peer]]\nname = 'a'\naddress = 'h:1'\n[[peer]]\nname = 'b'\naddress = 'h:2'\n";
+    let config = parse(&format!("{LEAST}{two}")).expect("a good file");
+    let (replay, quic) = (64 << 20, (17 * 3) << 20);
+    let expected = WorstCase {
+        circuit: 64 << 20,
+        nodes: 1 << 30,
+        replay,
+        quic,
+        process: (1 << 30) + 2 * (replay + quic),
+    };
+    assert_eq!(config.worst_case(), expected);
+    assert!(
+        expected
+            .to_string()
+            .ends_with("64MiB to be sent or acknowledged and 51MiB in QUIC; 1254MiB in all")
+    );
+}
+
+#[test]
 fn keep_alive_follows_a_short_idle_timeout() {
     let config = parse(&format!("{LEAST}[transport]\nidle_timeout = '2s'")).expect("a good file");
     assert_eq!(config.transport.keep_alive, Duration::from_millis(400));

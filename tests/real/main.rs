@@ -42,4 +42,5 @@ mod names;
 mod netns;
 mod order;
 mod otp;
+mod pressure;
 mod signals;

@@ -1,5 +1,6 @@
 //! One child process: its output is kept, and it never outlives the test.
 
+use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -65,6 +66,21 @@ impl Process {
             answers,
             stdin,
         }
+    }
+
+    /// Bytes of memory that the process holds.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("a process that runs, on Linux");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS"))
+            .expect("a line VmRSS");
+        let kilobytes: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .expect("a number of kB");
+        kilobytes << 10
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -9,7 +9,6 @@ mod nodes;
 mod peers;
 mod strangers;
 
-use std::fs;
 use std::time::Duration;
 
 use crate::basics::each_way;
@@ -61,7 +60,7 @@ impl Healthy {
         for site in 0..2 {
             let gateway = self.cluster.gateway(site);
             gateway.assert_healthy();
-            let held = resident(gateway.process().id());
+            let held = gateway.process().resident();
             assert!(held < MEMORY_MAX, "{attack}: gateway {site} holds {} MB", held >> 20);
         }
         each_way(&mut self.a, &mut self.b, |node, other| {
@@ -85,21 +84,6 @@ impl Healthy {
             newcomer.eval(&format!("real_connections:chat({})", partner.atom()));
         }
     }
-}
-
-/// Bytes of memory that the process holds.
-fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that runs, on Linux");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS"))
-        .expect("a line VmRSS");
-    let kilobytes: u64 = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|number| number.parse().ok())
-        .expect("a number of kB");
-    kilobytes << 10
 }
 
 /// Time for a gateway to end a connection that is malformed.

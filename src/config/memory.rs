@@ -1,0 +1,49 @@
+use super::settings::Config;
+use super::units::size_text;
+
+/// What a daemon may hold at most, in bytes (docs/ARCHITECTURE.md, "Memory").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorstCase {
+    /// For one local node and one remote one: what the local one has not read.
+    pub circuit: u64,
+    /// For all local nodes.
+    pub nodes: u64,
+    /// For one peer: what waits to be sent, or to be acknowledged.
+    pub replay: u64,
+    /// For one peer, in QUIC: a window for each stream received, and twice that to be sent.
+    pub quic: u64,
+    /// Of all: the nodes', and for each peer the rest.
+    pub process: u64,
+}
+
+impl Config {
+    /// The sums for this configuration. Peers that are not in it and dial in add theirs.
+    pub fn worst_case(&self) -> WorstCase {
+        let streams = u64::from(self.gateway.lanes) + 1;
+        let quic = self.transport.stream_window.saturating_mul(streams).saturating_mul(3);
+        let replay = self.session.replay_budget;
+        let peers = self.peers.len() as u64;
+        let nodes = self.gateway.memory;
+        WorstCase {
+            circuit: self.gateway.circuit_budget,
+            nodes,
+            replay,
+            quic,
+            process: nodes.saturating_add(replay.saturating_add(quic).saturating_mul(peers)),
+        }
+    }
+}
+
+impl std::fmt::Display for WorstCase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "at most {} kept for a circuit, {} for all local nodes; per peer {} to be sent or acknowledged and {} in QUIC; {} in all",
+            size_text(self.circuit),
+            size_text(self.nodes),
+            size_text(self.replay),
+            size_text(self.quic),
+            size_text(self.process),
+        )
+    }
+}
