@@ -138,6 +138,7 @@ impl Session {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.outbound.grant(credit);
             self.events.push_back(Event::Handshake { circuit, message });
+            self.take_in(circuit);
         }
     }
 
