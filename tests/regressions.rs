@@ -1,5 +1,7 @@
 //! The fuzz targets on their seeds and on what was found with them: `fuzz/seeds/TARGET/*` and `fuzz/regressions/TARGET/*`.
 
+#![allow(clippy::indexing_slicing, reason = "a target fails by panicking")]
+
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
 
