@@ -1,6 +1,10 @@
 //! The fuzz targets on their seeds and on what was found with them: `fuzz/seeds/TARGET/*` and `fuzz/regressions/TARGET/*`.
 
-#![allow(clippy::indexing_slicing, reason = "a target fails by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a target fails by panicking, and the file that it was tried on is shown"
+)]
 
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
