@@ -9,6 +9,7 @@
 
 pub mod codec;
 
+#[macro_use]
 pub mod etf;
 
 pub mod dist;

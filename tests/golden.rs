@@ -1,7 +1,12 @@
-//! Packets of real nodes are read as what the nodes meant: operation, sender, destination, lesson.
+//! Packets of real nodes are read as what the nodes meant: operation, sender, destination, lesson; and terms as the terms
+//! they are.
 
 #[path = "golden/fixture.rs"]
 mod fixture;
+#[path = "golden/samples.rs"]
+mod samples;
+#[path = "golden/terms.rs"]
+mod terms;
 
 use std::collections::BTreeMap;
 

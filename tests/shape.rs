@@ -26,6 +26,9 @@ const RANKS: &[(&str, u8)] = &[
     ("cli", 11),
 ];
 
+/// Exported macros stand at the root, whichever module they belong to.
+const MACROS: &[(&str, &str)] = &[("term", "etf")];
+
 /// What reaches the outside world; only [`WORLDLY`] files may name it.
 const WORLD: &[&str] = &[
     "tokio::",
@@ -126,7 +129,9 @@ fn used(line: &str) -> impl Iterator<Item = &str> {
         let end = rest
             .find(|c: char| !c.is_alphanumeric() && c != '_')
             .unwrap_or(rest.len());
-        rest.get(..end).expect("a character boundary")
+        let name = rest.get(..end).expect("a character boundary");
+        let owner = MACROS.iter().find(|(exported, _)| *exported == name);
+        owner.map_or(name, |(_, module)| module)
     })
 }
 

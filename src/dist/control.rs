@@ -4,7 +4,7 @@ use super::ControlError;
 use super::Format;
 use super::Operation;
 use crate::codec::Reader;
-use crate::etf::Atom;
+use crate::etf::AtomText;
 use crate::etf::Pid;
 use crate::etf::Reference;
 use crate::etf::atom;
@@ -299,7 +299,7 @@ impl<'a> Scanner<'a> {
         Ok(Destination::Name(self.atom("destination")?.utf8()))
     }
 
-    fn atom(&mut self, what: &'static str) -> Result<Atom<'a>, ControlError> {
+    fn atom(&mut self, what: &'static str) -> Result<AtomText<'a>, ControlError> {
         self.expect(is_atom(&self.reader), what)?;
         let atom = atom(&mut self.reader)?;
         atom.check()?;

@@ -1,3 +1,5 @@
+use super::Atom;
+
 /// The identity of a process within its node: everything of a pid but the node's name.
 ///
 /// `id` holds the low 28 bits (up to 32 with `V4_NC`) of the process number, `serial` the rest; `creation` tells the
@@ -53,4 +55,40 @@ impl Reference {
     pub fn is_alias(&self) -> bool {
         self.words().get(1).is_some_and(|word| word & Self::PID_MARKER != 0)
     }
+}
+
+/// The identity of a port within its node (protocol reference §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Port {
+    /// Number of the port.
+    pub id: u64,
+    /// Incarnation of the node.
+    pub creation: u32,
+}
+
+/// A process anywhere in the cluster: a pid as a term holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NodePid {
+    /// Name of the node.
+    pub node: Atom,
+    /// Which process of it.
+    pub pid: Pid,
+}
+
+/// A port anywhere in the cluster, as a term holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NodePort {
+    /// Name of the node.
+    pub node: Atom,
+    /// Which port of it.
+    pub port: Port,
+}
+
+/// A reference made anywhere in the cluster, as a term holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NodeReference {
+    /// Name of the node.
+    pub node: Atom,
+    /// Which reference of it.
+    pub reference: Reference,
 }

@@ -1,22 +1,56 @@
-//! Rank 1: Erlang's external term format, as far as a carrier needs it.
+//! Rank 1: Erlang's external term format.
 //!
 //! A carrier never decodes a user's term. It reads the identities by which processes are addressed, [`Pid`] and
-//! [`Reference`], and skips whatever else stands in a control term. Nothing here recurses or allocates by what a length
-//! field claims.
+//! [`Reference`], and skips whatever else stands in a control term: [`skip()`], [`pid`], [`reference()`]. Nothing there
+//! recurses or allocates by what a length field claims.
+//!
+//! Programs do: [`Term`] is a term of one's own, [`TermRef`] reads one where it stands, [`term!`](crate::term) writes
+//! one, [`Term::parse`] reads Erlang's syntax and [`Term::print`] writes it, [`to_bytes`] and [`from_bytes`] carry one's
+//! own types through serde. What comes from outside is held to [`Limits`].
 
+#[macro_use]
+mod macros;
+
+mod atom;
+mod big;
+mod config;
+mod convert;
+mod decode;
+mod encode;
 mod error;
 mod identity;
+mod map;
+mod order;
+mod pen;
+mod print;
 mod read;
 mod skip;
+mod syntax;
 mod tag;
+mod term;
+mod typed;
+mod view;
 
 #[cfg(test)]
 mod tests;
 
+pub use atom::Atom;
+pub use big::Big;
+pub use config::DEPTH_MAX;
+pub use config::Limits;
+pub use convert::Mismatch;
+pub use decode::inflate;
 pub use error::TermError;
+pub use identity::NodePid;
+pub use identity::NodePort;
+pub use identity::NodeReference;
 pub use identity::Pid;
+pub use identity::Port;
 pub use identity::Reference;
-pub use read::Atom;
+pub use map::Map;
+pub use print::Printed;
+pub use print::Style;
+pub use read::AtomText;
 pub use read::atom;
 pub use read::is_atom;
 pub use read::is_pid;
@@ -27,3 +61,22 @@ pub use read::reference;
 pub use read::small_tuple;
 pub use read::unsigned;
 pub use skip::skip;
+pub use syntax::SyntaxError;
+pub use term::Bits;
+pub use term::Export;
+pub use term::Float;
+pub use term::Fun;
+pub use term::Improper;
+pub use term::Term;
+pub use typed::Charlist;
+pub use typed::ValueError;
+pub use typed::from_bytes;
+pub use typed::from_bytes_within;
+pub use typed::from_term;
+pub use typed::from_view;
+pub use typed::to_bytes;
+pub use typed::to_term;
+pub use view::Items;
+pub use view::Pairs;
+pub use view::TermRef;
+pub use view::View;

@@ -7,16 +7,16 @@ use super::tag;
 use crate::codec::Reader;
 
 /// An atom has at most this many characters (`erl_ext_dist.md`), each of at most four bytes.
-const ATOM_CHARACTERS_MAX: usize = 255;
+pub(super) const ATOM_CHARACTERS_MAX: usize = 255;
 
 /// The text of an atom as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Atom<'a> {
+pub struct AtomText<'a> {
     text: &'a [u8],
     is_latin1: bool,
 }
 
-impl<'a> Atom<'a> {
+impl<'a> AtomText<'a> {
     /// The text in UTF-8, copied only if it is in Latin-1 and not plain ASCII.
     pub fn utf8(&self) -> Cow<'a, [u8]> {
         if self.is_latin1 && !self.text.is_ascii() {
@@ -77,7 +77,7 @@ pub fn is_reference(reader: &Reader<'_>) -> bool {
 }
 
 /// An atom. References to an atom cache are refused: beamway never offers one.
-pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<Atom<'a>, TermError> {
+pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<AtomText<'a>, TermError> {
     let tag = reader.u8("atom")?;
     let (length, is_latin1) = match tag {
         tag::SMALL_ATOM_UTF8 => (usize::from(reader.u8("atom length")?), false),
@@ -98,7 +98,7 @@ pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<Atom<'a>, TermError> {
         });
     }
     let text = reader.take(length, "atom text")?;
-    Ok(Atom { text, is_latin1 })
+    Ok(AtomText { text, is_latin1 })
 }
 
 /// The identity of a pid; its node's name is skipped.

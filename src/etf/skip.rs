@@ -30,7 +30,7 @@ pub fn skip(reader: &mut Reader<'_>) -> Result<(), TermError> {
 }
 
 /// Skips a term up to its elements; returns how many terms follow that belong to it.
-fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
+pub(super) fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     let Some(tag) = reader.peek() else {
         reader.u8("term")?;
         return Ok(0);

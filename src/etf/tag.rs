@@ -3,6 +3,7 @@
 pub(super) const RECORD: u8 = 67;
 pub(super) const NEW_FLOAT: u8 = 70;
 pub(super) const BIT_BINARY: u8 = 77;
+pub(super) const COMPRESSED: u8 = 80;
 pub(super) const NEW_PID: u8 = 88;
 pub(super) const NEW_PORT: u8 = 89;
 pub(super) const NEWER_REFERENCE: u8 = 90;
@@ -29,3 +30,6 @@ pub(super) const MAP: u8 = 116;
 pub(super) const ATOM_UTF8: u8 = 118;
 pub(super) const SMALL_ATOM_UTF8: u8 = 119;
 pub(super) const V4_PORT: u8 = 120;
+
+/// Stands before a term outside a distribution header.
+pub(super) const VERSION: u8 = 131;

@@ -43,4 +43,7 @@ mod netns;
 mod order;
 mod otp;
 mod pressure;
+#[path = "../golden/samples.rs"]
+mod samples;
 mod signals;
+mod terms;

@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 
-use super::*;
 use crate::codec::CodecError;
 use crate::codec::Reader;
+use crate::etf::*;
 
 /// Terms written by a real node (OTP 25, `term_to_binary/1` without its version byte), one of each kind.
-const TERMS: &[&[u8]] = &[
+pub(super) const TERMS: &[&[u8]] = &[
     b"\x77\x02ok",
     b"\x61\x07",
     b"\x62\xff\xff\xff\xff",

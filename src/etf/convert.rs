@@ -1,0 +1,326 @@
+//! Rust values as terms and back: one step, no traits of our own.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::Atom;
+use super::Big;
+use super::Bits;
+use super::Export;
+use super::Float;
+use super::Fun;
+use super::Map;
+use super::NodePid;
+use super::NodePort;
+use super::NodeReference;
+use super::Term;
+
+/// A term is not of the kind, or not in the range, that was asked for.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{expected} expected")]
+pub struct Mismatch {
+    /// What was asked for.
+    pub expected: &'static str,
+}
+
+/// Integers that always fit.
+macro_rules! from_small {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Term {
+            fn from(value: $integer) -> Self {
+                Self::Integer(value.into())
+            }
+        }
+    )*};
+}
+
+from_small!(u8, u16, u32, i8, i16, i32, i64);
+
+/// Integers that may be too large for `i64`.
+macro_rules! from_large {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Term {
+            fn from(value: $integer) -> Self {
+                match i64::try_from(value) {
+                    Ok(value) => Self::Integer(value),
+                    #[allow(unused_comparisons, reason = "one body for signed and unsigned")]
+                    Err(_) => Self::integer(value < 0, &value.abs_diff(0).to_le_bytes()),
+                }
+            }
+        }
+    )*};
+}
+
+from_large!(u64, u128, usize, i128, isize);
+
+/// Integers out of terms.
+macro_rules! to_integer {
+    ($($integer:ident),*) => {$(
+        impl TryFrom<&Term> for $integer {
+            type Error = Mismatch;
+
+            fn try_from(term: &Term) -> Result<Self, Mismatch> {
+                let value = match term {
+                    Term::Integer(value) => (*value).try_into().ok(),
+                    Term::Big(value) => value.try_into().ok(),
+                    _ => None,
+                };
+                value.ok_or(Mismatch { expected: concat!("an integer of the range of ", stringify!($integer)) })
+            }
+        }
+
+        impl TryFrom<&Big> for $integer {
+            type Error = Mismatch;
+
+            fn try_from(big: &Big) -> Result<Self, Mismatch> {
+                let value = match big.to_i128() {
+                    Some(value) => value.try_into().ok(),
+                    None => big.to_u128().and_then(|value| value.try_into().ok()),
+                };
+                value.ok_or(Mismatch { expected: concat!("an integer of the range of ", stringify!($integer)) })
+            }
+        }
+    )*};
+}
+
+to_integer!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+/// Values that are a kind of term.
+macro_rules! kinds {
+    ($($kind:ident: $value:ty = $from:ident => $term:expr, $expected:literal;)*) => {$(
+        impl From<$value> for Term {
+            fn from($from: $value) -> Self {
+                Self::$kind($term)
+            }
+        }
+
+        impl TryFrom<Term> for $value {
+            type Error = Mismatch;
+
+            fn try_from(term: Term) -> Result<Self, Mismatch> {
+                match term {
+                    Term::$kind(value) => Ok(value.into()),
+                    _ => Err(Mismatch { expected: $expected }),
+                }
+            }
+        }
+    )*};
+}
+
+kinds! {
+    Atom: Atom = value => value, "an atom";
+    Pid: NodePid = value => value, "a pid";
+    Map: Map = value => value, "a map";
+    Binary: Bytes = value => value, "a binary";
+    Float: Float = value => value, "a float";
+}
+
+/// Values that are a kind of term kept apart from it.
+macro_rules! boxed {
+    ($($kind:ident: $value:ty, $expected:literal;)*) => {$(
+        impl From<$value> for Term {
+            fn from(value: $value) -> Self {
+                Self::$kind(Box::new(value))
+            }
+        }
+
+        impl TryFrom<Term> for $value {
+            type Error = Mismatch;
+
+            fn try_from(term: Term) -> Result<Self, Mismatch> {
+                match term {
+                    Term::$kind(value) => Ok(*value),
+                    _ => Err(Mismatch { expected: $expected }),
+                }
+            }
+        }
+    )*};
+}
+
+boxed! {
+    Port: NodePort, "a port";
+    Reference: NodeReference, "a reference";
+    Bits: Bits, "a bit string";
+    Export: Export, "a fun of a module";
+    Fun: Fun, "a fun with a body";
+}
+
+impl From<Big> for Term {
+    fn from(value: Big) -> Self {
+        Self::Big(value)
+    }
+}
+
+impl From<bool> for Term {
+    fn from(value: bool) -> Self {
+        Self::Atom(value.into())
+    }
+}
+
+impl From<char> for Term {
+    /// Its code point, as Erlang's `$c`.
+    fn from(value: char) -> Self {
+        Self::Integer(u32::from(value).into())
+    }
+}
+
+impl From<f32> for Term {
+    /// As [`Term::from`] of an `f64`.
+    fn from(value: f32) -> Self {
+        f64::from(value).into()
+    }
+}
+
+impl From<f64> for Term {
+    /// Erlang has no infinities and no NaN: they become the atoms `infinity`, `neg_infinity` and `nan`. Use
+    /// [`Float::new`] to find out first.
+    fn from(value: f64) -> Self {
+        match Float::new(value) {
+            Some(value) => Self::Float(value),
+            None if value.is_nan() => Self::atom("nan"),
+            None if value > 0.0 => Self::atom("infinity"),
+            None => Self::atom("neg_infinity"),
+        }
+    }
+}
+
+impl From<&str> for Term {
+    /// A binary in UTF-8; [`Term::charlist`] makes a list.
+    fn from(value: &str) -> Self {
+        Self::Binary(Bytes::copy_from_slice(value.as_bytes()))
+    }
+}
+
+impl From<String> for Term {
+    /// A binary in UTF-8.
+    fn from(value: String) -> Self {
+        Self::Binary(value.into())
+    }
+}
+
+impl From<Cow<'_, str>> for Term {
+    /// A binary in UTF-8.
+    fn from(value: Cow<'_, str>) -> Self {
+        value.into_owned().into()
+    }
+}
+
+impl From<&[u8]> for Term {
+    /// A binary.
+    fn from(value: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(value))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Term {
+    /// A binary.
+    fn from(value: &[u8; N]) -> Self {
+        value.as_slice().into()
+    }
+}
+
+impl From<&Self> for Term {
+    fn from(value: &Self) -> Self {
+        value.clone()
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Term {
+    /// A list, also of bytes; [`Bytes`] makes a binary.
+    fn from(value: Vec<T>) -> Self {
+        Self::List(value.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Term {
+    /// Nothing is the atom `undefined`.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::atom("undefined"), Into::into)
+    }
+}
+
+impl<T: Into<Self>, E: Into<Self>> From<Result<T, E>> for Term {
+    /// `{ok, Value}` or `{error, Reason}`.
+    fn from(value: Result<T, E>) -> Self {
+        match value {
+            Ok(value) => Self::Tuple(vec![Self::atom("ok"), value.into()]),
+            Err(reason) => Self::Tuple(vec![Self::atom("error"), reason.into()]),
+        }
+    }
+}
+
+/// Tuples, up to the number of parameters.
+macro_rules! from_tuple {
+    ($($item:ident)*) => {
+        impl<$($item: Into<Term>),*> From<($($item,)*)> for Term {
+            #[allow(non_snake_case, reason = "the parameters' names serve twice")]
+            fn from(($($item,)*): ($($item,)*)) -> Self {
+                Self::Tuple(vec![$($item.into()),*])
+            }
+        }
+    };
+}
+
+from_tuple!(A);
+from_tuple!(A B);
+from_tuple!(A B C);
+from_tuple!(A B C D);
+from_tuple!(A B C D E);
+from_tuple!(A B C D E F);
+
+impl TryFrom<&Term> for bool {
+    type Error = Mismatch;
+
+    fn try_from(term: &Term) -> Result<Self, Mismatch> {
+        match term.as_atom() {
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            _ => Err(Mismatch {
+                expected: "true or false",
+            }),
+        }
+    }
+}
+
+impl TryFrom<&Term> for f64 {
+    type Error = Mismatch;
+
+    /// Integers are not taken for floats.
+    fn try_from(term: &Term) -> Result<Self, Mismatch> {
+        match term {
+            Term::Float(value) => Ok(value.get()),
+            _ => Err(Mismatch { expected: "a float" }),
+        }
+    }
+}
+
+impl TryFrom<&Term> for String {
+    type Error = Mismatch;
+
+    /// The text of a binary in UTF-8 or of a list of characters, `[]` among them.
+    fn try_from(term: &Term) -> Result<Self, Mismatch> {
+        let text = match term {
+            Term::Binary(bytes) => str::from_utf8(bytes).ok().map(Self::from),
+            Term::List(items) => items
+                .iter()
+                .map(|item| u32::try_from(item).ok().and_then(char::from_u32))
+                .collect(),
+            _ => None,
+        };
+        text.ok_or(Mismatch { expected: "text" })
+    }
+}
+
+impl TryFrom<Term> for Vec<Term> {
+    type Error = Mismatch;
+
+    /// The elements of a proper list.
+    fn try_from(term: Term) -> Result<Self, Mismatch> {
+        match term {
+            Term::List(elements) => Ok(elements),
+            _ => Err(Mismatch { expected: "a list" }),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+use std::fmt;
+use std::fmt::Formatter;
+use std::fmt::Write;
+
+use super::Bits;
+use super::DEPTH_MAX;
+use super::Export;
+use super::Float;
+use super::Fun;
+use super::Improper;
+use super::Map;
+use super::NodePid;
+use super::NodePort;
+use super::NodeReference;
+use super::Term;
+
+/// How a term is printed; each is one of Erlang's own ways, on one line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// As `~0tp`: lists and binaries that look like text are printed as text, if its characters are of Latin-1. This is
+    /// what a stock `erl` does, and what [`Display`](fmt::Display) does.
+    #[default]
+    Pretty,
+    /// As `~0tp` of a node started with `+pc unicode`: text of any script.
+    PrettyUnicode,
+    /// As `~tw`: numbers throughout.
+    Plain,
+}
+
+impl Term {
+    /// The term in one of Erlang's ways of printing.
+    ///
+    /// What only a node can read back is printed with the name of its node, where Erlang prints a number that means
+    /// nothing elsewhere: `<a@host.91.0>`, `#Ref<a@host.1.2.3>`, `#Port<a@host.5>`. Those of `nonode@nohost` look as
+    /// such a node prints its own: `<0.91.0>`. A name that ends in a number stands in quotes. The words `maybe` and
+    /// `else` are quoted, as from OTP 27 on, and a map's pairs come in the order of their keys, as with `~k` of OTP 26.
+    ///
+    /// ```
+    /// use beamway::etf::Style;
+    /// use beamway::term;
+    ///
+    /// let term = term!({"text", [104, 105], 1.0e22});
+    /// assert_eq!(term.to_string(), r#"{<<"text">>,"hi",1.0e22}"#);
+    /// assert_eq!(term.print(Style::Plain).to_string(), "{<<116,101,120,116>>,[104,105],1.0e22}");
+    /// ```
+    pub const fn print(&self, style: Style) -> Printed<'_> {
+        Printed { term: self, style }
+    }
+}
+
+/// A term that prints itself in a [`Style`]; from [`Term::print`].
+#[derive(Clone, Copy, Debug)]
+pub struct Printed<'a> {
+    term: &'a Term,
+    style: Style,
+}
+
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        term(f, self.term, self.style, DEPTH_MAX + 1)
+    }
+}
+
+impl fmt::Display for Term {
+    /// As [`Style::Pretty`].
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        term(f, self, Style::Pretty, DEPTH_MAX + 1)
+    }
+}
+
+/// What is nested deeper than `depth` is printed as `...`, as Erlang prints what it leaves out.
+fn term(f: &mut Formatter<'_>, term: &Term, style: Style, depth: usize) -> fmt::Result {
+    let Some(depth) = depth.checked_sub(1) else {
+        return f.write_str("...");
+    };
+    match term {
+        Term::Atom(name) => atom(f, name),
+        Term::Integer(value) => write!(f, "{value}"),
+        Term::Big(value) => write!(f, "{value}"),
+        Term::Float(value) => write!(f, "{value}"),
+        Term::Pid(value) => write!(f, "{value}"),
+        Term::Port(value) => write!(f, "{value}"),
+        Term::Reference(value) => write!(f, "{value}"),
+        Term::Export(value) => write!(f, "{value}"),
+        Term::Fun(value) => write!(f, "{value}"),
+        Term::Tuple(items) => {
+            f.write_char('{')?;
+            row(f, items, style, depth)?;
+            f.write_char('}')
+        }
+        Term::List(items) => match text(items, style) {
+            Some(text) => quoted(f, text.chars(), '"'),
+            None => {
+                f.write_char('[')?;
+                row(f, items, style, depth)?;
+                f.write_char(']')
+            }
+        },
+        Term::Improper(list) => {
+            f.write_char('[')?;
+            row(f, list.elements(), style, depth)?;
+            f.write_char('|')?;
+            self::term(f, list.tail(), style, depth)?;
+            f.write_char(']')
+        }
+        Term::Map(map) => self::map(f, map, style, depth),
+        Term::Binary(bytes) => binary(f, bytes, style),
+        Term::Bits(value) => bits(f, value),
+    }
+}
+
+fn row(f: &mut Formatter<'_>, items: &[Term], style: Style, depth: usize) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_char(',')?;
+        }
+        term(f, item, style, depth)?;
+    }
+    Ok(())
+}
+
+fn map(f: &mut Formatter<'_>, map: &Map, style: Style, depth: usize) -> fmt::Result {
+    f.write_str("#{")?;
+    for (index, (key, value)) in map.iter().enumerate() {
+        if index > 0 {
+            f.write_char(',')?;
+        }
+        term(f, key, style, depth)?;
+        f.write_str(" => ")?;
+        term(f, value, style, depth)?;
+    }
+    f.write_char('}')
+}
+
+/// Whether Erlang prints the character as itself within text (`io_lib:printable_list/1`).
+fn is_printable(c: char, style: Style) -> bool {
+    match c {
+        '\x08'..='\r' | '\x1b' | ' '..='~' | '\u{a0}'..='\u{ff}' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        '\u{100}'.. => style == Style::PrettyUnicode,
+        _ => false,
+    }
+}
+
+/// The text that a list is, if it is to be printed as text.
+fn text(items: &[Term], style: Style) -> Option<String> {
+    if items.is_empty() || style == Style::Plain {
+        return None;
+    }
+    items
+        .iter()
+        .map(|item| match item {
+            Term::Integer(value) => u32::try_from(*value).ok().and_then(char::from_u32),
+            _ => None,
+        })
+        .map(|c| c.filter(|c| is_printable(*c, style)))
+        .collect()
+}
+
+/// Bytes as text in UTF-8 or, if they are none, in Latin-1; else as numbers.
+fn binary(f: &mut Formatter<'_>, bytes: &[u8], style: Style) -> fmt::Result {
+    f.write_str("<<")?;
+    if bytes.is_empty() || style == Style::Plain {
+        numbers(f, bytes)?;
+        return f.write_str(">>");
+    }
+    match str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(|c| is_printable(c, style)) => {
+            quoted(f, text.chars(), '"')?;
+            if !text.is_ascii() {
+                f.write_str("/utf8")?;
+            }
+        }
+        Err(_) if bytes.iter().all(|byte| is_printable(char::from(*byte), Style::Pretty)) => {
+            quoted(f, bytes.iter().copied().map(char::from), '"')?;
+        }
+        _ => numbers(f, bytes)?,
+    }
+    f.write_str(">>")
+}
+
+fn numbers(f: &mut Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 {
+            f.write_char(',')?;
+        }
+        write!(f, "{byte}")?;
+    }
+    Ok(())
+}
+
+fn bits(f: &mut Formatter<'_>, value: &Bits) -> fmt::Result {
+    let Some((last, whole)) = value.bytes().split_last() else {
+        return f.write_str("<<>>");
+    };
+    f.write_str("<<")?;
+    numbers(f, whole)?;
+    if !whole.is_empty() {
+        f.write_char(',')?;
+    }
+    write!(f, "{}:{}>>", last >> (8 - value.last()), value.last())
+}
+
+/// An atom, in quotes unless it reads as one without (`io_lib:quote_atom/2`).
+pub(super) fn atom(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
+    let mut chars = name.chars();
+    let is_plain = chars.next().is_some_and(starts_atom) && chars.all(continues_name) && !is_reserved(name);
+    if is_plain {
+        return f.write_str(name);
+    }
+    quoted(f, name.chars(), '\'')
+}
+
+/// Whether an atom without quotes may begin with the character.
+pub(super) const fn starts_atom(c: char) -> bool {
+    matches!(c, 'a'..='z' | 'ß'..='ö' | 'ø'..='ÿ')
+}
+
+/// Whether an atom without quotes, or a variable, may hold the character.
+pub(super) const fn continues_name(c: char) -> bool {
+    starts_atom(c) || matches!(c, 'A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | '0'..='9' | '_' | '@')
+}
+
+/// Erlang's reserved words, with those that only later releases reserve (`erl_scan:f_reserved_word/1`).
+pub(super) fn is_reserved(name: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch", "cond",
+        "div", "else", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive", "rem", "try",
+        "when", "xor",
+    ];
+    WORDS.binary_search(&name).is_ok()
+}
+
+/// Characters between quotes, with escapes for what has no shape of its own (`io_lib:string_char/4`).
+fn quoted(f: &mut Formatter<'_>, chars: impl Iterator<Item = char>, quote: char) -> fmt::Result {
+    f.write_char(quote)?;
+    for c in chars {
+        match c {
+            '\\' => f.write_str("\\\\")?,
+            _ if c == quote => write!(f, "\\{c}")?,
+            ' '..='~' | '\u{a0}'.. => f.write_char(c)?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            '\x0b' => f.write_str("\\v")?,
+            '\x08' => f.write_str("\\b")?,
+            '\x0c' => f.write_str("\\f")?,
+            '\x1b' => f.write_str("\\e")?,
+            '\x7f' => f.write_str("\\d")?,
+            control => write!(f, "\\{:03o}", u32::from(control))?,
+        }
+    }
+    f.write_char(quote)
+}
+
+/// From here on a float has no place for a fraction, and Erlang shows that by printing its power of ten.
+const INTEGERS_FROM: f64 = 9_007_199_254_740_992.0;
+
+/// The fewest digits that read as the same float, and of those the nearest; of two as near the even one, as Ryu chooses,
+/// where Rust chooses the other.
+fn shortest(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let mantissa = shortest.split('e').next().unwrap_or_default();
+    let nearest = format!("{value:.0$e}", mantissa.len().saturating_sub("1.".len()));
+    match nearest.parse() == Ok(value) {
+        true => nearest,
+        false => shortest,
+    }
+}
+
+impl fmt::Display for Float {
+    /// The shortest digits that read as the same float, as OTP 25 and later print them: with a power of ten if that is
+    /// shorter, or if the float is beyond 2^53 (`float_to_list(F, [short])`).
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let value = self.get();
+        if value.is_sign_negative() {
+            f.write_char('-')?;
+        }
+        let scientific = shortest(value.abs());
+        let (mantissa, exponent) = scientific.split_once('e').ok_or(fmt::Error)?;
+        let (first, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = [first, fraction].concat();
+        let power: i32 = exponent.parse().map_err(|_| fmt::Error)?;
+        let count = digits.len() as i32;
+        // Characters of either form.
+        let short = count.max(2) + 2 + exponent.len() as i32;
+        let long = match power {
+            ..0 => 1 - power + count,
+            _ if power + 1 >= count => power + 3,
+            _ => count + 1,
+        };
+        if value.abs() >= INTEGERS_FROM || short < long {
+            let fraction = if fraction.is_empty() { "0" } else { fraction };
+            return write!(f, "{first}.{fraction}e{power}");
+        }
+        match usize::try_from(power) {
+            Err(_) => write!(f, "0.{:0>1$}", digits, (count - power - 1) as usize),
+            Ok(power) => match digits.split_at_checked(power + 1) {
+                Some((whole, "")) => write!(f, "{whole}.0"),
+                Some((whole, rest)) => write!(f, "{whole}.{rest}"),
+                None => write!(f, "{digits:0<0$}.0", power + 1),
+            },
+        }
+    }
+}
+
+/// The name of a node that is not alive; in an identity it is printed as `0`.
+pub(super) const LOCAL: &str = "nonode@nohost";
+
+/// The name of a node in an identity, in quotes where full stops and digits would not tell it from what follows.
+struct Node<'a>(&'a str);
+
+impl fmt::Display for Node<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.');
+        let ends_in_number = |name: &str| {
+            name.rsplit('.')
+                .next()
+                .is_none_or(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        match self.0 {
+            LOCAL => f.write_char('0'),
+            name if name.contains('@') && name.chars().all(is_plain) && !ends_in_number(name) => f.write_str(name),
+            name => quoted(f, name.chars(), '\''),
+        }
+    }
+}
+
+impl fmt::Display for NodePid {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", Node(&self.node), self.pid.id, self.pid.serial)
+    }
+}
+
+impl fmt::Display for NodePort {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "#Port<{}.{}>", Node(&self.node), self.port.id)
+    }
+}
+
+impl fmt::Display for NodeReference {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "#Ref<{}", Node(&self.node))?;
+        for word in self.reference.words().iter().rev() {
+            write!(f, ".{word}")?;
+        }
+        f.write_char('>')
+    }
+}
+
+impl fmt::Display for Export {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "fun {}:{}/{}", self.module, self.function, self.arity)
+    }
+}
+
+impl fmt::Display for Fun {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some((module, index, uniq)) => write!(f, "#Fun<{module}.{index}.{uniq}>"),
+            None => f.write_str("#Fun<>"),
+        }
+    }
+}
+
+impl fmt::Display for Improper {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('[')?;
+        row(f, self.elements(), Style::Pretty, DEPTH_MAX)?;
+        write!(f, "|{}]", self.tail())
+    }
+}
+
+impl fmt::Display for Map {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        map(f, self, Style::Pretty, DEPTH_MAX)
+    }
+}
+
+impl fmt::Display for Bits {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        bits(f, self)
+    }
+}

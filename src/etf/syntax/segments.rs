@@ -1,0 +1,137 @@
+use bytes::Bytes;
+
+use super::SyntaxError;
+use super::parser::Parser;
+use crate::etf::Bits;
+use crate::etf::Term;
+
+/// The bits of a binary, as its segments give them.
+#[derive(Default)]
+pub(super) struct Segments {
+    bytes: Vec<u8>,
+    /// Bits used of the last byte, 0 if all are.
+    last: u8,
+}
+
+impl Segments {
+    /// `<<Segment, …>>`, after `<<`. A segment is an integer or a string; behind it may stand a size in bits and a type,
+    /// `integer` or `utf8`.
+    pub(super) fn read(parser: &mut Parser<'_>) -> Result<Term, SyntaxError> {
+        let mut segments = Self::default();
+        parser.space();
+        if parser.eat(">>") {
+            return Ok(segments.term());
+        }
+        loop {
+            parser.space();
+            segments.segment(parser)?;
+            parser.space();
+            if parser.eat(">>") {
+                return Ok(segments.term());
+            }
+            parser.expect(",")?;
+        }
+    }
+
+    fn segment(&mut self, parser: &mut Parser<'_>) -> Result<(), SyntaxError> {
+        let mut values = Vec::new();
+        match parser.eat("\"") {
+            true => {
+                let text = parser.quoted('"')?;
+                values.extend(text.chars().map(Term::from));
+            }
+            false => match parser.number()? {
+                value @ (Term::Integer(_) | Term::Big(_)) => values.push(value),
+                _ => return Err(parser.fail("an integer or a string should stand before this")),
+            },
+        }
+        parser.space();
+        let size = match parser.eat(":") {
+            true => {
+                parser.space();
+                let size = parser.digits(10)?.parse();
+                Some(size.map_err(|_| parser.fail("a size in bits should stand before this"))?)
+            }
+            false => None,
+        };
+        parser.space();
+        let is_utf8 = match parser.eat("/") {
+            true => {
+                parser.space();
+                match parser.take_while(|c| c.is_ascii_alphanumeric()) {
+                    "integer" => false,
+                    "utf8" => true,
+                    _ => return Err(parser.fail("`integer` or `utf8` should stand before this")),
+                }
+            }
+            false => false,
+        };
+        if is_utf8 && size.is_some() {
+            return Err(parser.fail("what is in UTF-8 has no size"));
+        }
+        for value in values {
+            if is_utf8 {
+                let c = u32::try_from(&value).ok().and_then(char::from_u32);
+                let c = c.ok_or_else(|| parser.fail("a character should stand before this"))?;
+                c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| self.push(byte, 8));
+            } else {
+                self.integer(&value, size.unwrap_or(8), parser)?;
+            }
+        }
+        parser.room(self.bytes.len())
+    }
+
+    /// The low `size` bits of an integer, the highest first.
+    fn integer(&mut self, value: &Term, size: usize, parser: &Parser<'_>) -> Result<(), SyntaxError> {
+        parser.room((size / 8).saturating_add(self.bytes.len()))?;
+        let (is_negative, magnitude) = match value {
+            Term::Integer(value) => (*value < 0, value.unsigned_abs().to_le_bytes().to_vec()),
+            Term::Big(value) => (value.is_negative(), value.magnitude().to_vec()),
+            _ => (false, Vec::new()),
+        };
+        let mut digits = magnitude;
+        if is_negative {
+            // Two's complement: one less, each bit turned round, and ones beyond the last digit.
+            let mut borrow = true;
+            for digit in &mut digits {
+                let (less, more) = digit.overflowing_sub(borrow.into());
+                (*digit, borrow) = (!less, more);
+            }
+        }
+        let fill = if is_negative { 0xff } else { 0 };
+        let digit = |index: usize| digits.get(index).copied().unwrap_or(fill);
+        if !size.is_multiple_of(8) {
+            self.push(digit(size / 8), (size % 8) as u8);
+        }
+        for index in (0..size / 8).rev() {
+            self.push(digit(index), 8);
+        }
+        Ok(())
+    }
+
+    /// Appends the low `count` bits of a byte, 1 to 8.
+    fn push(&mut self, byte: u8, count: u8) {
+        let bits = byte << (8 - count);
+        match self.bytes.last_mut().filter(|_| self.last > 0) {
+            None => {
+                self.bytes.push(bits);
+                self.last = count % 8;
+            }
+            Some(last) => {
+                *last |= bits >> self.last;
+                let used = self.last + count;
+                if used > 8 {
+                    self.bytes.push(bits << (8 - self.last));
+                }
+                self.last = used % 8;
+            }
+        }
+    }
+
+    fn term(self) -> Term {
+        match Bits::new(&self.bytes, self.last) {
+            Some(bits) => Term::Bits(Box::new(bits)),
+            None => Term::Binary(Bytes::from(self.bytes)),
+        }
+    }
+}

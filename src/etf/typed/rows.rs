@@ -1,0 +1,224 @@
+use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::ser::SerializeSeq;
+use serde::ser::SerializeStruct;
+use serde::ser::SerializeStructVariant;
+use serde::ser::SerializeTuple;
+use serde::ser::SerializeTupleStruct;
+use serde::ser::SerializeTupleVariant;
+
+use super::ValueError;
+use super::write::Output;
+use crate::etf::TermError;
+use crate::etf::encode::STRING_MAX;
+use crate::etf::pen::Pen;
+use crate::etf::tag;
+
+/// Tag and size, of a list or a map.
+const HEAD: usize = 5;
+
+/// Writes the items of a tuple, a list or a map. Types need not know how many they have: sizes are put in at the end.
+pub(super) struct Row<'a> {
+    output: Output<'a>,
+    kind: Kind,
+    /// Items written; of a map keys.
+    count: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A tuple whose head is written, and says that so many items follow.
+    Tuple { expected: usize },
+    /// A list whose head begins there.
+    List { start: usize },
+    /// A map whose head begins there.
+    Map { start: usize },
+}
+
+impl<'a> Row<'a> {
+    /// A tuple whose head is written, and says that `expected` items follow.
+    pub(super) const fn tuple(output: Output<'a>, expected: usize) -> Self {
+        Self::new(output, Kind::Tuple { expected })
+    }
+
+    pub(super) fn list(output: Output<'a>) -> Self {
+        let start = output.out.len();
+        output.out.put([tag::LIST, 0, 0, 0, 0]);
+        Self::new(output, Kind::List { start })
+    }
+
+    pub(super) fn map(output: Output<'a>) -> Self {
+        let start = output.out.len();
+        output.out.put([tag::MAP, 0, 0, 0, 0]);
+        Self::new(output, Kind::Map { start })
+    }
+
+    const fn new(output: Output<'a>, kind: Kind) -> Self {
+        Self { output, kind, count: 0 }
+    }
+
+    /// A key and a value that are atoms.
+    pub(super) fn pair_of_atoms(&mut self, key: &str, value: &str) -> Result<(), ValueError> {
+        self.count += 1;
+        self.output.atom(key)?;
+        self.output.atom(value)
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        value.serialize(Output::item(self.output.out, self.output.depth, self.output.is_elixir))
+    }
+
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        self.count += 1;
+        self.value(value)
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), ValueError> {
+        self.count += 1;
+        self.output.atom(name)?;
+        self.value(value)
+    }
+
+    fn finish(self) -> Result<(), ValueError> {
+        let (out, count) = (self.output.out, self.count);
+        match self.kind {
+            Kind::Tuple { expected } if count == expected => Ok(()),
+            Kind::Tuple { expected } => Err(ValueError::Value(format!(
+                "a tuple of {expected} items was given {count}"
+            ))),
+            Kind::Map { start } => put_count(out, start, count),
+            Kind::List { start } => {
+                if count == 0 {
+                    out.truncate(start);
+                } else if count <= STRING_MAX && shorten(out, start, count) {
+                    return Ok(());
+                } else {
+                    put_count(out, start, count)?;
+                }
+                out.put([tag::NIL]);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Puts the number of items into the head at `start`.
+fn put_count(out: &mut Pen, start: usize, count: usize) -> Result<(), ValueError> {
+    let count = u32::try_from(count).map_err(|_| TermError::Limit {
+        what: "bytes or elements of one item",
+        limit: u32::MAX as usize,
+    })?;
+    out.replace(start + 1, count.to_be_bytes());
+    Ok(())
+}
+
+/// Gives a list of bytes its short form, as `term_to_binary` does; says whether it is one.
+fn shorten(out: &mut Pen, start: usize, count: usize) -> bool {
+    let items = out.written(start + HEAD);
+    let (pairs, rest) = items.as_chunks::<2>();
+    // A row of so many bytes in which each second one is this tag is so many small integers.
+    let is_string = pairs.len() == count && rest.is_empty() && pairs.iter().all(|[tag, _]| *tag == tag::SMALL_INTEGER);
+    if is_string {
+        let text: Vec<u8> = pairs.iter().map(|[_, value]| *value).collect();
+        out.truncate(start);
+        out.put([tag::STRING]);
+        out.put((count as u16).to_be_bytes());
+        out.slice(&text);
+    }
+    is_string
+}
+
+impl SerializeSeq for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
+
+impl SerializeTuple for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
+
+impl SerializeTupleStruct for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
+
+impl SerializeTupleVariant for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        self.item(value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
+
+impl SerializeMap for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ValueError> {
+        self.item(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        self.value(value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
+
+impl SerializeStruct for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ValueError> {
+        self.field(name, value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
+
+impl SerializeStructVariant for Row<'_> {
+    type Ok = ();
+    type Error = ValueError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ValueError> {
+        self.field(name, value)
+    }
+
+    fn end(self) -> Result<(), ValueError> {
+        self.finish()
+    }
+}
