@@ -114,10 +114,15 @@ send_numbered(Peer, Receivers, Moving, Count) ->
 %% Gives each name to another receiver again and again.
 juggler(Names, Pids) ->
     [begin
-         catch unregister(Name),
-         catch register(Name, lists:nth(rand:uniform(length(Pids)), Pids))
+         drop_name(Name),
+         give_name(Name, lists:nth(rand:uniform(length(Pids)), Pids))
      end || Name <- Names],
-    receive stop -> [catch unregister(Name) || Name <- Names] after 1 -> juggler(Names, Pids) end.
+    receive stop -> lists:foreach(fun drop_name/1, Names) after 1 -> juggler(Names, Pids) end.
+
+%% Nobody may have the name, or a receiver that has one already.
+drop_name(Name) -> try unregister(Name) catch error:badarg -> false end.
+
+give_name(Name, Pid) -> try register(Name, Pid) catch error:badarg -> false end.
 
 receiver(Boss, Name) ->
     register(Name, self()),

@@ -17,6 +17,7 @@ use super::node::NodeSpec;
 use super::node::Surroundings;
 use super::node::command_in;
 use super::node::erlang_environment;
+use super::otp;
 use super::ports::free_tcp_port;
 use super::process::Process;
 use super::process::until;
@@ -80,6 +81,7 @@ impl Cluster {
         self.epmd_port = free_tcp_port(&[localhost]);
         let port = self.epmd_port.to_string();
         let mut command = Command::new("epmd");
+        otp::choose(&mut command, 0);
         command.args(["-port", &port, "-address", "127.0.0.1"]);
         self.epmd = Some(Process::spawn("epmd", &mut command));
         until(Duration::from_secs(10), "epmd to listen", || {
@@ -141,6 +143,7 @@ impl Cluster {
     pub(crate) fn command(&self, site: usize, program: &str) -> Command {
         let mut command = command_in(self.namespace(site), program);
         erlang_environment(&mut command, self.epmd_port(site), self.folder.path());
+        otp::choose(&mut command, site);
         command
     }
 

@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The folder with the compiled modules; every node has it on its code path.
-pub(crate) fn ebin() -> &'static Path {
-    static EBIN: OnceLock<PathBuf> = OnceLock::new();
-    EBIN.get_or_init(compile)
+use super::otp;
+
+/// The folder with the modules as the site's release compiles them; every node there has it on its code path. A newer
+/// release refuses some modules of an older compiler.
+pub(super) fn ebin(site: usize) -> &'static Path {
+    static EBIN: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+    EBIN[site % EBIN.len()].get_or_init(|| compile(site))
 }
 
 fn sources() -> Vec<PathBuf> {
@@ -29,10 +32,11 @@ fn sources() -> Vec<PathBuf> {
 }
 
 /// Tests run as separate processes at the same time, so the result is built aside and moved into place; its name is a
-/// hash of the sources, so a change is never missed.
-fn compile() -> PathBuf {
+/// hash of the sources and the release, so a change is never missed.
+fn compile(site: usize) -> PathBuf {
     let sources = sources();
     let mut hash = DefaultHasher::new();
+    otp::release(site).hash(&mut hash);
     for source in &sources {
         source.hash(&mut hash);
         fs::read(source).expect("a readable source").hash(&mut hash);
@@ -46,7 +50,9 @@ fn compile() -> PathBuf {
         .prefix("erlc-")
         .tempdir_in(tmp)
         .expect("a folder below target");
-    let output = Command::new("erlc")
+    let mut command = Command::new("erlc");
+    otp::choose(&mut command, site);
+    let output = command
         .args(["-Werror", "+debug_info", "-o"])
         .arg(aside.path())
         .args(

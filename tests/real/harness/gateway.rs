@@ -16,6 +16,7 @@ use beamway::tls;
 use nix::sys::signal::Signal;
 
 use super::node::command_in;
+use super::otp;
 use super::ports::free_tcp_port;
 use super::ports::free_udp_port;
 use super::process::Process;
@@ -210,6 +211,7 @@ impl Gateway {
             None => std::net::TcpStream::connect(address).is_ok(),
             Some(_) => {
                 let mut command = command_in(self.site.namespace.as_deref(), "epmd");
+                otp::choose(&mut command, 0);
                 command.args(["-port", &self.site.epmd_port.to_string(), "-names"]);
                 command.output().is_ok_and(|output| output.status.success())
             }

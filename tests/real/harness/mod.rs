@@ -2,6 +2,7 @@
 //!
 //! * [`process`](self::process): one child; its output is kept and shown when the test fails, and it never outlives the test.
 //! * [`erlang`](self::erlang): the Erlang modules of `tests/real/erlang`, compiled once.
+//! * [`otp`](self::otp): the OTP release of a site's nodes.
 //! * [`ports`](self::ports): ports that nobody uses.
 //! * [`node`](self::node): one `erl`, told what to do line by line.
 //! * [`gateway`](self::gateway): one `beamway run` with its configuration, and the certificates.
@@ -12,6 +13,7 @@ mod cluster;
 mod erlang;
 mod gateway;
 mod node;
+mod otp;
 mod ports;
 mod process;
 mod relay;

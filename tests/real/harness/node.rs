@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::erlang::ebin;
+use super::otp;
 use super::process::Process;
 use super::process::until;
 
@@ -102,6 +103,7 @@ impl Node {
         let full_name = format!("{}@{}", spec.name, spec.host);
         let mut command = command_in(surroundings.namespace, "erl");
         erlang_environment(&mut command, surroundings.epmd_port, surroundings.home);
+        otp::choose(&mut command, spec.site);
         // No busy waiting: many virtual machines share few cores.
         command
             .args([
@@ -117,7 +119,7 @@ impl Node {
             ])
             .args(["-name", &full_name, "-setcookie", &spec.cookie, "-start_epmd", "false"])
             .arg("-pa")
-            .arg(ebin())
+            .arg(ebin(spec.site))
             .args(&spec.args)
             .args(["-s", "real", "start"]);
         let process = Process::spawn(format!("node {full_name}"), &mut command);
