@@ -141,7 +141,7 @@ referee(Holder, Count) ->
 groups(Peer) ->
     Scope = real:unique_name("scope_"),
     {ok, _} = pg:start(Scope),
-    {ok, _} = remote(Peer, gen_server, start, [{local, Scope}, pg, [Scope], []]),
+    {ok, _} = remote(Peer, pg, start, [Scope]),
     Here = [spawn(fun real_signals:idle/0) || _ <- lists:seq(1, 20)],
     There = [spawn(Peer, real_signals, idle, []) || _ <- lists:seq(1, 20)],
     ok = pg:join(Scope, all, Here),
