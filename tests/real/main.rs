@@ -35,6 +35,7 @@ macro_rules! cases {
 mod attach;
 mod basics;
 mod connections;
+mod elixir;
 mod gateways;
 mod hostile;
 mod liveness;
