@@ -103,6 +103,7 @@ pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> Strin
     info!(
         %peer, reason,
         sent = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced,
+        aliases_resolved = stats.aliases.resolved, aliases_ambiguous = stats.aliases.ambiguous,
         stale = stats.signals_stale, late = stats.frames_late,
         "a session has ended"
     );

@@ -32,6 +32,7 @@ macro_rules! cases {
     };
 }
 
+mod aliases;
 mod attach;
 mod basics;
 mod connections;
