@@ -7,6 +7,7 @@ use crate::basics::each_way;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
 use crate::harness::NodeSpec;
+use crate::harness::is_mixed;
 
 cases! {
     control: ;
@@ -14,6 +15,10 @@ cases! {
 }
 
 fn tasks_servers_and_nodes(carrier: Carrier) {
+    if is_mixed() {
+        eprintln!("SKIPPED: each node compiles the cases itself, and a fun of one compiler is none of another's");
+        return;
+    }
     let mut cluster = Cluster::new(carrier, 2);
     let mut a = cluster.node(&NodeSpec::new("a", 0).elixir("real_elixir.exs"));
     let mut b = cluster.node(&NodeSpec::new("b", 1).elixir("real_elixir.exs"));

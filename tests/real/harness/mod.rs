@@ -25,5 +25,6 @@ pub(crate) use gateway::Site;
 pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
+pub(crate) use otp::is_mixed;
 pub(crate) use process::Process;
 pub(crate) use relay::Relay;
