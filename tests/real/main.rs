@@ -40,6 +40,7 @@ mod elixir;
 mod gateways;
 mod hostile;
 mod liveness;
+mod lossy;
 mod names;
 mod netns;
 mod order;

@@ -2,7 +2,7 @@
 %% `@@ok VALUE` or `@@error REASON`. Ends the node when its input ends, so that no node outlives its test.
 -module(real).
 
--export([start/0, until/2, until/3, equal/3, mailbox/0, known/2, port_of/2, listening_port/0, parallel/1,
+-export([start/0, patience/1, patient/1, until/2, until/3, equal/3, mailbox/0, known/2, port_of/2, listening_port/0, parallel/1,
          unique_name/1, releases_apart/1, older/1, down/1, watch/0, watched/1]).
 
 start() ->
@@ -49,6 +49,11 @@ where({M, F, A, Location}) -> {M, F, A, proplists:get_value(line, Location)}.
 answer(Kind, Term) ->
     Text = io_lib:format("~0tp", [Term], [{chars_limit, 3000}]),
     io:put_chars(user, ["\n@@", Kind, " ", [C || C <- lists:flatten(Text), C =/= $\n], "\n"]).
+
+%% How long to wait for what comes within so many milliseconds here: longer by a factor where the line is bad.
+patience(Milliseconds) -> Milliseconds * persistent_term:get(real_patience, 1).
+
+patient(Factor) -> persistent_term:put(real_patience, Factor).
 
 until(Fun, What) -> until(Fun, 10000, What).
 

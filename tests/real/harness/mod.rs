@@ -7,11 +7,13 @@
 //! * [`node`](self::node): one `erl`, told what to do line by line.
 //! * [`gateway`](self::gateway): one `beamway run` with its configuration, and the certificates.
 //! * [`relay`](self::relay): a router with address translation between two gateways.
+//! * [`hosts`](self::hosts): two hosts made of network namespaces.
 //! * [`cluster`](self::cluster): sites (a gateway each, or one stock `epmd` for all) with nodes attached.
 
 mod cluster;
 mod erlang;
 mod gateway;
+mod hosts;
 mod node;
 mod otp;
 mod ports;
@@ -22,6 +24,7 @@ pub(crate) use cluster::Carrier;
 pub(crate) use cluster::Cluster;
 pub(crate) use gateway::Certificates;
 pub(crate) use gateway::Site;
+pub(crate) use hosts::Hosts;
 pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
