@@ -1,6 +1,8 @@
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -21,7 +23,6 @@ use nix::poll::ppoll;
 use nix::sched::CloneFlags;
 use nix::sched::setns;
 use nix::sys::time::TimeSpec;
-use std::os::fd::AsFd;
 use tun_rs::DeviceBuilder;
 use tun_rs::SyncDevice;
 
@@ -183,7 +184,7 @@ fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn path_of(namespace: &str) -> std::path::PathBuf {
+fn path_of(namespace: &str) -> PathBuf {
     Path::new("/run/netns").join(namespace)
 }
 
