@@ -2,6 +2,7 @@
 //!
 //! The default run has a short form at one loss. `tests/lines` makes the table of `docs/COMPATIBILITY.md`.
 
+use std::env;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -141,16 +142,49 @@ fn short_form(carrier: Carrier) {
     far.cluster.assert_healthy();
 }
 
-/// One line for each case, carrier and loss, for the script that makes the table.
+/// Frames of all lanes share a slow line and arrive seconds apart: the trunk that brings them is not dead.
 #[test]
-#[ignore = "minutes: tests/lines runs it"]
-fn table() {
-    let mut failures = Vec::new();
-    for loss in ["0.5%", "1%", "5%"] {
-        for (carrier, name) in [(Carrier::Bridge, "beamway"), (Carrier::Plain, "TCP")] {
-            failures.extend(row(carrier, name, loss));
-        }
+fn a_slow_line_keeps_its_trunk() {
+    let Some(mut far) = Far::lay(Carrier::Bridge, "delay=10ms rate=1Mbit buffer=50kB", 1, PATIENCE_SHORT) else {
+        return;
+    };
+    let large = case("large messages", 2, "real_order:cut_senders({peer}, {n}, 200000, 1)");
+    far.run(&large, 1).unwrap_or_else(|error| panic!("{error}"));
+    for site in [0, 1] {
+        let log = far.cluster.gateway(site).process().log();
+        let replaced = log
+            .iter()
+            .filter(|line| line.contains("goes on over another trunk"))
+            .count();
+        assert_eq!(replaced, 0, "trunks of gateway {site} that were replaced");
     }
+    far.cluster.assert_healthy();
+}
+
+/// One line for each case and loss, for the script that makes the tables; both carriers run at once.
+mod table {
+    use crate::harness::Carrier;
+
+    #[test]
+    #[ignore = "minutes: tests/lines runs it"]
+    fn beamway() {
+        super::rows(Carrier::Bridge, "beamway");
+    }
+
+    #[test]
+    #[ignore = "minutes: tests/lines runs it"]
+    fn tcp() {
+        super::rows(Carrier::Plain, "TCP");
+    }
+}
+
+/// The losses of the tables, or those that the person wants.
+fn rows(carrier: Carrier, name: &str) {
+    let losses = env::var("BEAMWAY_LOSSES").unwrap_or_else(|_| "0.5% 1% 5%".to_owned());
+    let failures: Vec<String> = losses
+        .split_whitespace()
+        .flat_map(|loss| row(carrier, name, loss))
+        .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
