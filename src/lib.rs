@@ -34,6 +34,8 @@ pub mod cluster;
 
 pub mod config;
 
+pub mod linkem;
+
 pub mod app;
 
 pub mod cli;

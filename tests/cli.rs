@@ -468,3 +468,17 @@ fn wrong_usage_is_status_2() {
         format!("beamway {}\n", env!("CARGO_PKG_VERSION"))
     );
 }
+
+#[test]
+fn the_line_with_faults_is_a_hidden_tool_that_says_what_it_needs() {
+    let folder = folder();
+    let help = works(folder.path(), &["--help"]);
+    assert!(!help.contains("linkem"), "{help}");
+    let ends = ["linkem", "--left", "beamway-cli-l", "--right", "beamway-cli-r"];
+    let text = fails(folder.path(), &[&ends[..], &["--line", "loss=5"]].concat(), 1);
+    assert!(text.starts_with("beamway: loss=5: allowed: a percentage"), "{text}");
+    if !nix::unistd::geteuid().is_root() {
+        let text = fails(folder.path(), &ends, 2);
+        assert!(text.contains("run this as root"), "{text}");
+    }
+}

@@ -22,6 +22,7 @@ const RANKS: &[(&str, u8)] = &[
     ("cluster", 7),
     ("observe", 8),
     ("config", 9),
+    ("linkem", 10),
     ("app", 10),
     ("cli", 11),
 ];

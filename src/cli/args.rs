@@ -25,6 +25,41 @@ pub(super) enum Command {
     Certs(CertsArgs),
     /// Show the main job on this machine, with real Erlang nodes: takes about 40 seconds and leaves nothing behind
     Demo(DemoArgs),
+    /// Lay a line with faults between two network namespaces, for tests and measurements; needs root
+    #[command(hide = true)]
+    Linkem(LinkemArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LinkemArgs {
+    /// The network namespace at one end; made, and removed at the end, if there is none of that name
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(super) left: String,
+    /// The network namespace at the other end
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(super) right: String,
+    /// The address at the left end
+    #[arg(long, value_name = "ADDRESS/PREFIX", default_value = "10.78.0.1/24")]
+    pub(super) left_address: String,
+    /// The address at the right end
+    #[arg(long, value_name = "ADDRESS/PREFIX", default_value = "10.78.0.2/24")]
+    pub(super) right_address: String,
+    /// Both directions: words such as `delay=10ms jitter=1ms loss=0.5% burst=3 rate=100Mbit buffer=250kB duplicate=0.1%
+    /// reorder=1% late=5ms blackout=off`
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub(super) line: String,
+    /// Words for left to right only
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub(super) forth: String,
+    /// Words for right to left only
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    pub(super) back: String,
+    /// Everything that chance decides follows from this number
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// The largest packet, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1500)]
+    pub(super) mtu: u16,
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,6 +7,7 @@
 //! - `check`: the same reading and checking without running; every mistake at once.
 //! - [`certs`]: makes an authority and certificates.
 //! - [`demo`]: the main job, shown on this machine with real Erlang nodes.
+//! - `linkem`: a line with faults, for tests and measurements; hidden.
 //! - `load`: files → settings and identity, for `run` and `check`.
 //! - `log`: what is logged, how, and who decides.
 //! - `output`: lines for the person; results on standard output, complaints on standard error.
@@ -15,6 +16,7 @@ mod args;
 pub mod certs;
 mod check;
 pub mod demo;
+mod linkem;
 mod load;
 mod log;
 mod output;

@@ -7,6 +7,7 @@ use super::args::Command;
 use super::certs;
 use super::check;
 use super::demo;
+use super::linkem;
 use super::output;
 use super::run;
 
@@ -17,6 +18,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args.config),
         Command::Certs(args) => certs::run(&args.command),
+        Command::Linkem(args) => linkem::run(&args),
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
     };
     match done {

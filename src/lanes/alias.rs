@@ -1,3 +1,5 @@
+use std::ops::AddAssign;
+
 use rustc_hash::FxHashMap;
 
 use crate::dist::Lesson;
@@ -25,6 +27,13 @@ pub struct AliasStats {
     pub resolved: u64,
     /// It was not: the signal travelled as an ambiguous one.
     pub ambiguous: u64,
+}
+
+impl AddAssign for AliasStats {
+    fn add_assign(&mut self, other: Self) {
+        self.resolved += other.resolved;
+        self.ambiguous += other.ambiguous;
+    }
 }
 
 /// `erl +P` allows 2^10 to 2^27 processes.

@@ -22,6 +22,7 @@ mod tests;
 pub use address::Address;
 pub use address::lane_of;
 pub use address::strand_of;
+pub use alias::AliasStats;
 pub use alias::Aliases;
 pub use inbound::Inbound;
 pub use inbound::InboundError;

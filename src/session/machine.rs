@@ -96,7 +96,12 @@ impl Session {
 
     /// Counters.
     pub fn stats(&self) -> SessionStats {
+        let mut aliases = self.stats.aliases;
+        for state in self.circuits.values() {
+            aliases += state.aliases.stats();
+        }
         SessionStats {
+            aliases,
             frames_sent: self.outboxes.numbers(),
             frames_received: self.receipts.received().to_vec(),
             ..self.stats.clone()
@@ -451,6 +456,7 @@ impl Session {
 
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let state = self.circuits.remove(&circuit)?;
+        self.stats.aliases += state.aliases.stats();
         let mut frames = vec![0; usize::from(self.config.lanes)];
         for last in state.outbound.last() {
             let lane = usize::from(lane_of(last.strand, self.config.lanes));

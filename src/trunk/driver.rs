@@ -19,6 +19,7 @@ use super::TrunkConfig;
 use super::TrunkError;
 use super::handle::Link;
 use super::handle::TrunkReceiver;
+use super::hearing::Hearing;
 use super::server::Greeted;
 use super::streams::Arrival;
 use super::streams::Streams;
@@ -88,6 +89,7 @@ pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> Strin
         handle: handle.clone(),
         news: VecDeque::from([PeerEvent::Up(handle)]),
         lost: None,
+        hearing: Hearing::default(),
         link: trunks.link,
         farewell: None,
         leaving: None,
@@ -103,6 +105,7 @@ pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> Strin
     info!(
         %peer, reason,
         sent = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced,
+        aliases_resolved = stats.aliases.resolved, aliases_ambiguous = stats.aliases.ambiguous,
         stale = stats.signals_stale, late = stats.frames_late,
         "a session has ended"
     );
@@ -130,6 +133,8 @@ struct Owner {
     lost: Option<Instant>,
     grace: Duration,
     race_interval: Duration,
+    /// Whether a trunk that brings no frames home is slow or dead.
+    hearing: Hearing,
     link: watch::Sender<Link>,
     handle: SessionHandle,
     /// What the gateway must hear and has no room for yet.
@@ -256,6 +261,7 @@ impl Owner {
         self.session.resume(now);
         self.streams = Some(Streams::new(trunk, self.session.lanes()));
         self.lost = None;
+        self.hearing = Hearing::default();
         self.tell_link(Link::Fresh);
         info!(peer = %self.handle.peer, "the session goes on over another trunk");
     }
@@ -273,7 +279,15 @@ impl Owner {
 
     /// Since when nothing is heard although something should be.
     fn silent_since(&self) -> Option<Instant> {
-        self.lost.or_else(|| self.session.stalled_since())
+        let stalled = || self.session.stalled_since();
+        self.lost
+            .or_else(|| stalled().map(|since| self.hearing.silent_since(since)))
+    }
+
+    /// When to count QUIC's acknowledgements, because no frame has been acknowledged for a while.
+    fn next_look(&self) -> Option<Instant> {
+        let since = self.session.stalled_since().filter(|_| self.streams.is_some())?;
+        Some(self.hearing.next_look(since, self.race_interval))
     }
 
     /// How long an acknowledgement may take before another trunk is tried: three tries' time, or four round trips.
@@ -283,9 +297,14 @@ impl Owner {
     }
 
     /// Looks after the trunk; a reason when the session must end.
-    fn watch(&self, now: Instant) -> Option<String> {
+    fn watch(&mut self, now: Instant) -> Option<String> {
         if self.grace.is_zero() {
             return None;
+        }
+        if let Some(streams) = &self.streams
+            && self.next_look().is_some_and(|at| at <= now)
+        {
+            self.hearing.look(streams.acknowledgements(), now);
         }
         let Some(since) = self.silent_since() else {
             if *self.link.borrow() == Link::Stalled {
@@ -316,7 +335,8 @@ impl Owner {
                     self.patience().min(self.grace)
                 }
         });
-        [silent, self.session.poll_timeout(), self.leaving]
+        let look = self.next_look().filter(|_| !self.grace.is_zero());
+        [silent, look, self.session.poll_timeout(), self.leaving]
             .into_iter()
             .flatten()
             .min()

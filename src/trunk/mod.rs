@@ -11,6 +11,7 @@ pub mod driver;
 mod error;
 mod greeting;
 pub mod handle;
+mod hearing;
 pub mod server;
 mod streams;
 

@@ -32,12 +32,15 @@ macro_rules! cases {
     };
 }
 
+mod aliases;
 mod attach;
 mod basics;
 mod connections;
+mod elixir;
 mod gateways;
 mod hostile;
 mod liveness;
+mod lossy;
 mod names;
 mod netns;
 mod order;

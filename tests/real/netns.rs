@@ -1,8 +1,6 @@
 //! Two hosts made of network namespaces: nodes attach with `-epmd_module beamway_epmd`, and the line between the hosts
 //! can be cut.
 
-use std::net::SocketAddr;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -10,98 +8,8 @@ use std::time::SystemTime;
 use crate::basics::each_way;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::Hosts;
 use crate::harness::NodeSpec;
-use crate::harness::Site;
-
-const EPMD_PORT: u16 = 4369;
-
-/// Two namespaces joined by a cable; removed when dropped.
-struct Hosts {
-    names: [String; 2],
-}
-
-fn ip(args: &str) -> Result<(), String> {
-    let output = Command::new("ip")
-        .args(args.split(' '))
-        .output()
-        .map_err(|error| format!("cannot run ip: {error}; install it with: apt install iproute2"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    output
-        .status
-        .success()
-        .then_some(())
-        .ok_or_else(|| format!("ip {args}: {said}"))
-}
-
-impl Hosts {
-    /// Nothing, and a line that says why, if this is not root or has no network namespaces.
-    fn lay() -> Option<Self> {
-        let id = std::process::id();
-        let hosts = Self {
-            names: [format!("beamway-one-{id}"), format!("beamway-two-{id}")],
-        };
-        match hosts.build() {
-            Ok(()) => Some(hosts),
-            Err(error) => {
-                assert!(
-                    !nix::unistd::geteuid().is_root(),
-                    "root cannot make network namespaces here: {error}"
-                );
-                eprintln!("SKIPPED: two hosts are made of network namespaces, which only root can: {error}");
-                None
-            }
-        }
-    }
-
-    fn build(&self) -> Result<(), String> {
-        let [one, two] = &self.names;
-        ip(&format!("netns add {one}"))?;
-        ip(&format!("netns add {two}"))?;
-        ip(&format!(
-            "link add cable netns {one} type veth peer name cable netns {two}"
-        ))?;
-        for (name, host) in self.names.iter().zip(1..) {
-            ip(&format!("-n {name} addr add 10.77.0.{host}/24 dev cable"))?;
-            ip(&format!("-n {name} link set lo up"))?;
-            ip(&format!("-n {name} link set cable up"))?;
-        }
-        Ok(())
-    }
-
-    fn cable(&self, state: &str) {
-        let [one, _] = &self.names;
-        ip(&format!("-n {one} link set cable {state}")).unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    /// What one host sends to the other is lost, but not the other way.
-    fn deaf(&self, from: usize, action: &str) {
-        let (name, to) = (&self.names[from], 2 - from);
-        ip(&format!("-n {name} route {action} blackhole 10.77.0.{to}/32")).unwrap_or_else(|error| panic!("{error}"));
-    }
-
-    fn sites(&self) -> Vec<Site> {
-        let names = self.names.iter().zip(["one", "two"]).zip(1..);
-        names
-            .map(|((namespace, name), host)| {
-                let mut site = Site::loopback(name);
-                site.hosts = vec![format!("{name}.test")];
-                site.epmd_port = EPMD_PORT;
-                site.quic = SocketAddr::from(([10, 77, 0, host], 4471));
-                site.namespace = Some(namespace.clone());
-                site
-            })
-            .collect()
-    }
-}
-
-impl Drop for Hosts {
-    fn drop(&mut self) {
-        for name in &self.names {
-            // What was never made cannot be removed.
-            let _ = ip(&format!("netns del {name}"));
-        }
-    }
-}
 
 fn spec(name: &str, site: usize) -> NodeSpec {
     let host = ["one.test", "two.test"][site];

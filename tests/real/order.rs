@@ -54,11 +54,16 @@ fn storms(carrier: Carrier) {
 fn cut_senders(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
     each_way(&mut a, &mut b, |node, other| {
+        node.eval("real:watch()");
         node.begin(&format!("real_order:cut_senders({other}, 12)"));
     });
     for node in [&mut a, &mut b] {
         node.finish("large messages of killed senders", TIME)
             .unwrap_or_else(|error| panic!("{error}"));
     }
+    each_way(&mut a, &mut b, |node, other| {
+        let seen = node.eval(&format!("real:watched({other})"));
+        assert_eq!(seen, "[]", "{} lost its connection by a cut message", node.full_name());
+    });
     cluster.assert_healthy();
 }

@@ -134,6 +134,11 @@ impl Streams {
     pub(in crate::trunk) fn round_trip(&self) -> Duration {
         self.connection.rtt()
     }
+
+    /// Acknowledgements of packets that have come so far.
+    pub(in crate::trunk) fn acknowledgements(&self) -> u64 {
+        self.connection.stats().frame_rx.acks
+    }
 }
 
 /// A task that writes batches to a stream and says when it wants the next.

@@ -2,8 +2,8 @@
 %% `@@ok VALUE` or `@@error REASON`. Ends the node when its input ends, so that no node outlives its test.
 -module(real).
 
--export([start/0, until/2, until/3, equal/3, mailbox/0, known/2, port_of/2, listening_port/0, parallel/1,
-         unique_name/1, down/1, watch/0, watched/1]).
+-export([start/0, patience/1, patient/1, until/2, until/3, equal/3, mailbox/0, known/2, port_of/2, listening_port/0, parallel/1,
+         unique_name/1, releases_apart/1, older/1, down/1, watch/0, watched/1]).
 
 start() ->
     spawn(fun() ->
@@ -49,6 +49,11 @@ where({M, F, A, Location}) -> {M, F, A, proplists:get_value(line, Location)}.
 answer(Kind, Term) ->
     Text = io_lib:format("~0tp", [Term], [{chars_limit, 3000}]),
     io:put_chars(user, ["\n@@", Kind, " ", [C || C <- lists:flatten(Text), C =/= $\n], "\n"]).
+
+%% How long to wait for what comes within so many milliseconds here: longer by a factor where the line is bad.
+patience(Milliseconds) -> Milliseconds * persistent_term:get(real_patience, 1).
+
+patient(Factor) -> persistent_term:put(real_patience, Factor).
 
 until(Fun, What) -> until(Fun, 10000, What).
 
@@ -132,6 +137,15 @@ parallel(Funs) ->
 unique_name(Prefix) ->
     [Name, _Host] = string:split(atom_to_list(node()), "@"),
     list_to_atom(Prefix ++ Name ++ "_" ++ integer_to_list(erlang:unique_integer([positive]))).
+
+%% By how many the OTP releases of this node and Peer differ.
+releases_apart(Peer) -> abs(release(node()) - release(Peer)).
+
+%% This node or Peer, whichever runs the older release: the other one understands what it compiles.
+older(Peer) ->
+    case release(node()) =< release(Peer) of true -> node(); false -> Peer end.
+
+release(Node) -> list_to_integer(erpc:call(Node, erlang, system_info, [otp_release])).
 
 %% Ends the connection, and waits until this side knows.
 down(Peer) ->

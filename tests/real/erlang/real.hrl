@@ -1,6 +1,6 @@
 %% Waits for a message and gives Value; what is missing is named, and the mailbox shown.
 -define(recv(Pattern, Value, What),
-        (fun() -> receive Pattern -> Value after 10000 -> error({missing, What, real:mailbox()}) end end)()).
+        (fun() -> receive Pattern -> Value after real:patience(10000) -> error({missing, What, real:mailbox()}) end end)()).
 -define(recv(Pattern, What), ?recv(Pattern, ok, What)).
 
 %% No such message comes: only after something that would have followed it.

@@ -35,7 +35,9 @@ echoed(Echo, Name, Term) ->
     Echo ! {self(), Ref, Term},
     Back = ?recv({Ref, B}, B, {echo_of, Name}),
     Back =:= Term orelse error({changed_on_the_way, Name, Term, Back}),
-    term_to_binary(Back) =:= term_to_binary(Term) orelse error({looks_changed, Name}).
+    %% A release writes a fun of another one in its own way.
+    (Name =:= local_fun andalso real:releases_apart(node(Echo)) > 0)
+        orelse term_to_binary(Back) =:= term_to_binary(Term) orelse error({looks_changed, Name}).
 
 all(Remote) ->
     {ok, Port} = gen_udp:open(0, []),

@@ -165,7 +165,7 @@ alive(Name, Port) ->
 
 accept(Listen, Parent, Name, Cookie, Behaviour) ->
     {ok, Socket} = gen_tcp:accept(Listen),
-    catch answer(Behaviour, Socket, Name, Cookie),
+    try answer(Behaviour, Socket, Name, Cookie) catch _:_ -> ok end,
     accept(Listen, Parent, Name, Cookie, Behaviour).
 
 answer(closes, Socket, _, _) -> gen_tcp:close(Socket);

@@ -2,58 +2,63 @@
 %% happen when a server answers and ends, a process ends at once, or one sender uses every form of address.
 -module(real_order).
 
--export([stop_calls/2, short_lived/2, addressed/2, last_words/2, parting_words/2, cut_senders/2, receiver/2, dying/4,
-         juggler/2, large_sink/2]).
+-export([stop_calls/2, stop_calls/3, short_lived/2, short_lived/3, addressed/2, last_words/2, last_words/3,
+         parting_words/2, parting_words/3, cut_senders/2, cut_senders/4, receiver/2, dying/4, juggler/2, large_sink/2]).
 
 -include("real.hrl").
 
 -define(SMALL, <<"small">>).
 -define(MIDDLE, <<0:(8 * 60000)>>).
 
-workers(Number, Fun) -> real:parallel([fun() -> Fun(N) end || N <- lists:seq(1, Number)]), ok.
+%% So many processes, of which each does its share of 1 to Count, one after the other.
+workers(Workers, Count, Fun) ->
+    real:parallel([fun() -> Fun(lists:seq(N, Count, Workers)) end || N <- lists:seq(1, Workers)]),
+    ok.
 
 %% One in 20 carries 60 KB.
 payload(N) when N rem 20 =:= 0 -> ?MIDDLE;
 payload(_) -> ?SMALL.
 
 %% Servers that reply and stop: the caller must get the reply, not the server's end.
-stop_calls(Peer, Count) ->
-    Workers = 16,
-    workers(Workers, fun(_) -> [stop_call(Peer, N) || N <- lists:seq(1, Count div Workers)] end).
+stop_calls(Peer, Count) -> stop_calls(Peer, Count, 16).
+
+stop_calls(Peer, Count, Workers) ->
+    workers(Workers, Count, fun(Mine) -> [stop_call(Peer, N) || N <- Mine] end).
 
 stop_call(Peer, N) ->
     Name = real:unique_name("stopping_"),
-    {ok, Pid} = erpc:call(Peer, real_server, start, [Name], 20000),
+    {ok, Pid} = erpc:call(Peer, real_server, start, [Name], real:patience(20000)),
     Watch = monitor(process, Pid),
     Reply = {reply, N, payload(N)},
     Reason = element(1 + N rem 3, {normal, shutdown, {shutdown, N}}),
     Server = case N rem 2 of 0 -> Pid; 1 -> {Name, Peer} end,
-    Got = try gen_server:call(Server, {stop, Reason, Reply}, 20000)
+    Got = try gen_server:call(Server, {stop, Reason, Reply}, real:patience(20000))
           catch exit:Why -> error({the_reply_was_lost, {server, Server}, {iteration, N}, Why}) end,
     ?equal(Reply, Got, {reply_of_a_stopping_server, N}),
     ?equal(Reason, ?recv({'DOWN', Watch, process, Pid, R}, R, end_of_the_server), end_of_the_server).
 
 %% Processes that end at once: the spawn reply comes before anything else of them.
-short_lived(Peer, Count) ->
-    Workers = 16,
-    workers(Workers, fun(_) ->
-                             process_flag(trap_exit, true),
-                             [short(N rem 5, Peer, N) || N <- lists:seq(1, Count div Workers)]
-                     end).
+short_lived(Peer, Count) -> short_lived(Peer, Count, 16).
 
-short(0, Peer, N) -> ?equal({N, payload(N)}, erpc:call(Peer, real_signals, return, [{N, payload(N)}], 20000), {erpc, N});
+short_lived(Peer, Count, Workers) ->
+    workers(Workers, Count, fun(Mine) ->
+                                    process_flag(trap_exit, true),
+                                    [short(N rem 5, Peer, N) || N <- Mine]
+                            end).
+
+short(0, Peer, N) -> ?equal({N, payload(N)}, erpc:call(Peer, real_signals, return, [{N, payload(N)}], real:patience(20000)), {erpc, N});
 short(1, Peer, N) ->
     R = spawn_request(Peer, real_signals, quit, [{N, payload(N)}], [monitor, link]),
     P = receive {spawn_reply, R, ok, Q} -> Q;
                 {'DOWN', R, _, _, _} -> error({down_before_the_spawn_reply, N})
-        after 20000 -> error({no_spawn_reply, N}) end,
+        after real:patience(20000) -> error({no_spawn_reply, N}) end,
     ?recv({'DOWN', R, process, P, {N, _}}, {down, N}),
     ?recv({'EXIT', P, {N, _}}, {exit, N});
 short(2, Peer, N) ->
     Self = self(),
     {P, M} = spawn_monitor(Peer, real_signals, say_and_quit, [Self, {said, N, payload(N)}, {quit, N}]),
     receive {said, N, _} -> ok; {'DOWN', M, _, _, _} -> error({down_before_the_message, N})
-    after 20000 -> error({nothing_said, N, real:mailbox()}) end,
+    after real:patience(20000) -> error({nothing_said, N, real:mailbox()}) end,
     ?recv({'DOWN', M, process, P, {quit, N}}, {down, N});
 short(3, Peer, N) ->
     P = spawn_link(Peer, real_signals, quit, [{quit, N}]),
@@ -63,7 +68,7 @@ short(4, Peer, N) ->
     Batch = [spawn_request(Peer, real_signals, quit, [M], [monitor]) || M <- lists:seq(1, 10)],
     [receive {spawn_reply, R, ok, _} -> ?recv({'DOWN', R, process, _, M}, {down, N, M});
              {'DOWN', R, _, _, _} -> error({down_before_the_spawn_reply, N, M})
-     after 20000 -> error({no_spawn_reply, N, M}) end || {M, R} <- lists:zip(lists:seq(1, 10), Batch)].
+     after real:patience(20000) -> error({no_spawn_reply, N, M}) end || {M, R} <- lists:zip(lists:seq(1, 10), Batch)].
 
 %% Numbered messages of many senders to many receivers by pid, by their names, by their aliases and by names that move
 %% from one receiver to another meanwhile. Each receiver sees the numbers of each sender rise; by the first three forms
@@ -88,7 +93,7 @@ addressed(Peer, Count) ->
          Pid ! {finish, Self, Senders},
          {Strays, Got, Done} = receive {result, Pid, S, G, D} -> {S, G, D};
                                       {'DOWN', _, process, _, Why} when Why =/= normal -> error({receiver_lost, Pid, Why})
-                              after 40000 -> error({no_result_of, Pid}) end,
+                              after real:patience(40000) -> error({no_result_of, Pid}) end,
          ?equal([], Strays, {out_of_order_at, Pid}),
          ?equal(Done, Got, {counts_of_each_sender_at, Pid})
      end || Pid <- Pids],
@@ -114,10 +119,15 @@ send_numbered(Peer, Receivers, Moving, Count) ->
 %% Gives each name to another receiver again and again.
 juggler(Names, Pids) ->
     [begin
-         catch unregister(Name),
-         catch register(Name, lists:nth(rand:uniform(length(Pids)), Pids))
+         drop_name(Name),
+         give_name(Name, lists:nth(rand:uniform(length(Pids)), Pids))
      end || Name <- Names],
-    receive stop -> [catch unregister(Name) || Name <- Names] after 1 -> juggler(Names, Pids) end.
+    receive stop -> lists:foreach(fun drop_name/1, Names) after 1 -> juggler(Names, Pids) end.
+
+%% Nobody may have the name, or a receiver that has one already.
+drop_name(Name) -> try unregister(Name) catch error:badarg -> false end.
+
+give_name(Name, Pid) -> try register(Name, Pid) catch error:badarg -> false end.
 
 receiver(Boss, Name) ->
     register(Name, self()),
@@ -145,14 +155,16 @@ receive_numbered(Last, Got, Done, Strays) ->
     end.
 
 %% A process says its last words to many, by pid, name and alias, and ends: everyone has them before the DOWN or EXIT.
-last_words(Peer, Count) ->
-    workers(8, fun(_) ->
-                       process_flag(trap_exit, true),
-                       Name = real:unique_name("watcher_"),
-                       register(Name, self()),
-                       Alias = alias(),
-                       [last_word(Peer, N, Name, Alias) || N <- lists:seq(1, Count div 8)]
-               end).
+last_words(Peer, Count) -> last_words(Peer, Count, 8).
+
+last_words(Peer, Count, Workers) ->
+    workers(Workers, Count, fun(Mine) ->
+                                    process_flag(trap_exit, true),
+                                    Name = real:unique_name("watcher_"),
+                                    register(Name, self()),
+                                    Alias = alias(),
+                                    [last_word(Peer, N, Name, Alias) || N <- Mine]
+                            end).
 
 last_word(Peer, N, Name, Alias) ->
     Self = self(),
@@ -170,7 +182,7 @@ last_word(Peer, N, Name, Alias) ->
              {'DOWN', R, _, What, Why} -> error({down_before_the_last_word, {iteration, N}, {word, M}, What, Why,
                                                  lists:member(R, Monitors)});
              {'EXIT', Dying, Why} -> error({exit_before_the_last_word, {iteration, N}, {word, M}, Why})
-     after 20000 -> error({words_missing, {iteration, N}, {word, M}, real:mailbox()}) end || M <- lists:seq(1, Words)],
+     after real:patience(20000) -> error({words_missing, {iteration, N}, {word, M}, real:mailbox()}) end || M <- lists:seq(1, Words)],
     [?recv({'DOWN', R, process, _, {ended, Words}}, {down, N}) || R <- Monitors],
     N rem 3 =:= 2 andalso ?recv({'EXIT', Dying, {ended, Words}}, {exit, N}),
     ?none({word, Dying, _, _}, a_word_twice).
@@ -184,8 +196,10 @@ dying(Name, [Boss | _] = Forms, Words, Size) ->
     exit({ended, Words}).
 
 %% A message, then an exit signal, a cast by name then one by pid, unlink after link: the receiver sees them so.
-parting_words(Peer, Count) ->
-    workers(8, fun(_) -> [parting(N rem 4, Peer, N) || N <- lists:seq(1, Count div 8)] end).
+parting_words(Peer, Count) -> parting_words(Peer, Count, 8).
+
+parting_words(Peer, Count, Workers) ->
+    workers(Workers, Count, fun(Mine) -> [parting(N rem 4, Peer, N) || N <- Mine] end).
 
 parting(0, Peer, N) ->
     Self = self(),
@@ -200,11 +214,11 @@ parting(0, Peer, N) ->
     forget_heard(P);
 parting(1, Peer, N) ->
     Name = real:unique_name("parting_"),
-    {ok, P} = erpc:call(Peer, real_server, start, [Name], 20000),
+    {ok, P} = erpc:call(Peer, real_server, start, [Name], real:patience(20000)),
     [begin gen_server:cast({Name, Peer}, {M, payload(M)}), gen_server:cast(P, {M + 1, payload(M + 1)}) end || M <- lists:seq(1, 40, 2)],
-    ?equal([{cast, {M, payload(M)}} || M <- lists:seq(1, 40)], gen_server:call({Name, Peer}, seen, 20000), {casts, N}),
+    ?equal([{cast, {M, payload(M)}} || M <- lists:seq(1, 40)], gen_server:call({Name, Peer}, seen, real:patience(20000)), {casts, N}),
     gen_server:cast(P, last),
-    ok = gen_server:stop({Name, Peer}, normal, 20000);
+    ok = gen_server:stop({Name, Peer}, normal, real:patience(20000));
 parting(2, Peer, _) ->
     P = spawn(Peer, real_signals, idle, []),
     [begin link(P), unlink(P) end || _ <- lists:seq(1, 20)],
@@ -247,23 +261,23 @@ forget_heard(P) ->
 
 %% A sender of large messages to many receivers is killed in the middle: each receiver has whole messages only, from the
 %% first on without a gap, and the connection lives.
-cut_senders(Peer, Count) ->
-    real:watch(),
-    Sum = erlang:crc32(<<0:(8 * 1000000)>>),
-    [cut_sender(Peer, N, Sum) || N <- lists:seq(1, Count)],
-    ?equal([], real:watched(Peer), connection_lost_by_a_cut_message),
-    exit(whereis(real_watch), kill),
+cut_senders(Peer, Count) -> cut_senders(Peer, Count, 1000000, infinity).
+
+%% With messages of that size, and so many to each receiver at most: all of them have to cross the line.
+cut_senders(Peer, Count, Size, Most) ->
+    Data = <<0:(8 * Size)>>,
+    [cut_sender(Peer, N, Data, Most) || N <- lists:seq(1, Count)],
     ok.
 
-cut_sender(Peer, Round, Sum) ->
+cut_sender(Peer, Round, Data, Most) ->
     Self = self(),
-    Data = <<0:(8 * 1000000)>>,
+    Sum = erlang:crc32(Data),
     %% That its receivers watch it the sender must hear itself: of that alone follows that their monitors came before.
     {Sender, M} = spawn_monitor(fun() ->
         Sinks = receive {sinks, All} -> All end,
         [receive {watching, Sink} -> ok end || Sink <- Sinks],
         Self ! {watched, self()},
-        pour(Sinks, Data, 1)
+        pour(Sinks, Data, 1, Most)
     end),
     Sinks = [spawn(Peer, ?MODULE, large_sink, [Self, Sender]) || _ <- lists:seq(1, 8)],
     Sender ! {sinks, Sinks},
@@ -275,15 +289,16 @@ cut_sender(Peer, Round, Sum) ->
                       ?equal([], Sums -- [Sum], {damaged_message, Round}),
                       ?equal(true, Order, {order_of_large_messages, Round}),
                       N
-              after 30000 -> error({no_down_at, Sink, Round}) end || Sink <- Sinks],
+              after real:patience(30000) -> error({no_down_at, Sink, Round}) end || Sink <- Sinks],
     %% The sender went round them: the last round ends with one of them.
     lists:max(Counts) - lists:min(Counts) =< 1 orelse error({lost_at_some_receiver, Round, Counts}),
     ?equal(lists:reverse(lists:sort(Counts)), Counts, {receivers_in_turn, Round}),
     [Sink ! stop || Sink <- Sinks].
 
-pour(Sinks, Data, N) ->
+pour(_, _, N, Most) when N > Most -> receive after infinity -> ok end;
+pour(Sinks, Data, N, Most) ->
     [Sink ! {pour, N, Data} || Sink <- Sinks],
-    pour(Sinks, Data, N + 1).
+    pour(Sinks, Data, N + 1, Most).
 
 large_sink(Boss, Sender) ->
     M = monitor(process, Sender),
@@ -298,7 +313,7 @@ large_sink(Boss, M, N, Sums, Order) ->
             killed =:= Reason orelse exit(Boss, {down_because, Reason}),
             %% A process killed inside a fragmented message: its DOWN passes the rest of that one message on stock
             %% distribution too (OTP 25). Nothing else may.
-            {Late, LateSum} = receive {pour, Last, Rest} -> {[Last], [erlang:crc32(Rest)]} after 300 -> {[], []} end,
+            {Late, LateSum} = receive {pour, Last, Rest} -> {[Last], [erlang:crc32(Rest)]} after real:patience(300) -> {[], []} end,
             Boss ! {poured, self(), N + length(Late), lists:usort(LateSum ++ Sums),
                     Order andalso lists:member(Late, [[], [N + 1]])},
             receive stop -> ok; {pour, Number, _} -> exit(Boss, {message_long_after_the_down, Number}) end

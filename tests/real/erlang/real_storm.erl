@@ -18,13 +18,13 @@ run(Peer, Mode, Number, Steps) ->
     [?recv({trapping, P}, {dancer, P}) || P <- All],
     [P ! {dance, There, partners(Mode, 0, I, There), Steps} || {I, P} <- numbered(Here)],
     [P ! {dance, Here, partners(Mode, 1, I, Here), Steps} || {I, P} <- numbered(There)],
-    [receive {danced, P} -> ok after 30000 -> error({still_dancing, P, state(P, Peer)}) end || P <- All],
+    [receive {danced, P} -> ok after real:patience(30000) -> error({still_dancing, P, state(P, Peer)}) end || P <- All],
     %% Everybody greets everybody, twice: all signals sent before have arrived, and those that they caused.
     greet(All), greet(All),
     real:until(fun() ->
                        Pairs = disagreements(All),
                        length(Pairs) =< ?TOLERATED orelse Pairs
-               end, 5000, {disagreement_of_linked_processes, Mode}),
+               end, real:patience(5000), {disagreement_of_linked_processes, Mode}),
     felt(Here, There, disagreements(All)),
     [exit(P, kill) || P <- Here],
     ok.
@@ -55,7 +55,7 @@ state(P, Peer) ->
 
 greet(All) ->
     [P ! {greet, self(), All} || P <- All],
-    [receive {greeted, P} -> ok after 20000 -> error({nobody_greets_back, P}) end || P <- All].
+    [receive {greeted, P} -> ok after real:patience(20000) -> error({nobody_greets_back, P}) end || P <- All].
 
 %% Pairs of which one side thinks it is linked and the other does not.
 disagreements(All) ->
@@ -64,7 +64,7 @@ disagreements(All) ->
 
 links(P) ->
     P ! {links, self()},
-    receive {links, P, Links} -> Links after 20000 -> error({no_links_of, P}) end.
+    receive {links, P, Links} -> Links after real:patience(20000) -> error({no_links_of, P}) end.
 
 dancer(Boss) ->
     process_flag(trap_exit, true),
@@ -92,7 +92,7 @@ rest(Felt) ->
         {'EXIT', From, _} -> rest([From | Felt]);
         {greet, From, All} ->
             [P ! {hello, self()} || P <- All],
-            [receive {hello, P} -> ok after 15000 -> exit({no_hello_of, P}) end || P <- All],
+            [receive {hello, P} -> ok after real:patience(15000) -> exit({no_hello_of, P}) end || P <- All],
             From ! {greeted, self()},
             rest(Felt);
         {links, From} -> From ! {links, self(), element(2, process_info(self(), links))}, rest(Felt);
@@ -103,5 +103,5 @@ rest(Felt) ->
 last_ends(Felt, From) ->
     receive {'EXIT', _, {storm, _}} -> last_ends(Felt, From);
             {'EXIT', P, _} -> last_ends([P | Felt], From)
-    after 500 -> From ! {ended, self(), Felt}, rest(Felt)
+    after real:patience(500) -> From ! {ended, self(), Felt}, rest(Felt)
     end.

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -12,11 +11,13 @@ use tempfile::TempDir;
 use super::gateway::Certificates;
 use super::gateway::Gateway;
 use super::gateway::Site;
+use super::gateway::epmd_answers;
 use super::node::Node;
 use super::node::NodeSpec;
 use super::node::Surroundings;
 use super::node::command_in;
 use super::node::erlang_environment;
+use super::otp;
 use super::ports::free_tcp_port;
 use super::process::Process;
 use super::process::until;
@@ -32,10 +33,10 @@ pub(crate) enum Carrier {
 
 /// Sites, and everything needed to attach nodes to them. Nodes are owned by the test.
 pub(crate) struct Cluster {
-    carrier: Carrier,
+    sites: Vec<Site>,
     gateways: Vec<Gateway>,
-    epmd: Option<Process>,
-    epmd_port: u16,
+    /// Stock port mappers: one for all sites, or one in the namespace of each.
+    epmds: Vec<Process>,
     folder: TempDir,
     certificates: Option<Certificates>,
 }
@@ -61,36 +62,54 @@ impl Cluster {
             .tempdir()
             .expect("a temporary folder");
         let mut cluster = Self {
-            carrier,
+            sites,
             gateways: Vec::new(),
-            epmd: None,
-            epmd_port: 0,
+            epmds: Vec::new(),
             folder,
             certificates: None,
         };
         match carrier {
-            Carrier::Plain => cluster.start_epmd(),
-            Carrier::Bridge => cluster.start_gateways(&sites, running),
+            Carrier::Plain => cluster.start_epmds(),
+            Carrier::Bridge => cluster.start_gateways(running),
         }
         cluster
     }
 
-    fn start_epmd(&mut self) {
-        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        self.epmd_port = free_tcp_port(&[localhost]);
-        let port = self.epmd_port.to_string();
-        let mut command = Command::new("epmd");
-        command.args(["-port", &port, "-address", "127.0.0.1"]);
-        self.epmd = Some(Process::spawn("epmd", &mut command));
-        until(Duration::from_secs(10), "epmd to listen", || {
-            TcpStream::connect((localhost, self.epmd_port)).is_ok()
-        });
+    fn start_epmds(&mut self) {
+        if self.sites.iter().all(|site| site.namespace.is_none()) {
+            // Sites of one host share it.
+            let port = free_tcp_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+            for site in &mut self.sites {
+                site.epmd_port = port;
+            }
+        }
+        for index in 0..self.sites.len() {
+            if index == 0 || self.namespace(index).is_some() {
+                let epmd = self.start_epmd(index);
+                self.epmds.push(epmd);
+            }
+        }
     }
 
-    fn start_gateways(&mut self, sites: &[Site], running: usize) {
+    fn start_epmd(&self, site: usize) -> Process {
+        let port = self.epmd_port(site);
+        let mut command = command_in(self.namespace(site), "epmd");
+        otp::choose(&mut command, site);
+        command.args(["-port", &port.to_string()]);
+        if self.namespace(site).is_none() {
+            command.args(["-address", "127.0.0.1"]);
+        }
+        let epmd = Process::spawn("epmd", &mut command);
+        until(Duration::from_secs(10), "epmd to listen", || {
+            epmd_answers(self.namespace(site), site, port)
+        });
+        epmd
+    }
+
+    fn start_gateways(&mut self, running: usize) {
         let certificates = Certificates::init(self.folder.path().join("certs"));
-        for site in sites.iter().take(running) {
-            let gateway = Gateway::start(site.clone(), self.folder.path(), &certificates, sites);
+        for site in self.sites.iter().take(running) {
+            let gateway = Gateway::start(site.clone(), self.folder.path(), &certificates, &self.sites);
             self.gateways.push(gateway);
         }
         self.certificates = Some(certificates);
@@ -109,22 +128,11 @@ impl Cluster {
     }
 
     pub(crate) fn epmd_port(&self, site: usize) -> u16 {
-        match self.carrier {
-            Carrier::Plain => self.epmd_port,
-            Carrier::Bridge => {
-                self.gateways
-                    .get(site)
-                    .expect("a site of this cluster")
-                    .site()
-                    .epmd_port
-            }
-        }
+        self.sites.get(site).expect("a site of this cluster").epmd_port
     }
 
     fn namespace(&self, site: usize) -> Option<&str> {
-        self.gateways
-            .get(site)
-            .and_then(|gateway| gateway.site().namespace.as_deref())
+        self.sites.get(site).and_then(|site| site.namespace.as_deref())
     }
 
     /// Starts a node at its site.
@@ -141,6 +149,7 @@ impl Cluster {
     pub(crate) fn command(&self, site: usize, program: &str) -> Command {
         let mut command = command_in(self.namespace(site), program);
         erlang_environment(&mut command, self.epmd_port(site), self.folder.path());
+        otp::choose(&mut command, site);
         command
     }
 

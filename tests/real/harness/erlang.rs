@@ -9,11 +9,17 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The folder with the compiled modules; every node has it on its code path.
-pub(crate) fn ebin() -> &'static Path {
-    static EBIN: OnceLock<PathBuf> = OnceLock::new();
-    EBIN.get_or_init(compile)
+use super::otp;
+
+/// The folder with the modules for nodes of a site; every node there has it on its code path.
+pub(super) fn ebin(site: usize) -> &'static Path {
+    static EBIN: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
+    EBIN[site % EBIN.len()].get_or_init(|| compile(site))
 }
+
+/// Modules that match binaries: OTP 29 refuses those that OTP 25 compiled, so each release compiles them itself. The others
+/// come from one compiler for both nodes, the older one: a fun that goes to another node must find the same code there.
+const BY_EACH_RELEASE: [&str; 2] = ["real_fake.erl", "beamway_epmd.erl"];
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,10 +35,12 @@ fn sources() -> Vec<PathBuf> {
 }
 
 /// Tests run as separate processes at the same time, so the result is built aside and moved into place; its name is a
-/// hash of the sources, so a change is never missed.
-fn compile() -> PathBuf {
+/// hash of the sources and the release, so a change is never missed.
+fn compile(site: usize) -> PathBuf {
     let sources = sources();
     let mut hash = DefaultHasher::new();
+    let releases = (otp::release(site), otp::oldest());
+    releases.hash(&mut hash);
     for source in &sources {
         source.hash(&mut hash);
         fs::read(source).expect("a readable source").hash(&mut hash);
@@ -46,14 +54,31 @@ fn compile() -> PathBuf {
         .prefix("erlc-")
         .tempdir_in(tmp)
         .expect("a folder below target");
-    let output = Command::new("erlc")
+    let (own, shared): (Vec<&Path>, Vec<&Path>) = sources
+        .iter()
+        .map(PathBuf::as_path)
+        .filter(|path| path.extension().is_some_and(|e| e == "erl"))
+        .partition(|path| BY_EACH_RELEASE.iter().any(|name| path.ends_with(name)));
+    erlc(releases.0.as_deref(), aside.path(), &own);
+    erlc(releases.1.as_deref(), aside.path(), &shared);
+    // Another test process may have been faster; then its result is as good.
+    if fs::rename(aside.path(), &place).is_err() {
+        assert!(
+            place.is_dir(),
+            "cannot move the compiled modules to {}",
+            place.display()
+        );
+    }
+    place
+}
+
+fn erlc(release: Option<&str>, folder: &Path, sources: &[&Path]) {
+    let mut command = Command::new("erlc");
+    otp::choose_release(&mut command, release);
+    let output = command
         .args(["-Werror", "+debug_info", "-o"])
-        .arg(aside.path())
-        .args(
-            sources
-                .iter()
-                .filter(|path| path.extension().is_some_and(|e| e == "erl")),
-        )
+        .arg(folder)
+        .args(sources)
         .output()
         .unwrap_or_else(|error| {
             panic!("cannot run erlc: {error}; install it with: apt install erlang-base erlang-dev")
@@ -64,13 +89,4 @@ fn compile() -> PathBuf {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    // Another test process may have been faster; then its result is as good.
-    if fs::rename(aside.path(), &place).is_err() {
-        assert!(
-            place.is_dir(),
-            "cannot move the compiled modules to {}",
-            place.display()
-        );
-    }
-    place
 }

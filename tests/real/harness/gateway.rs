@@ -16,6 +16,7 @@ use beamway::tls;
 use nix::sys::signal::Signal;
 
 use super::node::command_in;
+use super::otp;
 use super::ports::free_tcp_port;
 use super::ports::free_udp_port;
 use super::process::Process;
@@ -163,6 +164,14 @@ impl Site {
     }
 }
 
+/// Whether a port mapper answers there, asked by the program of the site's release.
+pub(super) fn epmd_answers(namespace: Option<&str>, site: usize, port: u16) -> bool {
+    let mut command = command_in(namespace, "epmd");
+    otp::choose(&mut command, site);
+    command.args(["-port", &port.to_string(), "-names"]);
+    command.output().is_ok_and(|output| output.status.success())
+}
+
 /// A gateway that runs, or ran and may be started again.
 pub(crate) struct Gateway {
     site: Site,
@@ -206,13 +215,9 @@ impl Gateway {
 
     fn listens(&self) -> bool {
         let address = SocketAddr::new(*self.site.epmd.first().expect("one address"), self.site.epmd_port);
-        match &self.site.namespace {
+        match self.site.namespace.as_deref() {
             None => std::net::TcpStream::connect(address).is_ok(),
-            Some(_) => {
-                let mut command = command_in(self.site.namespace.as_deref(), "epmd");
-                command.args(["-port", &self.site.epmd_port.to_string(), "-names"]);
-                command.output().is_ok_and(|output| output.status.success())
-            }
+            namespace => epmd_answers(namespace, 0, self.site.epmd_port),
         }
     }
 

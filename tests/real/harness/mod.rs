@@ -2,16 +2,20 @@
 //!
 //! * [`process`](self::process): one child; its output is kept and shown when the test fails, and it never outlives the test.
 //! * [`erlang`](self::erlang): the Erlang modules of `tests/real/erlang`, compiled once.
+//! * [`otp`](self::otp): the OTP release of a site's nodes.
 //! * [`ports`](self::ports): ports that nobody uses.
 //! * [`node`](self::node): one `erl`, told what to do line by line.
 //! * [`gateway`](self::gateway): one `beamway run` with its configuration, and the certificates.
 //! * [`relay`](self::relay): a router with address translation between two gateways.
+//! * [`hosts`](self::hosts): two hosts made of network namespaces.
 //! * [`cluster`](self::cluster): sites (a gateway each, or one stock `epmd` for all) with nodes attached.
 
 mod cluster;
 mod erlang;
 mod gateway;
+mod hosts;
 mod node;
+mod otp;
 mod ports;
 mod process;
 mod relay;
@@ -20,8 +24,10 @@ pub(crate) use cluster::Carrier;
 pub(crate) use cluster::Cluster;
 pub(crate) use gateway::Certificates;
 pub(crate) use gateway::Site;
+pub(crate) use hosts::Hosts;
 pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
+pub(crate) use otp::is_mixed;
 pub(crate) use process::Process;
 pub(crate) use relay::Relay;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::erlang::ebin;
+use super::otp;
 use super::process::Process;
 use super::process::until;
 
@@ -28,6 +29,7 @@ pub(crate) struct NodeSpec {
     pub(super) cookie: String,
     pub(super) args: Vec<String>,
     pub(super) site: usize,
+    pub(super) elixir: Option<String>,
 }
 
 impl NodeSpec {
@@ -39,7 +41,14 @@ impl NodeSpec {
             cookie: COOKIE.to_owned(),
             args: Vec::new(),
             site,
+            elixir: None,
         }
+    }
+
+    /// An Elixir node that runs this file of `elixir/`.
+    pub(crate) fn elixir(mut self, file: &str) -> Self {
+        self.elixir = Some(file.to_owned());
+        self
     }
 
     pub(crate) fn host(mut self, host: &str) -> Self {
@@ -90,6 +99,49 @@ pub(super) fn erlang_environment(command: &mut Command, epmd_port: u16, home: &P
         .env_remove("ERL_LIBS");
 }
 
+/// No busy waiting: many virtual machines share few cores.
+const SPARING: [&str; 9] = [
+    "-noinput",
+    "+S",
+    "2:2",
+    "+sbwt",
+    "none",
+    "+sbwtdcpu",
+    "none",
+    "+sbwtdio",
+    "none",
+];
+
+fn erl(spec: &NodeSpec, surroundings: &Surroundings<'_>, full_name: &str) -> Command {
+    let mut command = command_in(surroundings.namespace, "erl");
+    command
+        .args(SPARING)
+        .args(["-name", full_name, "-setcookie", &spec.cookie, "-start_epmd", "false"])
+        .arg("-pa")
+        .arg(ebin(spec.site))
+        .args(&spec.args)
+        .args(["-s", "real", "start"]);
+    command
+}
+
+fn elixir(spec: &NodeSpec, surroundings: &Surroundings<'_>, full_name: &str, file: &str) -> Command {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/real/elixir")
+        .join(file);
+    let mut words = SPARING.to_vec();
+    words.extend(spec.args.iter().map(String::as_str));
+    words.extend(["-start_epmd", "false", "-s", "real", "start"]);
+    let mut command = command_in(surroundings.namespace, "elixir");
+    command
+        .args(["--name", full_name, "--cookie", &spec.cookie])
+        .args(["--erl", &words.join(" ")])
+        .arg("-pa")
+        .arg(ebin(spec.site))
+        .args(["--no-halt", "-r"])
+        .arg(file);
+    command
+}
+
 /// A running node. Dropping it kills it.
 pub(crate) struct Node {
     process: Process,
@@ -100,26 +152,12 @@ pub(crate) struct Node {
 impl Node {
     pub(super) fn start(spec: &NodeSpec, surroundings: &Surroundings<'_>) -> Self {
         let full_name = format!("{}@{}", spec.name, spec.host);
-        let mut command = command_in(surroundings.namespace, "erl");
+        let mut command = match &spec.elixir {
+            None => erl(spec, surroundings, &full_name),
+            Some(file) => elixir(spec, surroundings, &full_name, file),
+        };
         erlang_environment(&mut command, surroundings.epmd_port, surroundings.home);
-        // No busy waiting: many virtual machines share few cores.
-        command
-            .args([
-                "-noinput",
-                "+S",
-                "2:2",
-                "+sbwt",
-                "none",
-                "+sbwtdcpu",
-                "none",
-                "+sbwtdio",
-                "none",
-            ])
-            .args(["-name", &full_name, "-setcookie", &spec.cookie, "-start_epmd", "false"])
-            .arg("-pa")
-            .arg(ebin())
-            .args(&spec.args)
-            .args(["-s", "real", "start"]);
+        otp::choose(&mut command, spec.site);
         let process = Process::spawn(format!("node {full_name}"), &mut command);
         let node = Self {
             process,

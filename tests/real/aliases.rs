@@ -1,0 +1,53 @@
+//! How many signals to aliases a gateway can tell the receiver of, on each OTP release.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::Carrier;
+use crate::harness::Cluster;
+
+const COUNT: u64 = 2000;
+
+/// Aliases resolved and not, of what the far gateway sent to `a`, after a case of `real_aliases` at `a`.
+fn counted(case: &str) -> (u64, u64, u32) {
+    let (mut cluster, mut a, b) = Cluster::pair(Carrier::Bridge);
+    a.eval_within(
+        &format!("real_aliases:{case}({}, {COUNT})", b.atom()),
+        Duration::from_secs(60),
+    );
+    let release = a.eval("list_to_integer(erlang:system_info(otp_release))");
+    let far = cluster.gateway(1).process();
+    far.signal(Signal::SIGTERM);
+    let line = far.await_log("a session has ended", Duration::from_secs(10));
+    let counter = |name: &str| -> u64 {
+        let (_, rest) = line
+            .split_once(&format!(" {name}="))
+            .unwrap_or_else(|| panic!("no {name} in {line}"));
+        let digits = rest.split(' ').next().unwrap_or_default();
+        digits.parse().unwrap_or_else(|_| panic!("{name} in {line}"))
+    };
+    let found = (counter("aliases_resolved"), counter("aliases_ambiguous"));
+    eprintln!("OTP {release}, {case}: {} resolved, {} not", found.0, found.1);
+    (found.0, found.1, release.parse().expect("a release"))
+}
+
+/// An alias that belongs to a monitor is known before the first signal to it, whatever the release.
+#[test]
+fn replies_of_calls_are_all_resolved() {
+    let (resolved, ambiguous, _) = counted("calls");
+    assert!(resolved >= COUNT, "{resolved} resolved");
+    assert_eq!(ambiguous, 0, "of {}", resolved + ambiguous);
+}
+
+/// OTP 25 tells nobody whose the other aliases are. Later releases do; how to read it follows from the monitors that cross,
+/// of which here one process in ten has one.
+#[test]
+fn aliases_without_a_monitor_are_resolved_where_they_name_their_owner() {
+    let (resolved, ambiguous, release) = counted("mixed");
+    if release < 26 {
+        assert_eq!(ambiguous, COUNT, "{resolved} resolved");
+    } else {
+        assert!(ambiguous <= COUNT / 20, "{resolved} resolved, {ambiguous} not");
+    }
+}
