@@ -3,8 +3,10 @@
 //! The default run has a short form at one loss. `tests/lines` makes the table of `docs/COMPATIBILITY.md`.
 
 use std::env;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
 
 use crate::basics::each_way;
 use crate::harness::Carrier;
@@ -12,6 +14,7 @@ use crate::harness::Cluster;
 use crate::harness::Hosts;
 use crate::harness::Node;
 use crate::harness::NodeSpec;
+use crate::netns::pair_of;
 
 cases! {
     control: ;
@@ -108,6 +111,34 @@ impl Far {
         Some(Self { cluster, a, b, hosts })
     }
 
+    /// Small signals each way while the line is dark again and again, with a rest between: how long after it is back they go on, in milliseconds,
+    /// sorted.
+    fn dark(&mut self, dark: Duration, rest: Duration, times: usize) -> Vec<u64> {
+        let mut all = Vec::new();
+        for _ in 0..times {
+            let ticks = (dark + rest).as_millis() / 10;
+            each_way(&mut self.a, &mut self.b, |node, other| {
+                node.begin(&format!("real_line:ticking({other}, {ticks})"));
+            });
+            thread::sleep(Duration::from_millis(500));
+            self.hosts.blackout(dark);
+            let back = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .expect("a clock after 1970");
+            for node in [&mut self.a, &mut self.b] {
+                let pause = node
+                    .finish("small signals", TIME)
+                    .unwrap_or_else(|error| panic!("{error}"));
+                let (ended, length) = pair_of(&pause);
+                assert!(u128::from(length) > dark.as_micros() * 9 / 10, "the line was not dark");
+                let after = Duration::from_micros(ended).saturating_sub(back);
+                all.push(after.as_millis() as u64);
+            }
+        }
+        all.sort_unstable();
+        all
+    }
+
     /// Runs a case at both nodes at once; gives what went wrong.
     fn run(&mut self, case: &Case, share: u32) -> Result<(), String> {
         let count = (case.tried / 2 / share).max(1);
@@ -140,6 +171,28 @@ fn short_form(carrier: Carrier) {
         eprintln!("{}: {:.1} s; {forth}", case.name, began.elapsed().as_secs_f64());
     }
     far.cluster.assert_healthy();
+}
+
+/// Constant small signals, and five times a line that is dark for three seconds. Over gateways they go on within a quarter
+/// of a second, in the median, after it is back; over TCP when its timers, which have backed off, allow.
+#[test]
+fn a_line_that_is_dark() {
+    let Some(mut far) = Far::lay(Carrier::Bridge, "delay=10ms", 1, 1) else {
+        return;
+    };
+    let after = far.dark(Duration::from_secs(3), Duration::from_secs(2), 5);
+    eprintln!("beamway: {after:?} ms after the line is back");
+    assert!(after[after.len() / 2] <= 250, "{after:?} ms after the line is back");
+    far.run(&CASES[0], 40).unwrap_or_else(|error| panic!("{error}"));
+    far.cluster.assert_healthy();
+}
+
+#[test]
+#[ignore = "a measurement of stock distribution"]
+fn a_line_that_is_dark_over_tcp() {
+    let mut far = Far::lay(Carrier::Plain, "delay=10ms", 1, 1).expect("root, for namespaces");
+    let after = far.dark(Duration::from_secs(3), Duration::from_secs(8), 5);
+    eprintln!("TCP: {after:?} ms after the line is back");
 }
 
 /// Frames of all lanes share a slow line and arrive seconds apart: the trunk that brings them is not dead.

@@ -137,7 +137,7 @@ fn the_session_goes_on_when_the_line_is_back() {
 }
 
 /// `{1,2}` as Erlang prints it.
-fn pair_of(text: &str) -> (u64, u64) {
+pub(crate) fn pair_of(text: &str) -> (u64, u64) {
     let numbers = text.trim_matches(['{', '}']).split_once(',');
     let read = |number: &str| number.trim().parse().expect("a number");
     let (one, other) = numbers.expect("a pair");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use super::gateway::Site;
@@ -111,6 +112,14 @@ impl Hosts {
     pub(crate) fn deaf(&self, from: usize, action: &str) {
         let (name, to) = (&self.names[from], 2 - from);
         ip(&format!("-n {name} route {action} blackhole 10.77.0.{to}/32")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The line takes everything and brings nothing, for so long.
+    pub(crate) fn blackout(&mut self, time: Duration) {
+        let line = self.line.as_mut().expect("hosts with a line");
+        line.type_line("both blackout=on");
+        thread::sleep(time);
+        line.type_line("both blackout=off");
     }
 
     /// What became of the packets so far, each way.
