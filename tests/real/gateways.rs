@@ -90,6 +90,37 @@ fn told_to_end_under_load() {
     }
 }
 
+/// What had not crossed is lost, and nothing comes twice or after the end; then the nodes find each other again.
+#[test]
+fn killed_under_load() {
+    for site in [0, 1] {
+        let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);
+        each_way(&mut a, &mut b, |node, other| {
+            node.eval(&format!("real_line:last_words(endless, {other})"));
+        });
+        each_way(&mut a, &mut b, |node, other| {
+            node.eval(&format!("real_line:pour({{endless, {other}}}, endless)"));
+        });
+        thread::sleep(Duration::from_millis(500));
+        cluster.gateway(site).kill();
+        let (near, far) = if site == 0 { (&mut a, &mut b) } else { (&mut b, &mut a) };
+        near.await_nodes(&[], Duration::from_secs(1));
+        cluster.gateway(site).run();
+        // Busy as it is, it reads what has arrived first.
+        far.await_nodes(&[], PROMPT);
+        for node in [&mut a, &mut b] {
+            let heard: u64 = node.eval("real_line:poured(endless)").parse().expect("a number");
+            assert!(heard > 1000, "{heard} messages of an endless stream");
+        }
+        a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", BACK);
+        b.eval(&format!("real_connections:chat({})", a.atom()));
+        for node in [&mut a, &mut b] {
+            node.eval("real_line:poured(endless)");
+        }
+        cluster.assert_healthy();
+    }
+}
+
 /// However long the grace: a daemon in its next life says that the former one is over.
 #[test]
 fn restarted_at_once() {
