@@ -1,8 +1,10 @@
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Parser;
 use clap::Subcommand;
 
+use super::sim;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::tls::LEAF_DAYS_DEFAULT;
@@ -25,6 +27,40 @@ pub(super) enum Command {
     Certs(CertsArgs),
     /// Show the main job on this machine, with real Erlang nodes: takes about 40 seconds and leaves nothing behind
     Demo(DemoArgs),
+    /// Run the daemons' code on a simulated network, with faults, and count what is lost
+    #[command(hide = true)]
+    Sim(SimArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SimArgs {
+    /// How many seeds are run
+    #[arg(long, default_value_t = 300, conflicts_with = "seed")]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    first: u64,
+    /// One seed only, with all that happens
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Runs at once [default: one for each processor]
+    #[arg(long)]
+    jobs: Option<NonZeroUsize>,
+    /// Print the figures as JSON; progress goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<SimArgs> for sim::Options {
+    fn from(args: SimArgs) -> Self {
+        Self {
+            seeds: args.seeds,
+            first: args.first,
+            seed: args.seed,
+            jobs: args.jobs,
+            json: args.json,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,6 +9,7 @@ use super::check;
 use super::demo;
 use super::output;
 use super::run;
+use super::sim;
 
 /// Runs the program with the arguments of the process; see the module for the exit status. Wrong arguments end the
 /// process from within, with status 2.
@@ -18,6 +19,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args.config),
         Command::Certs(args) => certs::run(&args.command),
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
+        Command::Sim(args) => sim::run(&args.into()),
     };
     match done {
         Ok(status) => status,
