@@ -11,6 +11,9 @@ use crate::wire::Content;
 /// Why a leg closes that has simply done.
 pub(super) const DONE: &str = "done";
 
+/// How the reason ends for which a circuit is ended when its daemon has no memory left for it: stated, not silent.
+const CROWDED_OUT: &str = "the memory for such is used up";
+
 /// Complaints kept; one is enough to fail a run.
 const COMPLAINTS: usize = 20;
 
@@ -46,6 +49,8 @@ enum State {
 #[derive(Debug, Default)]
 struct End {
     state: State,
+    /// When its session began.
+    session: Duration,
     sent: Vec<Sent>,
     undelivered: u64,
     places: FxHashMap<Truth, u64>,
@@ -56,6 +61,18 @@ struct End {
     delivered: u64,
     /// Where it stood when its node closed.
     last: Option<u64>,
+}
+
+/// Why a session of two hosts may end otherwise than in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Excuse {
+    pub(super) hosts: [usize; 2],
+    /// When it went wrong.
+    pub(super) from: Duration,
+    /// Sessions that begin later have no part in it.
+    pub(super) to: Duration,
+    /// By then they have ended.
+    pub(super) until: Duration,
 }
 
 /// A circuit as its two nodes see it.
@@ -79,6 +96,8 @@ pub(super) struct Tally {
     pub(super) reordered: u64,
     /// Never delivered, since a daemon died or the grace was over: what is not promised.
     pub(super) unpromised: u64,
+    /// Ends of circuits that were ended to keep memory bounded.
+    pub(super) crowded_out: u64,
     /// Sent to a node that had closed: who closes does not read on.
     pub(super) unread: u64,
     /// The longest that a signal was underway.
@@ -98,8 +117,9 @@ pub(super) struct Ledger {
     circuits: BTreeMap<u64, Circuit>,
     tally: Tally,
     complaints: Vec<String>,
-    /// Until when a session between two hosts may end otherwise than in order, and since when.
-    excuses: Vec<([usize; 2], Duration, Duration)>,
+    excuses: Vec<Excuse>,
+    /// When the session of a host with a peer began.
+    begun: BTreeMap<(usize, usize), Duration>,
     digest: Xxh3Default,
     trace: Option<Vec<String>>,
 }
@@ -150,26 +170,31 @@ impl Ledger {
 
     // Sessions.
 
-    /// Between these times a session of the two may end.
-    pub(super) fn excuse(&mut self, hosts: [usize; 2], from: Duration, to: Duration) {
-        self.excuses.push((hosts, from, to));
+    pub(super) fn excuse(&mut self, excuse: Excuse) {
+        self.excuses.push(excuse);
     }
 
-    fn is_excused(&self, hosts: [usize; 2], at: Duration) -> bool {
+    /// Whether a session of two hosts that began at `since` may end now.
+    fn is_excused(&self, hosts: [usize; 2], since: Duration, at: Duration) -> bool {
         let swapped = [hosts[1], hosts[0]];
-        let mut excuses = self.excuses.iter();
-        excuses.any(|(who, from, to)| (*who == hosts || *who == swapped) && (*from..=*to).contains(&at))
+        self.excuses.iter().any(|excuse| {
+            (excuse.hosts == hosts || excuse.hosts == swapped)
+                && since <= excuse.to
+                && (excuse.from..=excuse.until).contains(&at)
+        })
     }
 
     pub(super) fn session_begins(&mut self, at: Duration, host: usize, peer: usize) {
         self.tally.sessions += 1;
+        self.begun.insert((host, peer), at);
         self.note(at, &format!("{host}: a session with {peer} begins"));
     }
 
     pub(super) fn session_ends(&mut self, at: Duration, host: usize, peer: usize, reason: &str) {
         self.tally.ended += 1;
         self.note(at, &format!("{host}: the session with {peer} ends: {reason}"));
-        if !self.is_excused([host, peer], at) {
+        let since = self.begun(host, peer);
+        if !self.is_excused([host, peer], since, at) && !self.is_one_sided(host, peer, since) {
             self.complain(
                 at,
                 &format!("{host}: the session with {peer} ended without need: {reason}"),
@@ -177,10 +202,21 @@ impl Ledger {
         }
     }
 
+    /// Whether the session of a host that began then never began at its peer: the daemon with the lower name is the first
+    /// to have one, and its welcome may be lost with the trunk. Nothing has gone over such a session.
+    fn is_one_sided(&self, host: usize, peer: usize, since: Duration) -> bool {
+        host < peer && self.begun.get(&(peer, host)).is_none_or(|begun| *begun < since)
+    }
+
+    /// When the session of a host with a peer began.
+    pub(super) fn begun(&self, host: usize, peer: usize) -> Duration {
+        self.begun.get(&(host, peer)).copied().unwrap_or_default()
+    }
+
     // Circuits.
 
-    /// A node opens a circuit: its key.
-    pub(super) fn open(&mut self, at: Duration, host: usize, peer: usize) -> u64 {
+    /// A node opens a circuit over a session that began at `since`: its key.
+    pub(super) fn open(&mut self, at: Duration, host: usize, peer: usize, since: Duration) -> u64 {
         self.tally.circuits += 1;
         let key = self.tally.circuits;
         let mut circuit = Circuit {
@@ -188,6 +224,7 @@ impl Ledger {
             ..Circuit::default()
         };
         circuit.ends[0].state = State::Opening;
+        circuit.ends[0].session = since;
         self.circuits.insert(key, circuit);
         self.note(at, &format!("{host}: opens circuit {key} to {peer}"));
         key
@@ -198,9 +235,13 @@ impl Ledger {
     }
 
     /// A node is asked to accept a circuit.
-    pub(super) fn accept(&mut self, at: Duration, id: EndId) {
+    pub(super) fn accept(&mut self, at: Duration, id: EndId, host: usize, peer: usize) {
+        let session = self.begun(host, peer);
         match self.end(id) {
-            Some(end) if end.state == State::Absent => end.state = State::Opening,
+            Some(end) if end.state == State::Absent => {
+                end.state = State::Opening;
+                end.session = session;
+            }
             _ => self.complain(at, &format!("circuit {}/{}: opened twice", id.0, id.1)),
         }
     }
@@ -324,9 +365,16 @@ impl Ledger {
         let hosts = circuit.hosts;
         let [one, other] = &mut circuit.ends;
         let (here, there) = if side == 0 { (one, other) } else { (other, one) };
+        let (host, peer) = if side == 0 {
+            (hosts[0], hosts[1])
+        } else {
+            (hosts[1], hosts[0])
+        };
         let before = std::mem::replace(&mut here.state, State::Finished);
-        let missing = there.undelivered;
+        let (missing, since) = (there.undelivered, here.session);
         let is_orderly = reason == Some(DONE);
+        let is_crowded_out = reason.is_some_and(|reason| reason.ends_with(CROWDED_OUT));
+        self.tally.crowded_out += u64::from(is_crowded_out);
         circuit.is_broken |= !is_orderly;
         if before == State::Finished {
             self.complain(at, &format!("circuit {key}/{side}: ended twice"));
@@ -336,7 +384,11 @@ impl Ledger {
                 at,
                 &format!("circuit {key}/{side}: ended before the last {missing} signals came"),
             );
-        } else if !is_orderly && !self.is_excused(hosts, at) {
+        } else if !is_orderly
+            && !is_crowded_out
+            && !self.is_excused(hosts, since, at)
+            && !self.is_one_sided(host, peer, since)
+        {
             let reason = reason.unwrap_or("no session");
             self.complain(at, &format!("circuit {key}/{side}: ended without need: {reason}"));
         }
@@ -344,6 +396,7 @@ impl Ledger {
 
     /// A daemon is killed: its ends are gone, and the sessions it had may end at its peers.
     pub(super) fn crash(&mut self, host: usize) {
+        self.begun.retain(|(of, _), _| *of != host);
         for circuit in self.circuits.values_mut() {
             for side in 0..2 {
                 if circuit.hosts.get(side) == Some(&host)

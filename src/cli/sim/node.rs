@@ -189,11 +189,13 @@ pub(super) async fn serve(host: Arc<Host>, mut news: mpsc::Receiver<PeerEvent>) 
 
 /// A node that connects to another one, and again when that has ended, as long as the session lasts.
 async fn keep_open(host: Arc<Host>, session: SessionHandle, target: String) {
+    let peer = host_of(&session.peer);
+    let since = host.ledger.lock().begun(host.index, peer);
     loop {
         if host.ledger.lock().is_closing {
             return;
         }
-        let key = host.ledger.lock().open(host.now(), host.index, host_of(&session.peer));
+        let key = host.ledger.lock().open(host.now(), host.index, peer, since);
         let (sender, receiver) = leg();
         let open = Command::Open {
             target: target.clone(),
@@ -215,7 +217,9 @@ async fn keep_open(host: Arc<Host>, session: SessionHandle, target: String) {
 /// A node that is connected to.
 async fn accept(host: Arc<Host>, session: SessionHandle, open: Open) {
     let key = open.send_name.first_chunk().copied().map_or(0, u64::from_be_bytes);
-    host.ledger.lock().accept(host.now(), (key, 1));
+    host.ledger
+        .lock()
+        .accept(host.now(), (key, 1), host.index, host_of(&session.peer));
     let (sender, receiver) = leg();
     let circuit = open.circuit;
     session.send(Command::Accept { circuit, leg: sender }).await;

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::ledger::Excuse;
 use super::network::Quality;
 use super::random::Random;
 use super::setting::Setting;
@@ -178,23 +179,33 @@ fn draw_weather(setting: &Setting, random: &mut Random) -> Quality {
     }
 }
 
-/// When a session of two hosts may end otherwise than in order, given what goes wrong: the hosts, from, to.
-pub(super) fn excuses(setting: &Setting) -> Vec<([usize; 2], Duration, Duration)> {
+/// When a session of two hosts may end otherwise than in order, given what goes wrong.
+pub(super) fn excuses(setting: &Setting) -> Vec<Excuse> {
     let mut excuses = Vec::new();
     let aftermath = setting.idle_timeout + setting.grace + AFTERMATH;
     for one in 0..setting.hosts {
         for other in 0..one {
-            let pair = [other, one];
+            let hosts = [other, one];
             for (at, fault) in &setting.faults {
                 if let Fault::Crash { host, down, .. } = fault
-                    && pair.contains(host)
+                    && hosts.contains(host)
                 {
-                    excuses.push((pair, *at, *at + *down + aftermath));
+                    excuses.push(Excuse {
+                        hosts,
+                        from: *at,
+                        to: *at,
+                        until: *at + *down + aftermath,
+                    });
                 }
             }
-            for (begin, end) in outages(setting, pair) {
-                if end - begin + MARGIN >= setting.grace {
-                    excuses.push((pair, begin, end + aftermath));
+            for (from, to) in outages(setting, hosts) {
+                if to - from + MARGIN >= setting.grace {
+                    excuses.push(Excuse {
+                        hosts,
+                        from,
+                        to,
+                        until: to + aftermath,
+                    });
                 }
             }
         }
@@ -239,7 +250,7 @@ mod tests {
         let excuses = excuses(&setting);
         excuses
             .iter()
-            .map(|(_, from, to)| (from.as_secs(), to.as_secs()))
+            .map(|excuse| (excuse.from.as_secs(), excuse.until.as_secs()))
             .collect()
     }
 

@@ -54,6 +54,7 @@ impl Report {
         self.tally.reordered += tally.reordered;
         self.tally.unpromised += tally.unpromised;
         self.tally.unread += tally.unread;
+        self.tally.crowded_out += tally.crowded_out;
         self.tally.worst_stall = self.tally.worst_stall.max(tally.worst_stall);
         self.tally.sessions += tally.sessions;
         self.tally.ended += tally.ended;
@@ -143,6 +144,7 @@ impl Report {
             "sessions_ended": tally.ended,
             "gone_with_sessions": tally.unpromised,
             "sent_to_closed": tally.unread,
+            "ended_for_memory": tally.crowded_out,
             "lost": tally.lost,
             "doubled": tally.doubled,
             "reordered": tally.reordered,

@@ -15,7 +15,6 @@ use super::plan::Fault;
 use super::plan::KINDS;
 use super::plan::excuses;
 use super::setting::Setting;
-use crate::wire::Content;
 use crate::wire::SessionId;
 
 /// After the faults signals are still sent for so long, on good lines.
@@ -27,6 +26,9 @@ const RECOVERY: Duration = Duration::from_secs(12);
 
 /// Circuits that are closed are gone after so long.
 const ENDING: Duration = Duration::from_secs(5);
+
+/// The largest frame that a simulated node sends, and what it costs to keep: by so much a bound on memory may be passed.
+const FRAME: u64 = 64 << 10;
 
 /// What came out of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,8 +83,8 @@ struct World<'a> {
 /// If a daemon cannot be made, which says nothing about the run.
 pub(super) fn run(setting: &Setting, keys: &Keys, is_traced: bool) -> anyhow::Result<Outcome> {
     let ledger = SharedLedger::new(Ledger::new(is_traced));
-    for (hosts, from, to) in excuses(setting) {
-        ledger.lock().excuse(hosts, from, to);
+    for excuse in excuses(setting) {
+        ledger.lock().excuse(excuse);
     }
     let slot = |_| Slot {
         daemon: None,
@@ -266,7 +268,7 @@ impl World<'_> {
             };
             let kept = daemon.kept();
             self.outcome.most_kept = self.outcome.most_kept.max(kept);
-            if kept > self.setting.memory + Content::COST_MAX {
+            if kept > self.setting.memory + FRAME {
                 self.ledger
                     .lock()
                     .complain(self.now, &format!("{host}: {kept} bytes are kept for nodes"));
