@@ -277,7 +277,8 @@ async fn await_welcome(mut trunk: Greeted, welcomed: mpsc::Sender<Welcomed>) {
         Ok(Ok((_, Notice::Welcome(id)))) => drop(welcomed.send(Welcomed { trunk, id }).await),
         Ok(Ok(_)) => trunk.connection.close(TrunkConfig::BROKEN, b"a welcome was due"),
         Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk was not welcome"),
-        Err(_) => trunk.connection.close(TrunkConfig::BROKEN, b"no welcome came in time"),
+        // It may be underway on a line that carries nothing our way: the session it was for is not to end of that.
+        Err(_) => trunk.connection.close(TrunkConfig::DROPPED, b"no welcome came in time"),
     }
 }
 
