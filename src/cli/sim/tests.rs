@@ -1,6 +1,7 @@
 //! Runs as the command makes them, twice the same; and mistakes in the code under test, which must be noticed.
 
 use super::keys::Keys;
+use super::plan::Fault;
 use super::setting::Setting;
 use super::steps::steps;
 use super::world::Outcome;
@@ -66,7 +67,7 @@ fn nothing_is_lost_whatever_goes_wrong() {
 #[test]
 fn no_step_of_a_resume_matters() {
     let keys = keys();
-    for setting in steps().iter().step_by(7) {
+    for setting in steps().iter().step_by(9) {
         let outcome = run(setting, &keys, false).unwrap();
         assert_eq!(outcome.complaints, Vec::<String>::new(), "{:?}", setting.faults);
         assert!(outcome.resumptions > 0, "{:?}", setting.faults);
@@ -75,6 +76,22 @@ fn no_step_of_a_resume_matters() {
             "the step named was there: {:?}",
             setting.faults
         );
+    }
+}
+
+/// The session once ended when a welcome was late: its receiver had closed the trunk as a breach of the protocol.
+#[test]
+fn a_line_that_goes_dark_during_a_resume_costs_nothing() {
+    let keys = keys();
+    let is_dark = |setting: &&Setting| {
+        setting
+            .faults
+            .iter()
+            .any(|(_, fault)| matches!(fault, Fault::Dark { .. }))
+    };
+    for setting in steps().iter().filter(is_dark).step_by(2) {
+        let outcome = run(setting, &keys, false).unwrap();
+        assert_eq!(outcome.complaints, Vec::<String>::new(), "{:?}", setting.faults);
     }
 }
 
