@@ -55,12 +55,7 @@ impl Daemon {
         life: u64,
         at: Duration,
     ) -> anyhow::Result<Self> {
-        let runtime = Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            // What arrives from outside is looked at when there is nothing else to do, not each time so many tasks have run.
-            .global_queue_interval(u32::MAX)
-            .build()?;
+        let runtime = runtime()?;
         let inside = runtime.enter();
         let mut random = Random::new(setting.seed, 10_000 + host as u64 * 100 + life);
         let socket = Arc::new(SimSocket::new(address(host), Instant::now(), at));
@@ -165,4 +160,14 @@ impl Daemon {
     pub(super) fn session(&self, peer: usize) -> Option<SessionId> {
         self.held.get(&name_of(peer))
     }
+}
+
+/// A runtime whose clock goes straight to the next timer when nothing is left to do.
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        // What arrives from outside is looked at when there is nothing else to do, not each time so many tasks have run.
+        .global_queue_interval(u32::MAX)
+        .build()
 }
