@@ -51,6 +51,7 @@ struct End {
     state: State,
     /// When its session began.
     session: Duration,
+    was_established: bool,
     sent: Vec<Sent>,
     undelivered: u64,
     places: FxHashMap<Truth, u64>,
@@ -194,7 +195,7 @@ impl Ledger {
         self.tally.ended += 1;
         self.note(at, &format!("{host}: the session with {peer} ends: {reason}"));
         let since = self.begun(host, peer);
-        if !self.is_excused([host, peer], since, at) && !self.is_one_sided(host, peer, since) {
+        if !self.is_excused([host, peer], since, at) && !self.is_barren(host, peer, since) {
             self.complain(
                 at,
                 &format!("{host}: the session with {peer} ended without need: {reason}"),
@@ -202,10 +203,18 @@ impl Ledger {
         }
     }
 
-    /// Whether the session of a host that began then never began at its peer: the daemon with the lower name is the first
-    /// to have one, and its welcome may be lost with the trunk. Nothing has gone over such a session.
-    fn is_one_sided(&self, host: usize, peer: usize, since: Duration) -> bool {
-        host < peer && self.begun.get(&(peer, host)).is_none_or(|begun| *begun < since)
+    /// Whether no node was ever connected over the session of a host that began then: its end harms nobody. One that has
+    /// just begun may be replaced, as when its welcome is lost, or so late that the other side has greeted anew.
+    fn is_barren(&self, host: usize, peer: usize, since: Duration) -> bool {
+        !self.circuits.values().any(|circuit| {
+            let [one, other] = &circuit.ends;
+            let mine = match circuit.hosts {
+                hosts if hosts == [host, peer] => one,
+                hosts if hosts == [peer, host] => other,
+                _ => return false,
+            };
+            mine.session == since && mine.was_established
+        })
     }
 
     /// When the session of a host with a peer began.
@@ -249,6 +258,7 @@ impl Ledger {
     pub(super) fn established(&mut self, at: Duration, id: EndId) {
         if let Some(end) = self.end(id) {
             end.state = State::Established;
+            end.was_established = true;
         }
         self.note(at, &format!("circuit {}/{}: established", id.0, id.1));
     }
@@ -387,7 +397,7 @@ impl Ledger {
         } else if !is_orderly
             && !is_crowded_out
             && !self.is_excused(hosts, since, at)
-            && !self.is_one_sided(host, peer, since)
+            && !self.is_barren(host, peer, since)
         {
             let reason = reason.unwrap_or("no session");
             self.complain(at, &format!("circuit {key}/{side}: ended without need: {reason}"));

@@ -16,6 +16,9 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// After what may end a session it takes a while until both sides know.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
+/// A daemon that was killed may have sent a welcome just before: a session with it may begin so much later.
+const UNDERWAY: Duration = Duration::from_secs(1);
+
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -193,7 +196,7 @@ pub(super) fn excuses(setting: &Setting) -> Vec<Excuse> {
                     excuses.push(Excuse {
                         hosts,
                         from: *at,
-                        to: *at,
+                        to: *at + UNDERWAY,
                         until: *at + *down + aftermath,
                     });
                 }
