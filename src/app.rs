@@ -157,6 +157,7 @@ impl App {
             held,
             gateway: news_in,
             leave,
+            seed: rand::random(),
         };
         let peers = self.config.peers.iter().map(|peer| StaticPeer {
             name: peer.name.clone(),

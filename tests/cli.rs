@@ -482,3 +482,24 @@ fn the_line_with_faults_is_a_hidden_tool_that_says_what_it_needs() {
         assert!(text.contains("run this as root"), "{text}");
     }
 }
+
+#[test]
+fn a_simulation_is_one_line_and_one_seed_is_one_trace() {
+    let folder = folder();
+    let arguments = ["sim", "--seed", "1", "--json"];
+    let (one, other) = (run(folder.path(), &arguments), run(folder.path(), &arguments));
+    assert!(one.status.success(), "{}", complaint(&one));
+    assert_eq!(out(&one).lines().count(), 1);
+    assert_eq!(out(&one), out(&other));
+    let figures: serde_json::Value = serde_json::from_str(&out(&one)).expect("JSON");
+    assert_eq!((&figures["seeds"], &figures["lost"]), (&1.into(), &0.into()));
+    let traced = out(&run(folder.path(), &["sim", "--seed", "1"]));
+    assert!(traced.contains("0: a session with 1 begins"), "{traced}");
+    let last = traced.lines().last().expect("a line of figures");
+    assert!(
+        last.contains("lost 0, doubled 0, reordered 0") && last.ends_with("0 failed"),
+        "{last}"
+    );
+    let help = out(&run(folder.path(), &["--help"]));
+    assert!(!help.contains("sim"), "it is for those who change the code: {help}");
+}

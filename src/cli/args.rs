@@ -1,8 +1,10 @@
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Parser;
 use clap::Subcommand;
 
+use super::sim;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::tls::LEAF_DAYS_DEFAULT;
@@ -28,6 +30,9 @@ pub(super) enum Command {
     /// Lay a line with faults between two network namespaces, for tests and measurements; needs root
     #[command(hide = true)]
     Linkem(LinkemArgs),
+    /// Run the daemons' code on a simulated network, with faults, and count what is lost
+    #[command(hide = true)]
+    Sim(SimArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +65,37 @@ pub(super) struct LinkemArgs {
     /// The largest packet, bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1500)]
     pub(super) mtu: u16,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SimArgs {
+    /// How many seeds are run
+    #[arg(long, default_value_t = 300, conflicts_with = "seed")]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0, conflicts_with = "seed")]
+    first: u64,
+    /// One seed only, with all that happens
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Runs at once [default: one for each processor]
+    #[arg(long)]
+    jobs: Option<NonZeroUsize>,
+    /// Print the figures as JSON; progress goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<SimArgs> for sim::Options {
+    fn from(args: SimArgs) -> Self {
+        Self {
+            seeds: args.seeds,
+            first: args.first,
+            seed: args.seed,
+            jobs: args.jobs,
+            json: args.json,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

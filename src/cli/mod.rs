@@ -8,6 +8,7 @@
 //! - [`certs`]: makes an authority and certificates.
 //! - [`demo`]: the main job, shown on this machine with real Erlang nodes.
 //! - `linkem`: a line with faults, for tests and measurements; hidden.
+//! - [`sim`]: the daemons' code on a simulated network, with faults; for those who change it.
 //! - `load`: files → settings and identity, for `run` and `check`.
 //! - `log`: what is logged, how, and who decides.
 //! - `output`: lines for the person; results on standard output, complaints on standard error.
@@ -22,5 +23,6 @@ mod log;
 mod output;
 mod program;
 mod run;
+pub mod sim;
 
 pub use program::main;

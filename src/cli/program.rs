@@ -10,6 +10,7 @@ use super::demo;
 use super::linkem;
 use super::output;
 use super::run;
+use super::sim;
 
 /// Runs the program with the arguments of the process; see the module for the exit status. Wrong arguments end the
 /// process from within, with status 2.
@@ -20,6 +21,7 @@ pub fn main() -> ExitCode {
         Command::Certs(args) => certs::run(&args.command),
         Command::Linkem(args) => linkem::run(&args),
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
+        Command::Sim(args) => sim::run(&args.into()),
     };
     match done {
         Ok(status) => status,

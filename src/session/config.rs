@@ -22,6 +22,23 @@ pub struct SessionConfig {
     pub receipt_delay: Duration,
     /// How long a BEAM may take to read what is left when its circuit was closed.
     pub close_deadline: Duration,
+    /// A mistake to make.
+    #[cfg(test)]
+    pub(crate) bug: Option<Bug>,
+}
+
+/// Mistakes that tests ask for, to show that the simulation notices; there is no way to them outside of tests.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The first batch of each replay is left out.
+    SkipReplay,
+    /// One fence of every second frame that has any is forgotten.
+    DropFence,
+    /// What QUIC has taken counts as received by the peer.
+    AcknowledgeEarly,
+    /// What is sent again and was there already is taken for new.
+    TakeTwice,
 }
 
 impl SessionConfig {
@@ -47,6 +64,8 @@ impl Default for SessionConfig {
             grace: Duration::from_secs(15),
             receipt_delay: Duration::from_millis(5),
             close_deadline: Duration::from_secs(10),
+            #[cfg(test)]
+            bug: None,
         }
     }
 }

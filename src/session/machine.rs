@@ -290,7 +290,12 @@ impl Session {
             return None;
         }
         self.lanes = Lanes::Open;
-        Some(self.outboxes.rewind())
+        let first = self.outboxes.rewind();
+        #[cfg(test)]
+        if self.config.bug == Some(super::Bug::SkipReplay) {
+            self.outboxes.skip_replay();
+        }
+        Some(first)
     }
 
     /// The next batch of bytes for a lane's stream.
@@ -299,6 +304,11 @@ impl Session {
             return None;
         }
         let batch = self.outboxes.take(lane)?;
+        #[cfg(test)]
+        if self.config.bug == Some(super::Bug::AcknowledgeEarly) {
+            let number = self.outboxes.number(lane);
+            self.outboxes.acknowledged(crate::wire::Mark { lane, number });
+        }
         for _ in 0..self.crowded.len() {
             if let Some(circuit) = self.crowded.pop_front() {
                 self.take_in(circuit);
@@ -409,6 +419,8 @@ impl Session {
                 continue;
             };
             self.stats.frames_fenced += u64::from(!placed.fences.is_empty());
+            #[cfg(test)]
+            let placed = super::tests::with_bug(self.config.bug, self.stats.frames_fenced, placed);
             self.outboxes.push(&placed, circuit, &intake.content);
         }
         if !state.waiting.is_empty() && state.outbound.has_credit() && !self.crowded.contains(&circuit) {

@@ -26,6 +26,8 @@ mod tests;
 
 pub use circuit::Intake;
 pub use circuit::Terms;
+#[cfg(test)]
+pub(crate) use config::Bug;
 pub use config::SessionConfig;
 pub use error::SessionError;
 pub use event::Event;

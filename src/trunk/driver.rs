@@ -4,6 +4,8 @@
 //! the trunk is lost or silent the session waits, within its grace, for another one.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -52,6 +54,11 @@ const STOPPING: &str = "this daemon stops";
 
 /// How long what was written last may take to be acknowledged when we leave.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
+
+/// The time as tokio has it: a simulation decides how it passes.
+fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 /// The owner's side of a leg.
 #[derive(Debug)]
@@ -166,27 +173,35 @@ impl Owner {
                     None => std::future::pending().await,
                 }
             };
-            let arrive = async {
-                match &mut self.streams {
-                    Some(streams) => streams.arrive(&mut arrived, BATCH).await,
-                    None => std::future::pending().await,
+            // Both are asked each time, so that neither waits for the other.
+            let input = poll_fn(|context| {
+                let arrive = match &mut self.streams {
+                    Some(streams) => streams.poll_arrive(context, &mut arrived, BATCH).is_ready(),
+                    None => false,
+                };
+                let is_commanded = commands.poll_recv_many(context, &mut commanded, BATCH).is_ready();
+                if arrive || is_commanded {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
                 }
-            };
+            });
             let mut next = None;
+            // In a fixed order, so that a simulated run can be repeated: what is rare first.
             tokio::select! {
-                () = arrive => {}
-                _ = commands.recv_many(&mut commanded, BATCH) => {}
-                () = sleep => {}
+                biased;
+                () = over.cancelled() => return "the peer has begun another session".to_owned(),
+                () = leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(clock()),
+                Some(trunk) = trunks.recv() => next = Some(trunk),
                 room = gateway.reserve(), if !self.news.is_empty() => {
                     if let (Ok(room), Some(news)) = (room, self.news.pop_front()) {
                         room.send(news);
                     }
                 }
-                Some(trunk) = trunks.recv() => next = Some(trunk),
-                () = over.cancelled() => return "the peer has begun another session".to_owned(),
-                () = leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(Instant::now()),
+                () = input => {}
+                () = sleep => {}
             }
-            let now = Instant::now();
+            let now = clock();
             for arrival in arrived.drain(..) {
                 match self.handle_arrival(arrival, now) {
                     Ok(()) => {}
@@ -496,11 +511,11 @@ impl Owner {
         let flushed = async {
             let mut arrived = Vec::new();
             loop {
-                let _ = self.drain(Instant::now());
+                let _ = self.drain(clock());
                 let Some(streams) = &mut self.streams else {
                     return;
                 };
-                streams.arrive(&mut arrived, BATCH).await;
+                poll_fn(|context| streams.poll_arrive(context, &mut arrived, BATCH)).await;
                 for arrival in arrived.drain(..) {
                     match arrival {
                         Arrival::Written(lane) => streams.written(lane),

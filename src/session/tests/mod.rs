@@ -4,6 +4,7 @@
 //! and receiver of each signal.
 
 mod bounds;
+mod bug;
 mod leaving;
 mod pair;
 mod resume;
@@ -11,3 +12,5 @@ mod rules;
 mod simulation;
 mod streams;
 mod turns;
+
+pub(super) use bug::with_bug;

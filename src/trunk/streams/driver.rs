@@ -1,5 +1,7 @@
 //! The tasks that read and write the streams of a trunk, and their owner's side of them.
 
+use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -88,9 +90,14 @@ impl Streams {
         }
     }
 
-    /// Waits for arrivals and takes up to `limit` of them.
-    pub(in crate::trunk) async fn arrive(&mut self, arrived: &mut Vec<Arrival>, limit: usize) {
-        self.arrivals.recv_many(arrived, limit).await;
+    /// Takes up to `limit` arrivals if there are any, else wakes the task when there are.
+    pub(in crate::trunk) fn poll_arrive(
+        &mut self,
+        context: &mut Context<'_>,
+        arrived: &mut Vec<Arrival>,
+        limit: usize,
+    ) -> Poll<usize> {
+        self.arrivals.poll_recv_many(context, arrived, limit)
     }
 
     fn writer(&mut self, lane: Option<LaneId>) -> Option<&mut Writer> {

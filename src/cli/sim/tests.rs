@@ -1,0 +1,133 @@
+//! Runs as the command makes them, twice the same; and mistakes in the code under test, which must be noticed.
+
+use std::time::Duration;
+
+use super::keys::Keys;
+use super::plan::Fault;
+use super::setting::Setting;
+use super::steps::steps;
+use super::world::Outcome;
+use super::world::run;
+use crate::session::Bug;
+
+fn keys() -> Keys {
+    Keys::make(3).unwrap()
+}
+
+#[test]
+fn two_daemons_exchange_signals() {
+    let outcome = run(&Setting::calm(1), &keys(), false).unwrap();
+    assert_eq!(outcome.complaints, Vec::<String>::new());
+    assert!(outcome.tally.delivered > 500, "{outcome:?}");
+    assert_eq!(outcome.tally.delivered + outcome.tally.unread, outcome.tally.sent);
+    assert_eq!((outcome.tally.ended, outcome.resumptions), (0, 0));
+}
+
+/// Keys too are drawn anew: nothing that a seed does not decide shows.
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 0..6 {
+        let once = || run(&Setting::draw(seed), &keys(), true).unwrap();
+        let (one, other) = (once(), once());
+        let first = one.trace.iter().zip(&other.trace).position(|(one, other)| one != other);
+        if let Some(line) = first {
+            panic!("seed {seed}: {:?} and {:?}", one.trace[line], other.trace[line]);
+        }
+        assert_eq!(one, other, "seed {seed}");
+        assert!(
+            one.trace.len() > 500,
+            "seed {seed}: a trace of {} lines",
+            one.trace.len()
+        );
+    }
+}
+
+#[test]
+fn different_seeds_give_different_traces() {
+    let digest = |seed| run(&Setting::draw(seed), &keys(), false).unwrap().digest;
+    assert_ne!(digest(1), digest(2));
+}
+
+#[test]
+fn nothing_is_lost_whatever_goes_wrong() {
+    let keys = keys();
+    let mut all = Vec::new();
+    for seed in 100..120 {
+        let outcome = run(&Setting::draw(seed), &keys, false).unwrap();
+        assert_eq!(outcome.complaints, Vec::<String>::new(), "seed {seed}");
+        all.push(outcome);
+    }
+    let sum = |of: fn(&Outcome) -> u64| all.iter().map(of).sum::<u64>();
+    assert!(sum(|outcome| outcome.tally.delivered) > 20_000);
+    assert!(sum(|outcome| outcome.resumptions) > 40);
+    assert!(
+        sum(|outcome| outcome.tally.ended) > 5,
+        "daemons died and sessions ended"
+    );
+}
+
+#[test]
+fn no_step_of_a_resume_matters() {
+    let keys = keys();
+    for setting in steps().iter().step_by(17) {
+        let outcome = run(setting, &keys, false).unwrap();
+        assert_eq!(outcome.complaints, Vec::<String>::new(), "{:?}", setting.faults);
+        assert!(outcome.resumptions > 0, "{:?}", setting.faults);
+        let harm = outcome.damage.dropped + outcome.damage.swallowed;
+        assert!(harm > 0, "the step named was there: {:?}", setting.faults);
+    }
+}
+
+/// The session once ended when a welcome was late: its receiver had closed the trunk as a breach of the protocol.
+#[test]
+fn a_line_that_goes_dark_during_a_resume_costs_nothing() {
+    let keys = keys();
+    let moment = Duration::from_millis(1900)..Duration::from_millis(2100);
+    let is_meant = |setting: &&Setting| {
+        let mut faults = setting.faults.iter();
+        faults.any(|(at, fault)| matches!(fault, Fault::Dark { from: 0, .. }) && moment.contains(at))
+    };
+    for setting in steps().iter().filter(is_meant) {
+        let outcome = run(setting, &keys, false).unwrap();
+        assert_eq!(outcome.complaints, Vec::<String>::new(), "{:?}", setting.faults);
+    }
+}
+
+/// Complaints about the first seeds with a mistake in the code.
+fn complaints_with(bug: Bug, seeds: u64) -> Vec<String> {
+    let keys = keys();
+    let mut complaints = Vec::new();
+    for seed in 0..seeds {
+        let setting = Setting {
+            bug: Some(bug),
+            ..Setting::draw(seed)
+        };
+        complaints.extend(run(&setting, &keys, false).unwrap().complaints);
+    }
+    complaints
+}
+
+#[test]
+fn a_replay_that_is_skipped_is_noticed() {
+    let complaints = complaints_with(Bug::SkipReplay, 10);
+    assert!(!complaints.is_empty());
+}
+
+#[test]
+fn a_fence_that_is_dropped_is_noticed() {
+    let complaints = complaints_with(Bug::DropFence, 10);
+    let is_order = |text: &String| text.contains("was due");
+    assert!(complaints.iter().any(is_order), "{complaints:?}");
+}
+
+#[test]
+fn an_acknowledgement_that_comes_early_is_noticed() {
+    let complaints = complaints_with(Bug::AcknowledgeEarly, 10);
+    assert!(!complaints.is_empty());
+}
+
+#[test]
+fn what_is_taken_twice_is_noticed() {
+    let complaints = complaints_with(Bug::TakeTwice, 10);
+    assert!(!complaints.is_empty());
+}
