@@ -1,5 +1,6 @@
 //! Two hosts made of network namespaces, joined by a cable or by a line with faults.
 
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
@@ -42,6 +43,10 @@ impl Hosts {
     /// kernel allows in a namespace, whatever this machine prefers.
     pub(crate) fn with_line(words: &str, seed: u64) -> Option<Self> {
         let mut hosts = Self::made(|_| Ok(()))?;
+        if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
+            eprintln!("SKIPPED: this kernel gives no TUN devices, which a line is made of: {error}");
+            return None;
+        }
         let [one, two] = &hosts.names;
         for name in [one, two] {
             let set = "echo reno > /proc/sys/net/ipv4/tcp_congestion_control";
