@@ -32,6 +32,21 @@ use nix::sched::setns;
 const LEFT: &str = "10.78.0.1";
 const RIGHT: &str = "10.78.0.2";
 
+/// Whether a line can be laid here; says why not.
+fn is_possible() -> bool {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can make devices in network namespaces");
+        return false;
+    }
+    match OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
+        Ok(_) => true,
+        Err(error) => {
+            eprintln!("SKIPPED: this kernel gives no TUN devices, which a line is made of: {error}");
+            false
+        }
+    }
+}
+
 /// A line that runs in namespaces of this test; it ends when dropped.
 struct Line {
     child: Child,
@@ -41,14 +56,9 @@ struct Line {
 }
 
 impl Line {
-    /// Nothing, and a line that says why, if this is not root.
+    /// Nothing if it cannot be laid here.
     fn lay(test: &str, words: &[&str]) -> Option<Self> {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("SKIPPED: only root can make devices in network namespaces");
-            return None;
-        }
-        if let Err(error) = OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
-            eprintln!("SKIPPED: this kernel gives no TUN devices, which a line is made of: {error}");
+        if !is_possible() {
             return None;
         }
         let id = std::process::id();
@@ -279,8 +289,7 @@ fn tcp_over_a_bad_line() {
 
 #[test]
 fn namespaces_of_the_caller_are_left_to_the_caller() {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can make network namespaces");
+    if !is_possible() {
         return;
     }
     let name = format!("linkem-own-l-{}", std::process::id());
