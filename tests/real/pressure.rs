@@ -15,7 +15,8 @@ use crate::harness::Site;
 /// What one circuit may keep, `circuit_budget`, and 64 MB for everything else (docs/ARCHITECTURE.md, "Memory").
 const BOUND: u64 = (64 << 20) + 64_000_000;
 
-/// Measurements of each kind; the machine is shared and its noise only takes away.
+/// Measurements of each kind. The machine is shared, and its noise only takes away: what is asserted is that calls are not
+/// held up; how much they lose is measured (docs/ARCHITECTURE.md, "Memory").
 const ROUNDS: usize = 3;
 
 /// Calls a second and the 99th percentile in microseconds, the best of some rounds.
@@ -68,7 +69,7 @@ fn beside_a_node_that_is_stopped() {
         most / 1_000_000
     );
     assert!(
-        beside.0 >= 0.75 * alone.0,
+        beside.0 >= 0.6 * alone.0,
         "{} calls a second, {} alone",
         beside.0,
         alone.0
