@@ -369,8 +369,9 @@ impl Session {
     }
 
     fn watch_progress(&mut self, now: Instant) {
-        let count = self.outboxes.acknowledged_count().0 + self.notices.acknowledged_count();
-        if self.is_acknowledged() {
+        let (frames, are_all) = self.outboxes.acknowledged_count();
+        let count = frames + self.notices.acknowledged_count();
+        if are_all && self.notices.are_acknowledged() {
             self.progress = None;
         } else if self.progress.is_none_or(|(_, before)| before != count) {
             self.progress = Some((now, count));

@@ -257,12 +257,9 @@ impl Owner {
         let ended = self.streams.take().and_then(|streams| streams.close_reason());
         // A peer that ends the session says so; one that has a newer trunk is about to use it, and one that dialled in vain
         // may have given up the trunk that we chose.
-        if let Some(ConnectionError::ApplicationClosed(close)) = &ended
-            && ![TrunkConfig::DUPLICATE, TrunkConfig::DROPPED].contains(&close.error_code)
-        {
-            return Some(self.farewell.take().unwrap_or(reason));
-        }
-        if self.grace.is_zero() || self.farewell.is_some() || self.leaving.is_some() {
+        let is_over = matches!(&ended, Some(ConnectionError::ApplicationClosed(close))
+            if ![TrunkConfig::DUPLICATE, TrunkConfig::DROPPED].contains(&close.error_code));
+        if is_over || self.grace.is_zero() || self.farewell.is_some() || self.leaving.is_some() {
             return Some(self.farewell.take().unwrap_or(reason));
         }
         info!(peer = %self.handle.peer, reason, grace = ?self.grace, "a trunk is lost; another one is tried");
@@ -305,10 +302,12 @@ impl Owner {
         Some(self.hearing.next_look(since, self.race_interval))
     }
 
-    /// How long an acknowledgement may take before another trunk is tried: three tries' time, or four round trips.
-    fn patience(&self) -> Duration {
-        let round_trip = self.streams.as_ref().map_or(Duration::ZERO, Streams::round_trip);
-        (self.race_interval * 3).max(round_trip * 4)
+    /// Whether another trunk is to be tried: there is none, or an acknowledgement takes longer than three tries and four
+    /// round trips.
+    fn is_stalled(&self, silence: Duration) -> bool {
+        self.streams
+            .as_ref()
+            .is_none_or(|streams| silence >= self.race_interval * 3 && silence >= streams.round_trip() * 4)
     }
 
     /// Looks after the trunk; a reason when the session must end.
@@ -321,17 +320,11 @@ impl Owner {
         {
             self.hearing.look(streams.acknowledgements(), now);
         }
-        let Some(since) = self.silent_since() else {
-            if *self.link.borrow() == Link::Stalled {
-                self.tell_link(Link::Up);
-            }
-            return None;
-        };
-        let silence = now.saturating_duration_since(since);
-        if silence >= self.grace {
+        let silence = self.silent_since().map(|since| now.saturating_duration_since(since));
+        if silence.is_some_and(|silence| silence >= self.grace) {
             return Some(format!("the peer was silent for the grace of {:?}", self.grace));
         }
-        if self.lost.is_some() || silence >= self.patience() {
+        if silence.is_some_and(|silence| self.is_stalled(silence)) {
             self.tell_link(Link::Stalled);
         } else if *self.link.borrow() == Link::Stalled {
             self.tell_link(Link::Up);
@@ -341,17 +334,9 @@ impl Owner {
 
     /// When [`Owner::watch`] or the session want to be called.
     fn poll_timeout(&self) -> Option<Instant> {
-        let silent = self.silent_since().filter(|_| !self.grace.is_zero()).map(|since| {
-            let is_told = *self.link.borrow() == Link::Stalled;
-            since
-                + if is_told {
-                    self.grace
-                } else {
-                    self.patience().min(self.grace)
-                }
-        });
-        let look = self.next_look().filter(|_| !self.grace.is_zero());
-        [silent, look, self.session.poll_timeout(), self.leaving]
+        let over = self.silent_since().map(|since| since + self.grace);
+        let [over, look] = [over, self.next_look()].map(|at| at.filter(|_| !self.grace.is_zero()));
+        [over, look, self.session.poll_timeout(), self.leaving]
             .into_iter()
             .flatten()
             .min()
