@@ -59,7 +59,7 @@ fn nothing_is_lost_whatever_goes_wrong() {
     }
     let sum = |of: fn(&Outcome) -> u64| all.iter().map(of).sum::<u64>();
     assert!(sum(|outcome| outcome.tally.delivered) > 20_000);
-    assert!(sum(|outcome| outcome.resumptions) > 40);
+    assert!(sum(|outcome| outcome.resumptions) > 30);
     assert!(
         sum(|outcome| outcome.tally.ended) > 5,
         "daemons died and sessions ended"
