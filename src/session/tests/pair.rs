@@ -135,8 +135,6 @@ pub(super) struct Side {
     /// Bytes towards this side: the control stream first, then the lanes.
     pub(super) streams: Vec<VecDeque<u8>>,
     arrived: HashSet<CircuitId>,
-    /// Lanes whose next frame is lost, which no stream does.
-    skip: Vec<bool>,
 }
 
 impl Side {
@@ -148,7 +146,6 @@ impl Side {
             notices: NoticeDecoder::default(),
             streams: vec![VecDeque::new(); lanes + 1],
             arrived: HashSet::new(),
-            skip: vec![false; lanes],
         }
     }
 
@@ -164,7 +161,6 @@ pub(super) struct Pair {
     pub(super) now: Instant,
     /// Turned off to show that the checks notice.
     pub(super) keeps_fences: bool,
-    pub(super) keeps_replay: bool,
 }
 
 impl Pair {
@@ -179,7 +175,6 @@ impl Pair {
             sides: [side(true), side(false)],
             now: Instant::now(),
             keeps_fences: true,
-            keeps_replay: true,
         }
     }
 
@@ -192,7 +187,6 @@ impl Pair {
         }
         for (lane, first) in (0..).zip(from.session.poll_start().unwrap_or_default()) {
             to.session.handle_lane(lane, first).unwrap();
-            to.skip[usize::from(lane)] = !self.keeps_replay && first > 1;
         }
         for lane in 0..from.session.lanes() {
             while let Some(batch) = from.session.poll_lane(lane) {
@@ -227,9 +221,6 @@ impl Pair {
                 frame.fences.clear();
             }
             side.arrived.insert(frame.circuit);
-            if std::mem::take(&mut side.skip[stream - 1]) {
-                continue;
-            }
             frames.push(frame);
         }
         side.session.handle_frames((stream - 1) as LaneId, frames, now).unwrap();

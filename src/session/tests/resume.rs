@@ -50,7 +50,7 @@ fn nor_with_tight_credit_or_any_number_of_lanes() {
 fn a_replay_that_leaves_out_a_frame_is_noticed() {
     run(Setting {
         cuts: true,
-        replay: false,
+        bug: Some(Bug::SkipReplay),
         churn: false,
         signals: 200,
         ..Setting::default()

@@ -45,8 +45,8 @@ pub(super) struct Setting {
     pub(super) churn: bool,
     /// Trunks are lost.
     pub(super) cuts: bool,
-    /// Turned off, the first frame that a lane sends again is lost.
-    pub(super) replay: bool,
+    /// A mistake to be noticed.
+    pub(super) bug: Option<Bug>,
     /// Parts of signals are of any size, else all of one.
     pub(super) sizes_vary: bool,
 }
@@ -62,7 +62,7 @@ impl Default for Setting {
             stopped: false,
             churn: true,
             cuts: false,
-            replay: true,
+            bug: None,
             sizes_vary: false,
         }
     }
@@ -118,12 +118,12 @@ impl Simulation {
     fn new(setting: Setting) -> Self {
         let mut pair = Pair::new(&SessionConfig {
             circuit_budget: setting.budget,
+            bug: setting.bug,
             // Only a hang could take so long.
             close_deadline: Duration::from_secs(1 << 20),
             ..config(setting.lanes)
         });
         pair.keeps_fences = setting.fences;
-        pair.keeps_replay = setting.replay;
         let mut simulation = Self {
             random: Random(setting.seed),
             pair,
