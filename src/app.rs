@@ -17,6 +17,8 @@ use crate::gateway::driver::Gateway;
 use crate::gateway::driver::Policies;
 use crate::session::Memory;
 use crate::session::SessionConfig;
+use crate::session::handle;
+use crate::session::handle::Request;
 use crate::tls::Identity;
 use crate::tls::client_config;
 use crate::tls::key_exchange_name;
@@ -40,6 +42,8 @@ pub struct App {
     client: quinn::ClientConfig,
     epmd: Vec<TcpListener>,
     hosts: Vec<String>,
+    /// Where native nodes ask.
+    requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
 }
 
 impl App {
@@ -50,6 +54,26 @@ impl App {
     /// # Errors
     /// If an address cannot be had or TLS refuses the certificates.
     pub async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+        Self::bind_as(config, identity, hosts, false).await
+    }
+
+    /// The same for a daemon that passes by: it serves no local nodes, listens for no peers, and leaves alone the sessions
+    /// of one that runs with the same configuration.
+    ///
+    /// # Errors
+    /// If no address can be had or TLS refuses the certificates.
+    pub async fn pass_by(mut config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+        config.gateway.listen.set_port(0);
+        config.epmd.listen.clear();
+        Self::bind_as(config, identity, hosts, true).await
+    }
+
+    async fn bind_as(
+        config: Config,
+        identity: &Identity,
+        hosts: Vec<String>,
+        is_passing: bool,
+    ) -> anyhow::Result<Self> {
         let trunk = trunk_config(&config);
         let server_tls = server_config(identity).context("TLS for peers that dial us")?;
         let client_tls = client_config(identity).context("TLS for peers that we dial")?;
@@ -64,8 +88,10 @@ impl App {
             name: config.gateway.name.clone(),
             boot: rand::random(),
             lanes: trunk.lanes,
+            is_passing,
         });
         Ok(Self {
+            requests: mpsc::channel(handle::REQUESTS),
             hosts: config.epmd.hosts.clone().unwrap_or(hosts),
             config,
             daemon,
@@ -113,6 +139,16 @@ impl App {
         )
     }
 
+    /// Where native nodes of this process ask for what they need of the daemon.
+    pub fn natives(&self) -> mpsc::Sender<Request> {
+        self.requests.0.clone()
+    }
+
+    /// The host parts that mean this machine.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
     pub fn receive_buffer(&self) -> (usize, usize) {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
@@ -139,15 +175,17 @@ impl App {
         let gateway = Gateway::new(self.hosts, policies, gateway_config);
         // The gateway outlives the sessions, which tell it how they end.
         let gateway_leave = CancellationToken::new();
-        let gateway = tokio::spawn(gateway.run(questions, news, gateway_leave.clone()));
+        let gateway = tokio::spawn(gateway.run(questions, self.requests.1, news, gateway_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
         let held = Held::default();
-        tasks.spawn(server::accept(
-            self.listening.endpoint.clone(),
-            Arc::clone(&self.daemon),
-            held.clone(),
-            greeted_in.clone(),
-        ));
+        if !self.daemon.is_passing {
+            tasks.spawn(server::accept(
+                self.listening.endpoint.clone(),
+                Arc::clone(&self.daemon),
+                held.clone(),
+                greeted_in.clone(),
+            ));
+        }
         let cluster = Cluster {
             daemon: self.daemon,
             endpoint: self.listening.endpoint.clone(),

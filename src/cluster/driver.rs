@@ -24,6 +24,7 @@ use super::choice::Choice;
 use super::choice::Offer;
 use super::choice::Running;
 use super::choice::choose;
+use crate::router::daemon_of;
 use crate::session::SessionConfig;
 use crate::session::handle::PeerEvent;
 use crate::trunk::Daemon;
@@ -57,6 +58,9 @@ const RACERS: usize = 32;
 
 /// How long such an attempt may take: more than a round trip around the earth, with a lost packet.
 const RACE_TIME: Duration = Duration::from_secs(2);
+
+/// Sessions at once with daemons that pass by: more than scripts run side by side, and a bound for one that went wild.
+const PASSING: usize = 256;
 
 /// Greeted connections that may wait to be chosen.
 const GREETED: usize = 64;
@@ -170,6 +174,11 @@ impl Cluster {
             is_ours: trunk.is_ours,
         };
         let id = match choose(running.as_ref(), &offer) {
+            Choice::Begin if !sessions.has_room_for(&trunk.agreement.peer) => {
+                let reason = b"too many daemons pass by at once";
+                trunk.connection.close(TrunkConfig::REFUSED, reason);
+                return;
+            }
             Choice::Begin => SessionId {
                 session: sessions.random.next_u64().max(1),
                 trunk: 1,
@@ -197,7 +206,7 @@ impl Cluster {
         let is_running = running.is_some_and(|running| {
             running.link != Link::Down && running.boot == trunk.agreement.boot && running.id.session == id.session
         });
-        if id.trunk == 1 {
+        if id.trunk == 1 && sessions.has_room_for(&peer) {
             self.begin(trunk, id, sessions).await;
         } else if is_running && let Some(active) = sessions.active.get_mut(&key(&peer)) {
             self.held.set(&peer, id);
@@ -256,6 +265,22 @@ impl Sessions {
             .or_insert_with(|| watch::channel(Link::Down).0)
     }
 
+    /// Forgets daemons that have passed by, and says whether there is room for this one.
+    fn has_room_for(&mut self, peer: &str) -> bool {
+        if !is_passing(peer) {
+            return true;
+        }
+        let links = &mut self.links;
+        self.active.retain(|name, session| {
+            let is_kept = !is_passing(name) || !session.task.is_finished();
+            if !is_kept {
+                links.remove(name);
+            }
+            is_kept
+        });
+        self.active.keys().filter(|name| is_passing(name)).count() < PASSING
+    }
+
     fn running(&self, peer: &str) -> Option<Running> {
         let name = key(peer);
         let active = self.active.get(&name)?;
@@ -265,6 +290,10 @@ impl Sessions {
             link: *self.links.get(&name)?.borrow(),
         })
     }
+}
+
+fn is_passing(peer: &str) -> bool {
+    daemon_of(peer) != peer
 }
 
 fn key(name: &str) -> String {

@@ -21,7 +21,6 @@ const NAMES_REQ: u8 = 110;
 const DUMP_REQ: u8 = 100;
 const KILL_REQ: u8 = 107;
 const STOP_REQ: u8 = 115;
-const HIDDEN: u8 = 72;
 const DIST_HIGH: u16 = 6;
 const DIST_LOW: u16 = 5;
 
@@ -43,9 +42,12 @@ pub struct Registration {
 }
 
 impl Registration {
+    /// The type of a hidden node.
+    pub const HIDDEN: u8 = 72;
+
     /// Whether it registered as a hidden node.
     pub const fn is_hidden(&self) -> bool {
-        self.node_type == HIDDEN
+        self.node_type == Self::HIDDEN
     }
 
     /// A normal node that listens on `port`, as stock nodes register.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -26,13 +27,21 @@ use crate::epmd::handle::Question;
 use crate::router::Answer;
 use crate::router::NodePattern;
 use crate::router::Router;
+use crate::router::daemon_of;
+use crate::session::handle::Caller;
 use crate::session::handle::Command;
+use crate::session::handle::NativeNode;
 use crate::session::handle::PeerEvent;
+use crate::session::handle::Place;
+use crate::session::handle::Request;
 use crate::session::handle::SessionHandle;
 use crate::wire::Open;
 
 /// Personas at once; each is a listening socket.
 const PERSONAS: usize = 4096;
+
+/// Nodes told to one that asks for a node that is not there.
+const NODES_NAMED: usize = 20;
 
 /// Which node names each peer may speak for.
 pub type Policies = BTreeMap<String, Arc<[NodePattern]>>;
@@ -51,6 +60,8 @@ struct PersonaKey {
 pub struct Gateway {
     router: Router,
     registry: Registry,
+    /// Those of the registry that are native nodes of this process.
+    natives: BTreeMap<String, NativeNode>,
     policies: Policies,
     config: Arc<GatewayConfig>,
     sessions: BTreeMap<Arc<str>, SessionHandle>,
@@ -70,6 +81,7 @@ impl Gateway {
         Self {
             router: Router::new(hosts, patterns),
             registry: Registry::default(),
+            natives: BTreeMap::new(),
             policies,
             config: Arc::new(config),
             sessions: BTreeMap::new(),
@@ -82,12 +94,14 @@ impl Gateway {
     pub async fn run(
         mut self,
         mut questions: mpsc::Receiver<Question>,
+        mut requests: mpsc::Receiver<Request>,
         mut events: mpsc::Receiver<PeerEvent>,
         leave: CancellationToken,
     ) {
         loop {
             tokio::select! {
                 Some(question) = questions.recv() => self.answer(question).await,
+                Some(request) = requests.recv() => self.serve(request).await,
                 Some(event) = events.recv() => self.handle_event(event).await,
                 () = leave.cancelled() => return,
             }
@@ -97,15 +111,10 @@ impl Gateway {
     async fn answer(&mut self, question: Question) {
         match question {
             Question::Register { registration, answer } => {
-                let creation = self.register(registration).await;
-                let _ = answer.send(creation);
+                let hosts = self.router.hosts().to_vec();
+                let _ = answer.send(self.register(registration, hosts).await);
             }
-            Question::Unregister { name } => {
-                info!(name, "a local node is gone");
-                self.registry.unregister(&name);
-                self.router.remove_local(&name);
-                self.tell_all(|| Command::NodeDown { name: name.clone() }).await;
-            }
+            Question::Unregister { name } => self.unregister(name).await,
             Question::LookUp {
                 name,
                 arrived_on,
@@ -120,8 +129,9 @@ impl Gateway {
         }
     }
 
-    async fn register(&mut self, registration: Registration) -> Option<u32> {
-        let (name, is_hidden) = (registration.name.clone(), registration.is_hidden());
+    /// Takes a node in, if its name is free, and tells the peers.
+    async fn register(&mut self, registration: Registration, hosts: Vec<String>) -> Option<u32> {
+        let name = registration.name.clone();
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as u32);
@@ -130,20 +140,94 @@ impl Gateway {
             return None;
         };
         info!(name, creation, "a local node has registered");
-        self.router.add_local(&name);
-        let hosts = self.router.hosts().to_vec();
-        let up = || Command::NodeUp {
-            name: name.clone(),
-            hosts: hosts.clone(),
-            hidden: is_hidden,
-        };
-        self.tell_all(up).await;
+        self.router.add_local(&name, hosts);
+        self.tell_all(|| self.node_up(&name)).await;
         Some(creation)
     }
 
-    async fn tell_all(&self, command: impl Fn() -> Command) {
+    /// What peers are told of a local node.
+    fn node_up(&self, name: &str) -> Option<Command> {
+        if self.natives.get(name).is_some_and(|native| !native.is_announced) {
+            return None;
+        }
+        Some(Command::NodeUp {
+            name: name.to_owned(),
+            hosts: self.router.local_hosts(name).to_vec(),
+            hidden: self.registry.get(name)?.is_hidden(),
+        })
+    }
+
+    async fn unregister(&mut self, name: String) {
+        info!(name, "a local node is gone");
+        self.registry.unregister(&name);
+        self.router.remove_local(&name);
+        self.tell_all(|| Some(Command::NodeDown { name: name.clone() })).await;
+    }
+
+    async fn tell_all(&self, command: impl Fn() -> Option<Command>) {
         for session in self.sessions.values() {
-            session.send(command()).await;
+            if let Some(command) = command() {
+                session.send(command).await;
+            }
+        }
+    }
+
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Attach { node, answer } => {
+                let _ = answer.send(self.attach(node).await);
+            }
+            Request::Detach { name } => {
+                if self.natives.remove(&name).is_some() {
+                    self.unregister(name).await;
+                }
+            }
+            Request::Find { target, answer } => {
+                let _ = answer.send(self.find(&target));
+            }
+        }
+    }
+
+    async fn attach(&mut self, node: NativeNode) -> Option<u32> {
+        let name = node.name.clone();
+        if self.natives.get(&name).is_some_and(|before| before.callers.is_closed()) {
+            self.natives.remove(&name);
+            self.unregister(name.clone()).await;
+        }
+        if self.registry.get(&name).is_some() {
+            warn!(name, "a native node wants a name that is taken");
+            return None;
+        }
+        let mut registration = Registration::normal(&node.name, node.port);
+        if node.hidden {
+            registration.node_type = Registration::HIDDEN;
+        }
+        let hosts = vec![node.host.clone()];
+        self.natives.insert(name.clone(), node);
+        let creation = self.register(registration, hosts).await;
+        if creation.is_none() {
+            self.natives.remove(&name);
+        }
+        creation
+    }
+
+    fn find(&self, target: &str) -> Place {
+        let unknown = || Place::Unknown {
+            known: self.router.nodes().take(NODES_NAMED).collect(),
+        };
+        match self.router.resolve(target, Ipv4Addr::LOCALHOST.into()) {
+            Answer::Local { name } => match self.registry.get(&name) {
+                Some(node) if node.port != 0 => Place::Here { port: node.port },
+                Some(_) | None => unknown(),
+            },
+            Answer::Remote { peer, .. } => match self.sessions.get(&peer) {
+                Some(session) => Place::Peer {
+                    session: session.clone(),
+                    policy: self.policy(&peer),
+                },
+                None => unknown(),
+            },
+            Answer::Unknown | Answer::Ambiguous(_) => unknown(),
         }
     }
 
@@ -203,7 +287,7 @@ impl Gateway {
     }
 
     fn policy(&self, peer: &str) -> Option<Arc<[NodePattern]>> {
-        self.policies.get(&peer.to_ascii_lowercase()).cloned()
+        self.policies.get(&daemon_of(peer).to_ascii_lowercase()).cloned()
     }
 
     async fn handle_event(&mut self, event: PeerEvent) {
@@ -235,14 +319,10 @@ impl Gateway {
 
     async fn peer_up(&mut self, session: SessionHandle) {
         info!(peer = %session.peer, "a peer is up");
-        let hosts = self.router.hosts().to_vec();
         for node in self.registry.iter() {
-            let up = Command::NodeUp {
-                name: node.name.clone(),
-                hosts: hosts.clone(),
-                hidden: node.is_hidden(),
-            };
-            session.send(up).await;
+            if let Some(up) = self.node_up(&node.name) {
+                session.send(up).await;
+            }
         }
         self.sessions.insert(session.peer.clone(), session);
     }
@@ -275,16 +355,22 @@ impl Gateway {
         if let Some(error) = refusal {
             return client::refuse(&session, open.circuit, &error).await;
         }
-        let port = self
-            .router
-            .local_target(&open.target)
-            .and_then(|name| self.registry.get(name))
-            .map(|node| node.port);
-        let Some(port) = port else {
+        let policy = self.policy(&session.peer);
+        let name = self.router.local_target(&open.target);
+        if let Some(native) = name.and_then(|name| self.natives.get(name)) {
+            let caller = Caller { session, open, policy };
+            if let Err(refused) = native.callers.try_send(caller) {
+                let Caller { session, open, .. } = refused.into_inner();
+                let error = LegError::Finished(format!("{} takes no connections now", open.target));
+                client::refuse(&session, open.circuit, &error).await;
+            }
+            return;
+        }
+        let Some(node) = name.and_then(|name| self.registry.get(name)) else {
             let error = LegError::Finished(format!("no node {} is registered here", open.target));
             return client::refuse(&session, open.circuit, &error).await;
         };
-        let policy = self.policy(&session.peer);
-        tokio::spawn(client::accept(open, port, session, policy, Arc::clone(&self.config)));
+        let config = Arc::clone(&self.config);
+        tokio::spawn(client::accept(open, node.port, session, policy, config));
     }
 }

@@ -3,6 +3,7 @@
 //! The [`Router`] knows the nodes that registered here and those that peers announced, answers the port mapper's
 //! questions (a bare name, or a full one), and holds the policy which node names a daemon may speak for.
 
+mod daemon;
 mod error;
 mod pattern;
 mod table;
@@ -10,6 +11,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use daemon::daemon_of;
+pub use daemon::passing_name;
 pub use error::PatternError;
 pub use pattern::NodePattern;
 pub use table::Announced;

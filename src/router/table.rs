@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::NodePattern;
+use super::daemon_of;
 
 /// Nodes that one peer may announce: more than one host runs, and a bound for what a peer makes us keep.
 const NODES_OF_A_PEER: usize = 4096;
@@ -43,7 +44,8 @@ pub struct Announced {
 #[derive(Debug)]
 pub struct Router {
     hosts: Vec<String>,
-    locals: BTreeMap<String, ()>,
+    /// Name → the host parts under which it may be meant.
+    locals: BTreeMap<String, Vec<String>>,
     /// (name, peer) → hosts.
     remotes: BTreeMap<(String, Arc<str>), Vec<String>>,
     policies: BTreeMap<String, Vec<NodePattern>>,
@@ -66,9 +68,14 @@ impl Router {
         &self.hosts
     }
 
-    /// A local node registered.
-    pub fn add_local(&mut self, name: &str) {
-        self.locals.insert(name.to_owned(), ());
+    /// A local node registered, which any of `hosts` may mean.
+    pub fn add_local(&mut self, name: &str, hosts: Vec<String>) {
+        self.locals.insert(name.to_owned(), hosts);
+    }
+
+    /// The host parts under which a local node may be meant.
+    pub fn local_hosts(&self, name: &str) -> &[String] {
+        self.locals.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// A local node is gone.
@@ -76,14 +83,18 @@ impl Router {
         self.locals.remove(name);
     }
 
-    /// The local nodes.
-    pub fn locals(&self) -> impl Iterator<Item = &str> {
-        self.locals.keys().map(String::as_str)
+    /// The nodes there are, here and at peers, each by one full name.
+    pub fn nodes(&self) -> impl Iterator<Item = String> {
+        let remotes = self.remotes.iter().map(|((name, _), hosts)| (name, hosts));
+        self.locals
+            .iter()
+            .chain(remotes)
+            .filter_map(|(name, hosts)| Some(format!("{name}@{}", hosts.first()?)))
     }
 
     /// Whether a peer may speak for a node of this full name.
     pub fn may_speak(&self, peer: &str, full_name: &str) -> bool {
-        match self.policies.get(&peer.to_ascii_lowercase()) {
+        match self.policies.get(&daemon_of(peer).to_ascii_lowercase()) {
             Some(patterns) => patterns.iter().any(|pattern| pattern.matches(full_name)),
             None => true,
         }
@@ -121,7 +132,7 @@ impl Router {
 
     /// Whether another peer has announced the full name, or a local node has it.
     fn is_taken(&self, peer: &Arc<str>, name: &str, host: &str) -> bool {
-        let is_local = self.locals.contains_key(name) && has_host(&self.hosts, host);
+        let is_local = self.locals.get(name).is_some_and(|hosts| has_host(hosts, host));
         is_local
             || self
                 .of_name(name)
@@ -148,8 +159,8 @@ impl Router {
     /// The local node that a peer means by a full name.
     pub fn local_target(&self, full_name: &str) -> Option<&str> {
         let (name, host) = full_name.split_once('@')?;
-        let (name, ()) = self.locals.get_key_value(name)?;
-        has_host(&self.hosts, host).then_some(name.as_str())
+        let (name, hosts) = self.locals.get_key_value(name)?;
+        has_host(hosts, host).then_some(name.as_str())
     }
 
     /// Finds a node by its full name, or by a bare name asked at the local address `arrived_on`.
@@ -184,7 +195,7 @@ impl Router {
     }
 
     fn exact(&self, name: &str, host: &str) -> Option<Answer> {
-        if self.locals.contains_key(name) && has_host(&self.hosts, host) {
+        if self.locals.get(name).is_some_and(|hosts| has_host(hosts, host)) {
             return Some(Answer::Local { name: name.to_owned() });
         }
         let (peer, _) = self.of_name(name).find(|(_, hosts)| has_host(hosts, host))?;

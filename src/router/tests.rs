@@ -32,7 +32,7 @@ fn a_bare_name_means_the_address_it_was_asked_at() {
     assert!(is_at(&router.resolve("b", at("127.0.0.5")), "five"));
     assert!(is_at(&router.resolve("b", at("127.0.0.6")), "six"));
     assert!(matches!(router.resolve("b", at("127.0.0.1")), Answer::Ambiguous(list) if list.len() == 2));
-    router.add_local("b");
+    router.add_local("b", router.hosts().to_vec());
     assert_eq!(router.resolve("b", at("127.0.0.1")), Answer::Local { name: "b".into() });
     assert!(
         is_at(&router.resolve("b", at("127.0.0.5")), "five"),
@@ -52,13 +52,22 @@ fn a_unique_remote_node_is_found_by_its_bare_name() {
 }
 
 #[test]
+fn a_local_node_is_meant_by_its_own_hosts() {
+    let mut router = router();
+    router.add_local("orders", vec!["h3".into()]);
+    assert_eq!(router.local_target("orders@h3"), Some("orders"));
+    assert_eq!(router.local_target("orders@127.0.0.1"), None);
+    assert_eq!(router.nodes().collect::<Vec<_>>(), ["orders@h3"]);
+}
+
+#[test]
 fn a_full_name_that_is_up_elsewhere_is_refused_alone() {
     let mut router = router();
     router.announce(&peer("one"), "b", vec!["h".into()]);
     let announced = router.announce(&peer("two"), "b", vec!["h".into(), "i".into()]);
     assert_eq!(announced.accepted, ["b@i"]);
     assert_eq!(announced.refused.len(), 1);
-    router.add_local("c");
+    router.add_local("c", router.hosts().to_vec());
     assert_eq!(
         router.announce(&peer("two"), "c", vec!["127.0.0.1".into()]).accepted,
         [""; 0]
@@ -73,6 +82,10 @@ fn a_peer_speaks_only_for_what_its_policy_allows() {
     let announced = router.announce(&peer("strict"), "b", vec!["only".into(), "other".into()]);
     assert_eq!(announced.accepted, ["b@only"]);
     assert!(!router.may_speak("STRICT", "b@other"));
+    assert!(
+        !router.may_speak("strict/0badcafe", "b@other"),
+        "who passes by under its name may no more"
+    );
     assert!(router.may_speak("free", "b@other"));
 }
 

@@ -1,4 +1,6 @@
 use super::TrunkError;
+use crate::router::daemon_of;
+use crate::router::passing_name;
 use crate::tls::PeerCertificate;
 use crate::wire::Hello;
 use crate::wire::SessionId;
@@ -13,12 +15,14 @@ pub struct Daemon {
     pub boot: [u8; 16],
     /// Lanes it wants in each direction.
     pub lanes: u8,
+    /// Whether it passes by, for a single errand, maybe while another runs under its name.
+    pub is_passing: bool,
 }
 
 /// What two daemons agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// The peer's name.
+    /// The peer's name, made unlike others by [`passing_name`] if it passes by.
     pub peer: String,
     /// Tells the lives of the peer apart.
     pub boot: [u8; 16],
@@ -40,6 +44,7 @@ impl Daemon {
             lanes: self.lanes,
             software: concat!("beamway ", env!("CARGO_PKG_VERSION")).to_owned(),
             session,
+            passing: self.is_passing,
         }
     }
 
@@ -76,7 +81,11 @@ impl Daemon {
         }
         Ok(Agreement {
             lanes: self.lanes.min(hello.lanes),
-            peer: hello.name,
+            peer: if hello.passing {
+                passing_name(&hello.name, hello.boot)
+            } else {
+                hello.name
+            },
             boot: hello.boot,
             software: hello.software,
             session: hello.session,
@@ -85,6 +94,6 @@ impl Daemon {
 
     /// Whether this daemon decides which trunk carries the session with `peer`: the lower name does.
     pub fn is_lower_than(&self, peer: &str) -> bool {
-        self.name.to_ascii_lowercase() < peer.to_ascii_lowercase()
+        self.name.to_ascii_lowercase() < daemon_of(peer).to_ascii_lowercase()
     }
 }

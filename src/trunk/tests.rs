@@ -15,6 +15,7 @@ fn daemon(name: &str, lanes: u8) -> Daemon {
         name: name.into(),
         boot: [1; 16],
         lanes,
+        is_passing: false,
     }
 }
 
@@ -41,6 +42,25 @@ fn a_peer_with_the_certificate_for_its_name_is_taken() {
     for dialled in [None, Some("right"), Some("RIGHT")] {
         let agreed = meet(hello("right"), dialled).unwrap();
         assert_eq!((agreed.peer.as_str(), agreed.boot), ("right", [1; 16]));
+    }
+}
+
+#[test]
+fn daemons_that_pass_by_are_told_apart_and_ranked_by_their_name() {
+    let passing = |boot| Hello {
+        boot: [boot; 16],
+        passing: true,
+        ..hello("right")
+    };
+    let (one, other) = (
+        meet(passing(1), None).unwrap().peer,
+        meet(passing(2), None).unwrap().peer,
+    );
+    assert_eq!((one.as_str(), other.as_str()), ("right/01010101", "right/02020202"));
+    // `-` sorts before `/`: ranked with their numbers, both would be the lower.
+    for name in ["left", "right", "right-b"] {
+        let ours = daemon(name, 8).is_lower_than(&one);
+        assert_eq!(ours, daemon(name, 8).is_lower_than("right"), "{name}");
     }
 }
 

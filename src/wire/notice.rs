@@ -82,6 +82,8 @@ pub struct Hello {
     pub software: String,
     /// The session that the sender still has with the peer.
     pub session: Option<SessionId>,
+    /// Whether the sender passes by: another life under its name may be there, whose session is not touched.
+    pub passing: bool,
 }
 
 /// A session, and how far it has come: both daemons know it by this.
@@ -297,6 +299,7 @@ impl From<Hello> for proto::Hello {
             software: hello.software,
             session: hello.session.map_or(0, |id| id.session),
             trunk: hello.session.map_or(0, |id| id.trunk),
+            passing: hello.passing,
         }
     }
 }
@@ -323,6 +326,7 @@ impl TryFrom<proto::Hello> for Hello {
                 session: hello.session,
                 trunk: hello.trunk,
             }),
+            passing: hello.passing,
         })
     }
 }

@@ -71,16 +71,22 @@ fn any_notice() -> impl Strategy<Value = Notice> {
         credit,
     });
     prop_oneof![
-        (any::<[u8; 16]>(), 1..=LANES_MAX, ".*", proptest::option::of(session())).prop_map(
-            |(boot, lanes, name, session)| Notice::Hello(Hello {
+        (
+            any::<[u8; 16]>(),
+            1..=LANES_MAX,
+            ".*",
+            proptest::option::of(session()),
+            any::<bool>()
+        )
+            .prop_map(|(boot, lanes, name, session, passing)| Notice::Hello(Hello {
                 versions: (1, 1),
                 name,
                 boot,
                 lanes,
                 software: "s".into(),
                 session,
-            })
-        ),
+                passing,
+            })),
         session().prop_map(Notice::Welcome),
         (any_marks(), any::<u64>(), proptest::collection::vec(progress, 0..4)).prop_map(
             |(received, notices, circuits)| Notice::Receipt(Receipt {

@@ -81,6 +81,7 @@ impl Daemon {
                 name: name_of(host),
                 boot: random.bytes(),
                 lanes: setting.lanes,
+                is_passing: false,
             }),
             endpoint: endpoint.clone(),
             client,

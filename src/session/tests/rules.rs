@@ -476,6 +476,7 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 #[test]
 fn greetings_have_no_place_in_a_session() {
     let hello = Hello {
+        passing: false,
         session: None,
         versions: (1, 1),
         name: "left".into(),
