@@ -5,9 +5,12 @@ use quinn::EndpointConfig;
 use quinn::IdleTimeout;
 use quinn::TransportConfig;
 use quinn::VarInt;
+use quinn::congestion::CubicConfig;
 use quinn::crypto::HmacKey;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
+
+use super::hearing::Counting;
 
 /// Settings of trunks, with their arithmetic.
 #[derive(Clone, Debug)]
@@ -57,6 +60,7 @@ impl TrunkConfig {
             .send_window(u64::from(all) * 2)
             .datagram_receive_buffer_size(None)
             .keep_alive_interval(Some(self.keep_alive))
+            .congestion_controller_factory(Arc::new(Counting(Arc::new(CubicConfig::default()))))
             .max_idle_timeout(IdleTimeout::try_from(self.idle_timeout).ok());
         transport
     }

@@ -1,5 +1,12 @@
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
+
+use quinn::congestion::Controller;
+use quinn::congestion::ControllerFactory;
+use quinn::congestion::ControllerMetrics;
+use quinn_proto::RttEstimator;
 
 /// Tells a trunk that is slow from one that is dead, by QUIC's own acknowledgements.
 ///
@@ -33,6 +40,82 @@ impl Hearing {
     /// Since when nothing was acknowledged, if no frame has been since `since`.
     pub(super) fn silent_since(&self, since: Instant) -> Instant {
         self.grown.map_or(since, |grown| grown.max(since))
+    }
+}
+
+/// Makes controllers that count what is acknowledged, and leave the rest to one that `inner` makes.
+pub(super) struct Counting(pub(super) Arc<dyn ControllerFactory + Send + Sync>);
+
+impl ControllerFactory for Counting {
+    fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
+        let inner = Arc::clone(&self.0).build(now, current_mtu);
+        Box::new(Counted { inner, count: 0 })
+    }
+}
+
+/// A congestion controller, and how often it has heard that packets arrived.
+///
+/// QUIC's own statistics count acknowledgements that say nothing new as well: a peer that hears nothing of us any more
+/// repeats its last ones in all that it sends, and a line that is dead in one direction would seem to live.
+struct Counted {
+    inner: Box<dyn Controller>,
+    count: u64,
+}
+
+/// How often packets of a connection with such a controller were acknowledged for the first time.
+pub(super) fn acknowledgements(state: Box<dyn Controller>) -> u64 {
+    state
+        .into_any()
+        .downcast::<Counted>()
+        .map_or(0, |counted| counted.count)
+}
+
+impl Controller for Counted {
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        self.inner.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+        self.inner.on_ack(now, sent, bytes, app_limited, rtt);
+    }
+
+    fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest_packet_num_acked: Option<u64>) {
+        self.count += 1;
+        self.inner
+            .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+    }
+
+    fn on_congestion_event(&mut self, now: Instant, sent: Instant, is_persistent_congestion: bool, lost_bytes: u64) {
+        self.inner
+            .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.inner.on_mtu_update(new_mtu);
+    }
+
+    fn window(&self) -> u64 {
+        self.inner.window()
+    }
+
+    fn metrics(&self) -> ControllerMetrics {
+        self.inner.metrics()
+    }
+
+    fn clone_box(&self) -> Box<dyn Controller> {
+        let inner = self.inner.clone_box();
+        Box::new(Self {
+            inner,
+            count: self.count,
+        })
+    }
+
+    fn initial_window(&self) -> u64 {
+        self.inner.initial_window()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 

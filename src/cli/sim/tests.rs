@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::keys::Keys;
+use super::node::Habits;
 use super::plan::Fault;
+use super::setting::Dialling;
 use super::setting::Setting;
 use super::steps::steps;
 use super::world::Outcome;
@@ -90,6 +92,35 @@ fn a_line_that_goes_dark_during_a_resume_costs_nothing() {
     for setting in steps().iter().filter(is_meant) {
         let outcome = run(setting, &keys, false).unwrap();
         assert_eq!(outcome.complaints, Vec::<String>::new(), "{:?}", setting.faults);
+    }
+}
+
+/// It once took the grace: the peer, which heard nothing any more, repeated its last acknowledgements in all that it sent, and
+/// these were counted as signs of life.
+#[test]
+fn a_trunk_that_is_dead_in_one_direction_is_replaced() {
+    let keys = keys();
+    // Only the one that is not heard can dial.
+    for (from, to, dialling) in [(0, 1, Dialling::Lower), (1, 0, Dialling::Higher)] {
+        let dead = Fault::HalfOpen { from, to, both: false };
+        let setting = Setting {
+            dialling,
+            // Little to say, so that what is lost fills no window and the peer speaks on.
+            habits: Habits {
+                circuits: 4,
+                pause: Duration::from_millis(500),
+                burst: 1,
+                ..Setting::calm(1).habits
+            },
+            faults: vec![(Duration::from_secs(2), dead)],
+            length: Duration::from_secs(8),
+            ..Setting::calm(1)
+        };
+        let outcome = run(&setting, &keys, true).unwrap();
+        assert_eq!(outcome.complaints, Vec::<String>::new(), "{from} to {to}");
+        let line = outcome.trace.iter().find(|line| line.contains("trunk 2 carries"));
+        let at = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        assert!(at.is_some_and(|at| at < 3.0), "{from} to {to}: {line:?}");
     }
 }
 

@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 
 use crate::session::SessionError;
 use crate::trunk::TrunkError;
+use crate::trunk::hearing::acknowledgements;
+
 use crate::trunk::server::Greeted;
 use crate::trunk::server::NoticeReader;
 use crate::wire::Frame;
@@ -142,9 +144,9 @@ impl Streams {
         self.connection.rtt()
     }
 
-    /// Acknowledgements of packets that have come so far.
+    /// How often packets were acknowledged so far.
     pub(in crate::trunk) fn acknowledgements(&self) -> u64 {
-        self.connection.stats().frame_rx.acks
+        acknowledgements(self.connection.congestion_state())
     }
 }
 
