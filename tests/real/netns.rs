@@ -9,11 +9,32 @@ use crate::basics::each_way;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
 use crate::harness::Hosts;
+use crate::harness::Node;
 use crate::harness::NodeSpec;
+use crate::harness::Site;
 
 fn spec(name: &str, site: usize) -> NodeSpec {
     let host = ["one.test", "two.test"][site];
     NodeSpec::new(name, site).host(host).args("-epmd_module beamway_epmd")
+}
+
+/// A node on each host, connected; each notes which nodes come and go.
+fn watchful(sites: Vec<Site>) -> (Cluster, Node, Node) {
+    let cluster = Cluster::of(Carrier::Bridge, sites);
+    let mut a = cluster.node(&spec("a", 0));
+    let mut b = cluster.node(&spec("b", 1));
+    a.connect(&b);
+    each_way(&mut a, &mut b, |node, _| {
+        node.eval("real:watch()");
+    });
+    (cluster, a, b)
+}
+
+fn assert_unnoticed(a: &mut Node, b: &mut Node, what: &str) {
+    each_way(a, b, |node, other| {
+        let seen = node.eval(&format!("real:watched({other})"));
+        assert_eq!(seen, "[]", "{} noticed {what}", node.full_name());
+    });
 }
 
 /// Names that no resolver knows, the same short name on both hosts, and a neighbour on the first.
@@ -47,13 +68,7 @@ fn nodes_on_two_hosts() {
 #[test]
 fn a_line_that_comes_and_goes() {
     let Some(hosts) = Hosts::lay() else { return };
-    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
-    let mut a = cluster.node(&spec("a", 0));
-    let mut b = cluster.node(&spec("b", 1));
-    a.connect(&b);
-    each_way(&mut a, &mut b, |node, _| {
-        node.eval("real:watch()");
-    });
+    let (mut cluster, mut a, mut b) = watchful(hosts.sites());
     let (to_a, to_b) = (a.atom(), b.atom());
     for round in 0..3 {
         a.begin(&format!("real_order:addressed({to_b}, 36000)"));
@@ -79,10 +94,7 @@ fn a_line_that_comes_and_goes() {
                 .unwrap_or_else(|error| panic!("{error}"));
         }
     }
-    each_way(&mut a, &mut b, |node, other| {
-        let seen = node.eval(&format!("real:watched({other})"));
-        assert_eq!(seen, "[]", "{} noticed a cut", node.full_name());
-    });
+    assert_unnoticed(&mut a, &mut b, "a cut");
     let log = cluster.gateway(0).process().log();
     let trunks = log
         .iter()
@@ -99,13 +111,7 @@ fn a_line_that_comes_and_goes() {
 #[test]
 fn the_session_goes_on_when_the_line_is_back() {
     let Some(hosts) = Hosts::lay() else { return };
-    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
-    let mut a = cluster.node(&spec("a", 0));
-    let mut b = cluster.node(&spec("b", 1));
-    a.connect(&b);
-    each_way(&mut a, &mut b, |node, _| {
-        node.eval("real:watch()");
-    });
+    let (mut cluster, mut a, mut b) = watchful(hosts.sites());
     let (to_a, to_b) = (a.atom(), b.atom());
     for blackout in [500, 3000, 10_000, 14_000] {
         let ticks = blackout / 10 + 300;
@@ -129,10 +135,7 @@ fn the_session_goes_on_when_the_line_is_back() {
             assert!(after < Duration::from_secs(2), "{after:?} after a cut of {blackout} ms");
         }
     }
-    each_way(&mut a, &mut b, |node, other| {
-        let seen = node.eval(&format!("real:watched({other})"));
-        assert_eq!(seen, "[]", "{} noticed a cut", node.full_name());
-    });
+    assert_unnoticed(&mut a, &mut b, "a cut");
     cluster.assert_healthy();
 }
 
@@ -148,13 +151,7 @@ pub(crate) fn pair_of(text: &str) -> (u64, u64) {
 #[test]
 fn a_line_that_is_cut() {
     let Some(hosts) = Hosts::lay() else { return };
-    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
-    let mut a = cluster.node(&spec("a", 0));
-    let mut b = cluster.node(&spec("b", 1));
-    a.connect(&b);
-    each_way(&mut a, &mut b, |node, _| {
-        node.eval("real:watch()");
-    });
+    let (mut cluster, mut a, mut b) = watchful(hosts.sites());
     let (to_a, to_b) = (a.atom(), b.atom());
     a.begin(&format!("real_order:addressed({to_b}, 24000)"));
     b.begin(&format!("real_order:short_lived({to_a}, 2400)"));
@@ -165,15 +162,38 @@ fn a_line_that_is_cut() {
         node.finish("traffic through a cut of two seconds", Duration::from_secs(60))
             .unwrap_or_else(|error| panic!("{error}"));
     }
-    each_way(&mut a, &mut b, |node, other| {
-        let seen = node.eval(&format!("real:watched({other})"));
-        assert_eq!(seen, "[]", "{} noticed a cut of two seconds", node.full_name());
-    });
+    assert_unnoticed(&mut a, &mut b, "a cut of two seconds");
     hosts.cable("down");
     a.await_nodes(&[], Duration::from_secs(60));
     b.await_nodes(&[], Duration::from_secs(60));
     hosts.cable("up");
     a.await_value(&format!("net_adm:ping({to_b})"), "pong", Duration::from_secs(40));
     b.eval(&format!("real_connections:chat({to_a})"));
+    cluster.assert_healthy();
+}
+
+/// Without a grace circuits end with their trunk, on both sides, and nodes find each other when the line is back.
+#[test]
+fn a_line_that_is_cut_without_a_grace() {
+    let Some(hosts) = Hosts::lay() else { return };
+    let strict = |site: Site| site.setting("[transport]\nidle_timeout = \"2s\"\n[session]\ngrace = \"0s\"");
+    let (mut cluster, mut a, mut b) = watchful(hosts.sites().into_iter().map(strict).collect());
+    hosts.cable("down");
+    thread::sleep(Duration::from_millis(500));
+    hosts.cable("up");
+    b.eval(&format!("real_connections:chat({})", a.atom()));
+    assert_unnoticed(&mut a, &mut b, "a cut that QUIC bridges by itself");
+    hosts.cable("down");
+    for node in [&mut a, &mut b] {
+        node.await_nodes(&[], Duration::from_secs(6));
+    }
+    hosts.cable("up");
+    a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(10));
+    b.eval(&format!("real_connections:chat({})", a.atom()));
+    for site in [0, 1] {
+        let log = cluster.gateway(site).process().log();
+        let went_on = log.iter().any(|line| line.contains("goes on over another trunk"));
+        assert!(!went_on, "gateway {site} resumed a session without a grace");
+    }
     cluster.assert_healthy();
 }

@@ -1,7 +1,7 @@
 %% Many callers beside a flood.
 -module(real_pressure).
 
--export([calls/3, flood/2, stop_flood/0, sink/1]).
+-export([calls/3, flood/2, fenced_flood/2, stop_flood/0, sink/1]).
 
 -include("real.hrl").
 
@@ -36,6 +36,19 @@ pour(Sink, Data) ->
 
 sink(N) ->
     receive {flood, _} -> sink(N + 1) end.
+
+%% The same, and each message is followed by one to a name, which waits for it.
+fenced_flood(Peer, Count) ->
+    Sink = spawn(Peer, ?MODULE, sink, [0]),
+    true = erpc:call(Peer, erlang, register, [?MODULE, Sink]),
+    Pour = fun Pour(Data) ->
+        Sink ! {flood, Data},
+        {?MODULE, Peer} ! {flood, <<>>},
+        receive stop -> ok after 0 -> Pour(Data) end
+    end,
+    Pids = [spawn(fun() -> Pour(rand:bytes(100000)) end) || _ <- lists:seq(1, Count)],
+    persistent_term:put(?MODULE, Pids),
+    ok.
 
 stop_flood() ->
     [Pid ! stop || Pid <- persistent_term:get(?MODULE)],
