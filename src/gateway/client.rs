@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tracing::info;
 use tracing::warn;
@@ -40,7 +40,7 @@ pub(super) async fn accept(
         Err(error) => return refuse(&session, circuit, &error).await,
     };
     let initiator = relay.initiator_name().unwrap_or("a node without a name").to_owned();
-    let stream = match connect(&open.target, port, &relay).await {
+    let stream = match connect(&open.target, port, &relay, &config).await {
         Ok(stream) => stream,
         Err(error) => return refuse(&session, circuit, &error.into()).await,
     };
@@ -72,18 +72,32 @@ pub(super) async fn refuse(session: &SessionHandle, circuit: CircuitId, error: &
 }
 
 /// A node listens on all addresses unless it was told otherwise, and then most likely on the one in its name.
-async fn connect(target: &str, port: u16, relay: &Relay) -> std::io::Result<TcpStream> {
+async fn connect(target: &str, port: u16, relay: &Relay, config: &GatewayConfig) -> std::io::Result<TcpStream> {
     let host = target.split_once('@').and_then(|(_, host)| host.parse::<IpAddr>().ok());
-    let addresses: Vec<SocketAddr> = [host, Some(Ipv4Addr::LOCALHOST.into())]
-        .into_iter()
-        .flatten()
-        .map(|ip| (ip, port).into())
-        .collect();
-    let mut stream = TcpStream::connect(&addresses[..]).await?;
-    let mut framed = BytesMut::new();
-    handshake::encode(&relay.send_name(), &mut framed);
-    stream.write_all(&framed).await?;
-    Ok(stream)
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    for ip in [host, Some(Ipv4Addr::LOCALHOST.into())].into_iter().flatten() {
+        match socket(ip, config)?.connect((ip, port).into()).await {
+            Ok(mut stream) => {
+                let mut framed = BytesMut::new();
+                handshake::encode(&relay.send_name(), &mut framed);
+                stream.write_all(&framed).await?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A socket for a leg, or for the listener of legs: what the kernel may hold of the BEAM's signals is settled before a
+/// connection is.
+pub(super) fn socket(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<TcpSocket> {
+    let socket = match ip {
+        IpAddr::V4(_) => TcpSocket::new_v4(),
+        IpAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    let _ = socket.set_recv_buffer_size(config.receive_buffer);
+    Ok(socket)
 }
 
 /// Small signals leave at once, and little is kept in the kernel.

@@ -13,6 +13,9 @@ pub struct GatewayConfig {
     /// Asked of the kernel for what is written to a node and not read yet. Little, so that small signals on other lanes
     /// pass bulk before it; enough to keep a loopback connection busy while the task does something else.
     pub send_buffer: usize,
+    /// Asked of the kernel for what a node has written and we have not read. Once a circuit has no more credit, small signals
+    /// wait behind all of that, and the kernel's own choice is several megabytes: half a second of 100 Mbit/s.
+    pub receive_buffer: u32,
 }
 
 impl Default for GatewayConfig {
@@ -22,6 +25,7 @@ impl Default for GatewayConfig {
             handshake_time: Duration::from_secs(30),
             linger: Duration::from_secs(5),
             send_buffer: 256 * 1024,
+            receive_buffer: 256 * 1024,
         }
     }
 }

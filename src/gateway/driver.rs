@@ -267,7 +267,7 @@ impl Gateway {
             warn!(target, "too many remote nodes are looked for at once");
             return None;
         }
-        let (listener, port) = match server::bind(ip).await {
+        let (listener, port) = match server::bind(ip, &self.config) {
             Ok(bound) => bound,
             Err(error) => {
                 warn!(target, %ip, %error, "a remote node cannot be listened for");

@@ -18,6 +18,7 @@ use super::GatewayConfig;
 use super::LegError;
 use super::Party;
 use super::Relay;
+use super::client::socket;
 use super::client::tune;
 use super::handle::Leg;
 use crate::dist::handshake;
@@ -44,8 +45,10 @@ pub(super) struct Persona {
 }
 
 /// Binds a listener where local nodes look for the remote one.
-pub(super) async fn bind(ip: IpAddr) -> std::io::Result<(TcpListener, u16)> {
-    let listener = TcpListener::bind((ip, 0)).await?;
+pub(super) fn bind(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<(TcpListener, u16)> {
+    let listener = socket(ip, config)?;
+    listener.bind((ip, 0).into())?;
+    let listener = listener.listen(CONNECTIONS as u32)?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))
 }

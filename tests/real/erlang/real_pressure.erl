@@ -1,7 +1,7 @@
 %% Many callers beside a flood.
 -module(real_pressure).
 
--export([calls/3, flood/2, fenced_flood/2, stop_flood/0, sink/1]).
+-export([calls/3, flood/2, transfers/3, stop_flood/0, sink/1]).
 
 -include("real.hrl").
 
@@ -35,20 +35,34 @@ pour(Sink, Data) ->
     receive stop -> ok after 0 -> pour(Sink, Data) end.
 
 sink(N) ->
-    receive {flood, _} -> sink(N + 1) end.
+    receive
+        {flood, _} -> sink(N + 1);
+        {arrived, From} -> From ! arrived, sink(N)
+    end.
 
-%% The same, and each message is followed by one to a name, which waits for it.
-fenced_flood(Peer, Count) ->
-    Sink = spawn(Peer, ?MODULE, sink, [0]),
-    true = erpc:call(Peer, erlang, register, [?MODULE, Sink]),
-    Pour = fun Pour(Data) ->
-        Sink ! {flood, Data},
-        {?MODULE, Peer} ! {flood, <<>>},
-        receive stop -> ok after 0 -> Pour(Data) end
+%% Processes that send 256 KB each to one of their own at Peer, again and again when it has arrived; fenced, if each is followed by
+%% a message to a name, which must wait for it.
+transfers(Peer, Count, IsFenced) ->
+    Transfer = fun(N) ->
+        Sink = spawn(Peer, ?MODULE, sink, [0]),
+        Name = list_to_atom("sink" ++ integer_to_list(N)),
+        true = erpc:call(Peer, erlang, register, [Name, Sink]),
+        transfer(Sink, {Name, Peer}, IsFenced, rand:bytes(256000))
     end,
-    Pids = [spawn(fun() -> Pour(rand:bytes(100000)) end) || _ <- lists:seq(1, Count)],
+    Pids = [spawn(fun() -> Transfer(N) end) || N <- lists:seq(1, Count)],
     persistent_term:put(?MODULE, Pids),
     ok.
+
+transfer(Sink, Name, IsFenced, Data) ->
+    Sink ! {flood, Data},
+    case IsFenced of
+        true -> Name ! {arrived, self()};
+        false -> Sink ! {arrived, self()}
+    end,
+    receive
+        stop -> exit(Sink, kill);
+        arrived -> transfer(Sink, Name, IsFenced, Data)
+    end.
 
 stop_flood() ->
     [Pid ! stop || Pid <- persistent_term:get(?MODULE)],
