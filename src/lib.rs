@@ -30,6 +30,8 @@ pub mod trunk;
 
 pub mod gateway;
 
+pub mod node;
+
 pub mod cluster;
 
 pub mod config;

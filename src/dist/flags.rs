@@ -130,6 +130,11 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
+    /// These and `other`.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// All of these but `other`.
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)

@@ -207,18 +207,54 @@ impl Status {
     }
 }
 
-/// Checks `'r' Challenge:32 Digest:16`, the initiator's answer, which is passed on as it is.
-pub fn check_reply(message: &[u8]) -> Result<(), HandshakeError> {
-    let mut reader = Reader::new(message);
-    expect(&mut reader, b'r', "challenge reply")?;
-    reader.take(20, "challenge reply")?;
-    Ok(reader.finish("challenge reply")?)
+/// `'r'` from the initiator: its own challenge, and what answers the acceptor's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The initiator's challenge.
+    pub challenge: u32,
+    /// What answers the acceptor's challenge.
+    pub digest: [u8; 16],
 }
 
-/// Checks `'a' Digest:16`, the acceptor's last word, which is passed on as it is.
-pub fn check_acknowledgement(message: &[u8]) -> Result<(), HandshakeError> {
-    let mut reader = Reader::new(message);
-    expect(&mut reader, b'a', "challenge acknowledgement")?;
-    reader.take(16, "challenge acknowledgement")?;
-    Ok(reader.finish("challenge acknowledgement")?)
+impl Reply {
+    /// Reads the message, which a carrier passes on as it is.
+    pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
+        let mut reader = Reader::new(message);
+        expect(&mut reader, b'r', "challenge reply")?;
+        let (challenge, digest) = (reader.u32("challenge")?, reader.array("digest")?);
+        reader.finish("challenge reply")?;
+        Ok(Self { challenge, digest })
+    }
+
+    /// The message.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        Writer::new(&mut out).u8(b'r').u32(self.challenge).bytes(&self.digest);
+        out.freeze()
+    }
+}
+
+/// `'a'` from the acceptor, its last word: what answers the initiator's challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// What answers the initiator's challenge.
+    pub digest: [u8; 16],
+}
+
+impl Acknowledgement {
+    /// Reads the message, which a carrier passes on as it is.
+    pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
+        let mut reader = Reader::new(message);
+        expect(&mut reader, b'a', "challenge acknowledgement")?;
+        let digest = reader.array("digest")?;
+        reader.finish("challenge acknowledgement")?;
+        Ok(Self { digest })
+    }
+
+    /// The message.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        Writer::new(&mut out).u8(b'a').bytes(&self.digest);
+        out.freeze()
+    }
 }

@@ -12,6 +12,7 @@ pub mod handshake;
 mod name;
 mod operation;
 mod packet;
+mod signal;
 
 #[cfg(test)]
 mod tests;
@@ -35,3 +36,7 @@ pub use packet::PACKET_MAX;
 pub use packet::Packet;
 pub use packet::PacketDecoder;
 pub use packet::PacketEncoder;
+pub use signal::Signal;
+pub use signal::SpawnRequest;
+pub use signal::Target;
+pub use signal::write_send;

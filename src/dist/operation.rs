@@ -18,6 +18,11 @@ macro_rules! operations {
                 }
             }
 
+            /// Its number.
+            pub const fn number(self) -> u8 {
+                self.0
+            }
+
             /// Elements of its tuple, this number included. ALTACT_SIG_SEND may have more.
             pub const fn arity(self) -> u8 {
                 match self.0 {

@@ -297,8 +297,8 @@ fn handshake_messages_round_trip_and_old_ones_are_named() {
         Err(HandshakeError::Name(_))
     ));
     assert_eq!(SendName::parse(b"n\x00\x05"), Err(HandshakeError::TooOld));
-    assert!(handshake::check_reply(&[b'r'; 20]).is_err());
-    assert!(handshake::check_acknowledgement(b"a0123456789abcdef").is_ok());
+    assert!(handshake::Reply::parse(&[b'r'; 20]).is_err());
+    assert!(handshake::Acknowledgement::parse(b"a0123456789abcdef").is_ok());
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub enum EpmdError {
     /// The name is not one a node can have.
     #[error("{0:?} is no node name")]
     Name(String),
+    /// The port mapper cannot be reached.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// The address cannot be had.
     #[error("cannot serve the port mapper on {address}: {source}; {remedy}", remedy = Self::REMEDY)]
     Bind {

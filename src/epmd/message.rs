@@ -12,6 +12,9 @@ pub(super) const REQUEST_MAX: usize = 3 * 1024;
 /// A name has at most this many bytes (255 characters in UTF-8).
 const NAME_MAX: usize = 1020;
 
+/// The longest answer a client reads.
+pub(super) const RESPONSE_MAX: usize = REQUEST_MAX;
+
 const ALIVE2_REQ: u8 = 120;
 const ALIVE2_RESP: u8 = 121;
 const ALIVE2_X_RESP: u8 = 118;
@@ -189,6 +192,40 @@ fn write_registration(registration: &Registration, writer: &mut Writer<'_>) {
 }
 
 impl Response {
+    /// Reads a response, which has no length: `None` while more is to come.
+    pub fn parse(bytes: &[u8]) -> Result<Option<Self>, EpmdError> {
+        match Self::read(&mut Reader::new(bytes)) {
+            Err(EpmdError::Codec(CodecError::Truncated { .. })) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, EpmdError> {
+        let kind = reader.u8("response")?;
+        let is_wide = match kind {
+            ALIVE2_X_RESP => true,
+            ALIVE2_RESP => false,
+            PORT2_RESP => {
+                let found = match reader.u8("result")? {
+                    0 => Some(Request::registration(reader)?),
+                    _ => None,
+                };
+                return Ok(Self::Port(found));
+            }
+            other => return Err(EpmdError::Unknown(other)),
+        };
+        let result = reader.u8("result")?;
+        let creation = if is_wide {
+            reader.u32("creation")?
+        } else {
+            reader.u16("creation")?.into()
+        };
+        Ok(Self::Registered {
+            is_wide,
+            creation: (result == 0).then_some(creation),
+        })
+    }
+
     /// The response; it has no length, and a PORT2 response is followed by the end of the connection.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();

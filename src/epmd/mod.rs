@@ -3,6 +3,7 @@
 //! A node registers by a connection that it keeps open, and asks for the ports of others. Who knows the answers is
 //! reached through a bounded channel ([`handle`]): a question about a remote node may need a listener to be opened.
 
+pub mod client;
 mod error;
 pub mod handle;
 mod message;

@@ -117,6 +117,19 @@ impl Atom {
     }
 }
 
+impl From<&'static str> for Atom {
+    /// [`Atom::literal`].
+    fn from(name: &'static str) -> Self {
+        Self::literal(name)
+    }
+}
+
+impl From<&Self> for Atom {
+    fn from(atom: &Self) -> Self {
+        atom.clone()
+    }
+}
+
 impl From<bool> for Atom {
     fn from(value: bool) -> Self {
         Self::literal(if value { "true" } else { "false" })

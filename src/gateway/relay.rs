@@ -3,11 +3,11 @@ use bytes::Bytes;
 use super::LegError;
 use crate::dist::Flags;
 use crate::dist::Format;
+use crate::dist::handshake::Acknowledgement;
 use crate::dist::handshake::Challenge;
+use crate::dist::handshake::Reply;
 use crate::dist::handshake::SendName;
 use crate::dist::handshake::Status;
-use crate::dist::handshake::check_acknowledgement;
-use crate::dist::handshake::check_reply;
 
 /// The two nodes of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,12 +122,12 @@ impl Relay {
                 Ok(Step::Pass(passed))
             }
             (State::Reply, Party::Initiator) => {
-                check_reply(message)?;
+                Reply::parse(message)?;
                 self.state = State::Acknowledgement;
                 Ok(Step::Pass(message.clone()))
             }
             (State::Acknowledgement, Party::Acceptor) => {
-                check_acknowledgement(message)?;
+                Acknowledgement::parse(message)?;
                 self.state = State::Complete;
                 Ok(Step::Complete(message.clone()))
             }

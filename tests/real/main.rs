@@ -42,6 +42,7 @@ mod hostile;
 mod liveness;
 mod lossy;
 mod names;
+mod native;
 mod netns;
 mod order;
 mod otp;

@@ -1,0 +1,86 @@
+//! Calling other nodes.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+use super::ConnectionError;
+use super::driver::Wire;
+use super::handle::Shared;
+use super::handshake::Handshake;
+use crate::epmd::EpmdError;
+use crate::epmd::client::look_up;
+use crate::etf::Atom;
+
+/// How often an attempt that lost against the other node's looks whether that one has succeeded.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Calls a node, and carries its connection if it comes up.
+pub(super) async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
+    let limit = shared.config.setup_time;
+    let setting_up = async {
+        match call(&shared, &node, attempt).await {
+            // The other node's own attempt goes on: it arrives at our listener.
+            Err(ConnectionError::Refused { status: "nok", .. }) => loop {
+                sleep(LOOK).await;
+                if !shared.apply(|machine| machine.is_current(&node, attempt)) {
+                    return Ok(None);
+                }
+            },
+            other => other.map(Some),
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = timeout(limit, setting_up) => outcome.unwrap_or(Err(ConnectionError::Late(limit))),
+        () = shared.stopping.cancelled() => Err(ConnectionError::Local("this node stops".to_owned())),
+    };
+    match outcome {
+        Ok(None) => {}
+        Ok(Some((wire, far))) => wire.carry(shared, far).await,
+        Err(error) => shared.apply(|machine| machine.failed(&node, attempt, &error.to_string())),
+    }
+}
+
+type Called = (Wire, super::FarIdentity);
+
+async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<Called, ConnectionError> {
+    let address = find(shared, node).await?;
+    let mut wire = Wire::new(TcpStream::connect(address).await?, attempt);
+    let party = Handshake::initiate(shared.own.clone(), node, rand::random());
+    let far = wire.shake(shared, party).await?;
+    Ok((wire, far))
+}
+
+/// Where a node listens on this host: plain distribution never leaves it.
+async fn find(shared: &Shared, node: &Atom) -> Result<SocketAddr, ConnectionError> {
+    let unknown = || {
+        ConnectionError::Unknown(
+            shared.ways.epmd.map(|at| at.to_string()).unwrap_or_default(),
+            node.to_string(),
+        )
+    };
+    let Some(epmd) = shared.ways.epmd else {
+        return Err(unknown());
+    };
+    let (name, host) = node.split_once('@').ok_or_else(unknown)?;
+    // A name on a loopback address is asked for there; a host's own name means this host.
+    let host = host.parse::<IpAddr>().ok().filter(IpAddr::is_loopback);
+    let ip = host.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let epmd = SocketAddr::new(if epmd.ip().is_loopback() { ip } else { epmd.ip() }, epmd.port());
+    // A gateway's port mapper understands full names; a stock one knows only bare ones.
+    for name in [node as &str, name] {
+        match look_up(epmd, name).await {
+            Ok(Some(found)) => return Ok(SocketAddr::new(ip, found.port)),
+            Ok(None) => {}
+            Err(EpmdError::Io(error)) => return Err(error.into()),
+            Err(error) => return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, error).into()),
+        }
+    }
+    Err(unknown())
+}

@@ -1,0 +1,272 @@
+//! Plain distribution over TCP: one connection to another node, from the first byte of its handshake to its end.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use bytes::Buf;
+use bytes::Bytes;
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::timeout;
+use tracing::info;
+
+use super::ConnectionError;
+use super::FarIdentity;
+use super::handle::Shared;
+use super::handshake::Handshake;
+use super::handshake::Step;
+use super::inlet::Inlet;
+use super::inlet::content;
+use super::outlet::Batch;
+use super::outlet::Connection;
+use crate::dist::FRAGMENT_SIZE;
+use crate::dist::Format;
+use crate::dist::PacketDecoder;
+use crate::dist::PacketEncoder;
+use crate::dist::handshake;
+use crate::etf::Atom;
+use crate::wire::Content;
+
+/// Bytes asked of the socket at once.
+const READ: usize = 256 * 1024;
+
+/// Bodies from this size on are written from where they are; smaller ones are copied together.
+const OWN_BUFFER_MIN: usize = 8 * 1024;
+
+/// Buffers written with one system call, at most.
+const SLICES: usize = 64;
+
+/// A stream, what was read of it too much, and the attempt that it is.
+pub(super) struct Wire {
+    pub(super) stream: TcpStream,
+    pub(super) input: BytesMut,
+    pub(super) attempt: u64,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, attempt: u64) -> Self {
+        let _ = stream.set_nodelay(true);
+        Self {
+            stream,
+            input: BytesMut::new(),
+            attempt,
+        }
+    }
+
+    /// Shakes hands until both nodes are content, or one is not.
+    pub(super) async fn shake(
+        &mut self,
+        shared: &Arc<Shared>,
+        mut party: Handshake,
+    ) -> Result<FarIdentity, ConnectionError> {
+        loop {
+            self.flush(&mut party).await?;
+            let Some(message) = handshake::decode(&mut self.input)? else {
+                if self.stream.read_buf(&mut self.input).await? == 0 {
+                    return Err(ConnectionError::Closed);
+                }
+                continue;
+            };
+            let step = party.handle_message(&message).and_then(|step| {
+                let Step::Asked(name) = &step else {
+                    return Ok(step);
+                };
+                let node = Atom::new(name)?;
+                let (status, attempt) = shared.apply(|machine| machine.called(&node));
+                self.attempt = attempt;
+                party.decide(status).map(|()| Step::Continue)
+            });
+            self.flush(&mut party).await?;
+            if let Step::Complete(far) = step? {
+                return Ok(far);
+            }
+        }
+    }
+
+    async fn flush(&mut self, party: &mut Handshake) -> std::io::Result<()> {
+        let mut framed = BytesMut::new();
+        while let Some(message) = party.poll_message() {
+            handshake::encode(&message, &mut framed);
+        }
+        self.stream.write_all(&framed).await
+    }
+
+    /// Carries signals until the connection ends.
+    pub(super) async fn carry(self, shared: Arc<Shared>, far: FarIdentity) {
+        let (name, is_visible) = (far.name.clone(), far.is_visible());
+        let up = shared.apply(|machine| machine.established(self.attempt, far));
+        let Some(connection) = up.and_then(|id| shared.connection(id)) else {
+            return;
+        };
+        info!(node = %shared.name, far = name, is_visible, "a connection is up");
+        connection.establish();
+        let reason = converse(self, &shared, &connection).await.to_string();
+        shared.disconnect(&connection.node, connection.id, &reason);
+    }
+}
+
+/// Each direction goes on whatever the other waits for.
+async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>) -> ConnectionError {
+    let (read, write) = wire.stream.into_split();
+    let mut reader = Reader {
+        stream: read,
+        input: wire.input,
+        decoder: PacketDecoder::new(Format::Header),
+        inlet: Inlet::new(shared.config.message),
+        connection: Arc::clone(connection),
+        shared: Arc::clone(shared),
+    };
+    let mut writer = Writer {
+        stream: write,
+        encoder: PacketEncoder::new(Format::Header),
+        messages: 0,
+        connection: Arc::clone(connection),
+        shared: Arc::clone(shared),
+    };
+    let outcome = tokio::select! {
+        error = reader.run() => error,
+        error = writer.run() => error,
+    };
+    if matches!(outcome, ConnectionError::Local(_)) {
+        // What was written is still read: closing at once would reset the connection and lose the end of it.
+        let _ = writer.stream.shutdown().await;
+        let _ = timeout(shared.config.stop_time, reader.discard()).await;
+    }
+    outcome
+}
+
+struct Reader {
+    stream: OwnedReadHalf,
+    input: BytesMut,
+    decoder: PacketDecoder,
+    inlet: Inlet,
+    connection: Arc<Connection>,
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    async fn run(&mut self) -> ConnectionError {
+        loop {
+            if let Err(error) = self.step().await {
+                return error;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), ConnectionError> {
+        while let Some(packet) = self.decoder.decode(&mut self.input)? {
+            let signal = content(packet)
+                .map(|content| self.inlet.take(content))
+                .transpose()?
+                .flatten();
+            if let Some(signal) = signal {
+                self.shared.deliver(&self.connection, &signal)?;
+            }
+        }
+        // Not reading slows the other node down. The clock of silence stands still meanwhile.
+        poll_fn(|context| self.connection.poll_arrears(context)).await;
+        self.input.reserve(READ);
+        let silence = self.shared.config.net_ticktime;
+        match timeout(silence, self.stream.read_buf(&mut self.input)).await {
+            Ok(Ok(0)) => Err(ConnectionError::Closed),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(ConnectionError::Silent(silence)),
+        }
+    }
+
+    async fn discard(&mut self) {
+        self.input.clear();
+        while matches!(self.stream.read_buf(&mut self.input).await, Ok(count) if count > 0) {
+            self.input.clear();
+        }
+    }
+}
+
+struct Writer {
+    stream: OwnedWriteHalf,
+    encoder: PacketEncoder,
+    /// Messages in fragments so far.
+    messages: u64,
+    connection: Arc<Connection>,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    async fn run(&mut self) -> ConnectionError {
+        loop {
+            if let Err(error) = self.step().await {
+                return error;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<(), ConnectionError> {
+        let batch = poll_fn(|context| self.connection.poll_batch(context));
+        match timeout(self.shared.config.tick_interval(), batch).await {
+            Err(_) => {
+                let mut tick = BytesMut::new();
+                PacketEncoder::tick(&mut tick);
+                Ok(self.stream.write_all(&tick).await?)
+            }
+            Ok(Err(reason)) => Err(ConnectionError::Local(reason)),
+            Ok(Ok(batch)) => {
+                let buffers = self.encode(batch)?;
+                Ok(write_all(&mut self.stream, buffers).await?)
+            }
+        }
+    }
+
+    fn encode(&mut self, batch: Batch) -> Result<VecDeque<Bytes>, ConnectionError> {
+        let mut buffers = VecDeque::new();
+        let mut small = BytesMut::with_capacity(FRAGMENT_SIZE);
+        for content in batch.contents(&mut self.messages) {
+            let body = content.body();
+            match content {
+                Content::Signal(_) => self.encoder.signal(body.len(), &mut small),
+                Content::First { message, fragments, .. } => {
+                    self.encoder.first(message, fragments, body.len(), &mut small)?;
+                }
+                Content::Next { message, remaining, .. } => {
+                    self.encoder.next(message, remaining, body.len(), &mut small)?;
+                }
+            }
+            if body.len() < OWN_BUFFER_MIN {
+                small.extend_from_slice(body);
+            } else {
+                buffers.push_back(small.split().freeze());
+                buffers.push_back(body.clone());
+            }
+        }
+        if !small.is_empty() {
+            buffers.push_back(small.freeze());
+        }
+        Ok(buffers)
+    }
+}
+
+/// Writes all buffers with as few system calls as the socket allows.
+async fn write_all(stream: &mut OwnedWriteHalf, mut buffers: VecDeque<Bytes>) -> std::io::Result<()> {
+    while !buffers.is_empty() {
+        let slices: Vec<IoSlice<'_>> = buffers.iter().take(SLICES).map(|buffer| IoSlice::new(buffer)).collect();
+        let mut written = stream.write_vectored(&slices).await?;
+        if written == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        while let Some(first) = buffers.front_mut() {
+            if written < first.len() {
+                first.advance(written);
+                break;
+            }
+            written -= first.len();
+            buffers.pop_front();
+        }
+    }
+    Ok(())
+}

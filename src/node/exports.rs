@@ -1,0 +1,231 @@
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::handle::Shared;
+use super::process::Exit;
+use super::process::caught;
+use super::process::handle::Context;
+use crate::dist::SpawnRequest;
+use crate::etf::Atom;
+use crate::etf::Term;
+use crate::etf::from_term;
+use crate::etf::to_term;
+
+/// What an exported function raises instead of returning: it arrives with its class, its reason and a stack trace.
+///
+/// Any error becomes one with `?`: class `error`, its text as reason, and the line of the `?`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Raise {
+    class: Class,
+    reason: Term,
+    /// Where it was raised; `None` stands for the call itself.
+    place: Option<&'static Location<'static>>,
+}
+
+/// Erlang's classes of exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `error(Reason)`.
+    Error,
+    /// `exit(Reason)`.
+    Exit,
+    /// `throw(Value)`.
+    Throw,
+}
+
+impl Raise {
+    #[track_caller]
+    fn new(class: Class, reason: Term) -> Self {
+        Self {
+            class,
+            reason,
+            place: Some(Location::caller()),
+        }
+    }
+
+    /// `error(Reason)`.
+    #[track_caller]
+    pub fn error(reason: impl Into<Term>) -> Self {
+        Self::new(Class::Error, reason.into())
+    }
+
+    /// `exit(Reason)`.
+    #[track_caller]
+    pub fn exit(reason: impl Into<Term>) -> Self {
+        Self::new(Class::Exit, reason.into())
+    }
+
+    /// `throw(Value)`.
+    #[track_caller]
+    pub fn throw(value: impl Into<Term>) -> Self {
+        Self::new(Class::Throw, value.into())
+    }
+
+    /// The arguments fit no clause of the function: the trace shows them.
+    pub fn function_clause() -> Self {
+        Self {
+            class: Class::Error,
+            reason: Term::atom("function_clause"),
+            place: None,
+        }
+    }
+
+    fn undefined() -> Self {
+        Self {
+            class: Class::Error,
+            reason: Term::atom("undef"),
+            place: None,
+        }
+    }
+
+    /// `[{Module, Function, Arity or Arguments, Location}]`.
+    fn stack(&self, module: &Atom, function: &Atom, arguments: &[Term]) -> Term {
+        let frame = match self.place {
+            None => term!({(module.clone()), (function.clone()), (arguments.to_vec()), []}),
+            Some(place) => term!(
+                {(module.clone()), (function.clone()), (arguments.len()),
+                 [{file, (Term::charlist(place.file()))}, {line, (place.line())}]}
+            ),
+        };
+        Term::List(vec![frame])
+    }
+}
+
+impl<E: std::error::Error> From<E> for Raise {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self::error(error.to_string())
+    }
+}
+
+type Outcome = Pin<Box<dyn Future<Output = Result<Term, Raise>> + Send>>;
+type Function = Box<dyn Fn(Context, Vec<Term>) -> Outcome + Send + Sync>;
+
+/// The functions that other nodes may call.
+#[derive(Default)]
+pub(super) struct Exports {
+    functions: FxHashMap<(Atom, Atom), Function>,
+}
+
+impl fmt::Debug for Exports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.functions.keys()).finish()
+    }
+}
+
+impl Exports {
+    /// Exports a function of any arity.
+    pub(super) fn insert<F>(
+        &mut self,
+        module: Atom,
+        name: Atom,
+        function: impl Fn(Context, Vec<Term>) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<Term, Raise>> + Send + 'static,
+    {
+        let boxed: Function = Box::new(move |context, arguments| Box::pin(function(context, arguments)));
+        self.functions.insert((module, name), boxed);
+    }
+
+    /// Exports a function whose arguments are read as a tuple of one's own types.
+    pub(super) fn insert_typed<A, R, F>(
+        &mut self,
+        module: Atom,
+        name: Atom,
+        function: impl Fn(A) -> F + Send + Sync + 'static,
+    ) where
+        A: DeserializeOwned,
+        R: Serialize,
+        F: Future<Output = Result<R, Raise>> + Send + 'static,
+    {
+        self.insert(module, name, move |_, arguments| {
+            let call = from_term::<A>(&Term::Tuple(arguments)).map(&function);
+            async move {
+                match call {
+                    Ok(call) => Ok(to_term(&call.await?)?),
+                    Err(_) => Err(Raise::function_clause()),
+                }
+            }
+        });
+    }
+
+    async fn apply(&self, context: Context, module: &Atom, name: &Atom, arguments: &[Term]) -> Result<Term, Raise> {
+        let Some(function) = self.functions.get(&(module.clone(), name.clone())) else {
+            return Err(Raise::undefined());
+        };
+        match caught(function(context, arguments.to_vec())).await {
+            Ok(outcome) => outcome,
+            Err(reason) => Err(Raise {
+                class: Class::Error,
+                reason,
+                place: None,
+            }),
+        }
+    }
+
+    /// `rpc:call/4` as it answers: the value, the value thrown, or `{badrpc, {'EXIT', Reason}}`.
+    pub(super) async fn call(&self, context: Context, module: &Atom, name: &Atom, arguments: &[Term]) -> Term {
+        match self.apply(context, module, name, arguments).await {
+            Ok(value) => value,
+            Err(raise) => match raise.class {
+                Class::Throw => raise.reason,
+                Class::Exit => term!({badrpc, {@"EXIT", (raise.reason)}}),
+                Class::Error => {
+                    let stack = raise.stack(module, name, arguments);
+                    term!({badrpc, {@"EXIT", {(raise.reason), (stack)}}})
+                }
+            },
+        }
+    }
+}
+
+/// What a process does that another node has spawned: the function, or what `erpc` wraps around it (`erpc:execute_call/4`,
+/// `erpc:execute_cast/3`), whose answer is the exit reason.
+pub(super) async fn serve_request(shared: Arc<Shared>, context: Context, request: Box<SpawnRequest>) -> Exit {
+    let SpawnRequest {
+        module,
+        function,
+        arguments,
+        ..
+    } = *request;
+    match (&*module, &*function, arguments.as_slice()) {
+        ("erpc", "execute_call", [tag, Term::Atom(module), Term::Atom(function), Term::List(arguments)]) => {
+            let outcome = shared.exports.apply(context, module, function, arguments).await;
+            Exit::new(match outcome {
+                Ok(value) => term!({(tag.clone()), return, (value)}),
+                Err(raise) => match raise.class {
+                    Class::Throw => term!({(tag.clone()), throw, (raise.reason)}),
+                    Class::Exit => term!({(tag.clone()), exit, (raise.reason)}),
+                    Class::Error => {
+                        let stack = raise.stack(module, function, arguments);
+                        term!({(tag.clone()), error, (raise.reason), (stack)})
+                    }
+                },
+            })
+        }
+        ("erpc", "execute_cast", [Term::Atom(module), Term::Atom(function), Term::List(arguments)]) => {
+            run(&shared, context, module, function, arguments).await
+        }
+        _ => run(&shared, context, &module, &function, &arguments).await,
+    }
+}
+
+/// A function run for its effects; the exit reason is what Erlang's would be.
+async fn run(shared: &Shared, context: Context, module: &Atom, function: &Atom, arguments: &[Term]) -> Exit {
+    let Err(raise) = shared.exports.apply(context, module, function, arguments).await else {
+        return Exit::new(Term::atom("normal"));
+    };
+    let stack = raise.stack(module, function, arguments);
+    Exit::new(match raise.class {
+        Class::Error => term!({(raise.reason), (stack)}),
+        Class::Exit => raise.reason,
+        Class::Throw => term!({{nocatch, (raise.reason)}, (stack)}),
+    })
+}

@@ -1,0 +1,475 @@
+//! The node as its tasks and its users hold it: one machine under a lock, mailboxes, connections.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+use tracing::info;
+
+use super::ConnectionError;
+use super::Exited;
+use super::NodeConfig;
+use super::NodeInfo;
+use super::Outcome;
+use super::OwnIdentity;
+use super::RegisterError;
+use super::client;
+use super::exports;
+use super::exports::Exports;
+use super::machine::Machine;
+use super::machine::Output;
+use super::mailbox::Mailbox;
+use super::message::Mail;
+use super::outlet::Connection;
+use super::process::handle::Context;
+use super::process::live;
+use super::server::Ways;
+use crate::dist::Destination;
+use crate::dist::Format;
+use crate::dist::Signal;
+use crate::dist::scan;
+use crate::etf::Atom;
+use crate::etf::NodePid;
+use crate::etf::Pid;
+use crate::etf::Term;
+
+/// How often a node that stops looks whether its processes have ended.
+const STOP_LOOK: Duration = Duration::from_millis(5);
+
+/// A native node. Cheap to clone; it runs until [`Node::stop`].
+#[derive(Clone)]
+pub struct Node {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all tasks of a node share.
+///
+/// Locks are taken in this order, and never the other way round: machine, tables, one mailbox or connection. Messages whose
+/// receiver is known take no more than the lock of where they go.
+pub(super) struct Shared {
+    pub(super) own: OwnIdentity,
+    pub(super) name: Atom,
+    pub(super) config: NodeConfig,
+    pub(super) exports: Exports,
+    pub(super) ways: Ways,
+    machine: Mutex<Machine>,
+    /// By the number of the process.
+    mailboxes: RwLock<Vec<Option<Arc<Mailbox>>>>,
+    connections: RwLock<FxHashMap<u32, Arc<Connection>>>,
+    pub(super) runtime: Handle,
+    /// Tasks of connections; processes are known by the machine.
+    pub(super) tasks: TaskTracker,
+    pub(super) stopping: CancellationToken,
+}
+
+impl Shared {
+    pub(super) fn new(own: OwnIdentity, name: Atom, config: NodeConfig, exports: Exports, ways: Ways) -> Self {
+        Self {
+            machine: Mutex::new(Machine::new(name.clone(), own.creation, config.processes)),
+            own,
+            name,
+            config,
+            exports,
+            ways,
+            mailboxes: RwLock::default(),
+            connections: RwLock::default(),
+            runtime: Handle::current(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// Asks or changes the machine, and does what follows from it before anybody else gets at it.
+    pub(super) fn apply<T>(self: &Arc<Self>, act: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = act(&mut machine);
+        while let Some(output) = machine.poll_output() {
+            self.perform(output);
+        }
+        value
+    }
+
+    fn perform(self: &Arc<Self>, output: Output) {
+        match output {
+            Output::Mail { to, message } => {
+                if let Some(mailbox) = self.mailbox(to) {
+                    mailbox.push(message.into(), &self.config.mailbox);
+                }
+            }
+            Output::Kill { process, reason } => {
+                if let Some(mailbox) = self.mailbox(process) {
+                    mailbox.kill(reason);
+                }
+            }
+            Output::Run { process, request } => {
+                let context = self.admit(process);
+                let shared = Arc::clone(self);
+                self.launch(context, move |context| exports::serve_request(shared, context, request));
+            }
+            Output::Open { connection, node } => {
+                let bounds = (self.config.outlet, self.config.outlet_max);
+                let opened = Arc::new(Connection::new(connection, node, bounds, self.config.arrears));
+                let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+                connections.insert(connection, opened);
+            }
+            Output::Connect { node, attempt } => {
+                self.tasks
+                    .spawn_on(client::connect(Arc::clone(self), node, attempt), &self.runtime);
+            }
+            Output::Signal { connection, signal } => {
+                if let Some(connection) = self.connection(connection) {
+                    push_signal(&connection, signal);
+                }
+            }
+            Output::Close { connection, reason } => {
+                let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(connection) = connections.remove(&connection) {
+                    info!(node = %self.name, far = %connection.node, reason, "a connection has ended");
+                    connection.close(&reason);
+                }
+            }
+        }
+    }
+
+    pub(super) fn mailbox(&self, pid: Pid) -> Option<Arc<Mailbox>> {
+        let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
+        mailboxes
+            .get(pid.id as usize)?
+            .as_ref()
+            .filter(|mailbox| mailbox.pid == pid)
+            .cloned()
+    }
+
+    pub(super) fn connection(&self, id: u32) -> Option<Arc<Connection>> {
+        self.connections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+
+    /// The connection to another node, which is called if it is not connected.
+    pub(super) fn connection_to(self: &Arc<Self>, node: &Atom) -> Option<Arc<Connection>> {
+        let id = self.apply(|machine| machine.connect(node));
+        self.connection(id)
+    }
+
+    // Processes.
+
+    /// A mailbox for a process that the machine has just made.
+    fn admit(self: &Arc<Self>, pid: Pid) -> Context {
+        let mailbox = Arc::new(Mailbox::new(pid));
+        let mut mailboxes = self.mailboxes.write().unwrap_or_else(PoisonError::into_inner);
+        let index = pid.id as usize;
+        if mailboxes.len() <= index {
+            mailboxes.resize(index + 1, None);
+        }
+        if let Some(place) = mailboxes.get_mut(index) {
+            *place = Some(Arc::clone(&mailbox));
+        }
+        Context::new(Arc::clone(self), mailbox)
+    }
+
+    pub(super) fn make_process(self: &Arc<Self>, group_leader: Option<NodePid>) -> Context {
+        self.apply(|machine| {
+            let pid = machine.spawn(group_leader);
+            self.admit(pid)
+        })
+    }
+
+    /// Runs a process as a task.
+    pub(super) fn launch<F>(self: &Arc<Self>, context: Context, body: impl FnOnce(Context) -> F)
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let mailbox = Arc::clone(&context.mailbox);
+        let body = body(context);
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let reason = match live(&mailbox, body).await {
+                Ok(outcome) => outcome.reason(),
+                Err(reason) => reason,
+            };
+            shared.end(&mailbox, &reason);
+        });
+    }
+
+    /// A process has ended: its mailbox goes first, so that nothing is put into it that nobody will see.
+    pub(super) fn end(self: &Arc<Self>, mailbox: &Mailbox, reason: &Term) {
+        if !matches!(
+            reason.as_atom(),
+            Some("normal" | "shutdown" | "killed" | "noconnection")
+        ) {
+            debug!(node = %self.name, pid = ?mailbox.pid, %reason, "a process has ended");
+        }
+        self.apply(|machine| {
+            let mut mailboxes = self.mailboxes.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(place) = mailboxes.get_mut(mailbox.pid.id as usize) {
+                *place = None;
+            }
+            drop(mailboxes);
+            self.release_all(mailbox.close());
+            machine.ended(mailbox.pid, reason);
+        });
+    }
+
+    /// What full mailboxes owed is paid when messages are received, or when nobody will receive them.
+    pub(super) fn release_all(&self, mails: impl IntoIterator<Item = Mail>) {
+        for mail in mails {
+            if let Mail::Encoded { connection, debt, .. } = mail {
+                self.release(connection, debt);
+            }
+        }
+    }
+
+    pub(super) fn release(&self, connection: u32, debt: u32) {
+        if debt > 0
+            && let Some(connection) = self.connection(connection)
+        {
+            connection.release(debt as usize);
+        }
+    }
+
+    // Signals of other nodes.
+
+    /// Takes a signal that a connection brought.
+    ///
+    /// # Errors
+    /// If it is none, or not from that node.
+    pub(super) fn deliver(self: &Arc<Self>, from: &Connection, body: &Bytes) -> Result<(), ConnectionError> {
+        let control = scan(body, Format::Header)?;
+        if !control.operation.is_message() {
+            let signal = Signal::parse(&control, body, &self.config.limits)?;
+            return self.apply(|machine| machine.handle_signal(&from.node, from.id, signal));
+        }
+        let to = match &control.destination {
+            Destination::Process(pid) => Some(*pid),
+            Destination::Name(name) => std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| Atom::new(name).ok())
+                .and_then(|name| self.apply(|machine| machine.whereis(&name))),
+            Destination::Alias(alias) => self.apply(|machine| machine.resolve_alias(*alias)),
+            Destination::Node => None,
+        };
+        if let Some(mailbox) = to.and_then(|pid| self.mailbox(pid)) {
+            let mail = Mail::Encoded {
+                payload: body.slice(control.length..),
+                connection: from.id,
+                debt: 0,
+            };
+            match mailbox.push(mail, &self.config.mailbox) {
+                0 => {}
+                debt => from.charge(debt),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a message of the node itself into the mailbox of one of its processes.
+    pub(super) fn post(&self, to: &NodePid, message: Term) {
+        if let Some(mailbox) = self.mailbox(to.pid) {
+            mailbox.push(Mail::Term(message), &self.config.mailbox);
+        }
+    }
+
+    /// Ends a connection that misbehaves.
+    pub(super) fn disconnect(self: &Arc<Self>, node: &Atom, connection: u32, reason: &str) {
+        self.apply(|machine| machine.disconnected(node, connection, reason));
+    }
+}
+
+/// A reason that cannot be encoded, being nested too deeply, is replaced: who waits for the signal must have it.
+fn push_signal(connection: &Connection, signal: Signal) {
+    if connection.push(|out| signal.encode(out)).is_ok() {
+        return;
+    }
+    let unencodable = || Term::atom("unencodable");
+    let replaced = match signal {
+        Signal::Exit { from, to, .. } => Signal::Exit {
+            from,
+            to,
+            reason: unencodable(),
+        },
+        Signal::Exit2 { from, to, .. } => Signal::Exit2 {
+            from,
+            to,
+            reason: unencodable(),
+        },
+        Signal::Down {
+            from, to, reference, ..
+        } => Signal::Down {
+            from,
+            to,
+            reference,
+            reason: unencodable(),
+        },
+        other => other,
+    };
+    let _ = connection.push(|out| replaced.encode(out));
+}
+
+impl Node {
+    /// Its name.
+    pub fn name(&self) -> &Atom {
+        &self.shared.name
+    }
+
+    /// Its incarnation.
+    pub fn creation(&self) -> u32 {
+        self.shared.own.creation
+    }
+
+    /// Runs a process: an async function that is given its [`Context`].
+    ///
+    /// ```no_run
+    /// # async fn example(node: beamway::node::Node) {
+    /// use beamway::node::Message;
+    ///
+    /// let echo = node.spawn(|mut context| async move {
+    ///     while let Message::Term(term) = context.receive().await {
+    ///         println!("{term}");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn spawn<F>(&self, body: impl FnOnce(Context) -> F) -> NodePid
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let context = self.shared.make_process(None);
+        let pid = context.pid().clone();
+        self.shared.launch(context, body);
+        pid
+    }
+
+    /// Runs a process within the caller's own task, and gives what it returns: the way from a program into the cluster.
+    ///
+    /// # Errors
+    /// If it is ended by an exit signal, or panics.
+    pub async fn run<F: Future>(&self, body: impl FnOnce(Context) -> F) -> Result<F::Output, Exited> {
+        let context = self.shared.make_process(None);
+        let ending = Ending {
+            shared: Arc::clone(&self.shared),
+            mailbox: Arc::clone(&context.mailbox),
+        };
+        let outcome = live(&ending.mailbox, body(context)).await;
+        let reason = outcome.as_ref().err().cloned().unwrap_or_else(|| Term::atom("normal"));
+        self.shared.end(&ending.mailbox, &reason);
+        outcome.map_err(|reason| Exited { reason })
+    }
+
+    /// Gives a process of this node a name: `register/2`.
+    ///
+    /// # Errors
+    /// If the name is taken, or the process has one or is gone.
+    pub fn register(&self, name: impl Into<Atom>, process: &NodePid) -> Result<(), RegisterError> {
+        let name = name.into();
+        self.shared.apply(|machine| {
+            if machine.process(process.pid).is_none() || !machine.is_own(process) || name == *"undefined" {
+                Err(RegisterError::NoProcess)
+            } else if machine.register(&name, process.pid) {
+                Ok(())
+            } else {
+                Err(RegisterError::Taken(name))
+            }
+        })
+    }
+
+    /// Frees a name: `unregister/1`. `false` if nobody had it.
+    pub fn unregister(&self, name: &Atom) -> bool {
+        self.shared.apply(|machine| machine.unregister(name))
+    }
+
+    /// The process that has the name.
+    pub fn whereis(&self, name: &Atom) -> Option<NodePid> {
+        self.shared.apply(|machine| Some(machine.full(machine.whereis(name)?)))
+    }
+
+    /// All registered names.
+    pub fn registered(&self) -> Vec<Atom> {
+        self.shared.apply(|machine| machine.registered())
+    }
+
+    /// How many processes there are.
+    pub fn process_count(&self) -> usize {
+        self.shared.apply(|machine| machine.count())
+    }
+
+    /// The nodes that are connected, visible and hidden.
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        self.shared.apply(|machine| machine.nodes())
+    }
+
+    /// Connects to a node; `true` if it is connected then.
+    pub async fn connect(&self, node: &Atom) -> bool {
+        let deadline = Instant::now() + self.shared.config.setup_time * 2;
+        if *node != self.shared.name {
+            self.shared.apply(|machine| machine.connect(node));
+        }
+        loop {
+            match self.shared.apply(|machine| machine.is_up(node)) {
+                Some(is_up) => return is_up,
+                None if Instant::now() >= deadline => return false,
+                None => tokio::time::sleep(STOP_LOOK).await,
+            }
+        }
+    }
+
+    /// Ends the connection to a node.
+    pub fn disconnect(&self, node: &Atom) {
+        self.shared
+            .apply(|machine| machine.lose(node, "disconnected by the program"));
+    }
+
+    /// Ends the node in order: no more connections come up, processes are sent the exit signal `shutdown`, those that are
+    /// still there after [`NodeConfig::stop_time`] are killed; then connections end, after all that was sent.
+    pub async fn stop(&self) {
+        let shared = &self.shared;
+        shared.stopping.cancel();
+        for reason in ["shutdown", "killed"] {
+            let deadline = Instant::now() + shared.config.stop_time;
+            shared.apply(|machine| {
+                let processes: Vec<Pid> = machine.processes().collect();
+                for process in processes {
+                    machine.outputs.push_back(Output::Kill {
+                        process,
+                        reason: Term::atom(reason),
+                    });
+                }
+            });
+            while self.process_count() > 0 && Instant::now() < deadline {
+                tokio::time::sleep(STOP_LOOK).await;
+            }
+        }
+        shared.apply(|machine| {
+            let nodes: Vec<Atom> = machine.peers.keys().cloned().collect();
+            for node in nodes {
+                machine.lose(&node, "this node stops");
+            }
+        });
+        shared.tasks.close();
+        let _ = tokio::time::timeout(shared.config.stop_time, shared.tasks.wait()).await;
+    }
+}
+
+/// Ends a process whose future is dropped before it is done.
+struct Ending {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.shared.end(&self.mailbox, &Term::atom("killed"));
+    }
+}

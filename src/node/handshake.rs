@@ -1,0 +1,319 @@
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use md5::Digest;
+use md5::Md5;
+
+use super::ConnectionError;
+use crate::dist::Flags;
+use crate::dist::HandshakeError;
+use crate::dist::handshake::Acknowledgement;
+use crate::dist::handshake::Challenge;
+use crate::dist::handshake::Reply;
+use crate::dist::handshake::SendName;
+use crate::dist::handshake::Status;
+
+/// What a native node keeps its word on.
+pub(super) const OFFERED: Flags = Flags::MANDATORY_25
+    .with(NEEDED)
+    .with(Flags::UNICODE_IO)
+    .with(Flags::SMALL_ATOM_TAGS)
+    .with(Flags::BIG_SEQTRACE_LABELS)
+    .with(Flags::SPAWN)
+    .with(Flags::MANDATORY_25_DIGEST);
+
+/// What it needs of others: every release from OTP 25 on offers it.
+pub(super) const NEEDED: Flags = Flags::DIST_MONITOR
+    .with(Flags::DIST_MONITOR_NAME)
+    .with(Flags::SEND_SENDER)
+    .with(Flags::EXIT_PAYLOAD)
+    .with(Flags::FRAGMENTS)
+    .with(Flags::UNLINK_ID)
+    .with(Flags::V4_NC)
+    .with(Flags::ALIAS);
+
+/// Who we are.
+#[derive(Clone, Debug)]
+pub struct OwnIdentity {
+    /// `name@host`.
+    pub name: String,
+    /// Our incarnation.
+    pub creation: u32,
+    /// Whether other nodes list us among their visible ones.
+    pub is_visible: bool,
+    /// The secret that the nodes share.
+    pub cookie: String,
+}
+
+impl OwnIdentity {
+    fn flags(&self) -> Flags {
+        if self.is_visible {
+            OFFERED | Flags::PUBLISHED
+        } else {
+            OFFERED
+        }
+    }
+
+    fn digest(&self, challenge: u32) -> [u8; 16] {
+        Md5::new()
+            .chain_update(self.cookie.as_bytes())
+            .chain_update(challenge.to_string())
+            .finalize()
+            .into()
+    }
+}
+
+/// The other node, as the handshake told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FarIdentity {
+    /// `name@host`.
+    pub name: String,
+    /// Its incarnation.
+    pub creation: u32,
+    /// What both can do.
+    pub flags: Flags,
+}
+
+impl FarIdentity {
+    /// Whether both nodes list each other among their visible ones.
+    pub const fn is_visible(&self) -> bool {
+        self.flags.contains(Flags::PUBLISHED)
+    }
+}
+
+/// What a message of the other node led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send what [`Handshake::poll_message`] gives, and wait.
+    Continue,
+    /// A node wants to connect: answer with [`Handshake::decide`].
+    Asked(String),
+    /// The connection is up, once what is left to send has been sent.
+    Complete(FarIdentity),
+}
+
+/// What is due from the other node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Status,
+    Challenge,
+    Acknowledgement,
+    Name,
+    Decision,
+    Answer,
+    Reply,
+    Nothing,
+}
+
+/// One party of the distribution handshake, whatever carries the messages.
+///
+/// The initiator begins with a message to send; the acceptor waits for one.
+#[derive(Debug)]
+pub struct Handshake {
+    own: OwnIdentity,
+    /// Ours, that the other node must answer.
+    challenge: u32,
+    /// The node called, or the one that called.
+    far: FarIdentity,
+    due: Due,
+    messages: VecDeque<Bytes>,
+}
+
+impl Handshake {
+    /// Calls `target`. `challenge` is to be random.
+    pub fn initiate(own: OwnIdentity, target: &str, challenge: u32) -> Self {
+        let mut handshake = Self::new(own, target, challenge, Due::Status);
+        handshake.messages.push_back(
+            SendName {
+                flags: handshake.own.flags(),
+                creation: handshake.own.creation,
+                name: handshake.own.name.clone(),
+            }
+            .encode(),
+        );
+        handshake
+    }
+
+    /// Waits for a node that calls. `challenge` is to be random.
+    pub fn accept(own: OwnIdentity, challenge: u32) -> Self {
+        Self::new(own, "", challenge, Due::Name)
+    }
+
+    fn new(own: OwnIdentity, far: &str, challenge: u32, due: Due) -> Self {
+        let far = FarIdentity {
+            name: far.to_owned(),
+            creation: 0,
+            flags: Flags::default(),
+        };
+        Self {
+            own,
+            challenge,
+            far,
+            due,
+            messages: VecDeque::new(),
+        }
+    }
+
+    /// The next message for the other node.
+    pub fn poll_message(&mut self) -> Option<Bytes> {
+        self.messages.pop_front()
+    }
+
+    /// Takes the other node's next message.
+    ///
+    /// # Errors
+    /// If it is not the one due, or the other node refuses or must be refused. What [`poll_message`](Self::poll_message)
+    /// gives is to be sent all the same.
+    pub fn handle_message(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+        match self.due {
+            Due::Status => self.status(message),
+            Due::Challenge => self.challenged(message),
+            Due::Acknowledgement => {
+                let far = Acknowledgement::parse(message)?;
+                self.check(far.digest)?;
+                Ok(self.complete())
+            }
+            Due::Name => self.named(message),
+            Due::Answer => match Status::parse(message)? {
+                Status::Answer(true) => {
+                    self.challenge();
+                    Ok(Step::Continue)
+                }
+                _ => Err(self.refused("that it wants no new connection")),
+            },
+            Due::Reply => {
+                let reply = Reply::parse(message)?;
+                self.check(reply.digest)?;
+                let digest = self.own.digest(reply.challenge);
+                self.messages.push_back(Acknowledgement { digest }.encode());
+                Ok(self.complete())
+            }
+            Due::Decision | Due::Nothing => Err(HandshakeError::Unexpected {
+                expected: "nothing",
+                found: message.first().copied().unwrap_or_default(),
+            }
+            .into()),
+        }
+    }
+
+    /// Answers the node that calls.
+    ///
+    /// # Errors
+    /// If the answer ends the handshake; it is to be sent all the same.
+    pub fn decide(&mut self, status: Status) -> Result<(), ConnectionError> {
+        self.messages.push_back(status.encode());
+        match status {
+            Status::Ok | Status::OkSimultaneous => self.challenge(),
+            Status::Alive => self.due = Due::Answer,
+            _ => return Err(self.refusing("another connection to it is being set up")),
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+        match Status::parse(message)? {
+            Status::Ok | Status::OkSimultaneous => {}
+            // It has not noticed yet that our former connection is gone.
+            Status::Alive => self.messages.push_back(Status::Answer(true).encode()),
+            Status::Nok => return Err(self.refused("nok")),
+            Status::NotAllowed => return Err(self.refused("not_allowed")),
+            Status::Named { .. } | Status::Answer(_) => return Err(self.refused("what answers another question")),
+        }
+        self.due = Due::Challenge;
+        Ok(Step::Continue)
+    }
+
+    fn challenged(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+        let challenge = Challenge::parse(message)?;
+        if challenge.name != self.far.name {
+            return Err(ConnectionError::WrongNode {
+                wanted: self.far.name.clone(),
+                found: challenge.name,
+            });
+        }
+        self.learn(challenge.creation, challenge.flags)?;
+        let digest = self.own.digest(challenge.challenge);
+        let reply = Reply {
+            challenge: self.challenge,
+            digest,
+        };
+        self.messages.push_back(reply.encode());
+        self.due = Due::Acknowledgement;
+        Ok(Step::Continue)
+    }
+
+    fn named(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+        let name = SendName::parse(message)?;
+        self.far.name = name.name;
+        let why = if name.flags.contains(Flags::NAME_ME) {
+            "a native node gives no names"
+        } else if self.far.name == self.own.name {
+            "it calls under our own name"
+        } else if crate::dist::NodeName::new(&self.far.name).is_err() {
+            "its name is none"
+        } else {
+            if let Err(error) = self.learn(name.creation, name.flags) {
+                self.messages.push_back(Status::NotAllowed.encode());
+                return Err(error);
+            }
+            self.due = Due::Decision;
+            return Ok(Step::Asked(self.far.name.clone()));
+        };
+        self.messages.push_back(Status::NotAllowed.encode());
+        Err(self.refusing(why))
+    }
+
+    fn challenge(&mut self) {
+        let challenge = Challenge {
+            flags: self.own.flags(),
+            challenge: self.challenge,
+            creation: self.own.creation,
+            name: self.own.name.clone(),
+        };
+        self.messages.push_back(challenge.encode());
+        self.due = Due::Reply;
+    }
+
+    fn learn(&mut self, creation: u32, flags: Flags) -> Result<(), ConnectionError> {
+        let missing = Flags::MANDATORY_25.with(NEEDED).without(flags.expanded());
+        if missing != Flags::default() {
+            return Err(ConnectionError::Flags {
+                node: self.far.name.clone(),
+                missing: format!("{missing:?}"),
+            });
+        }
+        self.far.creation = creation;
+        self.far.flags = flags.in_force(self.own.flags());
+        Ok(())
+    }
+
+    fn check(&mut self, digest: [u8; 16]) -> Result<(), ConnectionError> {
+        self.due = Due::Nothing;
+        if digest == self.own.digest(self.challenge) {
+            Ok(())
+        } else {
+            Err(ConnectionError::Cookie(self.far.name.clone()))
+        }
+    }
+
+    fn complete(&mut self) -> Step {
+        self.due = Due::Nothing;
+        Step::Complete(self.far.clone())
+    }
+
+    fn refused(&mut self, status: &'static str) -> ConnectionError {
+        self.due = Due::Nothing;
+        ConnectionError::Refused {
+            node: self.far.name.clone(),
+            status,
+        }
+    }
+
+    fn refusing(&mut self, why: &'static str) -> ConnectionError {
+        self.due = Due::Nothing;
+        ConnectionError::Refusing {
+            node: self.far.name.clone(),
+            why,
+        }
+    }
+}

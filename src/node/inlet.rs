@@ -1,0 +1,122 @@
+use bytes::Bytes;
+use bytes::BytesMut;
+use rustc_hash::FxHashMap;
+
+use super::ConnectionError;
+use crate::dist::Packet;
+use crate::dist::PacketError;
+use crate::wire::Content;
+
+/// Puts the signals of one connection together that arrive in parts.
+#[derive(Debug)]
+pub(super) struct Inlet {
+    underway: FxHashMap<u64, Partial>,
+    /// Bytes of all parts.
+    bytes: usize,
+    bytes_max: usize,
+}
+
+#[derive(Debug)]
+struct Partial {
+    body: BytesMut,
+    /// Parts that are still to come.
+    due: u64,
+}
+
+impl Inlet {
+    /// For a connection that may have parts of `bytes_max` bytes underway.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            underway: FxHashMap::default(),
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
+    /// A signal, if this completes one.
+    ///
+    /// # Errors
+    /// If parts do not follow one another, or more would be underway than may be.
+    pub(super) fn take(&mut self, content: Content) -> Result<Option<Bytes>, ConnectionError> {
+        match content {
+            Content::Signal(body) => Ok(Some(body)),
+            Content::First {
+                message,
+                fragments,
+                body,
+            } => {
+                self.grow(body.len())?;
+                let partial = Partial {
+                    body: BytesMut::from(body),
+                    due: fragments.saturating_sub(1),
+                };
+                if partial.due == 0 || self.underway.insert(message, partial).is_some() {
+                    return Err(PacketError::Sequence(message).into());
+                }
+                Ok(None)
+            }
+            Content::Next {
+                message,
+                remaining,
+                body,
+            } => {
+                self.grow(body.len())?;
+                let due = self.underway.get(&message).map_or(0, |partial| partial.due);
+                let Some(partial) = self
+                    .underway
+                    .get_mut(&message)
+                    .filter(|partial| partial.due == remaining)
+                else {
+                    return Err(PacketError::Fragment {
+                        sequence: message,
+                        expected: due,
+                        found: remaining,
+                    }
+                    .into());
+                };
+                partial.body.extend_from_slice(&body);
+                partial.due -= 1;
+                if partial.due > 0 {
+                    return Ok(None);
+                }
+                let whole = self.underway.remove(&message).map(|partial| partial.body.freeze());
+                self.bytes -= whole.as_ref().map_or(0, Bytes::len);
+                Ok(whole)
+            }
+        }
+    }
+
+    fn grow(&mut self, bytes: usize) -> Result<(), ConnectionError> {
+        self.bytes += bytes;
+        if self.bytes > self.bytes_max {
+            return Err(ConnectionError::Oversized(self.bytes_max));
+        }
+        Ok(())
+    }
+}
+
+/// What a packet brings; `None` for a tick.
+pub(super) fn content(packet: Packet) -> Option<Content> {
+    match packet {
+        Packet::Tick => None,
+        Packet::Signal(body) => Some(Content::Signal(body)),
+        Packet::First {
+            message,
+            fragments,
+            body,
+        } => Some(Content::First {
+            message,
+            fragments,
+            body,
+        }),
+        Packet::Next {
+            message,
+            remaining,
+            body,
+        } => Some(Content::Next {
+            message,
+            remaining,
+            body,
+        }),
+    }
+}

@@ -1,0 +1,74 @@
+//! Rank 6: native nodes, Rust programs that are nodes of an Erlang cluster: processes, mailboxes, links, monitors.
+//!
+//! [`Node::builder`] starts one; [`Node::spawn`] and [`Node::run`] run processes, which send and receive through their
+//! [`Context`]. The core is a pure machine (`machine.rs` and its parts: links, monitors, peers, signals) that knows
+//! processes and other nodes but no socket and no task; `handle.rs` holds it under a lock and does what it wants done.
+//! Messages pass it by: a sender writes into the connection it knows, a connection into the mailbox it finds.
+//!
+//! | file | what |
+//! |---|---|
+//! | `machine.rs`, `links.rs`, `monitors.rs`, `peers.rs`, `signals.rs`, `spawning.rs` | who is tied to whom, here and elsewhere |
+//! | `mailbox.rs`, `outlet.rs`, `inlet.rs` | what waits for a process, for a connection; signals in parts |
+//! | `handshake.rs` | one party of the distribution handshake |
+//! | `driver.rs`, `client.rs`, `server.rs` | plain distribution over TCP, on this host |
+//! | `process/` | a process as its own code sees it |
+//! | `calls.rs`, `gen_server.rs`, `exports.rs` | calls of servers and functions, and serving them |
+//! | `system.rs`, `pg.rs` | the processes that Erlang expects of a node |
+
+mod calls;
+mod client;
+mod config;
+mod destination;
+mod driver;
+mod error;
+mod exports;
+mod gen_server;
+mod handle;
+mod handshake;
+mod inlet;
+mod links;
+mod machine;
+mod mailbox;
+mod message;
+mod monitors;
+mod outlet;
+mod peers;
+mod pg;
+mod process;
+mod server;
+mod signals;
+mod spawning;
+mod system;
+
+pub use calls::From;
+pub use calls::RpcError;
+pub use config::MailboxBound;
+pub use config::NodeConfig;
+pub use destination::Destination;
+pub use error::CallError;
+pub use error::ConnectionError;
+pub use error::Exited;
+pub use error::RegisterError;
+pub use error::SendError;
+pub use error::StartError;
+pub use exports::Class;
+pub use exports::Raise;
+pub use gen_server::CALL_TIME;
+pub use gen_server::GenServer;
+pub use gen_server::Next;
+pub use gen_server::serve;
+pub use handle::Node;
+pub use handshake::FarIdentity;
+pub use handshake::Handshake;
+pub use handshake::OwnIdentity;
+pub use handshake::Step;
+pub use machine::AliasMode;
+pub use message::Message;
+pub use message::Watched;
+pub use peers::NodeInfo;
+pub use pg::Groups;
+pub use process::Exit;
+pub use process::Outcome;
+pub use process::handle::Context;
+pub use server::NodeBuilder;
+pub use spawning::Ties;

@@ -1,0 +1,215 @@
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+
+use crate::dist::FRAGMENT_SIZE;
+use crate::etf::Atom;
+use crate::etf::TermError;
+use crate::wire::Content;
+
+/// A connection to another node, as all processes share it: what is to be written, and what the node's messages owe.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: u32,
+    pub(super) node: Atom,
+    /// Bytes that may wait before senders do, and bytes that may wait at all.
+    bounds: (usize, usize),
+    arrears_max: usize,
+    state: Mutex<State>,
+    arrears: Mutex<Arrears>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Signals, one after another.
+    buffer: BytesMut,
+    lengths: Vec<usize>,
+    /// The handshake is done.
+    is_up: bool,
+    /// Nothing more is taken.
+    closed: Option<String>,
+    writer: Option<Waker>,
+    senders: Vec<Waker>,
+}
+
+/// What the node has sent to mailboxes that were full, in bytes.
+#[derive(Debug, Default)]
+struct Arrears {
+    bytes: usize,
+    reader: Option<Waker>,
+}
+
+/// Signals that were taken to be written.
+#[derive(Debug)]
+pub(super) struct Batch {
+    bytes: Bytes,
+    lengths: Vec<usize>,
+}
+
+impl Connection {
+    /// A connection that is being set up.
+    pub(super) fn new(id: u32, node: Atom, bounds: (usize, usize), arrears_max: usize) -> Self {
+        Self {
+            id,
+            node,
+            bounds,
+            arrears_max,
+            state: Mutex::default(),
+            arrears: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Encoding may fail, but leaves the buffer as it was.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arrears(&self) -> MutexGuard<'_, Arrears> {
+        self.arrears.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a signal that `write` appends; `false` if the connection is over.
+    ///
+    /// # Errors
+    /// If the signal cannot be encoded; then nothing is added.
+    pub(super) fn push(&self, write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>) -> Result<bool, TermError> {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            return Ok(false);
+        }
+        let before = state.buffer.len();
+        if let Err(error) = write(&mut state.buffer) {
+            state.buffer.truncate(before);
+            return Err(error);
+        }
+        let length = state.buffer.len() - before;
+        state.lengths.push(length);
+        if before > self.bounds.1 {
+            state.closed = Some("the node reads too slowly what it makes us answer".to_owned());
+        }
+        let writer = if state.is_up { state.writer.take() } else { None };
+        drop(state);
+        if let Some(waker) = writer {
+            waker.wake();
+        }
+        Ok(true)
+    }
+
+    /// Waits until the connection takes more, or is over.
+    pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.closed.is_some() || state.buffer.len() < self.bounds.0 {
+            return Poll::Ready(());
+        }
+        state.senders.push(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// The handshake is done: what waits can be written.
+    pub(super) fn establish(&self) {
+        self.state().is_up = true;
+    }
+
+    /// Takes no more signals. Those that are there are still written.
+    pub(super) fn close(&self, reason: &str) {
+        let mut state = self.state();
+        state.closed.get_or_insert_with(|| reason.to_owned());
+        let (writer, senders) = (state.writer.take(), std::mem::take(&mut state.senders));
+        drop(state);
+        writer.into_iter().chain(senders).for_each(Waker::wake);
+    }
+
+    /// All that is to be written now; `Err` with the reason when the connection is over and everything was written.
+    pub(super) fn poll_batch(&self, context: &mut Context<'_>) -> Poll<Result<Batch, String>> {
+        let mut state = self.state();
+        if state.lengths.is_empty() {
+            if let Some(reason) = &state.closed {
+                return Poll::Ready(Err(reason.clone()));
+            }
+            if !state
+                .writer
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(context.waker()))
+            {
+                state.writer = Some(context.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        let batch = Batch {
+            bytes: state.buffer.split().freeze(),
+            lengths: std::mem::take(&mut state.lengths),
+        };
+        let senders = std::mem::take(&mut state.senders);
+        drop(state);
+        senders.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(batch))
+    }
+
+    /// Charges what came for a full mailbox.
+    pub(super) fn charge(&self, bytes: u32) {
+        self.arrears().bytes += bytes as usize;
+    }
+
+    /// What was charged has been received.
+    pub(super) fn release(&self, bytes: usize) {
+        let mut arrears = self.arrears();
+        arrears.bytes -= bytes;
+        let reader = if arrears.bytes < self.arrears_max {
+            arrears.reader.take()
+        } else {
+            None
+        };
+        drop(arrears);
+        if let Some(waker) = reader {
+            waker.wake();
+        }
+    }
+
+    /// Waits until more may be read.
+    pub(super) fn poll_arrears(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut arrears = self.arrears();
+        if arrears.bytes < self.arrears_max {
+            return Poll::Ready(());
+        }
+        arrears.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Batch {
+    /// The signals as they travel: those longer than a fragment are cut. `messages` counts these on their connection.
+    pub(super) fn contents(self, messages: &mut u64) -> Vec<Content> {
+        let mut bytes = self.bytes;
+        let mut contents = Vec::with_capacity(self.lengths.len());
+        for length in self.lengths {
+            let mut body = bytes.split_to(length.min(bytes.len()));
+            if length <= FRAGMENT_SIZE {
+                contents.push(Content::Signal(body));
+                continue;
+            }
+            *messages += 1;
+            let message = *messages;
+            let fragments = length.div_ceil(FRAGMENT_SIZE) as u64;
+            contents.push(Content::First {
+                message,
+                fragments,
+                body: body.split_to(FRAGMENT_SIZE),
+            });
+            for remaining in (1..fragments).rev() {
+                let body = body.split_to(FRAGMENT_SIZE.min(body.len()));
+                contents.push(Content::Next {
+                    message,
+                    remaining,
+                    body,
+                });
+            }
+        }
+        contents
+    }
+}

@@ -1,0 +1,461 @@
+//! What a process does: send, receive, link, watch.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::codec::Reader;
+use crate::dist::Target;
+use crate::dist::write_send;
+use crate::etf::Atom;
+use crate::etf::NodePid;
+use crate::etf::NodeReference;
+use crate::etf::Pid;
+use crate::etf::Term;
+use crate::etf::TermError;
+use crate::etf::TermRef;
+use crate::etf::ValueError;
+use crate::etf::from_term;
+use crate::etf::from_view;
+use crate::node::AliasMode;
+use crate::node::ConnectionError;
+use crate::node::Message;
+use crate::node::Outcome;
+use crate::node::RegisterError;
+use crate::node::SendError;
+use crate::node::Ties;
+use crate::node::destination::Destination;
+use crate::node::handle::Node;
+use crate::node::handle::Shared;
+use crate::node::mailbox::Mailbox;
+use crate::node::message::Mail;
+use crate::node::outlet::Connection;
+
+/// A process, in the hands of its own code.
+///
+/// The process lives as long as the function that was given the context runs.
+pub struct Context {
+    pub(in crate::node) shared: Arc<Shared>,
+    pub(in crate::node) mailbox: Arc<Mailbox>,
+    pid: NodePid,
+    /// What was taken out of the mailbox and not yet received.
+    taken: VecDeque<Mail>,
+    /// Messages and bytes received since the mailbox was last looked at.
+    received: (usize, usize),
+    /// The connection that was last sent to.
+    route: Option<Arc<Connection>>,
+}
+
+impl Context {
+    pub(in crate::node) fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Self {
+        let pid = NodePid {
+            node: shared.name.clone(),
+            pid: mailbox.pid,
+        };
+        Self {
+            shared,
+            mailbox,
+            pid,
+            taken: VecDeque::new(),
+            received: (0, 0),
+            route: None,
+        }
+    }
+
+    /// This process: `self()`.
+    pub const fn pid(&self) -> &NodePid {
+        &self.pid
+    }
+
+    pub(in crate::node) const fn own(&self) -> Pid {
+        self.pid.pid
+    }
+
+    /// The node it runs on.
+    pub fn node(&self) -> Node {
+        Node {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Messages that wait to be received.
+    pub fn queue_len(&self) -> usize {
+        self.mailbox.len() - self.received.0
+    }
+
+    // Sending.
+
+    /// Sends a message: `To ! Message`. A node that is not connected is called; whatever cannot be delivered is lost.
+    ///
+    /// Waits while too much waits for that node already, or, of a process of this node, while its mailbox is full.
+    ///
+    /// # Errors
+    /// If it is for a name of this node that nobody has, or cannot be encoded.
+    pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
+        let message = message.into();
+        match to.into().resolve(&self.shared.name) {
+            (None, target) => self.send_near(target, message).await,
+            (Some(node), target) => self.send_far(&node, &target, &message).await,
+        }
+    }
+
+    async fn send_near(&mut self, to: Target, message: Term) -> Result<(), SendError> {
+        let to = match to {
+            Target::Process(pid) => Some(pid.pid),
+            Target::Alias(alias) => self.shared.apply(|machine| machine.resolve_alias(alias.reference)),
+            Target::Name(name) => match self.shared.apply(|machine| machine.whereis(&name)) {
+                None => return Err(SendError::NotRegistered(name)),
+                found => found,
+            },
+        };
+        let Some(mailbox) = to.and_then(|pid| self.shared.mailbox(pid)) else {
+            return Ok(());
+        };
+        let bound = &self.shared.config.mailbox;
+        if mailbox.pid != self.own() {
+            poll_fn(|context| mailbox.poll_room(context, bound)).await;
+        }
+        mailbox.push(Mail::Term(message), bound);
+        Ok(())
+    }
+
+    async fn send_far(&mut self, node: &Atom, to: &Target, message: &Term) -> Result<(), SendError> {
+        // A connection may end while this waits for room: then the message goes to the next one, once.
+        for _ in 0..2 {
+            let Some(connection) = self.route_to(node) else {
+                return Ok(());
+            };
+            poll_fn(|context| connection.poll_room(context)).await;
+            let is_taken = connection.push(|out| {
+                write_send(&self.pid, to, out);
+                message.write(out)
+            })?;
+            if is_taken {
+                return Ok(());
+            }
+            self.route = None;
+        }
+        Ok(())
+    }
+
+    fn route_to(&mut self, node: &Atom) -> Option<Arc<Connection>> {
+        if self.route.as_ref().is_none_or(|connection| connection.node != *node) {
+            self.route = self.shared.connection_to(node);
+        }
+        self.route.clone()
+    }
+
+    // Receiving.
+
+    /// The next message, in the order of arrival.
+    ///
+    /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then.
+    pub async fn receive(&mut self) -> Message {
+        self.receive_map(Ok).await
+    }
+
+    /// The next message that `wanted` takes; others stay in their order.
+    pub async fn receive_match(&mut self, mut wanted: impl FnMut(&Message) -> bool) -> Message {
+        self.receive_map(|message| if wanted(&message) { Ok(message) } else { Err(message) })
+            .await
+    }
+
+    /// What `take` makes of the first message that it does not give back; others stay in their order.
+    pub async fn receive_map<T>(&mut self, take: impl FnMut(Message) -> Result<T, Message>) -> T {
+        self.receive_from(0, take).await
+    }
+
+    /// The next message, unless none comes within `limit`.
+    pub async fn receive_within(&mut self, limit: Duration) -> Option<Message> {
+        timeout(limit, self.receive()).await.ok()
+    }
+
+    /// The next message's term as a value of one's own type: read straight from the bytes if it came from another node.
+    ///
+    /// # Errors
+    /// If it is no such value; the message is gone. Signals that are no terms are read as Erlang's terms for them.
+    pub async fn receive_as<T: DeserializeOwned>(&mut self) -> Result<T, ValueError> {
+        loop {
+            if let Some(mail) = self.taken.pop_front() {
+                self.account(&mail);
+                let Mail::Encoded { payload, .. } = &mail else {
+                    return from_term(&Term::from(self.open(mail).unwrap_or(Message::Term(Term::NIL))));
+                };
+                match TermRef::read(&mut Reader::new(payload), &self.shared.config.limits) {
+                    Ok(term) => return from_view(term),
+                    Err(error) => self.refuse(&mail, &error),
+                }
+            } else {
+                self.refill().await;
+            }
+        }
+    }
+
+    /// As [`Context::receive_map`], passing over the first `seen` messages: what they are is known.
+    pub(in crate::node) async fn receive_from<T>(
+        &mut self,
+        mut seen: usize,
+        mut take: impl FnMut(Message) -> Result<T, Message>,
+    ) -> T {
+        loop {
+            while let Some(place) = self.taken.get_mut(seen) {
+                let mail = std::mem::replace(place, Mail::Term(Term::NIL));
+                self.account(&mail);
+                let Some(message) = self.open(mail) else {
+                    self.taken.remove(seen);
+                    continue;
+                };
+                match take(message) {
+                    Ok(value) => {
+                        self.taken.remove(seen);
+                        return value;
+                    }
+                    Err(message) => {
+                        let mail = Mail::from(message);
+                        self.received.0 -= 1;
+                        self.received.1 -= mail.cost().min(self.received.1);
+                        if let Some(place) = self.taken.get_mut(seen) {
+                            *place = mail;
+                        }
+                        seen += 1;
+                    }
+                }
+            }
+            self.refill().await;
+        }
+    }
+
+    /// [`Context::receive_from`], for a time: `None` when it is over.
+    pub(in crate::node) async fn receive_from_within<T>(
+        &mut self,
+        limit: Duration,
+        seen: usize,
+        take: impl FnMut(Message) -> Result<T, Message>,
+    ) -> Option<T> {
+        timeout(limit, self.receive_from(seen, take)).await.ok()
+    }
+
+    /// How many messages [`Context::receive_from`] may pass over, when what it looks for has not been sent yet.
+    pub(in crate::node) fn seen(&mut self) -> usize {
+        let mut idle = std::task::Context::from_waker(std::task::Waker::noop());
+        let _ = self.mailbox.poll_take(&mut idle, &mut self.taken, &mut self.received);
+        self.taken.len()
+    }
+
+    async fn refill(&mut self) {
+        poll_fn(|context| self.mailbox.poll_take(context, &mut self.taken, &mut self.received)).await;
+    }
+
+    /// A message leaves the mailbox.
+    fn account(&mut self, mail: &Mail) {
+        self.received.0 += 1;
+        self.received.1 += mail.cost();
+        if let Mail::Encoded { connection, debt, .. } = mail {
+            self.shared.release(*connection, *debt);
+        }
+    }
+
+    fn open(&self, mail: Mail) -> Option<Message> {
+        match &mail {
+            Mail::Encoded { payload, .. } => match self.decode(payload) {
+                Ok(term) => Some(Message::Term(term)),
+                Err(error) => {
+                    self.refuse(&mail, &error);
+                    None
+                }
+            },
+            Mail::Term(_) | Mail::Other(_) => match mail {
+                Mail::Term(term) => Some(Message::Term(term)),
+                Mail::Other(message) => Some(*message),
+                Mail::Encoded { .. } => None,
+            },
+        }
+    }
+
+    fn decode(&self, payload: &Bytes) -> Result<Term, TermError> {
+        Term::read_shared(&mut Reader::new(payload), payload, &self.shared.config.limits)
+    }
+
+    /// A node that sends what is no term loses its connection, as a BEAM does it: when the receiver finds out.
+    fn refuse(&self, mail: &Mail, error: &TermError) {
+        if let Mail::Encoded { connection, .. } = mail
+            && let Some(connection) = self.shared.connection(*connection)
+        {
+            let reason = ConnectionError::Term(*error).to_string();
+            self.shared.disconnect(&connection.node, connection.id, &reason);
+        }
+    }
+
+    /// `rpc:call/4` of an exported function of this node, within this process.
+    pub(in crate::node) async fn apply(&self, module: &Atom, function: &Atom, arguments: &[Term]) -> Term {
+        let context = Self::new(Arc::clone(&self.shared), Arc::clone(&self.mailbox));
+        self.shared.exports.call(context, module, function, arguments).await
+    }
+
+    // Ties to others.
+
+    /// `link/1`. A process that is not there ends this one with `noproc`, or sends it a [`Message::Exit`].
+    pub fn link(&self, other: &NodePid) {
+        self.shared.apply(|machine| machine.link(self.own(), other));
+    }
+
+    /// `unlink/1`. What has arrived before stays in the mailbox; nothing more comes from that link.
+    pub fn unlink(&self, other: &NodePid) {
+        self.shared.apply(|machine| machine.unlink(self.own(), other));
+    }
+
+    /// `monitor/2`: watches a process, or whatever has a name now. Answered once, with [`Message::Down`].
+    pub fn monitor(&self, watched: impl Into<Destination>) -> NodeReference {
+        self.watch(watched.into(), None)
+    }
+
+    /// `monitor/3` with an alias: the reference of the monitor is an address of this process too, while `mode` says so.
+    pub fn monitor_with_alias(&self, watched: impl Into<Destination>, mode: AliasMode) -> NodeReference {
+        self.watch(watched.into(), Some(mode))
+    }
+
+    fn watch(&self, watched: Destination, alias: Option<AliasMode>) -> NodeReference {
+        let watched = watched.into_watched(&self.shared.name);
+        self.shared.apply(|machine| {
+            let reference = machine.monitor(self.own(), watched, alias);
+            machine.full_reference(reference)
+        })
+    }
+
+    /// `demonitor/2` with `flush`: no [`Message::Down`] of this monitor comes any more, and none stays in the mailbox.
+    pub fn demonitor(&mut self, monitor: &NodeReference) {
+        if self
+            .shared
+            .apply(|machine| machine.demonitor(self.own(), monitor.reference))
+        {
+            return;
+        }
+        // It has fired, or never was.
+        self.seen();
+        let is_it = |mail: &Mail| match mail {
+            Mail::Other(message) => matches!(&**message, Message::Down { reference, .. } if **reference == *monitor),
+            _ => false,
+        };
+        if let Some(index) = self.taken.iter().position(is_it)
+            && let Some(mail) = self.taken.remove(index)
+        {
+            self.account(&mail);
+        }
+    }
+
+    /// `alias/0`: another address of this process, until [`Context::unalias`].
+    pub fn alias(&self) -> NodeReference {
+        self.shared.apply(|machine| {
+            let reference = machine.alias(self.own());
+            machine.full_reference(reference)
+        })
+    }
+
+    /// `unalias/1`; `false` if it is no alias of this process any more.
+    pub fn unalias(&self, alias: &NodeReference) -> bool {
+        self.shared
+            .apply(|machine| machine.unalias(self.own(), alias.reference))
+    }
+
+    /// `make_ref/0`: a reference like no other.
+    pub fn make_reference(&self) -> NodeReference {
+        self.shared.apply(|machine| {
+            let reference = machine.make_reference(false);
+            machine.full_reference(reference)
+        })
+    }
+
+    /// `exit/2`: sends an exit signal. `kill` cannot be trapped.
+    pub fn exit(&self, to: &NodePid, reason: impl Into<Term>) {
+        let reason = reason.into();
+        self.shared.apply(|machine| machine.exit(self.own(), to, reason));
+    }
+
+    /// `process_flag(trap_exit, …)`: exit signals become [`Message::Exit`]. Gives the former state.
+    pub fn trap_exit(&self, on: bool) -> bool {
+        self.shared.apply(|machine| machine.trap_exits(self.own(), on))
+    }
+
+    /// Gives this process a name on its node: `register/2`.
+    ///
+    /// # Errors
+    /// If the name is taken, or the process has one.
+    pub fn register(&self, name: impl Into<Atom>) -> Result<(), RegisterError> {
+        self.node().register(name.into(), &self.pid)
+    }
+
+    /// `monitor_node/2`: a [`Message::NodeDown`] when the node is gone, or cannot be reached.
+    pub fn monitor_node(&self, node: &Atom, on: bool) {
+        self.shared.apply(|machine| machine.monitor_node(self.own(), node, on));
+    }
+
+    /// `net_kernel:monitor_nodes/1`: [`Message::NodeUp`] and [`Message::NodeDown`] of all nodes.
+    pub fn monitor_nodes(&self, on: bool) {
+        self.shared.apply(|machine| machine.monitor_nodes(self.own(), on));
+    }
+
+    /// `group_leader/0`: who does the input and output for this process; itself, if nobody was named.
+    pub fn group_leader(&self) -> NodePid {
+        let leader = self.shared.apply(|machine| machine.group_leader(self.own()));
+        leader.unwrap_or_else(|| self.pid.clone())
+    }
+
+    /// `group_leader/2`.
+    pub fn set_group_leader(&self, leader: NodePid, of: NodePid) {
+        self.shared.apply(|machine| machine.set_group_leader(leader, of));
+    }
+
+    // Spawning.
+
+    /// Runs another process on this node, which has this one's group leader.
+    pub fn spawn<F>(&self, body: impl FnOnce(Self) -> F) -> NodePid
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        self.spawn_tied(Ties::default(), body).0
+    }
+
+    /// `spawn_opt/2`: tied to this process from the first. Gives the monitor too, if there is one.
+    pub fn spawn_tied<F>(&self, ties: Ties, body: impl FnOnce(Self) -> F) -> (NodePid, Option<NodeReference>)
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let leader = self.shared.apply(|machine| machine.group_leader(self.own()));
+        let context = self.shared.make_process(leader);
+        let pid = context.pid.clone();
+        if ties.link {
+            self.link(&pid);
+        }
+        let monitor = ties.monitor.then(|| self.monitor(&pid));
+        self.shared.launch(context, body);
+        (pid, monitor)
+    }
+
+    /// `spawn_request/5`: runs an exported function on another node. Answered with [`Message::SpawnReply`], and the monitor,
+    /// if one is asked for, is named as the request is.
+    pub fn spawn_request(
+        &self,
+        node: &Atom,
+        module: impl Into<Atom>,
+        function: impl Into<Atom>,
+        arguments: Vec<Term>,
+        ties: Ties,
+    ) -> NodeReference {
+        let function = (module.into(), function.into());
+        self.shared.apply(|machine| {
+            let reference = machine.spawn_request(self.own(), node, function, arguments, ties);
+            machine.full_reference(reference)
+        })
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.shared.release_all(self.taken.drain(..));
+    }
+}

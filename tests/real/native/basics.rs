@@ -1,0 +1,240 @@
+//! Connections, names, messages.
+
+use beamway::etf::Atom;
+use beamway::etf::NodePid;
+use beamway::etf::Term;
+use beamway::node::Message;
+use beamway::term;
+use bytes::Bytes;
+
+use super::PATIENCE;
+use super::Site;
+use super::receive_term;
+use crate::harness::NodeSpec;
+
+#[test]
+fn pings_both_ways() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pong");
+    assert_eq!(site.beam.eval("nodes(hidden)"), "['native@127.0.0.1']");
+    assert_eq!(site.beam.eval("nodes()"), "[]");
+    assert_eq!(node.nodes()[0].name, site.beam_name());
+    site.beam.eval("net_kernel:disconnect('native@127.0.0.1')");
+    site.beam.await_value("nodes(hidden)", "[]", PATIENCE);
+
+    let beam = site.beam_name();
+    site.runtime.block_on(async {
+        let gone = async {
+            while !node.nodes().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone)
+            .await
+            .expect("that the connection is gone here too");
+        assert!(node.connect(&beam).await);
+    });
+    let answer = site.run(&node, async |mut context| {
+        let request = term!({is_auth, (context.pid().node.clone())});
+        context.call(("net_kernel", &beam), request, PATIENCE).await
+    });
+    assert_eq!(answer, Ok(term!(yes)));
+    site.stop(&node);
+    site.beam.await_value("nodes(hidden)", "[]", PATIENCE);
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pang");
+}
+
+#[test]
+fn two_native_nodes_of_one_program_ping_each_other() {
+    let site = Site::new();
+    let (a, b) = (site.native("one"), site.native("two"));
+    let answer = site.run(&a, async |mut context| {
+        context
+            .call(("net_kernel", b.name()), term!({is_auth, one}), PATIENCE)
+            .await
+    });
+    assert_eq!(answer, Ok(term!(yes)));
+    assert_eq!(a.nodes()[0].name, *b.name());
+    assert_eq!(b.nodes()[0].name, *a.name());
+    site.stop(&a);
+    site.stop(&b);
+}
+
+#[test]
+fn a_visible_node_is_seen_as_one() {
+    let mut site = Site::new();
+    let node = site.start(site.builder("native").visible());
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pong");
+    assert_eq!(site.beam.eval("nodes()"), "['native@127.0.0.1']");
+    assert!(node.nodes()[0].is_visible);
+    site.stop(&node);
+}
+
+#[test]
+fn another_cookie_is_refused() {
+    let mut site = Site::new();
+    let node = site.start(site.builder("native").cookie("wrong"));
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pang");
+    let beam = site.beam_name();
+    assert!(!site.runtime.block_on(node.connect(&beam)));
+    assert!(node.nodes().is_empty());
+    site.stop(&node);
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused() {
+    let site = Site::new();
+    let again = site.builder("beam");
+    let error = site.runtime.block_on(again.start()).err().expect("a refusal");
+    assert_eq!(error.to_string(), "the name beam@127.0.0.1 is taken");
+}
+
+#[test]
+fn messages_by_pid_name_and_alias() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let beam = site.beam_name();
+    // An echo on the other side: it answers to the pid, then to the alias it is given.
+    site.beam.eval(
+        "register(echo, spawn(fun F() -> receive {From, Alias, Term} -> From ! {pid, Term}, Alias ! {alias, Term}, F() end end))",
+    );
+    site.run(&node, async |mut context| {
+        context.register("receiver").unwrap();
+        let alias = context.alias();
+        let own = context.pid().clone();
+        let sent = term!({[1, 2.5, "text", atom], #{key => (vec![0u8; 300])}});
+        context
+            .send(("echo", &beam), term!({(own.clone()), (alias.clone()), (sent.clone())}))
+            .await
+            .unwrap();
+        assert_eq!(receive_term(&mut context).await, term!({pid, (sent.clone())}));
+        assert_eq!(receive_term(&mut context).await, term!({alias, (sent.clone())}));
+        assert!(context.unalias(&alias));
+        context
+            .send(("echo", &beam), term!({(own.clone()), (alias), last}))
+            .await
+            .unwrap();
+        assert_eq!(receive_term(&mut context).await, term!({pid, last}));
+        // The reply to the alias is lost: what comes next is the message by name.
+        let echo = context
+            .call(
+                ("rex", &beam),
+                term!({block_call, erlang, whereis, [echo], (own)}),
+                PATIENCE,
+            )
+            .await;
+        let echo = NodePid::try_from(echo.unwrap()).unwrap();
+        assert_eq!(echo.node, beam);
+        let receiver = term!({receiver, (context.pid().node.clone())});
+        context
+            .send(&echo, term!({(receiver.clone()), (receiver), (1)}))
+            .await
+            .unwrap();
+        assert_eq!(receive_term(&mut context).await, term!({pid, 1}));
+        assert_eq!(receive_term(&mut context).await, term!({alias, 1}));
+    });
+    site.stop(&node);
+}
+
+#[test]
+fn messages_of_all_sizes() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let beam = site.beam_name();
+    site.beam
+        .eval("register(echo, spawn(fun F() -> receive {From, Term} -> From ! Term, F() end end))");
+    site.run(&node, async |mut context| {
+        for size in [0usize, 1, 65_000, 65_536, 65_537, 131_072, 1 << 20, 20 << 20] {
+            let bytes: Vec<u8> = (0..size).map(|n| (n * 7 + n / 251) as u8).collect();
+            let message = term!({(context.pid().clone()), (Bytes::from(bytes))});
+            context.send(("echo", &beam), message).await.unwrap();
+            let Term::Binary(back) = receive_term(&mut context).await else {
+                panic!("no binary came back");
+            };
+            assert_eq!(back.len(), size);
+            assert!(
+                back.iter()
+                    .enumerate()
+                    .all(|(n, byte)| *byte == (n * 7 + n / 251) as u8),
+                "{size}"
+            );
+        }
+    });
+    site.stop(&node);
+}
+
+#[test]
+fn nodes_are_seen_to_come_and_go() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let beam = site.beam_name();
+    let (sender, events) = std::sync::mpsc::channel();
+    node.spawn(move |mut context| async move {
+        context.monitor_nodes(true);
+        loop {
+            sender.send(context.receive().await).unwrap();
+        }
+    });
+    site.beam.eval("net_adm:ping('native@127.0.0.1')");
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(Message::NodeUp { node: beam.clone() })
+    );
+    site.beam.eval("erlang:disconnect_node('native@127.0.0.1')");
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(Message::NodeDown { node: beam.clone() })
+    );
+    // A node that is not there at all.
+    let nobody = Atom::literal("nobody@127.0.0.1");
+    site.run(&node, async |mut context| {
+        context.monitor_node(&nobody, true);
+        assert_eq!(
+            super::receive(&mut context).await,
+            Message::NodeDown { node: nobody.clone() }
+        );
+        context.monitor_node(&beam, true);
+        assert!(context.node().connect(&beam).await);
+        context.monitor_node(&beam, false);
+        context.monitor_node(&beam, true);
+    });
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(Message::NodeUp { node: beam.clone() })
+    );
+    // The other way round.
+    site.beam.eval(
+        "register(watcher, spawn(fun() -> monitor_node('native@127.0.0.1', true), \
+         receive M -> receive {From, get} -> From ! {got, M} end end end)), ok",
+    );
+    site.stop(&node);
+    let seen = "begin watcher ! {self(), get}, receive {got, M} -> M after 5000 -> none end end";
+    assert_eq!(site.beam.eval(seen), "{nodedown,'native@127.0.0.1'}");
+}
+
+#[test]
+fn a_node_that_starts_anew_takes_the_place_of_its_former_life() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pong");
+    let beam = site.beam_name();
+    let first = node.nodes()[0].creation;
+    let spec = NodeSpec::new("beam", 0);
+    let old = std::mem::replace(&mut site.beam, site.cluster.node(&NodeSpec::new("other", 0)));
+    old.kill();
+    site.runtime.block_on(async {
+        let gone = async {
+            while !node.nodes().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone)
+            .await
+            .expect("that the connection is gone");
+    });
+    site.beam = site.cluster.node(&spec);
+    assert!(site.runtime.block_on(node.connect(&beam)));
+    assert_ne!(node.nodes()[0].creation, first);
+    site.stop(&node);
+}

@@ -1,0 +1,346 @@
+//! Functions, servers and groups, called and served in both directions.
+
+use std::time::Duration;
+
+use beamway::etf::Atom;
+use beamway::etf::NodePid;
+use beamway::etf::Term;
+use beamway::node::CallError;
+use beamway::node::Context;
+use beamway::node::From;
+use beamway::node::GenServer;
+use beamway::node::Groups;
+use beamway::node::Message;
+use beamway::node::Next;
+use beamway::node::Raise;
+use beamway::node::RpcError;
+use beamway::node::serve;
+use beamway::term;
+
+use super::PATIENCE;
+use super::Site;
+use super::receive;
+
+fn priced(site: &Site) -> beamway::node::Node {
+    let builder = site
+        .builder("native")
+        .export_typed("pricing", "quote", async |(sku, count): (String, u32)| {
+            if sku == "none" {
+                return Err(Raise::error(term!({unknown, (sku)})));
+            }
+            Ok((sku, count * 3))
+        })
+        .export("pricing", "raise", async |_, arguments| match arguments.first() {
+            Some(class) if class.is_atom("throw") => Err(Raise::throw(term!(ball))),
+            Some(class) if class.is_atom("exit") => Err(Raise::exit(term!({gone, 1}))),
+            Some(class) if class.is_atom("panic") => panic!("out of paper"),
+            Some(class) if class.is_atom("parse") => Ok(Term::from("x".parse::<i64>()?)),
+            _ => Err(Raise::function_clause()),
+        });
+    site.start(builder)
+}
+
+#[test]
+fn exported_functions_are_called_from_erlang() {
+    let mut site = Site::new();
+    let node = priced(&site);
+    let call = |function: &str, arguments: &str| {
+        format!(
+            "begin try erpc:call('native@127.0.0.1', pricing, {function}, {arguments}) catch C:R -> {{C, R}} end end"
+        )
+    };
+    assert_eq!(site.beam.eval(&call("quote", "[<<\"tea\">>, 14]")), "{<<\"tea\">>,42}");
+    assert_eq!(site.beam.eval(&call("raise", "[throw]")), "{throw,ball}");
+    assert_eq!(site.beam.eval(&call("raise", "[exit]")), "{exit,{exception,{gone,1}}}");
+    let raised = site.beam.eval(&call("quote", "[<<\"none\">>, 1]"));
+    let place = "[{pricing,quote,2,[{file,\"tests/real/native/calls.rs\"},{line,";
+    assert!(
+        raised.starts_with(&format!("{{error,{{exception,{{unknown,<<\"none\">>}},{place}")),
+        "{raised}"
+    );
+    let raised = site.beam.eval(&call("raise", "[parse]"));
+    let place = "[{pricing,raise,1,[{file,\"tests/real/native/calls.rs\"},{line,";
+    assert!(
+        raised.starts_with(&format!(
+            "{{error,{{exception,<<\"invalid digit found in string\">>,{place}"
+        )),
+        "{raised}"
+    );
+    assert_eq!(
+        site.beam.eval(&call("raise", "[panic]")),
+        "{error,{exception,{panic,<<\"out of paper\">>},[{pricing,raise,[panic],[]}]}}"
+    );
+    assert_eq!(
+        site.beam.eval(&call("quote", "[1, 2]")),
+        "{error,{exception,function_clause,[{pricing,quote,[1,2],[]}]}}"
+    );
+    assert_eq!(
+        site.beam.eval(&call("missing", "[1]")),
+        "{error,{exception,undef,[{pricing,missing,[1],[]}]}}"
+    );
+    // The elder ways.
+    assert_eq!(
+        site.beam
+            .eval("rpc:call('native@127.0.0.1', pricing, quote, [<<\"tea\">>, 1])"),
+        "{<<\"tea\">>,3}"
+    );
+    assert_eq!(
+        site.beam.eval("rpc:call('native@127.0.0.1', pricing, missing, [])"),
+        "{badrpc,{'EXIT',{undef,[{pricing,missing,[],[]}]}}}"
+    );
+    assert_eq!(
+        site.beam
+            .eval("rpc:block_call('native@127.0.0.1', pricing, quote, [<<\"tea\">>, 2])"),
+        "{<<\"tea\">>,6}"
+    );
+    assert_eq!(
+        site.beam
+            .eval("rpc:multicall(['native@127.0.0.1', node()], erlang, length, [[1]])"),
+        "{[{badrpc,{'EXIT',{undef,[{erlang,length,[[1]],[]}]}}},1],[]}"
+    );
+    assert_eq!(
+        site.beam
+            .eval("erpc:multicall(['native@127.0.0.1', 'nobody@127.0.0.1'], pricing, quote, [<<\"a\">>, 1])"),
+        "[{ok,{<<\"a\">>,3}},{error,{erpc,noconnection}}]"
+    );
+    site.stop(&node);
+}
+
+#[test]
+fn casts_arrive() {
+    let mut site = Site::new();
+    let (sender, arrived) = std::sync::mpsc::channel();
+    let builder = site.builder("native").export("log", "write", move |_, arguments| {
+        let sender = sender.clone();
+        async move {
+            sender.send(Term::List(arguments)).unwrap();
+            Ok(term!(ok))
+        }
+    });
+    let node = site.start(builder);
+    site.beam.eval("erpc:cast('native@127.0.0.1', log, write, [one])");
+    assert_eq!(arrived.recv_timeout(PATIENCE), Ok(term!([one])));
+    site.beam.eval("rpc:cast('native@127.0.0.1', log, write, [two])");
+    assert_eq!(arrived.recv_timeout(PATIENCE), Ok(term!([two])));
+    site.beam
+        .eval("gen_server:cast({rex, 'native@127.0.0.1'}, {cast, log, write, [three], self()})");
+    assert_eq!(arrived.recv_timeout(PATIENCE), Ok(term!([three])));
+    // Broadcasts to a name: one that is there, one that is not.
+    assert_eq!(
+        site.beam.eval("rpc:sbcast(['native@127.0.0.1'], net_kernel, hello)"),
+        "{['native@127.0.0.1'],[]}"
+    );
+    assert_eq!(
+        site.beam.eval("rpc:sbcast(['native@127.0.0.1'], nobody, hello)"),
+        "{[],['native@127.0.0.1']}"
+    );
+    site.stop(&node);
+}
+
+#[test]
+fn functions_of_a_beam_are_called() {
+    let site = Site::new();
+    let node = priced(&site);
+    let beam = site.beam_name();
+    site.run(&node, async |mut context| {
+        let mut call = async |module: &'static str, function: &'static str, arguments: Vec<Term>| {
+            context.rpc(&beam, module, function, arguments, PATIENCE).await
+        };
+        assert_eq!(
+            call("lists", "reverse", vec![term!([1, 2, 3])]).await,
+            Ok(term!([3, 2, 1]))
+        );
+        assert_eq!(
+            call("erlang", "throw", vec![term!(ball)]).await,
+            Err(RpcError::Throw(term!(ball)))
+        );
+        assert_eq!(
+            call("erlang", "exit", vec![term!(gone)]).await,
+            Err(RpcError::Exit(term!(gone)))
+        );
+        let error = call("erlang", "hd", vec![term!([])]).await.unwrap_err();
+        assert!(
+            matches!(&error, RpcError::Error { reason, .. } if reason.is_atom("badarg")),
+            "{error}"
+        );
+        let error = call("no_such", "function", vec![]).await.unwrap_err();
+        assert!(
+            matches!(&error, RpcError::Error { reason, .. } if reason.is_atom("undef")),
+            "{error}"
+        );
+        let late = context
+            .rpc(&beam, "timer", "sleep", vec![term!(2000)], Duration::from_millis(50))
+            .await;
+        assert_eq!(late, Err(RpcError::Failed(term!(timeout))));
+        let nobody = Atom::literal("nobody@127.0.0.1");
+        let lost = context.rpc(&nobody, "erlang", "node", vec![], PATIENCE).await;
+        assert_eq!(lost, Err(RpcError::Failed(term!(noconnection))));
+        assert_eq!(context.queue_len(), 0, "nothing stays behind");
+        // Another native node.
+        let other = context.node();
+        let quote = vec![term!("tea"), term!(2)];
+        let own = context.rpc(other.name(), "pricing", "quote", quote, PATIENCE).await;
+        assert_eq!(own, Ok(term!({"tea", 6})));
+    });
+    site.stop(&node);
+}
+
+#[test]
+fn global_names_are_looked_up_through_a_beam() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    site.beam
+        .eval("yes = global:register_name(shop, whereis(kernel_sup)), ok");
+    let beam = site.beam_name();
+    site.run(&node, async |mut context| {
+        let shop = context.global_whereis(&beam, term!(shop), PATIENCE).await.unwrap();
+        assert_eq!(shop.unwrap().node, beam);
+        assert_eq!(context.global_whereis(&beam, term!(none), PATIENCE).await, Ok(None));
+    });
+    site.stop(&node);
+}
+
+/// Keeps a value, answers late if told so, and stops.
+struct Cell(Term);
+
+impl GenServer for Cell {
+    async fn handle_call(&mut self, context: &mut Context, request: Term, from: From) -> Next {
+        match request.as_atom() {
+            Some("get") => Next::Reply(self.0.clone()),
+            Some("late") => {
+                let value = self.0.clone();
+                context.spawn(|mut context| async move {
+                    context.reply(from, value).await.unwrap();
+                });
+                Next::NoReply
+            }
+            Some("never") => Next::NoReply,
+            _ => Next::Stop {
+                reason: request,
+                reply: Some(term!(stopping)),
+            },
+        }
+    }
+
+    async fn handle_cast(&mut self, _: &mut Context, request: Term) -> Next {
+        self.0 = request;
+        Next::NoReply
+    }
+
+    async fn handle_info(&mut self, _: &mut Context, message: Message) -> Next {
+        self.0 = term!({info, (Term::from(message))});
+        Next::NoReply
+    }
+}
+
+#[test]
+fn a_server_here_answers_erlang() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let pid = node.spawn(|context| serve(context, Cell(term!(empty))));
+    node.register("cell", &pid).unwrap();
+    let call = |request: &str| {
+        format!(
+            "begin try gen_server:call({{cell, 'native@127.0.0.1'}}, {request}, 1000) catch C:R -> {{C, R}} end end"
+        )
+    };
+    assert_eq!(site.beam.eval(&call("get")), "empty");
+    site.beam.eval("gen_server:cast({cell, 'native@127.0.0.1'}, #{a => 1})");
+    assert_eq!(site.beam.eval(&call("get")), "#{a => 1}");
+    site.beam.eval("{cell, 'native@127.0.0.1'} ! hello");
+    assert_eq!(site.beam.eval(&call("late")), "{info,hello}");
+    let timeout = "{exit,{timeout,{gen_server,call,[{cell,'native@127.0.0.1'},never,1000]}}}";
+    assert_eq!(site.beam.eval(&call("never")), timeout);
+    assert_eq!(
+        site.beam.eval("gen_server:multi_call(['native@127.0.0.1'], cell, get)"),
+        "{[{'native@127.0.0.1',{info,hello}}],[]}"
+    );
+    assert_eq!(site.beam.eval(&call("enough")), "stopping");
+    let gone = "{exit,{noproc,{gen_server,call,[{cell,'native@127.0.0.1'},get,1000]}}}";
+    assert_eq!(site.beam.eval(&call("get")), gone);
+    // In order, from outside.
+    let pid = node.spawn(|context| serve(context, Cell(term!(empty))));
+    node.register("cell", &pid).unwrap();
+    assert_eq!(site.beam.eval("gen_server:stop({cell, 'native@127.0.0.1'})"), "ok");
+    assert_eq!(site.beam.eval(&call("get")), gone);
+    site.stop(&node);
+}
+
+#[test]
+fn a_server_there_is_called() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let beam = site.beam_name();
+    site.beam.eval("{ok, _} = real_server:start(real_server), ok");
+    site.run(&node, async |mut context| {
+        let server = ("real_server", &beam);
+        assert_eq!(
+            context.call(server, term!({echo, [1, 2]}), PATIENCE).await,
+            Ok(term!([1, 2]))
+        );
+        let nobody = context.call(("nobody", &beam), term!(get), PATIENCE).await;
+        assert_eq!(nobody, Err(CallError::Down(term!(noproc))));
+        let late = context
+            .call(server, term!({later, 300, slow}), Duration::from_millis(50))
+            .await;
+        assert_eq!(late, Err(CallError::Timeout));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(context.queue_len(), 0, "a late reply is dropped: its alias is gone");
+        let stopped = context
+            .call(server, term!({stop, {my, reason}, stopping}), PATIENCE)
+            .await;
+        assert_eq!(stopped, Ok(term!(stopping)), "the reply comes before the end");
+    });
+    site.stop(&node);
+}
+
+#[test]
+fn groups_are_shared_with_pg() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let beam = site.beam_name();
+    site.beam
+        .eval("{ok, _} = pg:start(pg), register(worker, spawn(fun() -> receive stop -> ok end end)), ok");
+    site.beam.eval("pg:join(workers, whereis(worker))");
+    site.run(&node, async |mut context| {
+        let groups = Groups::start(&node, "pg");
+        assert!(node.connect(&beam).await);
+        let own = context.pid().clone();
+        until(async || groups.members(&mut context, term!(workers)).await.unwrap().len() == 1).await;
+        groups.join(&mut context, term!(workers), &own).await.unwrap();
+        until(async || {
+            let members = context
+                .rpc(&beam, "pg", "get_members", vec![term!(workers)], PATIENCE)
+                .await;
+            members.unwrap().as_list().unwrap().len() == 2
+        })
+        .await;
+        let members = groups.members(&mut context, term!(workers)).await.unwrap();
+        let worker = members.iter().find(|pid| pid.node != own.node).unwrap().clone();
+        context.monitor(&worker);
+        context.send(&worker, term!(stop)).await.unwrap();
+        assert!(matches!(receive(&mut context).await, Message::Down { .. }));
+        until(async || groups.members(&mut context, term!(workers)).await.unwrap() == [own.clone()]).await;
+        assert_eq!(groups.leave(&mut context, term!(workers), &own).await, Ok(true));
+        assert_eq!(groups.leave(&mut context, term!(workers), &own).await, Ok(false));
+        let other: NodePid = context.spawn(|mut context| async move {
+            context.receive().await;
+        });
+        groups.join(&mut context, term!(others), &other).await.unwrap();
+        context.send(&other, term!(end)).await.unwrap();
+        until(async || groups.members(&mut context, term!(others)).await.unwrap().is_empty()).await;
+    });
+    site.beam.await_value("pg:get_members(workers)", "[]", PATIENCE);
+    site.beam.await_value("pg:get_members(others)", "[]", PATIENCE);
+    site.stop(&node);
+}
+
+async fn until(mut done: impl AsyncFnMut() -> bool) {
+    for _ in 0..500 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain");
+}
