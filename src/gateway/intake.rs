@@ -1,12 +1,8 @@
 use super::LegError;
-use crate::dist::Control;
-use crate::dist::Destination;
 use crate::dist::Format;
 use crate::dist::Packet;
 use crate::dist::scan;
 use crate::dist::scan_first;
-use crate::lanes::Address;
-use crate::lanes::Head;
 use crate::session::Intake;
 use crate::wire::Content;
 
@@ -17,7 +13,7 @@ use crate::wire::Content;
 pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, LegError> {
     Ok(Some(match packet {
         Packet::Tick => return Ok(None),
-        Packet::Signal(body) => opening(&scan(&body, format)?, Content::Signal(body.clone())),
+        Packet::Signal(body) => Intake::opening(&scan(&body, format)?, Content::Signal(body.clone())),
         Packet::First {
             message,
             fragments,
@@ -28,46 +24,16 @@ pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, LegError
                 fragments,
                 body: body.clone(),
             };
-            opening(&scan_first(&body, format)?, content)
+            Intake::opening(&scan_first(&body, format)?, content)
         }
         Packet::Next {
             message,
             remaining,
             body,
-        } => Intake {
-            head: None,
-            lesson: None,
-            content: Content::Next {
-                message,
-                remaining,
-                body,
-            },
-        },
+        } => Intake::following(Content::Next {
+            message,
+            remaining,
+            body,
+        }),
     }))
-}
-
-fn opening(control: &Control<'_>, content: Content) -> Intake {
-    let lesson = if control.teaches_about_its_sender() {
-        None
-    } else {
-        control.lesson
-    };
-    Intake {
-        head: Some(head(control)),
-        lesson,
-        content,
-    }
-}
-
-fn head(control: &Control<'_>) -> Head {
-    let address = match &control.destination {
-        Destination::Process(pid) => Address::Process(*pid),
-        Destination::Alias(alias) => Address::Alias(*alias),
-        Destination::Name(name) => Address::name(name),
-        Destination::Node => Address::Node,
-    };
-    Head {
-        sender: control.sender,
-        address,
-    }
 }

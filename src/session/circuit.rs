@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use super::Memory;
 use super::SessionConfig;
 use super::leaving::Draining;
+use crate::dist::Control;
+use crate::dist::Destination;
 use crate::dist::Lesson;
 use crate::dist::scan;
 use crate::dist::scan_first;
+use crate::lanes::Address;
 use crate::lanes::Aliases;
 use crate::lanes::Head;
 use crate::lanes::Inbound;
@@ -30,6 +33,33 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// A whole signal, or the first part of one, whose control term says where it goes.
+    pub fn opening(control: &Control<'_>, content: Content) -> Self {
+        let address = match &control.destination {
+            Destination::Process(pid) => Address::Process(*pid),
+            Destination::Alias(alias) => Address::Alias(*alias),
+            Destination::Name(name) => Address::name(name),
+            Destination::Node => Address::Node,
+        };
+        Self {
+            head: Some(Head {
+                sender: control.sender,
+                address,
+            }),
+            lesson: control.lesson.filter(|_| !control.teaches_about_its_sender()),
+            content,
+        }
+    }
+
+    /// A later part of a signal.
+    pub const fn following(content: Content) -> Self {
+        Self {
+            head: None,
+            lesson: None,
+            content,
+        }
+    }
+
     /// How the lanes see it.
     pub(super) fn part(&self) -> Option<Part<'_>> {
         Some(match (&self.content, &self.head) {
