@@ -120,13 +120,14 @@ impl Context {
                 return Err(error.into());
             }
         }
-        if let Some(reply) = self
+        let reply = self
             .receive_from_within(limit, seen, |message| answer(message, &tag, &monitor))
-            .await
-        {
+            .await;
+        // Also after a reply: some servers (`net_kernel`) send it to the pid, and the monitor still stands.
+        self.demonitor(&monitor);
+        if let Some(reply) = reply {
             return reply;
         }
-        self.demonitor(&monitor);
         // It may have come in the meantime; then it must not stay in the mailbox.
         let late = self
             .receive_from_within(Duration::ZERO, seen, |message| answer(message, &tag, &monitor))

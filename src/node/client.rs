@@ -11,15 +11,26 @@ use tokio::time::sleep;
 use tokio::time::timeout;
 
 use super::ConnectionError;
+use super::FarIdentity;
+use super::circuits::driver as circuits;
+use super::circuits::driver::Circuit;
 use super::driver::Wire;
 use super::handle::Shared;
 use super::handshake::Handshake;
+use super::server::Ways;
 use crate::epmd::EpmdError;
 use crate::epmd::client::look_up;
 use crate::etf::Atom;
+use crate::session::handle::Place;
 
 /// How often an attempt that lost against the other node's looks whether that one has succeeded.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// A connection that has come up, by whatever way.
+enum Carrier {
+    Tcp(Wire),
+    Lanes(Circuit),
+}
 
 /// Calls a node, and carries its connection if it comes up.
 pub(super) async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
@@ -42,39 +53,43 @@ pub(super) async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
     };
     match outcome {
         Ok(None) => {}
-        Ok(Some((wire, far))) => wire.carry(shared, far).await,
+        Ok(Some((Carrier::Tcp(wire), far))) => wire.carry(shared, far).await,
+        Ok(Some((Carrier::Lanes(circuit), far))) => circuit.carry(shared, far).await,
         Err(error) => shared.apply(|machine| machine.failed(&node, attempt, &error.to_string())),
     }
 }
 
-type Called = (Wire, super::FarIdentity);
-
-async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<Called, ConnectionError> {
-    let address = find(shared, node).await?;
+async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrier, FarIdentity), ConnectionError> {
+    let address = match &shared.ways {
+        Ways::PortMapper(epmd) => find(*epmd, node).await?,
+        Ways::Daemon(daemon) => match circuits::find(daemon, node).await? {
+            Place::Here { port } => (Ipv4Addr::LOCALHOST, port).into(),
+            Place::Peer { session, policy } => {
+                let (circuit, far) = Circuit::call(shared, node, attempt, session, policy).await?;
+                return Ok((Carrier::Lanes(circuit), far));
+            }
+            Place::Unknown { known } => {
+                let (node, known) = (node.as_str().to_owned(), known.join(", "));
+                return Err(ConnectionError::Nowhere { node, known });
+            }
+        },
+    };
     let mut wire = Wire::new(TcpStream::connect(address).await?, attempt);
     let party = Handshake::initiate(shared.own.clone(), node, rand::random());
     let far = wire.shake(shared, party).await?;
-    Ok((wire, far))
+    Ok((Carrier::Tcp(wire), far))
 }
 
-/// Where a node listens on this host: plain distribution never leaves it.
-async fn find(shared: &Shared, node: &Atom) -> Result<SocketAddr, ConnectionError> {
-    let unknown = || {
-        ConnectionError::Unknown(
-            shared.ways.epmd.map(|at| at.to_string()).unwrap_or_default(),
-            node.to_string(),
-        )
-    };
-    let Some(epmd) = shared.ways.epmd else {
-        return Err(unknown());
-    };
+/// Where a node listens on this host, as a port mapper knows it: plain distribution never leaves the host.
+async fn find(epmd: SocketAddr, node: &Atom) -> Result<SocketAddr, ConnectionError> {
+    let unknown = || ConnectionError::Unknown(epmd.to_string(), node.as_str().to_owned());
     let (name, host) = node.split_once('@').ok_or_else(unknown)?;
     // A name on a loopback address is asked for there; a host's own name means this host.
     let host = host.parse::<IpAddr>().ok().filter(IpAddr::is_loopback);
     let ip = host.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let epmd = SocketAddr::new(if epmd.ip().is_loopback() { ip } else { epmd.ip() }, epmd.port());
     // A gateway's port mapper understands full names; a stock one knows only bare ones.
-    for name in [node as &str, name] {
+    for name in [node.as_str(), name] {
         match look_up(epmd, name).await {
             Ok(Some(found)) => return Ok(SocketAddr::new(ip, found.port)),
             Ok(None) => {}

@@ -73,15 +73,7 @@ impl Wire {
                 }
                 continue;
             };
-            let step = party.handle_message(&message).and_then(|step| {
-                let Step::Asked(name) = &step else {
-                    return Ok(step);
-                };
-                let node = Atom::new(name)?;
-                let (status, attempt) = shared.apply(|machine| machine.called(&node));
-                self.attempt = attempt;
-                party.decide(status).map(|()| Step::Continue)
-            });
+            let step = handle_message(shared, &mut party, &message, &mut self.attempt);
             self.flush(&mut party).await?;
             if let Step::Complete(far) = step? {
                 return Ok(far);
@@ -109,6 +101,24 @@ impl Wire {
         let reason = converse(self, &shared, &connection).await.to_string();
         shared.disconnect(&connection.node, connection.id, &reason);
     }
+}
+
+/// Gives a message to our party, and decides for it about a node that calls. `attempt` is then the number of that.
+pub(super) fn handle_message(
+    shared: &Arc<Shared>,
+    party: &mut Handshake,
+    message: &[u8],
+    attempt: &mut u64,
+) -> Result<Step, ConnectionError> {
+    let name = match party.handle_message(message)? {
+        Step::Asked(name) => name,
+        other => return Ok(other),
+    };
+    let node = Atom::new(&name)?;
+    let (status, called) = shared.apply(|machine| machine.called(&node));
+    *attempt = called;
+    party.decide(status)?;
+    Ok(Step::Continue)
 }
 
 /// Each direction goes on whatever the other waits for.

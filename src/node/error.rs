@@ -85,6 +85,25 @@ pub enum ConnectionError {
     /// The port mapper does not know the node.
     #[error("the port mapper at {0} knows no node {1}")]
     Unknown(String, String),
+    /// The peer may not speak for that node.
+    #[error("peer {peer} may not speak for node {node}: no pattern of its `allow` fits")]
+    Policy {
+        /// The peer.
+        peer: String,
+        /// The node.
+        node: String,
+    },
+    /// Neither the daemon nor its peers have the node.
+    #[error("no node {node} here or at a peer; there are: {known}")]
+    Nowhere {
+        /// The node.
+        node: String,
+        /// Some of the nodes there are.
+        known: String,
+    },
+    /// The daemon ended the circuit.
+    #[error("{0}")]
+    Finished(String),
     /// We closed it.
     #[error("{0}")]
     Local(String),
@@ -107,9 +126,9 @@ pub enum StartError {
     /// The port mapper refused the name.
     #[error("the name {0} is taken")]
     Taken(String),
-    /// It was told to be reachable in no way at all.
-    #[error("the node is neither to listen nor to be attached to a daemon")]
-    Unreachable,
+    /// The daemon to attach to has ended.
+    #[error("the daemon to attach to has ended")]
+    NoDaemon,
 }
 
 /// Why a message was not sent. What is sent to a process or node that is gone is no error: it is lost, as in Erlang.

@@ -11,11 +11,13 @@
 //! | `mailbox.rs`, `outlet.rs`, `inlet.rs` | what waits for a process, for a connection; signals in parts |
 //! | `handshake.rs` | one party of the distribution handshake |
 //! | `driver.rs`, `client.rs`, `server.rs` | plain distribution over TCP, on this host |
+//! | `circuits/` | connections through a daemon, over its lanes |
 //! | `process/` | a process as its own code sees it |
 //! | `calls.rs`, `gen_server.rs`, `exports.rs` | calls of servers and functions, and serving them |
 //! | `system.rs`, `pg.rs` | the processes that Erlang expects of a node |
 
 mod calls;
+mod circuits;
 mod client;
 mod config;
 mod destination;
@@ -39,6 +41,9 @@ mod server;
 mod signals;
 mod spawning;
 mod system;
+
+#[cfg(test)]
+mod tests;
 
 pub use calls::From;
 pub use calls::RpcError;

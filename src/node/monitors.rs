@@ -82,8 +82,12 @@ impl Machine {
         }
     }
 
-    /// `demonitor/1`. `false` if there is no such monitor of that process any more.
+    /// `demonitor/1`, also of a process that is yet to be spawned. `false` if there is no such monitor of that process any
+    /// more.
     pub(super) fn demonitor(&mut self, owner: Pid, reference: Reference) -> bool {
+        if self.abandon_request(owner, reference) {
+            return true;
+        }
         if self
             .monitors
             .get(&reference)

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio::time::timeout;
 use tracing::warn;
@@ -20,6 +22,7 @@ use super::NodeConfig;
 use super::OwnIdentity;
 use super::Raise;
 use super::StartError;
+use super::circuits::driver as circuits;
 use super::driver::Wire;
 use super::exports::Exports;
 use super::handle::Node;
@@ -33,6 +36,10 @@ use crate::epmd::client::Registered;
 use crate::epmd::client::register;
 use crate::etf::Atom;
 use crate::etf::Term;
+use crate::session::handle;
+use crate::session::handle::Caller;
+use crate::session::handle::NativeNode;
+use crate::session::handle::Request;
 
 /// Where a port mapper listens, unless `ERL_EPMD_PORT` says otherwise.
 const EPMD_PORT: u16 = 4369;
@@ -44,10 +51,12 @@ const CALLERS: usize = 256;
 const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 
 /// How a node reaches others.
-#[derive(Debug)]
-pub(super) struct Ways {
-    /// The port mapper of this host.
-    pub(super) epmd: Option<SocketAddr>,
+#[derive(Clone, Debug)]
+pub(super) enum Ways {
+    /// The port mapper of this host, and plain distribution.
+    PortMapper(SocketAddr),
+    /// A daemon of this process, and its sessions.
+    Daemon(mpsc::Sender<Request>),
 }
 
 /// A node to be started.
@@ -68,7 +77,7 @@ pub struct NodeBuilder {
     config: NodeConfig,
     exports: Exports,
     listen: SocketAddr,
-    epmd: Option<SocketAddr>,
+    ways: Ways,
 }
 
 impl Node {
@@ -82,7 +91,7 @@ impl Node {
             config: NodeConfig::default(),
             exports: Exports::default(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            epmd: Some((Ipv4Addr::LOCALHOST, port.unwrap_or(EPMD_PORT)).into()),
+            ways: Ways::PortMapper((Ipv4Addr::LOCALHOST, port.unwrap_or(EPMD_PORT)).into()),
         }
     }
 }
@@ -119,8 +128,16 @@ impl NodeBuilder {
 
     /// The port mapper to register with and to ask; by default port 4369 of this host, or `ERL_EPMD_PORT`.
     #[must_use]
-    pub const fn epmd(mut self, address: SocketAddr) -> Self {
-        self.epmd = Some(address);
+    pub fn epmd(mut self, address: SocketAddr) -> Self {
+        self.ways = Ways::PortMapper(address);
+        self
+    }
+
+    /// Attaches it to a daemon of this process: it reaches the daemon's peers over its lanes, and nodes of this host by plain
+    /// distribution. The daemon's port mapper tells these where it is.
+    #[must_use]
+    pub fn attach(mut self, daemon: mpsc::Sender<Request>) -> Self {
+        self.ways = Ways::Daemon(daemon);
         self
     }
 
@@ -167,41 +184,101 @@ impl NodeBuilder {
             .await
             .map_err(failed(format!("listening on {}", self.listen)))?;
         let port = listener.local_addr().map_err(failed("listening".to_owned()))?.port();
-        let mut registration = Registration::normal(name.name(), port);
-        if !self.is_visible {
-            registration.node_type = Registration::HIDDEN;
-        }
-        let registered = match self.epmd {
-            None => return Err(StartError::Unreachable),
-            Some(epmd) => register(epmd, registration.clone())
-                .await
-                .map_err(std::io::Error::other)
-                .map_err(failed(format!("the port mapper at {epmd}")))?
-                .ok_or_else(|| StartError::Taken(name.to_string()))?,
+        let place = match &self.ways {
+            Ways::PortMapper(epmd) => {
+                let mut registration = Registration::normal(name.name(), port);
+                if !self.is_visible {
+                    registration.node_type = Registration::HIDDEN;
+                }
+                let registered = register(*epmd, registration.clone())
+                    .await
+                    .map_err(std::io::Error::other);
+                let registered = registered.map_err(failed(format!("the port mapper at {epmd}")))?;
+                let registered = registered.ok_or_else(|| StartError::Taken(name.to_string()))?;
+                Admission::Registered(*epmd, registration, registered)
+            }
+            Ways::Daemon(daemon) => attach(daemon, &name, port, !self.is_visible).await?,
         };
         let own = OwnIdentity {
             name: self.name,
-            creation: registered.creation,
+            creation: place.creation(),
             is_visible: self.is_visible,
             cookie: self.cookie,
         };
         let atom = Atom::new(name.as_str()).unwrap_or_else(|_| unreachable!("a node's name is short enough"));
-        let ways = Ways { epmd: self.epmd };
-        let shared = Arc::new(Shared::new(own, atom, self.config, self.exports, ways));
-        let stopping = shared.stopping.clone();
+        let shared = Arc::new(Shared::new(own, atom, self.config, self.exports, self.ways));
         shared.tasks.spawn(accept(listener, Arc::clone(&shared)));
-        if let Some(epmd) = self.epmd {
-            shared.tasks.spawn(async move {
-                tokio::select! {
-                    () = stay_registered(epmd, registration, registered) => {}
-                    () = stopping.cancelled() => {}
-                }
-            });
-        }
+        shared.tasks.spawn(place.keep(Arc::clone(&shared)));
         let node = Node { shared };
         system::start(&node);
         Ok(node)
     }
+}
+
+/// Where the node's name is known, as long as this is kept.
+enum Admission {
+    Registered(SocketAddr, Registration, Registered),
+    Attached {
+        daemon: mpsc::Sender<Request>,
+        name: String,
+        creation: u32,
+        callers: mpsc::Receiver<Caller>,
+    },
+}
+
+impl Admission {
+    const fn creation(&self) -> u32 {
+        match self {
+            Self::Registered(_, _, registered) => registered.creation,
+            Self::Attached { creation, .. } => *creation,
+        }
+    }
+
+    /// Until the node stops.
+    async fn keep(self, shared: Arc<Shared>) {
+        match self {
+            Self::Registered(epmd, registration, registered) => tokio::select! {
+                () = stay_registered(epmd, registration, registered) => {}
+                () = shared.stopping.cancelled() => {}
+            },
+            Self::Attached {
+                daemon, name, callers, ..
+            } => {
+                circuits::serve(shared, callers).await;
+                let _ = daemon.send(Request::Detach { name }).await;
+            }
+        }
+    }
+}
+
+async fn attach(
+    daemon: &mpsc::Sender<Request>,
+    name: &NodeName,
+    port: u16,
+    hidden: bool,
+) -> Result<Admission, StartError> {
+    let (callers_in, callers) = mpsc::channel(handle::CALLERS);
+    let node = NativeNode {
+        name: name.name().to_owned(),
+        host: name.host().to_owned(),
+        hidden,
+        port,
+        is_announced: true,
+        callers: callers_in,
+    };
+    let (answer, answered) = oneshot::channel();
+    daemon
+        .send(Request::Attach { node, answer })
+        .await
+        .map_err(|_| StartError::NoDaemon)?;
+    let creation = answered.await.map_err(|_| StartError::NoDaemon)?;
+    let creation = creation.ok_or_else(|| StartError::Taken(name.to_string()))?;
+    Ok(Admission::Attached {
+        daemon: daemon.clone(),
+        name: name.name().to_owned(),
+        creation,
+        callers,
+    })
 }
 
 /// Registers anew whenever the port mapper was started anew.

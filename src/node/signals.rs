@@ -38,7 +38,7 @@ impl Machine {
                 to, reference, reason, ..
             } => self.down(node, to.pid, reference.reference, reason),
             Signal::Spawn(request) => self.spawn_requested(connection, request),
-            Signal::SpawnReply { id, to, flags, result } => self.spawn_answered(node, &id, &to, flags, result),
+            Signal::SpawnReply { id, to, flags, result } => self.spawn_answered(node, id, to, flags, result),
         }
         Ok(())
     }

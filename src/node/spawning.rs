@@ -6,6 +6,7 @@ use super::machine::Output;
 use super::machine::Watcher;
 use crate::dist::Signal;
 use crate::dist::SpawnRequest;
+use crate::dist::Target;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
@@ -162,8 +163,8 @@ impl Machine {
     pub(super) fn spawn_answered(
         &mut self,
         node: &Atom,
-        id: &NodeReference,
-        to: &NodePid,
+        id: NodeReference,
+        to: NodePid,
         flags: u64,
         result: Result<NodePid, Atom>,
     ) {
@@ -173,7 +174,10 @@ impl Machine {
             .get_mut(node)
             .and_then(|peer| peer.spawning.remove(&reference));
         let Some((_, errors_only)) = asked.filter(|(asked, _)| *asked == to.pid) else {
-            return self.spawned_for_nobody(node, to, flags, result);
+            let Some(connection) = self.peers.get(node).map(|peer| peer.connection) else {
+                return;
+            };
+            return self.spawned_for_nobody(id, to, flags, result, connection);
         };
         if let Some(relations) = self.known_relations(to.pid) {
             relations.spawning.remove(&reference);
@@ -201,27 +205,51 @@ impl Machine {
             }
         }
         if result.is_err() || !errors_only {
-            let request = id.clone().into();
+            let request = id.into();
             self.mail(to.pid, Message::SpawnReply { request, result });
         }
     }
 
-    /// Who asked has ended meanwhile: a process that was to be linked hears of it.
-    fn spawned_for_nobody(&mut self, node: &Atom, to: &NodePid, flags: u64, result: Result<NodePid, Atom>) {
-        if let Ok(pid) = result
-            && flags & SpawnRequest::LINK != 0
-            && let Some(peer) = self.peers.get(node)
-        {
-            let connection = peer.connection;
+    /// Who asked has ended or given up meanwhile: the new process loses what ties it to nobody.
+    fn spawned_for_nobody(
+        &mut self,
+        id: NodeReference,
+        to: NodePid,
+        flags: u64,
+        result: Result<NodePid, Atom>,
+        connection: u32,
+    ) {
+        let Ok(pid) = result else {
+            return;
+        };
+        if flags & SpawnRequest::MONITOR != 0 {
+            let (from, target) = (to.clone(), Target::Process(pid.clone()));
+            let undo = Signal::Demonitor {
+                from,
+                to: target,
+                reference: id,
+            };
+            self.signal(connection, undo);
+        }
+        if flags & SpawnRequest::LINK != 0 {
             let reason = Term::atom("noproc");
             self.signal(
                 connection,
                 Signal::Exit {
-                    from: to.clone(),
+                    from: to,
                     to: pid,
                     reason,
                 },
             );
         }
+    }
+
+    /// Forgets a request that was not answered yet; `false` if there is none.
+    pub(super) fn abandon_request(&mut self, process: Pid, reference: Reference) -> bool {
+        let node = self
+            .known_relations(process)
+            .and_then(|relations| relations.spawning.remove(&reference));
+        let peer = node.and_then(|node| self.peers.get_mut(&node));
+        peer.is_some_and(|peer| peer.spawning.remove(&reference).is_some())
     }
 }

@@ -129,7 +129,7 @@ impl Site {
         self
     }
 
-    fn config(&self, certs: &Path, peers: &[Self]) -> String {
+    pub(crate) fn config(&self, certs: &Path, peers: &[Self]) -> String {
         let mut text = String::new();
         let certs = certs.display();
         let epmd: Vec<String> = self

@@ -2,6 +2,7 @@
 
 mod basics;
 mod calls;
+mod lanes;
 mod ties;
 
 use std::net::Ipv4Addr;

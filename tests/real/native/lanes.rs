@@ -1,0 +1,288 @@
+//! Native nodes attached to a daemon of this process, and real nodes behind a gateway of another.
+
+use std::fs;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use beamway::app::App;
+use beamway::config;
+use beamway::etf::Atom;
+use beamway::etf::NodePid;
+use beamway::etf::Term;
+use beamway::node::Context;
+use beamway::node::Message;
+use beamway::node::Node;
+use beamway::node::NodeBuilder;
+use beamway::session::handle::Request;
+use beamway::term;
+use beamway::tls::Identity;
+use beamway::tls::PemFiles;
+use bytes::Bytes;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::PATIENCE;
+use super::receive;
+use super::receive_term;
+use crate::harness;
+use crate::harness::COOKIE;
+use crate::harness::Carrier;
+use crate::harness::Certificates;
+use crate::harness::Cluster;
+use crate::harness::NodeSpec;
+use crate::harness::Site;
+
+/// A daemon that runs on a thread of this process.
+struct Daemon {
+    natives: mpsc::Sender<Request>,
+    leave: CancellationToken,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Daemon {
+    fn start(site: &Site, sites: &[Site], certificates: &Certificates) -> Self {
+        let folder = certificates.issue(&site.name);
+        let config = config::parse(&site.config(&folder, sites)).expect("a configuration");
+        let read = |file: &str| fs::read(folder.join(file)).expect("a file of a certificate");
+        let (authorities, certificate, key) = (read("ca.pem"), read("cert.pem"), read("key.pem"));
+        let files = PemFiles {
+            authorities: &authorities,
+            certificate: &certificate,
+            key: &key,
+        };
+        let identity = Identity::load(&files, &site.name, SystemTime::now()).expect("a certificate");
+        let (sender, natives) = std::sync::mpsc::channel();
+        let leave = CancellationToken::new();
+        let left = leave.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async move {
+                let app = App::bind(config, &identity, Vec::new()).await.expect("free ports");
+                sender.send(app.natives()).expect("a test that waits");
+                app.run(left).await;
+            });
+        });
+        let natives = natives.recv_timeout(PATIENCE).expect("a daemon that listens");
+        Self {
+            natives,
+            leave,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.leave.cancel();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(std::thread::panicking() || ended.is_ok(), "the daemon panicked");
+        }
+    }
+}
+
+/// A gateway with a real node, and a daemon here.
+struct Lanes {
+    runtime: Runtime,
+    daemon: Daemon,
+    cluster: Cluster,
+    beam: harness::Node,
+}
+
+impl Lanes {
+    fn new() -> Self {
+        let sites = [
+            Site::loopback("left"),
+            Site::loopback("here").setting("circuit_budget = \"16MiB\""),
+        ];
+        let cluster = Cluster::with_absent(Carrier::Bridge, sites.to_vec(), 1);
+        let daemon = Daemon::start(&sites[1], &sites, cluster.certificates());
+        let beam = cluster.node(&NodeSpec::new("beam", 0));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        Self {
+            runtime,
+            daemon,
+            cluster,
+            beam,
+        }
+    }
+
+    fn builder(&self, name: &str) -> NodeBuilder {
+        Node::builder(&format!("{name}@127.0.0.1"))
+            .cookie(COOKIE)
+            .attach(self.daemon.natives.clone())
+    }
+
+    fn native(&self, name: &str) -> Node {
+        self.runtime
+            .block_on(self.builder(name).start())
+            .expect("a native node")
+    }
+
+    /// Waits until the two know of each other, and connects them.
+    fn connect(&mut self, node: &Node) -> Atom {
+        let ping = format!("net_adm:ping('{}')", node.name().as_str());
+        self.beam.await_value(&ping, "pong", PATIENCE);
+        Atom::new(self.beam.full_name()).expect("a node name")
+    }
+
+    fn run<F: Future>(&self, node: &Node, body: impl FnOnce(Context) -> F) -> F::Output {
+        self.runtime
+            .block_on(node.run(body))
+            .expect("a process that is not ended by others")
+    }
+
+    fn stop(&self, node: &Node) {
+        let stopped = async { tokio::time::timeout(PATIENCE, node.stop()).await };
+        self.runtime.block_on(stopped).expect("a node that stops");
+    }
+}
+
+#[test]
+fn a_native_node_and_a_real_one_talk_over_lanes() {
+    let mut lanes = Lanes::new();
+    let builder = lanes
+        .builder("native")
+        .export_typed("math", "add", async |(a, b): (i64, i64)| Ok(a + b));
+    let node = lanes.runtime.block_on(builder.start()).expect("a native node");
+    let beam = lanes.connect(&node);
+    assert_eq!(
+        lanes.beam.eval("erpc:call('native@127.0.0.1', math, add, [20, 22])"),
+        "42"
+    );
+    lanes
+        .beam
+        .eval("register(echo, spawn(fun F() -> receive {From, Term} -> From ! Term, F() end end)), ok");
+    lanes.run(&node, async |mut context| {
+        let answer = context.rpc(&beam, "erlang", "node", vec![], PATIENCE).await;
+        assert_eq!(answer, Ok(Term::from(beam.clone())));
+        for size in [10usize, 65_537, 5 << 20] {
+            let bytes = Bytes::from((0..size).map(|n| (n * 7 % 251) as u8).collect::<Vec<u8>>());
+            let message = term!({(context.pid().clone()), (bytes.clone())});
+            context.send(("echo", &beam), message).await.unwrap();
+            assert_eq!(receive_term(&mut context).await, Term::from(bytes));
+        }
+        // By name, then by pid, to one process: order holds.
+        let echo = context
+            .rpc(&beam, "erlang", "whereis", vec![term!(echo)], PATIENCE)
+            .await
+            .unwrap();
+        let echo = NodePid::try_from(echo).unwrap();
+        for n in 0..2000 {
+            let message = term!({(context.pid().clone()), (n)});
+            if n % 3 == 0 {
+                context.send(("echo", &beam), message).await.unwrap();
+            } else {
+                context.send(&echo, message).await.unwrap();
+            }
+        }
+        for n in 0..2000 {
+            assert_eq!(receive_term(&mut context).await, Term::from(n));
+        }
+        context.trap_exit(true);
+        context.link(&echo);
+        context.exit(&echo, term!(kill));
+        assert_eq!(
+            receive(&mut context).await,
+            Message::Exit {
+                from: echo,
+                reason: term!(killed)
+            }
+        );
+    });
+    lanes.stop(&node);
+    lanes.beam.await_value("nodes(hidden)", "[]", PATIENCE);
+    lanes.cluster.assert_healthy();
+}
+
+#[test]
+fn native_and_real_nodes_of_one_host_share_a_daemon() {
+    let mut lanes = Lanes::new();
+    let (one, two) = (lanes.native("one"), lanes.native("two"));
+    let mut beside = lanes.cluster.node(&NodeSpec::new("beside", 1));
+    let beam = lanes.connect(&one);
+    lanes.connect(&two);
+    // The real node of this host reaches the native ones and the far real one.
+    for name in ["one@127.0.0.1", "two@127.0.0.1", beam.as_str()] {
+        beside.await_value(&format!("net_adm:ping('{name}')"), "pong", PATIENCE);
+    }
+    lanes.run(&one, async |mut context| {
+        for node in [two.name(), &beam, &Atom::literal("beside@127.0.0.1")] {
+            let answer = context.call(("net_kernel", node), term!({is_auth, me}), PATIENCE).await;
+            assert_eq!(answer, Ok(term!(yes)), "{node}");
+        }
+        let nowhere = Atom::literal("nowhere@127.0.0.1");
+        context.monitor(("nobody", &nowhere));
+        let down = receive(&mut context).await;
+        assert!(matches!(down, Message::Down { reason, .. } if reason.is_atom("noconnection")));
+    });
+    // What crosses breaks when the real node is gone.
+    lanes.run(&two, async |mut context| {
+        context.monitor(("init", &beam));
+        context.monitor_node(&beam, true);
+        let answer = context
+            .call(("net_kernel", &beam), term!({is_auth, me}), PATIENCE)
+            .await;
+        assert_eq!(answer, Ok(term!(yes)));
+        lanes.beam.signal(nix::sys::signal::Signal::SIGKILL);
+        let down = receive(&mut context).await;
+        assert!(matches!(down, Message::Down { reason, .. } if reason.is_atom("noconnection")));
+        assert_eq!(receive(&mut context).await, Message::NodeDown { node: beam.clone() });
+    });
+    lanes.stop(&one);
+    beside.await_value("lists:member('one@127.0.0.1', nodes(hidden))", "false", PATIENCE);
+    lanes.stop(&two);
+}
+
+#[test]
+fn a_receiver_that_does_not_read_slows_its_sender_down() {
+    let mut lanes = Lanes::new();
+    let node = lanes.native("native");
+    lanes.connect(&node);
+    let (sender, told) = mpsc::channel::<()>(1);
+    let told = std::sync::Mutex::new(Some(told));
+    let sleeper = node.spawn(move |mut context| {
+        let told = told.lock().unwrap().take();
+        async move {
+            told.unwrap().recv().await;
+            let (mut count, mut bytes) = (0u64, 0);
+            loop {
+                match context.receive().await {
+                    Message::Term(Term::Binary(binary)) => (count, bytes) = (count + 1, bytes + binary.len()),
+                    Message::Term(Term::Pid(to)) => {
+                        context.send(to, term!({seen, (count), (bytes)})).await.unwrap();
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    });
+    node.register("sleeper", &sleeper).unwrap();
+    // 80 MB in 100 KB messages, from a process that must come to rest long before it is done.
+    lanes.beam.eval(
+        "register(flood, spawn(fun() -> B = binary:copy(<<7>>, 100000), \
+         [{sleeper, 'native@127.0.0.1'} ! B || _ <- lists:seq(1, 800)], {sleeper, 'native@127.0.0.1'} ! self(), \
+         receive {seen, _, _} = Seen -> receive {get, P} -> P ! Seen end end end)), ok",
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(
+        lanes.beam.eval("element(2, process_info(whereis(flood), status))"),
+        "suspended"
+    );
+    // Other nodes are served meanwhile.
+    let other = lanes.native("other");
+    lanes.connect(&other);
+    lanes.runtime.block_on(sender.send(())).unwrap();
+    let all = "begin flood ! {get, self()}, receive {seen, _, _} = Seen -> Seen after 25000 -> none end end";
+    assert_eq!(lanes.beam.eval(all), "{seen,800,80000000}");
+    lanes.stop(&node);
+    lanes.stop(&other);
+}
