@@ -38,6 +38,7 @@ mod basics;
 mod connections;
 mod elixir;
 mod gateways;
+mod global;
 mod hostile;
 mod liveness;
 mod lossy;
