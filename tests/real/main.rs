@@ -42,6 +42,7 @@ mod global;
 mod hostile;
 mod liveness;
 mod lossy;
+mod mnesia;
 mod names;
 mod native;
 mod netns;
