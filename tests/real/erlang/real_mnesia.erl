@@ -44,7 +44,7 @@ start() ->
     ok = mnesia:start(),
     Self = self(),
     spawn(fun() ->
-                  catch unregister(real_mnesia_events),
+                  whereis(real_mnesia_events) =:= undefined orelse unregister(real_mnesia_events),
                   register(real_mnesia_events, self()),
                   {ok, _} = mnesia:subscribe(system),
                   Self ! subscribed,
@@ -134,4 +134,4 @@ books() ->
     Transfers = lists:foldl(fun(#count{worker = {Node, _}, transfers = N}, Sums) ->
                                     maps:update_with(Node, fun(Sum) -> Sum + N end, N, Sums)
                             end, #{}, Counts),
-    {Transfers, erlang:phash2({Accounts, Counts})}.
+    {lists:sort(maps:to_list(Transfers)), erlang:phash2({Accounts, Counts})}.
