@@ -60,7 +60,7 @@ make_root() {
     printf '%s\n' root:x:0:0::/root:/bin/sh rabbitmq:x:501:501::/var/lib/rabbitmq:/bin/sh \
         ejabberd:x:502:502::/var/lib/ejabberd:/bin/sh >"$root/etc/passwd"
     printf '%s\n' root:x:0: rabbitmq:x:501: ejabberd:x:502: >"$root/etc/group"
-    printf '127.0.0.1 localhost %s.test\n' "$1" >"$root/etc/hosts"
+    echo '127.0.0.1 localhost' >"$root/etc/hosts"
     for user in rabbitmq ejabberd; do
         mkdir -p "$root/etc/$user" "$root/var/lib/$user" "$root/var/log/$user" "$root/run/$user"
         echo beamwaytestcookie >"$root/var/lib/$user/.erlang.cookie"
