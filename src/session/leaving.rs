@@ -9,7 +9,7 @@ use crate::wire::Notice;
 /// Nodes that were silent for so long have said what they had to say.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Those that go on are listened to for so long: time for what it had sent before to come in.
+/// Those that go on are listened to for so long: time for what they had sent before to come in.
 const LISTEN: Duration = Duration::from_secs(2);
 
 /// How often that is looked after.
