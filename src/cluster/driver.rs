@@ -35,6 +35,7 @@ use crate::trunk::driver;
 use crate::trunk::driver::Terms;
 use crate::trunk::handle::Held;
 use crate::trunk::handle::Link;
+use crate::trunk::handle::Parting;
 use crate::trunk::handle::TrunkSender;
 use crate::trunk::handle::trunks;
 use crate::trunk::server::Greeted;
@@ -136,6 +137,7 @@ impl Cluster {
                 .map(|peer| (key(&peer.name), watch::channel(Link::Down).0))
                 .collect(),
             active: BTreeMap::new(),
+            parting: Parting::default(),
             random: StdRng::from_seed(cluster.seed),
         };
         let mut dialling = JoinSet::new();
@@ -159,6 +161,8 @@ impl Cluster {
                 }
             }
         }
+        // Whoever dials now is refused, and waits for the daemon that comes after.
+        cluster.endpoint.set_server_config(None);
         dialling.shutdown().await;
         for (_, session) in sessions.active {
             let _ = session.task.await;
@@ -238,6 +242,7 @@ impl Cluster {
             race_interval: self.race_interval,
             gateway: self.gateway.clone(),
             leave: self.leave.clone(),
+            parting: sessions.parting.clone(),
         };
         let held = self.held.clone();
         let task = tokio::spawn(async move {
@@ -255,6 +260,8 @@ impl Cluster {
 struct Sessions {
     links: Links,
     active: BTreeMap<String, Active>,
+    /// When their circuits end if the daemon stops.
+    parting: Parting,
     random: StdRng,
 }
 

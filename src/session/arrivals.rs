@@ -40,6 +40,7 @@ impl Session {
                 self.stats.frames_late += 1;
                 continue;
             };
+            state.draining.has_spoken = true;
             match state.accept(frame.strand, frame.fences, frame.content) {
                 Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
                 Ok(()) => self.mark_ready(frame.circuit),

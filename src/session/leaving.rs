@@ -6,45 +6,92 @@ use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Notice;
 
-/// A node that was silent for so long has said what it had to say.
+/// Nodes that were silent for so long have said what they had to say.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// One that goes on is listened to for so long: time for what it had sent before to come in.
+/// Those that go on are listened to for so long: time for what they had sent before to come in.
 const LISTEN: Duration = Duration::from_secs(2);
 
 /// How often that is looked after.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// One of the two daemons leaves.
+/// One of the two daemons leaves, or both.
 #[derive(Debug)]
 pub(super) struct Leaving {
     since: Instant,
     next: Instant,
     reason: String,
+    part: Part,
+}
+
+/// When this daemon ends its halves of the circuits.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// The peer leaves: each after the peer's half.
+    Follows,
+    /// We leave: all together, when told to.
+    Waits,
+    /// We leave and were told.
+    Ends,
 }
 
 /// What a circuit has left to do when a daemon leaves.
 #[derive(Debug, Default)]
 pub(super) struct Draining {
-    /// Whether the node has sent anything since the last look.
+    /// Whether either node has said anything since the last look.
     pub(super) has_spoken: bool,
     /// When that was.
     heard: Option<Instant>,
+    /// Whether both have said what they had to say, or were listened to for long enough.
+    is_heard_out: bool,
     /// Whether nothing more is taken from the node.
     pub(super) is_deaf: bool,
     /// Whether the peer was told where our signals end; its own may still come.
     pub(super) is_out: bool,
 }
 
+impl Draining {
+    fn listen(&mut self, now: Instant, is_long: bool) {
+        if std::mem::take(&mut self.has_spoken) || self.heard.is_none() {
+            self.heard = Some(now);
+        }
+        self.is_heard_out |= is_long || self.heard.is_some_and(|heard| now >= heard + QUIET);
+    }
+}
+
 /// A daemon that leaves in order: what either side's nodes have sent is delivered first, then they see the other one go.
+///
+/// Its circuits end together, those of other sessions included. A node whose connections ended one after the other would tell
+/// those that it still has of the ones that it has lost, and with OTP's `prevent_overlapping_partitions` they would take
+/// each other out of the cluster, which have nothing to do with the daemon that leaves.
 impl Session {
-    /// This daemon leaves: the peer is told, no circuit begins any more, and each ends when its signals have crossed, both
-    /// ways. Then [`Session::is_drained`].
+    /// This daemon leaves: the peer is told, and no circuit begins any more. Once all its sessions say
+    /// [`Session::is_heard_out`], [`Session::part`] ends the circuits; then [`Session::is_drained`].
     pub fn leave(&mut self, reason: &str, now: Instant) {
         self.notify(Notice::Leaving {
             reason: reason.to_owned(),
         });
         self.begin_to_leave(reason.to_owned(), now);
+        if let Some(leaving) = &mut self.leaving {
+            leaving.part = Part::Waits;
+        }
+    }
+
+    /// Whether this daemon leaves and has not parted yet, though all nodes have said what they had to say, or were listened
+    /// to for long enough.
+    pub fn is_heard_out(&self) -> bool {
+        let waits = |leaving: &Leaving| leaving.part == Part::Waits;
+        let mut circuits = self.circuits.values();
+        self.leaving.as_ref().is_some_and(waits) && circuits.all(|state| state.draining.is_heard_out)
+    }
+
+    /// Ends our half of every circuit, once what was taken from its node has left.
+    pub fn part(&mut self, now: Instant) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.part = Part::Ends;
+            leaving.next = now;
+            self.let_go(now);
+        }
     }
 
     /// Whether all circuits have ended and the peer has all that was sent.
@@ -70,33 +117,41 @@ impl Session {
             since: now,
             next: now,
             reason,
+            part: Part::Follows,
         });
     }
 
-    /// Ends our half of each circuit whose node has said what it had to say.
+    /// Listens to the nodes, and ends our half of each circuit that may end.
     pub(super) fn let_go(&mut self, now: Instant) {
         let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.next <= now) else {
             return;
         };
         leaving.next = now + LOOK;
-        let (since, reason) = (leaving.since, leaving.reason.clone());
-        for circuit in self.circuits() {
-            let Some(state) = self.circuits.get_mut(&circuit).filter(|state| !state.draining.is_out) else {
-                continue;
+        let is_long = now >= leaving.since + LISTEN;
+        let mut out = Vec::new();
+        for (circuit, state) in &mut self.circuits {
+            state.draining.listen(now, is_long);
+            state.draining.is_deaf |= match leaving.part {
+                Part::Follows => state.draining.is_heard_out && (state.closed.is_some() || is_long),
+                Part::Waits => false,
+                Part::Ends => true,
             };
-            let draining = &mut state.draining;
-            if std::mem::take(&mut draining.has_spoken) || draining.heard.is_none() {
-                draining.heard = Some(now);
+            if state.draining.is_deaf && state.waiting.is_empty() && !state.draining.is_out {
+                out.push(*circuit);
             }
-            let is_quiet = draining.heard.is_some_and(|heard| now >= heard + QUIET);
-            draining.is_deaf |= is_quiet || now >= since + LISTEN;
-            if draining.is_deaf && state.waiting.is_empty() {
-                draining.is_out = true;
-                let last = state.outbound.last();
-                let reason = reason.clone();
-                self.notify(Notice::Close(Close { circuit, last, reason }));
-                self.finish_if_done(circuit);
-            }
+        }
+        let reason = leaving.reason.clone();
+        for circuit in out {
+            self.say_where_we_end(circuit, reason.clone());
+        }
+    }
+
+    fn say_where_we_end(&mut self, circuit: CircuitId, reason: String) {
+        if let Some(state) = self.circuits.get_mut(&circuit) {
+            state.draining.is_out = true;
+            let last = state.outbound.last();
+            self.notify(Notice::Close(Close { circuit, last, reason }));
+            self.finish_if_done(circuit);
         }
     }
 

@@ -20,6 +20,8 @@ use tracing::info;
 use super::TrunkConfig;
 use super::TrunkError;
 use super::handle::Link;
+use super::handle::Listening;
+use super::handle::Parting;
 use super::handle::TrunkReceiver;
 use super::hearing::Hearing;
 use super::server::Greeted;
@@ -79,6 +81,8 @@ pub struct Terms {
     pub gateway: mpsc::Sender<PeerEvent>,
     /// Cancelled when the daemon stops.
     pub leave: CancellationToken,
+    /// When circuits end then.
+    pub parting: Parting,
 }
 
 /// Runs a session over `greeted` and the trunks that follow it, until the grace is over after one was lost, the peer
@@ -91,7 +95,7 @@ pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> Strin
         streams: Some(Streams::new(greeted, terms.config.lanes)),
         grace: terms.config.grace,
         race_interval: terms.race_interval,
-        session: Session::new(terms.config),
+        session: Session::new(terms.config.clone()),
         legs: FxHashMap::default(),
         handle: handle.clone(),
         news: VecDeque::from([PeerEvent::Up(handle)]),
@@ -100,12 +104,11 @@ pub async fn run(greeted: Greeted, terms: Terms, trunks: TrunkReceiver) -> Strin
         link: trunks.link,
         farewell: None,
         leaving: None,
+        listening: Some(terms.parting.join()),
         close_deadline,
     };
     owner.link.send_replace(Link::Fresh);
-    let reason = owner
-        .run(commands, trunks.trunks, &terms.gateway, &terms.leave, &trunks.over)
-        .await;
+    let reason = owner.run(commands, trunks.trunks, &terms, &trunks.over).await;
     // The last word if nobody has said one yet.
     owner.close(TrunkConfig::OVER, &reason);
     let stats = owner.session.stats();
@@ -150,6 +153,8 @@ struct Owner {
     farewell: Option<String>,
     /// We leave: until when what is left may take.
     leaving: Option<Instant>,
+    /// Whether there are nodes that we would still listen to then.
+    listening: Option<Listening>,
     /// How long that may be.
     close_deadline: Duration,
 }
@@ -159,8 +164,7 @@ impl Owner {
         &mut self,
         mut commands: mpsc::Receiver<Command>,
         mut trunks: mpsc::Receiver<Greeted>,
-        gateway: &mpsc::Sender<PeerEvent>,
-        leave: &CancellationToken,
+        terms: &Terms,
         over: &CancellationToken,
     ) -> String {
         let mut commanded = Vec::with_capacity(BATCH);
@@ -191,9 +195,10 @@ impl Owner {
             tokio::select! {
                 biased;
                 () = over.cancelled() => return "the peer has begun another session".to_owned(),
-                () = leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(clock()),
+                () = terms.leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(clock()),
+                () = terms.parting.begins(), if self.session.is_heard_out() => self.session.part(clock()),
                 Some(trunk) = trunks.recv() => next = Some(trunk),
-                room = gateway.reserve(), if !self.news.is_empty() => {
+                room = terms.gateway.reserve(), if !self.news.is_empty() => {
                     if let (Ok(room), Some(news)) = (room, self.news.pop_front()) {
                         room.send(news);
                     }
@@ -202,20 +207,9 @@ impl Owner {
                 () = sleep => {}
             }
             let now = clock();
-            for arrival in arrived.drain(..) {
-                match self.handle_arrival(arrival, now) {
-                    Ok(()) => {}
-                    Err(TrunkError::Connection(reason)) => match self.lose(reason, now) {
-                        Some(reason) => return reason,
-                        None => break,
-                    },
-                    Err(error) => {
-                        self.close(TrunkConfig::BROKEN, &error.to_string());
-                        return error.to_string();
-                    }
-                }
+            if let Some(reason) = self.handle_arrivals(arrived.drain(..), now) {
+                return reason;
             }
-            arrived.clear();
             if let Some(trunk) = next {
                 self.resume(trunk, now);
             }
@@ -226,12 +220,30 @@ impl Owner {
             if let Some(reason) = self.drain(now).or_else(|| self.watch(now)) {
                 return reason;
             }
+            if self.session.is_heard_out() {
+                self.listening = None;
+            }
             if let Some(deadline) = self.leaving
                 && (self.session.is_drained() || now >= deadline)
             {
                 return self.say_goodbye().await;
             }
         }
+    }
+
+    /// What the trunk has brought, up to its loss; a reason when the session ends with it.
+    fn handle_arrivals(&mut self, arrived: impl Iterator<Item = Arrival>, now: Instant) -> Option<String> {
+        for arrival in arrived {
+            match self.handle_arrival(arrival, now) {
+                Ok(()) => {}
+                Err(TrunkError::Connection(reason)) => return self.lose(reason, now),
+                Err(error) => {
+                    self.close(TrunkConfig::BROKEN, &error.to_string());
+                    return Some(error.to_string());
+                }
+            }
+        }
+        None
     }
 
     fn handle_arrival(&mut self, arrival: Arrival, now: Instant) -> Result<(), TrunkError> {

@@ -94,3 +94,31 @@ impl Held {
         }
     }
 }
+
+/// The sessions of a daemon that have nodes to listen to, though it leaves: when there are none left, all part at once.
+#[derive(Clone, Debug, Default)]
+pub struct Parting(watch::Sender<usize>);
+
+/// One of these sessions, until it is dropped.
+#[derive(Debug)]
+pub struct Listening(watch::Sender<usize>);
+
+impl Parting {
+    /// One more session.
+    pub fn join(&self) -> Listening {
+        self.0.send_modify(|sessions| *sessions += 1);
+        Listening(self.0.clone())
+    }
+
+    /// Waits until no session listens any more.
+    pub async fn begins(&self) {
+        // It fails only without a sender, and this is one.
+        let _ = self.0.subscribe().wait_for(|sessions| *sessions == 0).await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.send_modify(|sessions| *sessions -= 1);
+    }
+}

@@ -11,9 +11,15 @@ use crate::wire::CircuitId;
 
 const LOOK: Duration = Duration::from_millis(10);
 
+/// As a daemon without other sessions does it.
 fn later(pair: &mut Pair, looks: u32) {
     for _ in 0..looks {
         pair.now += LOOK;
+        for side in &mut pair.sides {
+            if side.session.is_heard_out() {
+                side.session.part(pair.now);
+            }
+        }
         pair.settle();
     }
 }
@@ -89,19 +95,51 @@ fn a_node_that_goes_on_is_listened_to_for_a_while() {
     assert!(pair.sides[0].session.is_drained());
 }
 
-/// While the one with much to say is let go, the one with nothing has long gone.
+/// Else a node would tell those it still sees of the ones that it has lost (`prevent_overlapping_partitions`).
 #[test]
-fn quiet_circuits_end_at_once() {
+fn circuits_end_together() {
     let mut pair = Pair::new(&config(1));
     let (loud, quiet) = (pair.established(), pair.established());
     leave(&mut pair, 1);
-    for _ in 0..10 {
-        say(&mut pair, 0, loud, 1);
+    for look in 0..300 {
+        say(&mut pair, look % 2, loud, 1);
+        // The quiet one is listened to as long as the other.
+        if look == 150 {
+            say(&mut pair, 0, quiet, 1);
+            say(&mut pair, 1, quiet, 1);
+        }
         later(&mut pair, 1);
-        read(&mut pair, 1, loud);
+        for (side, circuit) in [(0, loud), (1, loud), (0, quiet), (1, quiet)] {
+            let contents = read(&mut pair, side, circuit);
+            assert!(circuit == loud || contents == usize::from(look == 150), "look {look}");
+        }
+        let left = [0, 1].map(|side| pair.sides[side].session.circuits().len());
+        assert!(matches!(left, [2, 2] | [0, 0]), "look {look}: {left:?} of two circuits");
+        assert_eq!(left == [0, 0], look >= 200, "look {look}");
     }
-    let left = pair.sides[0].session.circuits();
-    assert_eq!(left, [loud], "{quiet} has nothing to wait for");
+}
+
+/// One session is heard out; its circuits wait for those of the others.
+#[test]
+fn it_parts_when_it_is_told() {
+    let mut pair = Pair::new(&config(1));
+    let circuit = pair.established();
+    leave(&mut pair, 1);
+    for _ in 0..30 {
+        pair.now += LOOK;
+        pair.settle();
+    }
+    assert!(pair.sides[1].session.is_heard_out());
+    assert!(!pair.sides[0].session.is_heard_out(), "the other one only follows");
+    for side in [0, 1] {
+        say(&mut pair, side, circuit, 1);
+        pair.settle();
+        assert_eq!(read(&mut pair, 1 - side, circuit), 1, "nobody is deaf yet");
+    }
+    later(&mut pair, 1);
+    assert!(!pair.sides[1].session.is_heard_out());
+    later(&mut pair, 10);
+    assert!(pair.sides.iter().all(|side| side.session.circuits().is_empty()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 -module(real_otp).
 
 -export([servers/1, state_machines/1, remote_calls/1, global_names/1, groups/1, group_leaders/1, code_loading/1,
-         mnesia_start/0, mnesia_join/1, mnesia_load/2, mnesia_sum/0, capture/1, contend/3]).
+         capture/1, contend/3]).
 
 -include("real.hrl").
 
@@ -214,31 +214,3 @@ code_loading(Peer) ->
     {real, Object, _} = remote(Peer, code, get_object_code, [real]),
     {real, Object, _} = code:get_object_code(real),
     ok.
-
-mnesia_start() ->
-    ok = mnesia:start(),
-    ok.
-
-%% A replicated table in memory, made here with the other node as its second copy.
-mnesia_join(Peer) ->
-    ok = remote(Peer, ?MODULE, mnesia_start, []),
-    ok = mnesia_start(),
-    {ok, [Peer]} = mnesia:change_config(extra_db_nodes, [Peer]),
-    {atomic, ok} = mnesia:create_table(counter, [{ram_copies, [node(), Peer]}]),
-    ok = remote(Peer, mnesia, wait_for_tables, [[counter], 15000]),
-    {atomic, _} = mnesia:sync_transaction(fun() -> [ok = mnesia:write({counter, N, 0}) || N <- lists:seq(1, 10)] end),
-    ok.
-
-%% Transactions of 8 processes that meet at ten records.
-mnesia_load(_, Count) ->
-    Add = fun() ->
-                  Key = rand:uniform(10),
-                  [{counter, Key, Value}] = mnesia:read(counter, Key, write),
-                  ok = mnesia:write({counter, Key, Value + 1})
-          end,
-    real:parallel([fun() -> [{atomic, ok} = mnesia:transaction(Add) || _ <- lists:seq(1, Count div 8)] end
-                   || _ <- lists:seq(1, 8)]),
-    ok.
-
-mnesia_sum() ->
-    lists:sum([Value || N <- lists:seq(1, 10), {counter, _, Value} <- mnesia:dirty_read(counter, N)]).
