@@ -1,5 +1,8 @@
 //! Connections, names, messages.
 
+use std::io::Read;
+use std::io::Write;
+
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
@@ -236,5 +239,46 @@ fn a_node_that_starts_anew_takes_the_place_of_its_former_life() {
     site.beam = site.cluster.node(&spec);
     assert!(site.runtime.block_on(node.connect(&beam)));
     assert_ne!(node.nodes()[0].creation, first);
+    site.stop(&node);
+}
+
+/// Strangers at the listener are sent away; nodes are served meanwhile and afterwards.
+#[test]
+fn strangers_harm_nobody() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    let port: u16 = site
+        .beam
+        .eval("real:port_of(\"native\", \"127.0.0.1\")")
+        .parse()
+        .unwrap();
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pong");
+    let longest = [0xff; 4096];
+    let strangers: [&[u8]; 5] = [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00\x00",
+        b"\x00\x01N",
+        b"\x00\x15N\x00\x00\x00\x0d\x07\xdf\x7f\xbd\x00\x00\x00\x07\x00\x06nobody",
+        &longest,
+    ];
+    for bytes in strangers {
+        let mut stream = std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // Closed, or reset where not all was read.
+        let _ = stream.read_to_end(&mut answer);
+        assert!(
+            !answer.windows(3).any(|part| part == b"sok"),
+            "a stranger is let in: {answer:?}"
+        );
+    }
+    assert_eq!(site.beam.eval("nodes(hidden)"), "['native@127.0.0.1']");
+    assert_eq!(
+        site.beam
+            .eval("gen_server:call({net_kernel, 'native@127.0.0.1'}, {is_auth, node()})"),
+        "yes"
+    );
     site.stop(&node);
 }

@@ -20,6 +20,7 @@ use beamway::term;
 use super::PATIENCE;
 use super::Site;
 use super::receive;
+use crate::harness::NodeSpec;
 
 fn priced(site: &Site) -> beamway::node::Node {
     let builder = site
@@ -290,6 +291,38 @@ fn a_server_there_is_called() {
             .call(server, term!({stop, {my, reason}, stopping}), PATIENCE)
             .await;
         assert_eq!(stopped, Ok(term!(stopping)), "the reply comes before the end");
+    });
+    site.stop(&node);
+}
+
+#[test]
+fn elixir_calls_and_is_called() {
+    let site = Site::new();
+    let mut elixir = site.cluster.node(&NodeSpec::new("elixir", 0).elixir("real_elixir.exs"));
+    elixir.await_value(
+        "code:ensure_loaded('Elixir.Agent')",
+        "{module,'Elixir.Agent'}",
+        PATIENCE,
+    );
+    let node = site.native("native");
+    let pid = node.spawn(|context| serve(context, Cell(term!(empty))));
+    node.register("cell", &pid).unwrap();
+    elixir.eval("'Elixir.GenServer':cast({cell, 'native@127.0.0.1'}, <<\"text\">>)");
+    let value = elixir.eval("'Elixir.GenServer':call({cell, 'native@127.0.0.1'}, get)");
+    assert_eq!(value, "<<\"text\">>");
+    let missing = "try 'Elixir.GenServer':call({nobody, 'native@127.0.0.1'}, get) catch exit:{R, _} -> R end";
+    assert_eq!(elixir.eval(missing), "noproc");
+    elixir.eval("{ok, _} = 'Elixir.Agent':start(fun() -> 7 end, [{name, agent}]), ok");
+    let name = Atom::new(elixir.full_name()).unwrap();
+    site.run(&node, async |mut context| {
+        let add = term!({get, {erlang, @"+", [35]}});
+        assert_eq!(context.call(("agent", &name), add, PATIENCE).await, Ok(term!(42)));
+        context
+            .cast(("agent", &name), term!({cast, {erlang, @"*", [2]}}))
+            .await
+            .unwrap();
+        let get = term!({get, {erlang, @"+", [0]}});
+        assert_eq!(context.call(("agent", &name), get, PATIENCE).await, Ok(term!(14)));
     });
     site.stop(&node);
 }
