@@ -90,7 +90,7 @@ async fn main() -> anyhow::Result<()> {
     // It starts the port mapper too, if there is none.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let node = Node::builder("queue@127.0.0.1").cookie("secret").start().await?;
-    while !node.connect(&beam).await {
+    while node.connect(&beam).await.is_err() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (done, lost) = node.run(|context| work(context, beam)).await?;

@@ -1,11 +1,13 @@
 //! Rank 10: the one place where all parts of a daemon meet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Cluster;
@@ -32,6 +34,9 @@ use crate::trunk::server::Listening;
 
 /// News of peers that may wait for the gateway.
 const PEER_EVENTS: usize = 256;
+
+/// Peers are told that the daemon stops; most have heard it sooner.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A daemon whose sockets are bound.
 #[derive(Debug)]
@@ -170,6 +175,7 @@ impl App {
             .collect();
         let gateway_config = GatewayConfig {
             net_ticktime: self.config.gateway.net_ticktime,
+            announces: !self.daemon.is_passing,
             ..GatewayConfig::default()
         };
         let gateway = Gateway::new(self.hosts, policies, gateway_config);
@@ -205,7 +211,8 @@ impl App {
         gateway_leave.cancel();
         let _ = gateway.await;
         self.listening.endpoint.close(TrunkConfig::OVER, b"this daemon stops");
-        self.listening.endpoint.wait_idle().await;
+        // An attempt to reach nobody is waited for in vain.
+        let _ = timeout(LAST_WORDS, self.listening.endpoint.wait_idle()).await;
         tasks.shutdown().await;
     }
 }

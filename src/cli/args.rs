@@ -1,9 +1,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::Subcommand;
 
+use super::errand;
+use super::errand::Joining;
 use super::sim;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
@@ -27,12 +30,121 @@ pub(super) enum Command {
     Certs(CertsArgs),
     /// Show the main job on this machine, with real Erlang nodes: takes about 40 seconds and leaves nothing behind
     Demo(DemoArgs),
+    /// Call a function on a node, and print what it returns as an Erlang term; needs no Erlang on this machine
+    Call(CallArgs),
+    /// Send a message to a registered process of a node
+    Send(SendArgs),
+    /// See whether a node answers, and how long each hop takes
+    Ping(PingArgs),
     /// Lay a line with faults between two network namespaces, for tests and measurements; needs root
     #[command(hide = true)]
     Linkem(LinkemArgs),
     /// Run the daemons' code on a simulated network, with faults, and count what is lost
     #[command(hide = true)]
     Sim(SimArgs),
+}
+
+/// What `call`, `send` and `ping` have in common.
+#[derive(Debug, clap::Args)]
+pub(super) struct JoinArgs {
+    /// The configuration file of this host's daemon, for its name, certificates and peers; the daemon need not run, and is
+    /// left alone if it does
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The nodes' cookie; others can see it in the list of processes, which a file avoids [default: ~/.erlang.cookie]
+    #[arg(long, value_name = "COOKIE")]
+    cookie: Option<String>,
+    /// Our own node name, `name@host` [default: one that nobody else has]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// How long all of it may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    timeout: u64,
+    /// The node, `name@host`
+    #[arg(value_name = "NODE")]
+    node: String,
+}
+
+impl From<JoinArgs> for Joining {
+    fn from(args: JoinArgs) -> Self {
+        Self {
+            config: args.config,
+            cookie: args.cookie,
+            name: args.name,
+            timeout: Duration::from_secs(args.timeout),
+            node: args.node,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CallArgs {
+    #[command(flatten)]
+    join: JoinArgs,
+    /// The module, such as `erlang` or `Elixir.Enum`
+    #[arg(value_name = "MODULE")]
+    module: String,
+    /// The function
+    #[arg(value_name = "FUNCTION")]
+    function: String,
+    /// The arguments, a list in Erlang's syntax, such as `[1, \"two\", {three, <<4>>}]`
+    #[arg(value_name = "ARGUMENTS", default_value = "[]")]
+    arguments: String,
+}
+
+impl From<CallArgs> for errand::Call {
+    fn from(args: CallArgs) -> Self {
+        Self {
+            joining: args.join.into(),
+            module: args.module,
+            function: args.function,
+            arguments: args.arguments,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SendArgs {
+    #[command(flatten)]
+    join: JoinArgs,
+    /// The name of the process there
+    #[arg(value_name = "NAME")]
+    process: String,
+    /// The message, in Erlang's syntax
+    #[arg(value_name = "TERM")]
+    message: String,
+}
+
+impl From<SendArgs> for errand::Send {
+    fn from(args: SendArgs) -> Self {
+        Self {
+            joining: args.join.into(),
+            name: args.process,
+            message: args.message,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PingArgs {
+    #[command(flatten)]
+    join: JoinArgs,
+    /// How many round trips are timed
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    count: u32,
+    /// Print the times as JSON, in microseconds
+    #[arg(long)]
+    json: bool,
+}
+
+impl From<PingArgs> for errand::Ping {
+    fn from(args: PingArgs) -> Self {
+        Self {
+            joining: args.join.into(),
+            count: args.count,
+            json: args.json,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,6 +7,7 @@
 //! - `check`: the same reading and checking without running; every mistake at once.
 //! - [`certs`]: makes an authority and certificates.
 //! - [`demo`]: the main job, shown on this machine with real Erlang nodes.
+//! - [`errand`]: calls a function, sends a message, or pings, as a native node.
 //! - `linkem`: a line with faults, for tests and measurements; hidden.
 //! - [`sim`]: the daemons' code on a simulated network, with faults; for those who change it.
 //! - `load`: files → settings and identity, for `run` and `check`.
@@ -17,6 +18,7 @@ mod args;
 pub mod certs;
 mod check;
 pub mod demo;
+pub mod errand;
 mod linkem;
 mod load;
 mod log;

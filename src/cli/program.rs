@@ -7,6 +7,8 @@ use super::args::Command;
 use super::certs;
 use super::check;
 use super::demo;
+use super::errand;
+use super::errand::Errand;
 use super::linkem;
 use super::output;
 use super::run;
@@ -21,6 +23,9 @@ pub fn main() -> ExitCode {
         Command::Certs(args) => certs::run(&args.command),
         Command::Linkem(args) => linkem::run(&args),
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
+        Command::Call(args) => errand::run(Errand::Call(args.into())),
+        Command::Send(args) => errand::run(Errand::Send(args.into())),
+        Command::Ping(args) => errand::run(Errand::Ping(args.into())),
         Command::Sim(args) => sim::run(&args.into()),
     };
     match done {

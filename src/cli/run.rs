@@ -68,7 +68,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
 
 /// The host parts that mean this machine, if nobody says: its host name, the first part of it, and the addresses of its
 /// interfaces.
-fn own_hosts() -> Vec<String> {
+pub(super) fn own_hosts() -> Vec<String> {
     let mut hosts = Vec::new();
     if let Some(name) = gethostname().ok().and_then(|name| name.into_string().ok()) {
         if let Some((short, _)) = name.split_once('.') {

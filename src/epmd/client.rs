@@ -11,6 +11,10 @@ use super::Registration;
 use super::Request;
 use super::Response;
 use super::message::RESPONSE_MAX;
+use super::message::names_in;
+
+/// A list of names is no longer: a thousand nodes with the longest names.
+const NAMES_MAX: usize = 2 << 20;
 
 /// A registration, which lasts until this is dropped.
 #[derive(Debug)]
@@ -66,6 +70,23 @@ pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration
         }
         read(&mut stream, &mut answer).await?;
     }
+}
+
+/// The bare names of the nodes that are registered.
+///
+/// # Errors
+/// If there is no port mapper at that address, or it answers what is no answer.
+pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
+    let mut stream = TcpStream::connect(epmd).await?;
+    stream.write_all(&Request::Names.encode()).await?;
+    let mut answer = Vec::new();
+    // It ends by the end of the connection.
+    while stream.read_buf(&mut answer).await? > 0 {
+        if answer.len() > NAMES_MAX {
+            return Err(EpmdError::Oversized(answer.len()));
+        }
+    }
+    Ok(names_in(&answer))
 }
 
 async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<(), EpmdError> {

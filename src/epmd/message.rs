@@ -249,3 +249,12 @@ impl Response {
         out.freeze()
     }
 }
+
+/// The names in the answer to [`Request::Names`]: the port mapper's own port, then a line `name NAME at port PORT` for each.
+pub(super) fn names_in(answer: &[u8]) -> Vec<String> {
+    let lines = answer.get(4..).unwrap_or_default();
+    String::from_utf8_lossy(lines)
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("name ")?.split_once(" at port ")?.0.to_owned()))
+        .collect()
+}

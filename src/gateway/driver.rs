@@ -147,9 +147,7 @@ impl Gateway {
 
     /// What peers are told of a local node.
     fn node_up(&self, name: &str) -> Option<Command> {
-        if self.natives.get(name).is_some_and(|native| !native.is_announced) {
-            return None;
-        }
+        self.config.announces.then_some(())?;
         Some(Command::NodeUp {
             name: name.to_owned(),
             hosts: self.router.local_hosts(name).to_vec(),
@@ -214,6 +212,7 @@ impl Gateway {
     fn find(&self, target: &str) -> Place {
         let unknown = || Place::Unknown {
             known: self.router.nodes().take(NODES_NAMED).collect(),
+            peers: self.sessions.keys().cloned().collect(),
         };
         match self.router.resolve(target, Ipv4Addr::LOCALHOST.into()) {
             Answer::Local { name } => match self.registry.get(&name) {

@@ -68,7 +68,7 @@ async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrie
                 let (circuit, far) = Circuit::call(shared, node, attempt, session, policy).await?;
                 return Ok((Carrier::Lanes(circuit), far));
             }
-            Place::Unknown { known } => {
+            Place::Unknown { known, .. } => {
                 let (node, known) = (node.as_str().to_owned(), known.join(", "));
                 return Err(ConnectionError::Nowhere { node, known });
             }

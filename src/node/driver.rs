@@ -69,7 +69,7 @@ impl Wire {
             self.flush(&mut party).await?;
             let Some(message) = handshake::decode(&mut self.input)? else {
                 if self.stream.read_buf(&mut self.input).await? == 0 {
-                    return Err(ConnectionError::Closed);
+                    return Err(party.ended(ConnectionError::Closed));
                 }
                 continue;
             };

@@ -22,6 +22,14 @@ pub enum ConnectionError {
     /// The other node has another cookie.
     #[error("handshake: the digest of {0} does not fit our cookie; both nodes need the same one")]
     Cookie(String),
+    /// The other node did not like our digest, most likely.
+    #[error("handshake: {node} did not acknowledge our digest; does it have another cookie? ({by})")]
+    Unacknowledged {
+        /// The node.
+        node: String,
+        /// How it showed.
+        by: String,
+    },
     /// Another node answered than was called.
     #[error("handshake: {found} answered where {wanted} was called")]
     WrongNode {

@@ -410,16 +410,25 @@ impl Node {
         self.shared.apply(|machine| machine.nodes())
     }
 
-    /// Connects to a node; `true` if it is connected then.
-    pub async fn connect(&self, node: &Atom) -> bool {
-        let deadline = Instant::now() + self.shared.config.setup_time * 2;
-        if *node != self.shared.name {
-            self.shared.apply(|machine| machine.connect(node));
+    /// Connects to a node, unless it is connected.
+    ///
+    /// # Errors
+    /// Why the connection did not come up.
+    pub async fn connect(&self, node: &Atom) -> Result<(), ConnectionError> {
+        if *node == self.shared.name {
+            return Ok(());
         }
+        let limit = self.shared.config.setup_time * 2;
+        let deadline = Instant::now() + limit;
+        let connection = self.shared.connection_to(node);
         loop {
             match self.shared.apply(|machine| machine.is_up(node)) {
-                Some(is_up) => return is_up,
-                None if Instant::now() >= deadline => return false,
+                Some(true) => return Ok(()),
+                Some(false) => {
+                    let reason = connection.and_then(|connection| connection.closed());
+                    return Err(ConnectionError::Local(reason.unwrap_or_default()));
+                }
+                None if Instant::now() >= deadline => return Err(ConnectionError::Late(limit)),
                 None => tokio::time::sleep(STOP_LOOK).await,
             }
         }

@@ -120,6 +120,18 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// What it means that the other node, or its gateway, has ended the connection: a node with another cookie says nothing,
+    /// and does so where its acknowledgement was due.
+    pub fn ended(&self, by: ConnectionError) -> ConnectionError {
+        match self.due {
+            Due::Acknowledgement => ConnectionError::Unacknowledged {
+                node: self.far.name.clone(),
+                by: by.to_string(),
+            },
+            _ => by,
+        }
+    }
+
     /// Calls `target`. `challenge` is to be random.
     pub fn initiate(own: OwnIdentity, target: &str, challenge: u32) -> Self {
         let mut handshake = Self::new(own, target, challenge, Due::Status);

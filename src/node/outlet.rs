@@ -125,6 +125,11 @@ impl Connection {
         writer.into_iter().chain(senders).for_each(Waker::wake);
     }
 
+    /// Why it takes no more signals, if it does not.
+    pub(super) fn closed(&self) -> Option<String> {
+        self.state().closed.clone()
+    }
+
     /// All that is to be written now; `Err` with the reason when the connection is over and everything was written.
     pub(super) fn poll_batch(&self, context: &mut Context<'_>) -> Poll<Result<Batch, String>> {
         let mut state = self.state();

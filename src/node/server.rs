@@ -263,7 +263,6 @@ async fn attach(
         host: name.host().to_owned(),
         hidden,
         port,
-        is_announced: true,
         callers: callers_in,
     };
     let (answer, answered) = oneshot::channel();

@@ -1,6 +1,7 @@
 //! How the gateway's tasks, native nodes and the task that owns a session talk: bounded channels of plain values.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -77,6 +78,11 @@ pub enum Command {
         circuit: CircuitId,
         /// Why.
         reason: String,
+    },
+    /// How long is the trunk's round trip? Not answered while there is no trunk.
+    RoundTrip {
+        /// The way back.
+        answer: oneshot::Sender<Duration>,
     },
     /// A local node came up.
     NodeUp {
@@ -155,6 +161,13 @@ impl SessionHandle {
     pub async fn send(&self, command: Command) -> bool {
         self.commands.send(command).await.is_ok()
     }
+
+    /// The round trip to the peer, as its trunk measures it; `None` if there is none now.
+    pub async fn round_trip(&self) -> Option<Duration> {
+        let (answer, told) = oneshot::channel();
+        self.send(Command::RoundTrip { answer }).await;
+        told.await.ok()
+    }
 }
 
 /// What sessions tell the gateway.
@@ -213,8 +226,6 @@ pub struct NativeNode {
     pub hidden: bool,
     /// Where it listens for plain distribution on this host; 0 if it does not.
     pub port: u16,
-    /// Whether peers are told of it, so that others can connect to it.
-    pub is_announced: bool,
     /// Where circuits to it go. The node is gone when the receiver is dropped.
     pub callers: mpsc::Sender<Caller>,
 }
@@ -273,5 +284,7 @@ pub enum Place {
     Unknown {
         /// The nodes that there are, by their full names, a few of them.
         known: Vec<String>,
+        /// The peers that are there.
+        peers: Vec<Arc<str>>,
     },
 }

@@ -376,6 +376,11 @@ impl Owner {
                 self.legs.remove(&circuit);
                 self.session.close(circuit, reason, now);
             }
+            Command::RoundTrip { answer } => {
+                if let Some(streams) = &self.streams {
+                    let _ = answer.send(streams.round_trip());
+                }
+            }
             Command::NodeUp { name, hosts, hidden } => self.session.node_up(name, hosts, hidden),
             Command::NodeDown { name } => self.session.node_down(name),
         }

@@ -37,6 +37,7 @@ mod attach;
 mod basics;
 mod connections;
 mod elixir;
+mod errands;
 mod gateways;
 mod global;
 mod hostile;

@@ -154,7 +154,7 @@ impl Circuit {
             self.flush(&mut party).await?;
             let message = match self.receiver.events.recv().await {
                 Some(LegEvent::Handshake(message)) => message,
-                Some(LegEvent::Finished(reason)) => return Err(ConnectionError::Local(reason)),
+                Some(LegEvent::Finished(reason)) => return Err(party.ended(ConnectionError::Local(reason))),
                 Some(LegEvent::Opened(_) | LegEvent::Deliver(_)) => continue,
                 None => return Err(no_session()),
             };

@@ -1,7 +1,8 @@
 %% Terms and messages of every size arrive as they were sent.
 -module(real_basics).
 
--export([connected/1, terms/1, sizes/1, size/2, around_a_fragment/1, many_at_once/1, echo/0, sink/0, bytes/1]).
+-export([connected/1, terms/1, sizes/1, size/2, around_a_fragment/1, many_at_once/1, echo/0, sink/0, bytes/1,
+         collect/1, collected/1]).
 
 -include("real.hrl").
 
@@ -150,3 +151,19 @@ sender(Peer, Count) ->
                           ?equal(Expected, Got, order_of_answers)
                   end, Sent),
     Sink ! stop.
+
+%% A process of that name keeps what it gets.
+collect(Name) ->
+    Self = self(),
+    spawn(fun() -> register(Name, self()), Self ! collecting, collecting([]) end),
+    receive collecting -> ok end.
+
+collecting(Got) ->
+    receive
+        {collected, From} -> From ! {got, lists:reverse(Got)}, collecting(Got);
+        Message -> collecting([Message | Got])
+    end.
+
+collected(Name) ->
+    Name ! {collected, self()},
+    receive {got, Messages} -> Messages end.

@@ -22,7 +22,7 @@ use super::ports::free_udp_port;
 use super::process::Process;
 use super::process::until;
 
-const BEAMWAY: &str = env!("CARGO_BIN_EXE_beamway");
+pub(crate) const BEAMWAY: &str = env!("CARGO_BIN_EXE_beamway");
 
 /// A gateway listens within this, or has failed.
 const START_TIME: Duration = Duration::from_secs(20);

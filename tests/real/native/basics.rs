@@ -36,7 +36,7 @@ fn pings_both_ways() {
         tokio::time::timeout(PATIENCE, gone)
             .await
             .expect("that the connection is gone here too");
-        assert!(node.connect(&beam).await);
+        node.connect(&beam).await.expect("a connection");
     });
     let answer = site.run(&node, async |mut context| {
         let request = term!({is_auth, (context.pid().node.clone())});
@@ -80,7 +80,7 @@ fn another_cookie_is_refused() {
     let node = site.start(site.builder("native").cookie("wrong"));
     assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pang");
     let beam = site.beam_name();
-    assert!(!site.runtime.block_on(node.connect(&beam)));
+    assert!(site.runtime.block_on(node.connect(&beam)).is_err());
     assert!(node.nodes().is_empty());
     site.stop(&node);
 }
@@ -198,7 +198,7 @@ fn nodes_are_seen_to_come_and_go() {
             Message::NodeDown { node: nobody.clone() }
         );
         context.monitor_node(&beam, true);
-        assert!(context.node().connect(&beam).await);
+        context.node().connect(&beam).await.expect("a connection");
         context.monitor_node(&beam, false);
         context.monitor_node(&beam, true);
     });
@@ -237,7 +237,7 @@ fn a_node_that_starts_anew_takes_the_place_of_its_former_life() {
             .expect("that the connection is gone");
     });
     site.beam = site.cluster.node(&spec);
-    assert!(site.runtime.block_on(node.connect(&beam)));
+    site.runtime.block_on(node.connect(&beam)).expect("a connection");
     assert_ne!(node.nodes()[0].creation, first);
     site.stop(&node);
 }

@@ -337,7 +337,7 @@ fn groups_are_shared_with_pg() {
     site.beam.eval("pg:join(workers, whereis(worker))");
     site.run(&node, async |mut context| {
         let groups = Groups::start(&node, "pg");
-        assert!(node.connect(&beam).await);
+        node.connect(&beam).await.expect("a connection");
         let own = context.pid().clone();
         until(async || groups.members(&mut context, term!(workers)).await.unwrap().len() == 1).await;
         groups.join(&mut context, term!(workers), &own).await.unwrap();

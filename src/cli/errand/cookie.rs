@@ -1,0 +1,54 @@
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use anyhow::bail;
+
+/// The file in which nodes keep their cookie (`auth.erl`), in the home folder.
+const FILE: &str = ".erlang.cookie";
+
+/// The cookie that was given, or that of the file which nodes of this user read.
+pub(super) fn cookie(given: Option<String>) -> anyhow::Result<String> {
+    let cookie = match given {
+        Some(given) => given,
+        None => {
+            let home = env::var_os("HOME").map(PathBuf::from);
+            read(&home.context("no cookie: give --cookie, since there is no home folder to look into")?)?
+        }
+    };
+    if cookie.is_empty() || cookie.len() > 255 {
+        bail!("the cookie has {} characters; allowed: 1 to 255", cookie.len());
+    }
+    Ok(cookie)
+}
+
+/// As nodes read it: what follows the first line break is none of it.
+fn read(home: &Path) -> anyhow::Result<String> {
+    let file = home.join(FILE);
+    let text = fs::read_to_string(&file)
+        .with_context(|| format!("no cookie: give --cookie, or write one to {}", file.display()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_the_file_is_the_cookie() {
+        let home = tempfile::tempdir().unwrap();
+        let missing = read(home.path()).unwrap_err().to_string();
+        assert!(missing.contains("--cookie"), "{missing}");
+        fs::write(home.path().join(FILE), "SECRET\n\n").unwrap();
+        assert_eq!(read(home.path()).unwrap(), "SECRET");
+    }
+
+    #[test]
+    fn what_was_given_counts_if_it_can_be_one() {
+        assert_eq!(cookie(Some("x".into())).unwrap(), "x");
+        assert!(cookie(Some(String::new())).is_err());
+        assert!(cookie(Some("x".repeat(256))).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! `beamway call`, `send` and `ping`: a native node for a single errand, on a machine that may have no Erlang.
+//!
+//! - `join`: the node joins the cluster, as a daemon that passes by or, for a node of this host, by plain distribution.
+//! - `command`: the three errands.
+//! - `cookie`: where the cookie comes from. `log`: what is told only when something fails.
+
+mod command;
+mod cookie;
+mod join;
+mod log;
+
+pub use command::Call;
+pub use command::Ping;
+pub use command::Send;
+pub use command::run;
+pub use join::Joining;
+
+/// What is wanted.
+#[derive(Debug)]
+pub enum Errand {
+    /// Call a function and print what it returns.
+    Call(Call),
+    /// Send a message to a registered process.
+    Send(Send),
+    /// See whether a node answers, and how fast.
+    Ping(Ping),
+}
