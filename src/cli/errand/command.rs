@@ -7,7 +7,6 @@ use anyhow::anyhow;
 use anyhow::bail;
 use tokio::runtime::Builder;
 
-use super::Errand;
 use super::Joining;
 use super::join::Visit;
 use super::join::Way;
@@ -16,6 +15,17 @@ use crate::cli::output;
 use crate::etf::Atom;
 use crate::etf::Term;
 use crate::node::Context;
+
+/// What is wanted.
+#[derive(Debug)]
+pub enum Errand {
+    /// Call a function and print what it returns.
+    Call(Call),
+    /// Send a message to a registered process.
+    Send(Send),
+    /// See whether a node answers, and how fast.
+    Ping(Ping),
+}
 
 /// `beamway call`.
 #[derive(Debug)]

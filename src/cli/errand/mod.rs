@@ -10,18 +10,8 @@ mod join;
 mod log;
 
 pub use command::Call;
+pub use command::Errand;
 pub use command::Ping;
 pub use command::Send;
 pub use command::run;
 pub use join::Joining;
-
-/// What is wanted.
-#[derive(Debug)]
-pub enum Errand {
-    /// Call a function and print what it returns.
-    Call(Call),
-    /// Send a message to a registered process.
-    Send(Send),
-    /// See whether a node answers, and how fast.
-    Ping(Ping),
-}
