@@ -225,6 +225,7 @@ fn trunk_config(config: &Config) -> TrunkConfig {
         keep_alive: config.transport.keep_alive,
         receive_buffer: config.transport.udp_receive_buffer,
         send_buffer: config.transport.udp_send_buffer,
+        congestion: config.transport.congestion,
     }
 }
 

@@ -72,6 +72,8 @@ pub mod tls;
 
 pub mod router;
 
+pub mod congestion;
+
 pub mod lanes;
 
 pub mod session;

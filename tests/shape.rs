@@ -14,6 +14,7 @@ const RANKS: &[(&str, u8)] = &[
     ("epmd", 3),
     ("tls", 3),
     ("router", 3),
+    ("congestion", 3),
     ("lanes", 4),
     ("session", 5),
     ("trunk", 6),

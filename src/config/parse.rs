@@ -36,6 +36,7 @@ const SOCKETS: &str = "one IP address with port, or a list of 1 to 64 different 
 const ADDRESS: &str = "a host name or address and a port, e.g. \"host2:4471\", \"10.0.0.2:4471\" or \"[fd00::2]:4471\"";
 const HOSTS: &str = "a list of 1 to 64 host parts of node names, e.g. [\"127.0.0.1\", \"host1\"]";
 const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2\", \"web-*@*\"]";
+const CONGESTION: &str = "\"cubic\", \"newreno\" or \"bbr\"";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
 /// Reads a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
@@ -245,6 +246,7 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
     let idle = section.time(report, "idle_timeout", &Transport::IDLE_TIMEOUT_ALLOWED);
     let keep_alive = section.time(report, "keep_alive", &Transport::KEEP_ALIVE_ALLOWED);
     let window = section.size(report, "stream_window", &Transport::STREAM_WINDOW_ALLOWED);
+    let congestion = section.optional(report, "congestion", CONGESTION, |value| value.as_str()?.parse().ok());
     let idle_timeout = value_or(idle.as_ref(), Transport::IDLE_TIMEOUT);
     // Unset, it follows a shorter idle timeout by the same fifth.
     let interval = value_or(keep_alive.as_ref(), Transport::KEEP_ALIVE.min(idle_timeout / 5));
@@ -262,6 +264,7 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
         idle_timeout,
         keep_alive: interval,
         stream_window: value_or(window.as_ref(), Transport::STREAM_WINDOW),
+        congestion: congestion.map(|found| found.value).unwrap_or_default(),
     }
 }
 

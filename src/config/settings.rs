@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::congestion::Algorithm;
 use crate::router::NodePattern;
 
 const KIB: u64 = 1 << 10;
@@ -141,6 +142,8 @@ pub struct TransportSettings {
     /// `stream_window`: bytes a peer may send on one lane before we have read them. The window of a trunk is this times
     /// the lanes and the control stream, so that no lane can take what another needs.
     pub stream_window: u64,
+    /// `congestion`: how much of a trunk may be under way, in our direction.
+    pub congestion: Algorithm,
 }
 
 impl TransportSettings {

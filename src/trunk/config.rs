@@ -5,12 +5,12 @@ use quinn::EndpointConfig;
 use quinn::IdleTimeout;
 use quinn::TransportConfig;
 use quinn::VarInt;
-use quinn::congestion::CubicConfig;
 use quinn::crypto::HmacKey;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 
 use super::hearing::Counting;
+use crate::congestion::Algorithm;
 
 /// Settings of trunks, with their arithmetic.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct TrunkConfig {
     pub receive_buffer: usize,
     /// Bytes asked of the kernel for what is to leave.
     pub send_buffer: usize,
+    /// How much may be under way.
+    pub congestion: Algorithm,
 }
 
 impl Default for TrunkConfig {
@@ -39,6 +41,7 @@ impl Default for TrunkConfig {
             keep_alive: Duration::from_secs(3),
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
+            congestion: Algorithm::default(),
         }
     }
 }
@@ -60,7 +63,7 @@ impl TrunkConfig {
             .send_window(u64::from(all) * 2)
             .datagram_receive_buffer_size(None)
             .keep_alive_interval(Some(self.keep_alive))
-            .congestion_controller_factory(Arc::new(Counting(Arc::new(CubicConfig::default()))))
+            .congestion_controller_factory(Arc::new(Counting(self.congestion.factory())))
             .max_idle_timeout(IdleTimeout::try_from(self.idle_timeout).ok());
         transport
     }
