@@ -36,7 +36,7 @@ const SOCKETS: &str = "one IP address with port, or a list of 1 to 64 different 
 const ADDRESS: &str = "a host name or address and a port, e.g. \"host2:4471\", \"10.0.0.2:4471\" or \"[fd00::2]:4471\"";
 const HOSTS: &str = "a list of 1 to 64 host parts of node names, e.g. [\"127.0.0.1\", \"host1\"]";
 const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2\", \"web-*@*\"]";
-const CONGESTION: &str = "\"cubic\", \"newreno\" or \"bbr\"";
+const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
 /// Reads a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.

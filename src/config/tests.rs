@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::settings::Address;
 use super::*;
+use crate::congestion::Algorithm;
 
 /// Every key, none at its default.
 const FULL: &str = r#"
@@ -36,6 +37,7 @@ udp_send_buffer = 131072
 idle_timeout = "1m"
 keep_alive = "10s"
 stream_window = "2MB"
+congestion = "newreno"
 
 [session]
 grace = "0s"
@@ -113,6 +115,7 @@ fn a_full_file_is_read() {
         (60, 10)
     );
     assert_eq!(transport.stream_window, 2_000_000);
+    assert_eq!(transport.congestion, Algorithm::NewReno);
     let session = &config.session;
     assert_eq!((session.grace, session.replay_budget), (Duration::ZERO, 128 << 20));
     assert_eq!(session.race_interval, Duration::from_millis(50));
@@ -143,6 +146,7 @@ fn the_least_file_gets_every_default() {
         (15, 3)
     );
     assert_eq!(transport.stream_window, 1 << 20);
+    assert_eq!(transport.congestion, Algorithm::Model);
     let session = &config.session;
     assert_eq!(
         (session.grace, session.replay_budget),
@@ -298,6 +302,7 @@ fn values_outside_their_limits_are_refused() {
         ("transport", "keep_alive = '8s'"),
         ("transport", "idle_timeout = '0s'"),
         ("transport", "stream_window = '1GiB'"),
+        ("transport", "congestion = 'vegas'"),
         ("session", "grace = '2h'"),
         ("session", "replay_budget = '1KiB'"),
         ("session", "race_interval = '0s'"),

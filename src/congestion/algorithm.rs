@@ -6,11 +6,15 @@ use quinn::congestion::ControllerFactory;
 use quinn::congestion::CubicConfig;
 use quinn::congestion::NewRenoConfig;
 
+use super::controller::ModelFactory;
+
 /// Which congestion control the trunks of a daemon use, each in its own direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// RFC 9438, of quinn: fills the buffers of a line, and takes each loss for congestion.
+    /// Our own: as much as the line holds without a queue, and a little more; loss by chance changes nothing.
     #[default]
+    Model,
+    /// RFC 9438, of quinn: fills the buffers of a line, and takes each loss for congestion.
     Cubic,
     /// RFC 9002, of quinn: the same with a slower growth.
     NewReno,
@@ -20,11 +24,12 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cubic, Self::NewReno, Self::Bbr];
+    pub const ALL: [Self; 4] = [Self::Model, Self::Cubic, Self::NewReno, Self::Bbr];
 
     /// The name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Model => "model",
             Self::Cubic => "cubic",
             Self::NewReno => "newreno",
             Self::Bbr => "bbr",
@@ -34,6 +39,7 @@ impl Algorithm {
     /// What makes a controller for each trunk.
     pub fn factory(self) -> Arc<dyn ControllerFactory + Send + Sync> {
         match self {
+            Self::Model => Arc::new(ModelFactory),
             Self::Cubic => Arc::new(CubicConfig::default()),
             Self::NewReno => Arc::new(NewRenoConfig::default()),
             Self::Bbr => Arc::new(BbrConfig::default()),
@@ -48,6 +54,6 @@ impl FromStr for Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == text)
-            .ok_or("cubic, newreno or bbr")
+            .ok_or("model, cubic, newreno or bbr")
     }
 }

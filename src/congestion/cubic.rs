@@ -1,0 +1,74 @@
+use std::time::Duration;
+use std::time::Instant;
+
+/// A loss makes the window so much smaller.
+const BETA: f64 = 0.7;
+
+/// The window of Cubic between losses (RFC 9438), in bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Cubic {
+    window: f64,
+    /// The window when the last loss came.
+    window_max: f64,
+    /// When that was, and how long after it the window is as large again.
+    epoch: Instant,
+    k: f64,
+    /// What Reno would have.
+    reno: f64,
+    mtu: f64,
+    growth: f64,
+}
+
+impl Cubic {
+    /// Begins as after a loss, with this window; `growth`: how fast it grows, in packets per cubic second (0.4 in RFC 9438 §5.1).
+    pub(super) fn new(window: u64, mtu: u16, growth: f64, now: Instant) -> Self {
+        let mtu = f64::from(mtu);
+        let window = (window as f64).max(2.0 * mtu);
+        let mut cubic = Self {
+            window: window / BETA,
+            window_max: 0.0,
+            epoch: now,
+            k: 0.0,
+            reno: window,
+            mtu,
+            growth,
+        };
+        cubic.on_congestion(now);
+        cubic
+    }
+
+    pub(super) fn window(&self) -> u64 {
+        self.window as u64
+    }
+
+    /// Bytes are acknowledged, of a sender that could have sent more.
+    pub(super) fn on_ack(&mut self, now: Instant, bytes: u64, round_trip: Duration) {
+        let time = (now.saturating_duration_since(self.epoch) + round_trip).as_secs_f64();
+        let target = self.growth * (time - self.k).powi(3) * self.mtu + self.window_max;
+        let share = bytes as f64 / self.window;
+        self.reno += 3.0 * (1.0 - BETA) / (1.0 + BETA) * self.mtu * share;
+        if target < self.reno {
+            self.window = self.window.max(self.reno);
+        } else {
+            // Within one round trip to the target, and half as much again at most.
+            let target = target.clamp(self.window, 1.5 * self.window);
+            self.window += (target - self.window) * share;
+        }
+    }
+
+    /// The line was full.
+    pub(super) fn on_congestion(&mut self, now: Instant) {
+        // Whoever had more before leaves room for others.
+        self.window_max = if self.window < self.window_max {
+            self.window * (1.0 + BETA) / 2.0
+        } else {
+            self.window
+        };
+        self.window = (self.window * BETA).max(2.0 * self.mtu);
+        self.reno = self.window;
+        self.epoch = now;
+        self.k = ((self.window_max - self.window) / self.mtu / self.growth)
+            .max(0.0)
+            .cbrt();
+    }
+}

@@ -1,0 +1,91 @@
+/// Bytes judged at once, at least: 200 full packets, so that a loss of 2 % by chance is hardly ever seen as 6 %.
+const JUDGED: u64 = 290_000;
+
+/// A larger share is not chance but a buffer that is too small for us.
+const HIGH: f64 = 0.06;
+
+/// Of the last 16 round trips, so many with a loss: those of a full buffer come all at once, and then none for a while.
+const SPREAD: u32 = 4;
+
+/// No more than this is made up for.
+const MADE_UP: f64 = 0.15;
+
+/// The share of bytes that is lost.
+#[derive(Clone, Debug)]
+pub(super) struct LossRate {
+    acknowledged: u64,
+    lost: u64,
+    /// The last share judged, smoothed.
+    rate: f64,
+    is_high: bool,
+    /// Something was lost in this round trip, and a bit for each of the last ones in which something was.
+    is_lost: bool,
+    rounds: u16,
+    /// How much of the queue that we would like to keep, 0 to 1.
+    care: f64,
+}
+
+impl Default for LossRate {
+    fn default() -> Self {
+        Self {
+            acknowledged: 0,
+            lost: 0,
+            rate: 0.0,
+            is_high: false,
+            is_lost: false,
+            rounds: 0,
+            care: 1.0,
+        }
+    }
+}
+
+impl LossRate {
+    pub(super) fn on_ack(&mut self, bytes: u64) {
+        self.acknowledged += bytes;
+    }
+
+    pub(super) fn on_loss(&mut self, bytes: u64) {
+        self.lost += bytes;
+        self.is_lost = true;
+    }
+
+    /// A round trip is over.
+    pub(super) fn on_round(&mut self) {
+        self.rounds = (self.rounds << 1) | u16::from(std::mem::take(&mut self.is_lost));
+        let all = self.acknowledged + self.lost;
+        if all < JUDGED {
+            return;
+        }
+        let rate = self.lost as f64 / all as f64;
+        self.rate += (rate.min(MADE_UP) - self.rate) / 4.0;
+        self.is_high = rate > HIGH;
+        self.care = if self.is_high {
+            self.care * 0.7
+        } else {
+            (self.care + 0.05).min(1.0)
+        };
+        (self.acknowledged, self.lost) = (0, 0);
+    }
+
+    /// Losses come by chance: they are few, and spread evenly.
+    pub(super) const fn is_by_chance(&self) -> bool {
+        self.rounds.count_ones() >= SPREAD && !self.is_high
+    }
+
+    /// The network asks for less.
+    pub(super) fn on_mark(&mut self) {
+        self.care *= 0.7;
+    }
+
+    pub(super) const fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    pub(super) const fn is_high(&self) -> bool {
+        self.is_high
+    }
+
+    pub(super) const fn care(&self) -> f64 {
+        self.care
+    }
+}

@@ -1,0 +1,340 @@
+use std::time::Duration;
+use std::time::Instant;
+
+use super::cubic::Cubic;
+use super::filter::RecentMax;
+use super::loss::LossRate;
+use super::phase::Company;
+use super::phase::Look;
+use super::phase::Phase;
+use super::rate::RateSampler;
+use super::rate::Sample;
+
+/// The rate of the line is the best of so many rounds in which there was enough to send.
+const RATE_ROUNDS: u64 = 10;
+
+/// The least window, packets.
+const LEAST: u64 = 4;
+
+/// The window at the start, packets (RFC 9002 §7.2).
+const INITIAL: u64 = 10;
+
+/// The queue that we keep on a line of [`REFERENCE_RATE`] and [`REFERENCE_TRIP`], and limits of that on slower and faster
+/// ones, seconds. Long enough for what machines do late, short beside what a person or a program notices.
+const QUEUE: f64 = 0.005;
+const QUEUE_LEAST: f64 = 0.004;
+const QUEUE_MOST: f64 = 0.015;
+/// 100 Mbit/s, in bytes per second.
+const REFERENCE_RATE: f64 = 12.5e6;
+const REFERENCE_TRIP: Duration = Duration::from_millis(20);
+
+/// A line without a queue is filled by at most so much of itself a round trip, as BBR probes.
+const HASTE_MOST: f64 = 0.25;
+
+/// The least round trip is looked for again when none was as short for so long (BBR's ProbeRTT).
+const FRESH: Duration = Duration::from_secs(10);
+
+/// A queue that has grown twice within this time is that of flows that fill the line's buffer.
+const FORGET: Duration = Duration::from_secs(30);
+
+/// Beside such flows: how fast the window grows after a loss. Faster than theirs (0.4), for what is given up while looking.
+const COMPANY_GROWTH: f64 = 2.0;
+
+/// While looking: how much of what fits on the line without a queue may be under way.
+const LOOK_SHARE: f64 = 0.75;
+
+/// How much of a line may be under way: rate × least round trip, and a little for the queue.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    mtu: u16,
+    sampler: RateSampler,
+    /// Bytes under way, those of mere acknowledgements among them until the next acknowledgement comes.
+    in_flight: u64,
+    rate: RecentMax,
+    /// The best of the last busy round.
+    rate_now: f64,
+    least: Option<Least>,
+    /// What the least was before it was seen to be longer, and when that was.
+    before: Option<Least>,
+    round: Round,
+    /// Rounds in which there was enough to send. Only they make the best rate a former one.
+    busy_rounds: u64,
+    losses: LossRate,
+    phase: Phase,
+    window: u64,
+}
+
+/// The least round trip, and when one was as short last.
+#[derive(Clone, Copy, Debug)]
+struct Least {
+    round_trip: Duration,
+    at: Instant,
+}
+
+/// One round trip's worth of acknowledgements.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    /// It ends with the acknowledgement of a packet that left when so many bytes had been acknowledged.
+    ends_at: u64,
+    least: Option<Duration>,
+    rate: f64,
+    is_busy: bool,
+}
+
+impl Model {
+    pub(super) fn new(now: Instant, mtu: u16) -> Self {
+        Self {
+            mtu,
+            sampler: RateSampler::new(now),
+            in_flight: 0,
+            rate: RecentMax::new(RATE_ROUNDS),
+            rate_now: 0.0,
+            least: None,
+            before: None,
+            round: Round::default(),
+            busy_rounds: 0,
+            losses: LossRate::default(),
+            phase: Phase::start(),
+            window: INITIAL * u64::from(mtu),
+        }
+    }
+
+    /// Bytes that may be under way.
+    pub(super) const fn window(&self) -> u64 {
+        self.window
+    }
+
+    pub(super) fn initial_window(&self) -> u64 {
+        INITIAL * u64::from(self.mtu)
+    }
+
+    #[cfg(test)]
+    pub(super) const fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    pub(super) fn set_mtu(&mut self, mtu: u16) {
+        self.mtu = mtu;
+        self.window = self.window.max(self.least_window());
+    }
+
+    /// Packets leave.
+    pub(super) fn handle_sent(&mut self, now: Instant, bytes: u64) {
+        self.sampler.on_sent(now, self.in_flight == 0);
+        self.in_flight = self.in_flight.saturating_add(bytes);
+    }
+
+    /// A packet that left at `sent` is acknowledged; `is_app_limited`: there is nothing more to send.
+    pub(super) fn handle_ack(&mut self, now: Instant, sent: Instant, bytes: u64, is_app_limited: bool) {
+        self.sampler.on_ack(sent, bytes);
+        self.losses.on_ack(bytes);
+        match &mut self.phase {
+            Phase::Start(_) if !is_app_limited => self.window = self.window.saturating_add(bytes),
+            Phase::Company(company) if !is_app_limited => company.on_ack(now, sent, bytes),
+            _ => {}
+        }
+    }
+
+    /// That was all of one acknowledgement; so much is still under way.
+    pub(super) fn handle_end_acks(&mut self, now: Instant, in_flight: u64, is_app_limited: bool) {
+        self.in_flight = in_flight;
+        if let Some(sample) = self.sampler.on_end_acks(now, in_flight, is_app_limited) {
+            self.on_sample(now, sample);
+        }
+        let target = self.look_window();
+        if let Phase::Look(look) = &mut self.phase
+            && look.is_over(now, in_flight, target, is_app_limited)
+        {
+            let look = look.clone();
+            self.end_look(now, look);
+        }
+        self.set_window();
+    }
+
+    /// Packets were lost, the last of which left at `sent`.
+    pub(super) fn handle_loss(&mut self, now: Instant, sent: Instant, bytes: u64) {
+        self.losses.on_loss(bytes);
+        self.in_flight = self.in_flight.saturating_sub(bytes);
+        let queue = self.queue_of(self.round.least);
+        if let Phase::Company(company) = &mut self.phase
+            && !self.losses.is_by_chance()
+        {
+            company.on_loss(now, sent, queue);
+        }
+        self.set_window();
+    }
+
+    /// The network marked packets instead of dropping them (ECN), the last of which left at `sent`.
+    pub(super) fn handle_mark(&mut self, now: Instant, sent: Instant) {
+        match &mut self.phase {
+            Phase::Start(_) => self.phase = Phase::cruise(),
+            Phase::Company(company) => company.give_way(now, sent),
+            Phase::Cruise(_) | Phase::Look(_) => self.losses.on_mark(),
+        }
+        self.set_window();
+    }
+
+    /// All packets were lost for a long time: what was known of the line may be wrong.
+    pub(super) fn handle_dark(&mut self) {
+        self.rate.clear();
+        self.in_flight = 0;
+        self.window = self.least_window();
+        self.phase = Phase::start();
+    }
+
+    fn least_window(&self) -> u64 {
+        LEAST * u64::from(self.mtu)
+    }
+
+    fn least_round_trip(&self) -> Duration {
+        self.least.map_or(Duration::ZERO, |least| least.round_trip)
+    }
+
+    /// For how long no round trip was as short as the least.
+    fn age(&self, now: Instant) -> Duration {
+        self.least
+            .map_or(Duration::ZERO, |least| now.saturating_duration_since(least.at))
+    }
+
+    /// What the least round trip was before it was seen to be longer, if that was not long ago.
+    fn doubted(&self, now: Instant) -> Option<Least> {
+        self.before
+            .filter(|before| now.saturating_duration_since(before.at) < FORGET)
+    }
+
+    /// How long a packet of that round trip has waited.
+    fn queue_of(&self, round_trip: Option<Duration>) -> Duration {
+        round_trip.map_or(Duration::ZERO, |time| time.saturating_sub(self.least_round_trip()))
+    }
+
+    /// The queue that we keep. A slower flow keeps a longer one, so that of two it is the faster one that gives way; over a longer way it
+    /// is shorter, since it lasts as many packets.
+    fn slack(&self) -> Duration {
+        let slower = REFERENCE_RATE / self.rate.get().max(1.0);
+        let trip = REFERENCE_TRIP.as_secs_f64();
+        let longer = self.least_round_trip().as_secs_f64().max(trip) / trip;
+        let queue = (QUEUE * slower.sqrt()).clamp(QUEUE_LEAST, QUEUE_MOST);
+        Duration::from_secs_f64(queue / longer.sqrt())
+    }
+
+    /// A queue longer than this is not ours.
+    fn company(&self) -> Duration {
+        self.slack().mul_f64(1.5) + Duration::from_millis(1)
+    }
+
+    fn on_sample(&mut self, now: Instant, sample: Sample) {
+        let trip = sample.round_trip;
+        let round_trip = self.least.map_or(trip, |least| least.round_trip.min(trip));
+        // As short, within what a clock and a scheduler add.
+        let is_as_short = trip <= round_trip.mul_f64(1.02) + Duration::from_micros(200);
+        let at = self.least.filter(|_| !is_as_short).map_or(now, |least| least.at);
+        self.least = Some(Least { round_trip, at });
+        self.round.least = Some(self.round.least.map_or(trip, |least| least.min(trip)));
+        self.round.is_busy |= !sample.is_app_limited;
+        self.round.rate = self.round.rate.max(sample.rate);
+        if !sample.is_app_limited || sample.rate > self.rate.get() {
+            self.rate.add(self.busy_rounds, sample.rate);
+        }
+        if let Phase::Look(look) = &mut self.phase {
+            look.on_sample(sample);
+        }
+        if sample.delivered_before >= self.round.ends_at {
+            let next = Round {
+                ends_at: sample.delivered,
+                ..Round::default()
+            };
+            let ended = std::mem::replace(&mut self.round, next);
+            self.on_round(now, ended);
+        }
+    }
+
+    fn on_round(&mut self, now: Instant, round: Round) {
+        let queue = self.queue_of(round.least);
+        if !round.is_busy {
+            // Nothing of ours is in the queue, so this is the line.
+            if let Some(round_trip) = round.least.filter(|_| self.age(now) > FRESH) {
+                self.least = Some(Least { round_trip, at: now });
+            }
+            return;
+        }
+        self.busy_rounds += 1;
+        self.rate_now = round.rate;
+        self.losses.on_round();
+        let fresh = if self.doubted(now).is_some() { FRESH / 5 } else { FRESH };
+        let (slack, company, is_stale) = (self.slack(), self.company(), self.age(now) > fresh);
+        let is_full = queue > (slack * 2).max(self.least_round_trip() / 4) || self.losses.is_high();
+        match &mut self.phase {
+            Phase::Start(start) => {
+                if start.is_over(self.rate.get()) || is_full {
+                    self.phase = Phase::cruise();
+                }
+            }
+            Phase::Cruise(cruise) => {
+                if cruise.is_crowded(queue, slack, company) || is_stale {
+                    self.phase = Phase::Look(Look::new(now, self.window, None));
+                }
+            }
+            Phase::Company(beside) => {
+                if beside.is_look_due(now, queue) {
+                    self.phase = Phase::Look(Look::new(now, self.window, Some(beside.cubic.clone())));
+                }
+            }
+            Phase::Look(_) => {}
+        }
+    }
+
+    /// A queue that is not ours is either a longer way, or one that fluctuates, or the work of others. These let it grow again.
+    fn end_look(&mut self, now: Instant, look: Look) {
+        let queue = self.queue_of(look.seen());
+        let before = self.doubted(now);
+        let is_alone = queue
+            <= if before.is_some() {
+                self.company() / 3
+            } else {
+                self.company()
+            };
+        match (look.seen(), before) {
+            (Some(round_trip), before) if !is_alone && before.is_none() && look.cubic.is_none() => {
+                self.before = self.least.map(|least| Least { at: now, ..least });
+                self.least = Some(Least { round_trip, at: now });
+                self.phase = Phase::cruise();
+            }
+            (Some(round_trip), Some(before)) if !is_alone => {
+                // What we had until now, also beside a queue.
+                let kept = self.rate.get() * round_trip.as_secs_f64();
+                let window = look.window.max(kept as u64);
+                let cubic = look
+                    .cubic
+                    .unwrap_or_else(|| Cubic::new(window, self.mtu, COMPANY_GROWTH, now));
+                let round_trip = self.least_round_trip().min(before.round_trip);
+                self.before = Some(Least { at: now, round_trip });
+                self.least = self.before;
+                self.phase = Phase::Company(Company::new(now, cubic, queue));
+            }
+            (seen, _) => {
+                self.least = seen.map(|round_trip| Least { round_trip, at: now }).or(self.least);
+                self.phase = Phase::cruise();
+            }
+        }
+    }
+
+    fn look_window(&self) -> u64 {
+        (self.rate_now * self.least_round_trip().as_secs_f64() * LOOK_SHARE) as u64
+    }
+
+    fn set_window(&mut self) {
+        let window = match &self.phase {
+            Phase::Start(_) => self.window,
+            Phase::Cruise(cruise) => {
+                let (least, slack) = (self.least_round_trip().as_secs_f64(), self.slack().as_secs_f64());
+                let more = (slack * cruise.haste()).min(least * HASTE_MOST).max(slack);
+                let time = least + more * self.losses.care();
+                // What is lost is sent once more.
+                (self.rate.get() * time / (1.0 - self.losses.rate())) as u64
+            }
+            Phase::Look(_) => self.look_window(),
+            Phase::Company(company) => company.cubic.window(),
+        };
+        self.window = window.max(self.least_window());
+    }
+}
