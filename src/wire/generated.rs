@@ -173,7 +173,7 @@ pub struct Close {
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
 }
-/// The sender is about to leave: both sides close all circuits once what their nodes have sent has left.
+/// The sender is about to leave: it closes all circuits once what their nodes have sent has left, and the receiver follows.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Leaving {
     #[prost(string, tag = "1")]
