@@ -145,6 +145,27 @@ impl App {
     }
 
     /// Where native nodes of this process ask for what they need of the daemon.
+    ///
+    /// ```no_run
+    /// use beamway::app::App;
+    /// use beamway::config::Config;
+    /// use beamway::node::Node;
+    /// use beamway::tls::Identity;
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # async fn example(config: Config, identity: Identity) -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = App::bind(config, &identity, vec!["h3".to_owned()]).await?;
+    /// let natives = app.natives();
+    /// let leave = CancellationToken::new();
+    /// let daemon = tokio::spawn(app.run(leave.clone()));
+    /// let node = Node::builder("orders@h3").cookie("secret").attach(natives).start().await?;
+    /// // …
+    /// node.stop().await;
+    /// leave.cancel();
+    /// daemon.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn natives(&self) -> mpsc::Sender<Request> {
         self.requests.0.clone()
     }
