@@ -1,8 +1,8 @@
-/// Bytes judged at once, at least: 200 full packets, so that a loss of 2 % by chance is hardly ever seen as 6 %.
+/// Bytes judged at once, at least: 200 full packets, so that a loss of 5 % by chance is hardly ever seen as 10 %.
 const JUDGED: u64 = 290_000;
 
 /// A larger share is not chance but a buffer that is too small for us.
-const HIGH: f64 = 0.06;
+const HIGH: f64 = 0.1;
 
 /// Of the last 16 round trips, so many with a loss: those of a full buffer come all at once, and then none for a while.
 const SPREAD: u32 = 4;
