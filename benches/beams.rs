@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use beamway::cli::demo::carriers::Carrier;
 use beamway::cli::demo::carriers::Pair;
 use beamway::cli::demo::carriers::Stage;
-use beamway::cli::demo::nodes;
+use beamway::cli::demo::erlang;
 use beamway::cli::demo::report::microseconds;
 use beamway::cli::demo::report::thousands;
 use beamway::cli::demo::rows;
@@ -191,11 +191,11 @@ fn main() -> anyhow::Result<ExitCode> {
         arguments.ms = TEST_MS;
         arguments.over.retain(|carrier| *carrier != Carrier::Tuned);
     }
-    if !nodes::installed() {
+    if !erlang::installed() {
         writeln!(
             io::stderr(),
             "beams: Erlang is not in the path; {}",
-            nodes::HOW_TO_INSTALL
+            erlang::HOW_TO_INSTALL
         )?;
         return Ok(ExitCode::from(2));
     }
@@ -219,12 +219,13 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn measure(stage: &Stage<'_>, arguments: &Arguments) -> anyhow::Result<Found> {
     let mut carriers = arguments.over.clone();
-    if !stage.erlang.tls {
+    let erlang = stage.kind.erlang().context("the nodes are no BEAMs")?;
+    if !erlang.tls {
         carriers.retain(|carrier| *carrier != Carrier::Tls);
         writeln!(
             io::stderr(),
             "TLS is left out: no ssl application; {}",
-            nodes::HOW_TO_INSTALL
+            erlang::HOW_TO_INSTALL
         )?;
     }
     let gateways = match carriers.contains(&Carrier::Beamway) {
@@ -269,7 +270,7 @@ async fn measure(stage: &Stage<'_>, arguments: &Arguments) -> anyhow::Result<Fou
         steal.push(taken);
     }
     Ok(Found {
-        otp: stage.erlang.otp.clone(),
+        otp: erlang.otp.clone(),
         carriers,
         samples,
         steal,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::Subcommand;
 
+use super::demo::native;
 use super::errand;
 use super::errand::Joining;
 use super::sim;
@@ -28,8 +29,11 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Make certificates: an authority, and one certificate for each daemon
     Certs(CertsArgs),
-    /// Show the main job on this machine, with real Erlang nodes: takes about 40 seconds and leaves nothing behind
+    /// Show the main job on this machine, with real nodes: takes about 40 seconds and leaves nothing behind
     Demo(DemoArgs),
+    /// Be a native node that obeys the demo
+    #[command(hide = true)]
+    DemoNode(DemoNodeArgs),
     /// Call a function on a node, and print what it returns as an Erlang term; needs no Erlang on this machine
     Call(CallArgs),
     /// Send a message to a registered process of a node
@@ -215,6 +219,29 @@ pub(super) struct DemoArgs {
     /// Print the figures as JSON; progress goes to standard error
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoNodeArgs {
+    /// Its full name
+    #[arg(long, value_name = "NAME@HOST")]
+    name: String,
+    /// The port of its port mapper, on 127.0.0.1
+    #[arg(long, value_name = "PORT")]
+    epmd: u16,
+    /// The file with the cookie
+    #[arg(long, value_name = "FILE")]
+    cookie: PathBuf,
+}
+
+impl From<DemoNodeArgs> for native::Options {
+    fn from(args: DemoNodeArgs) -> Self {
+        Self {
+            name: args.name,
+            epmd: args.epmd,
+            cookie: args.cookie,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

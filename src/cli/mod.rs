@@ -6,7 +6,7 @@
 //! - `run`: the daemon, after everything it needs is read and checked.
 //! - `check`: the same reading and checking without running; every mistake at once.
 //! - [`certs`]: makes an authority and certificates.
-//! - [`demo`]: the main job, shown on this machine with real Erlang nodes.
+//! - [`demo`]: the main job, shown on this machine with real nodes.
 //! - [`errand`]: calls a function, sends a message, or pings, as a native node.
 //! - `linkem`: a line with faults, for tests and measurements; hidden.
 //! - [`sim`]: the daemons' code on a simulated network, with faults; for those who change it.

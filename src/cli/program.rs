@@ -23,6 +23,7 @@ pub fn main() -> ExitCode {
         Command::Certs(args) => certs::run(&args.command),
         Command::Linkem(args) => linkem::run(&args),
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
+        Command::DemoNode(args) => demo::native::run(&args.into()),
         Command::Call(args) => errand::run(Errand::Call(args.into())),
         Command::Send(args) => errand::run(Errand::Send(args.into())),
         Command::Ping(args) => errand::run(Errand::Ping(args.into())),

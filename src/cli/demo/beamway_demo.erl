@@ -1,4 +1,5 @@
 %% The Erlang side of `beamway demo` and of benches/beams.rs: measures between two nodes and verifies what arrived.
+%% native/ is the same as a Rust program. The two understand each other: what changes here changes there.
 %%
 %% Every node runs main/0. It reads one command per line from standard input (an Erlang term), runs it, and prints one
 %% line `beamway_demo {JSON}`. End of input halts the node, so no node outlives the program that started it. The far
@@ -17,13 +18,14 @@
 %% A prime close to 1 MB: rotations of such a block never line up with fragments or chunks of 2^n bytes, so pieces that
 %% are swapped on the way cannot go unnoticed.
 -define(BLOCK, 1000003).
+%% What that block is made from.
+-define(SEED, 4471).
 
 %%% The node that is driven by standard input
 
 main() ->
     Self = self(),
-    {Block, _} = rand:bytes_s(?BLOCK, rand:seed_s(exsss, 4471)),
-    persistent_term:put(?MODULE, Block),
+    persistent_term:put(?MODULE, block()),
     {ok, _} = gen_server:start({local, ?MODULE}, ?MODULE, service, []),
     spawn_link(fun() -> read(Self) end),
     answer(#{ready => true}),
@@ -221,7 +223,7 @@ sink_loop() ->
 
 %% Alone: one caller, one call after the other. Beside bulk: a call every 5 ms, whether the ones before it have been
 %% answered or not; else a carrier that holds calls up would be asked less often just while it does.
-round_trips(Node, Ms, none) ->
+round_trips(Node, Ms, undefined) ->
     Servers = [start(Node, echo) || _ <- lists:seq(1, 16)],
     {Warm, _} = one_by_one(Servers, warm, now_us() + min(Ms, 200) * 1000, 0, []),
     {Made, Times} = one_by_one(Servers, counted, now_us() + Ms * 1000, 0, []),
@@ -353,6 +355,11 @@ payload(Seed, Which, Size) ->
     Offset = (Seed * 7919 + Which * 104729) rem ?BLOCK,
     Copies = (Offset + Size) div ?BLOCK + 1,
     binary:copy(binary:part(binary:copy(Block, Copies), Offset, Size)).
+
+%% As random to the eye, and easily made elsewhere: native nodes (native/payload.rs) make the same.
+block() ->
+    Sums = << <<(erlang:md5(<<?SEED:32, N:32>>))/binary>> || N <- lists:seq(0, ?BLOCK div 16) >>,
+    binary:part(Sums, 0, ?BLOCK).
 
 now_us() ->
     erlang:monotonic_time(microsecond).

@@ -1,19 +1,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::Serialize;
 
 use super::children::Children;
 use super::children::until;
+use super::erlang;
+use super::erlang::Erlang;
 use super::gateways::Certificates;
 use super::gateways::Gateways;
 use super::gateways::TLS_HOST;
-use super::gateways::free_ports;
-use super::nodes::Erlang;
+use super::nodes::Kind;
 use super::nodes::Node;
 use super::nodes::NodeSettings;
-use super::nodes::start_port_mapper;
+use super::port_mapper;
+use super::protocol::Command;
+use super::protocol::Pong;
+use super::protocol::Visible;
 use super::workspace::Workspace;
 
 /// The first ping may come before the gateways have found each other.
@@ -70,8 +73,8 @@ pub struct Stage<'a> {
     pub workspace: &'a Workspace,
     /// The processes of the run.
     pub children: &'a Children,
-    /// The Erlang of this machine.
-    pub erlang: Erlang,
+    /// What the nodes are: BEAMs where Erlang is in the path, else native nodes.
+    pub kind: Kind,
     /// Certificates of the gateways and of the nodes that speak TLS.
     pub certificates: Certificates,
     /// The program `beamway`.
@@ -79,18 +82,23 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Compiles the Erlang side and makes the certificates.
+    /// Compiles the Erlang side, if there is an Erlang, and makes the certificates.
     ///
     /// # Errors
     ///
     /// When either fails.
     pub async fn set(workspace: &'a Workspace, children: &'a Children, executable: PathBuf) -> anyhow::Result<Self> {
-        let (erlang, certificates) =
-            tokio::try_join!(Erlang::prepare(workspace), Certificates::make(&executable, workspace))?;
+        let kind = async {
+            Ok(match erlang::installed() {
+                true => Kind::Beam(Erlang::prepare(workspace).await?),
+                false => Kind::Native(executable.clone()),
+            })
+        };
+        let (kind, certificates) = tokio::try_join!(kind, Certificates::make(&executable, workspace))?;
         Ok(Self {
             workspace,
             children,
-            erlang,
+            kind,
             certificates,
             executable,
         })
@@ -130,18 +138,6 @@ pub struct Pair {
     pub b: Node,
 }
 
-/// What a node answers to a ping.
-#[derive(Deserialize)]
-struct Pong {
-    pong: bool,
-}
-
-/// What a node answers to `nodes`.
-#[derive(Deserialize)]
-struct Visible {
-    nodes: Vec<String>,
-}
-
 impl Pair {
     /// Starts two nodes and connects them. Over beamway they find each other at the port mappers of the `gateways`, else
     /// at one of their own.
@@ -154,9 +150,7 @@ impl Pair {
             (Carrier::Beamway, Some(gateways)) => gateways.epmd,
             (Carrier::Beamway, None) => anyhow::bail!("no gateways were started"),
             _ => {
-                let [port] = free_ports()?;
-                let label = format!("port mapper of {}", carrier.name());
-                start_port_mapper(stage.children, stage.workspace, &label, port)?;
+                let port = port_mapper::start().await?;
                 [port, port]
             }
         };
@@ -174,7 +168,7 @@ impl Pair {
             arguments: carrier.arguments(&optfile),
         };
         let [epmd_a, epmd_b] = epmd;
-        let start = |settings| Node::start(&stage.erlang, stage.children, stage.workspace, settings);
+        let start = |settings| Node::start(&stage.kind, stage.children, stage.workspace, settings);
         let (a, b) = tokio::try_join!(start(settings("a", epmd_a)), start(settings("b", epmd_b)))?;
         let mut pair = Self { carrier, a, b };
         until(
@@ -192,7 +186,7 @@ impl Pair {
     ///
     /// When `a` does not answer.
     pub async fn ping(&mut self) -> anyhow::Result<bool> {
-        ping(&mut self.a, self.b.name()).await
+        ping(&mut self.a, &self.b).await
     }
 
     /// Whether `b` reaches `a`.
@@ -201,7 +195,7 @@ impl Pair {
     ///
     /// When `b` does not answer.
     pub async fn ping_back(&mut self) -> anyhow::Result<bool> {
-        ping(&mut self.b, self.a.name()).await
+        ping(&mut self.b, &self.a).await
     }
 
     /// `nodes()` of `a` and of `b`.
@@ -210,8 +204,8 @@ impl Pair {
     ///
     /// When one does not answer.
     pub async fn nodes(&mut self) -> anyhow::Result<[Vec<String>; 2]> {
-        let a: Visible = self.a.ask("nodes").await?;
-        let b: Visible = self.b.ask("nodes").await?;
+        let a: Visible = self.a.ask(&Command::Nodes).await?;
+        let b: Visible = self.b.ask(&Command::Nodes).await?;
         Ok([a.nodes, b.nodes])
     }
 
@@ -221,13 +215,12 @@ impl Pair {
     ///
     /// When `a` does not answer.
     pub async fn disconnect(&mut self) -> anyhow::Result<()> {
-        let command = format!("{{disconnect, '{}'}}", self.b.name());
-        let _: serde_json::Value = self.a.ask(&command).await?;
+        let _: serde_json::Value = self.a.ask(&Command::Disconnect(self.b.atom()?)).await?;
         Ok(())
     }
 }
 
-async fn ping(from: &mut Node, to: &str) -> anyhow::Result<bool> {
-    let pong: Pong = from.ask(&format!("{{ping, '{to}'}}")).await?;
+async fn ping(from: &mut Node, to: &Node) -> anyhow::Result<bool> {
+    let pong: Pong = from.ask(&Command::Ping(to.atom()?)).await?;
     Ok(pong.pong)
 }

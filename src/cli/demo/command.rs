@@ -11,7 +11,8 @@ use super::carriers::Carrier;
 use super::carriers::Pair;
 use super::carriers::Stage;
 use super::children::Children;
-use super::nodes;
+use super::erlang::HOW_TO_INSTALL;
+use super::nodes::Kind;
 use super::report::Figures;
 use super::report::Report;
 use super::report::calls_per_second;
@@ -29,9 +30,6 @@ use super::supervise::Ended;
 use super::supervise::supervise;
 use super::workspace::Workspace;
 
-/// Exit status when Erlang is missing.
-const MISSING: u8 = 2;
-
 /// What `beamway demo` is to do.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -42,20 +40,12 @@ pub struct Options {
 /// Runs the demo: about 40 seconds, up to a minute on a busy machine. Starts its own runtime, so it must not be called
 /// from within one.
 ///
-/// Returns the exit status: 0; 2 without Erlang; 128 and the number of the signal that ended it.
+/// Returns the exit status: 0; 128 and the number of the signal that ended it.
 ///
 /// # Errors
 ///
 /// When something does not start, or a node received something else than was sent.
 pub fn run(options: Options) -> anyhow::Result<ExitCode> {
-    if !nodes::installed() {
-        let line = format!(
-            "beamway demo: Erlang (erl, erlc, epmd) is not in the path; {}\n",
-            nodes::HOW_TO_INSTALL
-        );
-        io::stderr().write_all(line.as_bytes())?;
-        return Ok(ExitCode::from(MISSING));
-    }
     let executable = std::env::current_exe().context("where is this program?")?;
     let mut screen = Screen::new(options.json);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -91,25 +81,23 @@ async fn show(
     executable: PathBuf,
 ) -> anyhow::Result<Report> {
     let begin = Instant::now();
-    screen.block("beamway demo: two gateways and six Erlang nodes on this machine; takes about 40 seconds\n\n");
+    screen.block("beamway demo: two gateways and pairs of nodes on this machine; takes about 40 seconds\n\n");
     screen.step("certificates");
     let stage = Stage::set(workspace, children, executable).await?;
     screen.part("a throw-away authority, and one for each gateway");
     let mut carriers = vec![Carrier::Beamway, Carrier::Plain];
-    let left_out = if stage.erlang.tls {
+    let left_out = without_tls(&stage.kind);
+    if left_out.is_none() {
         carriers.push(Carrier::Tls);
-        None
-    } else {
-        Some(format!(
-            "TLS is left out: this Erlang has no ssl application; {}",
-            nodes::HOW_TO_INSTALL
-        ))
-    };
+    }
     screen.step("gateways");
     let gateways = stage.gateways().await?;
     screen.part("left and right, lanes over QUIC with mutual TLS");
     screen.step("nodes");
-    screen.part(&format!("Erlang/OTP {}, a and b over:", stage.erlang.otp));
+    screen.part(&match stage.kind.erlang() {
+        Some(erlang) => format!("Erlang/OTP {}, a and b over:", erlang.otp),
+        None => "native nodes (no Erlang found in the path), a and b over:".to_owned(),
+    });
     let mut pairs = Vec::new();
     for carrier in carriers {
         pairs.push(Pair::start(&stage, carrier, Some(&gateways)).await?);
@@ -128,13 +116,23 @@ async fn show(
     let counted = frames_per_lane.iter().flatten().flatten().sum::<u64>();
     screen.part(&format!("{counted} frames counted by the gateways"));
     Ok(Report {
-        otp: stage.erlang.otp.clone(),
+        otp: stage.kind.erlang().map(|erlang| erlang.otp.clone()),
         figures,
         left_out,
         nodes,
         frames_per_lane,
         seconds: begin.elapsed().as_secs_f64(),
     })
+}
+
+/// Why nodes of this kind are not measured over TLS, if so.
+fn without_tls(kind: &Kind) -> Option<String> {
+    let why = match kind.erlang() {
+        Some(erlang) if erlang.tls => return None,
+        Some(_) => "this Erlang has no ssl application",
+        None => "it comes with Erlang, which is not in the path",
+    };
+    Some(format!("TLS is left out: {why}; {HOW_TO_INSTALL}"))
 }
 
 /// Both nodes see each other, and nobody else.

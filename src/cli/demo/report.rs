@@ -39,8 +39,8 @@ pub struct Figures {
 /// Everything that a run found.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Release of Erlang.
-    pub otp: String,
+    /// Release of Erlang; `None` if the nodes are native ones.
+    pub otp: Option<String>,
     /// The rows, beamway first.
     pub figures: Vec<Figures>,
     /// Why a column is missing, in a sentence.
@@ -164,7 +164,8 @@ impl Report {
                 .iter()
                 .filter(|figures| figures.carrier != Carrier::Beamway)
         };
-        let mut head = " ".repeat(LABEL_COLUMNS);
+        let between = if self.otp.is_some() { "" } else { "between native nodes" };
+        let mut head = format!("{between:<LABEL_COLUMNS$}");
         for figures in &self.figures {
             let _ = write!(head, "{:>VALUE_COLUMNS$}", figures.carrier.name());
         }
@@ -193,8 +194,15 @@ impl Report {
 
     fn notes(&self) -> String {
         let Bulk { streams, bytes } = Bulk::DEMO;
+        let carriers = match self.otp {
+            Some(_) => "one TCP connection in the clear, as Erlang comes. TLS: the same with `-proto_dist inet_tls`.",
+            None => {
+                "one TCP connection in the clear. All nodes are native nodes: Rust programs that speak distribution\n\
+                 in the BEAMs' place, since no Erlang was found in the path. To the gateways they are nodes like any other."
+            }
+        };
         let mut notes = format!(
-            "\nplain: one TCP connection in the clear, as Erlang comes. TLS: the same with `-proto_dist inet_tls`.\n\
+            "\nplain: {carriers}\n\
              p50: half of the calls took no longer; p99: 99 in 100. Beside {streams} transfers: {streams} messages of \
              {} MB are in flight all the time.\n\
              1 MB = 1,000,000 bytes. Every call, message and byte was verified where it arrived.\n",
@@ -230,6 +238,7 @@ impl Report {
         let [left, right] = &self.frames_per_lane;
         json!({
             "beamway": env!("CARGO_PKG_VERSION"),
+            "nodes_are": if self.otp.is_some() { "erlang" } else { "native" },
             "otp": self.otp,
             "seconds": self.seconds,
             "left_out": self.left_out,

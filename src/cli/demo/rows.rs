@@ -1,8 +1,13 @@
-use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::carriers::Pair;
+use super::protocol::CallsAnswer;
+use super::protocol::Command;
+use super::protocol::RoundTripsAnswer;
+use super::protocol::StreamAnswer;
+use super::protocol::TransferAnswer;
+use super::protocol::Verified;
 
 /// Callers that call at the same time.
 pub const CALLERS: u32 = 64;
@@ -53,73 +58,6 @@ impl Bulk {
         bytes: 4_000_000,
     };
 }
-
-/// A figure that the far node vouches for.
-trait Verified: DeserializeOwned {
-    fn verdict(&self) -> &Verdict;
-}
-
-/// What the far node found when it compared what it saw with what must come.
-#[derive(Clone, Debug, Default, Deserialize)]
-struct Verdict {
-    verified: bool,
-    #[serde(default)]
-    wrong: String,
-}
-
-#[derive(Deserialize)]
-struct CallsAnswer {
-    calls: u64,
-    us: u64,
-    #[serde(flatten)]
-    verdict: Verdict,
-}
-
-#[derive(Deserialize)]
-struct TransferAnswer {
-    #[serde(default)]
-    bytes: u64,
-    #[serde(default)]
-    us: Vec<u64>,
-    #[serde(flatten)]
-    verdict: Verdict,
-}
-
-#[derive(Deserialize)]
-struct RoundTripsAnswer {
-    samples: u64,
-    p50: u64,
-    p90: u64,
-    p99: u64,
-    max: u64,
-    #[serde(default)]
-    bytes: u64,
-    #[serde(default)]
-    us: u64,
-    #[serde(flatten)]
-    verdict: Verdict,
-}
-
-#[derive(Deserialize)]
-struct StreamAnswer {
-    messages: u64,
-    bytes: u64,
-    us: u64,
-    #[serde(flatten)]
-    verdict: Verdict,
-}
-
-macro_rules! verified {
-    ($($answer:ty),*) => {$(
-        impl Verified for $answer {
-            fn verdict(&self) -> &Verdict {
-                &self.verdict
-            }
-        }
-    )*};
-}
-
-verified!(CallsAnswer, TransferAnswer, RoundTripsAnswer, StreamAnswer);
 
 /// `gen_server` calls by many callers.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -176,8 +114,8 @@ pub struct Stream {
 }
 
 /// Has `a` run a command, and fails unless the far node saw exactly what was sent.
-async fn ask<T: Verified>(pair: &mut Pair, command: &str) -> anyhow::Result<T> {
-    let answer: T = pair.a.ask(command).await?;
+async fn ask<T: Verified + DeserializeOwned>(pair: &mut Pair, command: Command) -> anyhow::Result<T> {
+    let answer: T = pair.a.ask(&command).await?;
     let verdict = answer.verdict();
     anyhow::ensure!(
         verdict.verified,
@@ -198,8 +136,8 @@ async fn ask<T: Verified>(pair: &mut Pair, command: &str) -> anyhow::Result<T> {
 ///
 /// When a call fails, is lost, doubled or overtaken.
 pub async fn calls(pair: &mut Pair, ms: u32) -> anyhow::Result<Calls> {
-    let command = format!("{{calls, '{}', {CALLERS}, {ms}}}", pair.b.name());
-    let answer: CallsAnswer = ask(pair, &command).await?;
+    let command = Command::Calls(pair.b.atom()?, CALLERS, ms);
+    let answer: CallsAnswer = ask(pair, command).await?;
     Ok(Calls {
         count: answer.calls,
         per_second: per_second(answer.calls, answer.us),
@@ -213,8 +151,8 @@ pub async fn calls(pair: &mut Pair, ms: u32) -> anyhow::Result<Calls> {
 ///
 /// When one arrives with another size or checksum, or not at all.
 pub async fn transfer(pair: &mut Pair, ms: u32) -> anyhow::Result<Transfer> {
-    let command = format!("{{transfer, '{}', {BIG_BYTES}, {BIG_TIMES_MAX}, {ms}}}", pair.b.name());
-    let mut answer: TransferAnswer = ask(pair, &command).await?;
+    let command = Command::Transfer(pair.b.atom()?, BIG_BYTES, BIG_TIMES_MAX, ms);
+    let mut answer: TransferAnswer = ask(pair, command).await?;
     answer.us.sort_unstable();
     let Some(median) = answer.us.get(answer.us.len() / 2).copied() else {
         anyhow::bail!("no message was sent");
@@ -234,12 +172,9 @@ pub async fn transfer(pair: &mut Pair, ms: u32) -> anyhow::Result<Transfer> {
 ///
 /// When a call fails, or a message of the bulk is lost, damaged or overtaken.
 pub async fn round_trips(pair: &mut Pair, ms: u32, bulk: Option<Bulk>) -> anyhow::Result<RoundTrips> {
-    let beside = match bulk {
-        Some(Bulk { streams, bytes }) => format!("{{{streams}, {bytes}}}"),
-        None => "none".to_owned(),
-    };
-    let command = format!("{{round_trips, '{}', {ms}, {beside}}}", pair.b.name());
-    let answer: RoundTripsAnswer = ask(pair, &command).await?;
+    let beside = bulk.map(|bulk| (bulk.streams, bulk.bytes));
+    let command = Command::RoundTrips(pair.b.atom()?, ms, beside);
+    let answer: RoundTripsAnswer = ask(pair, command).await?;
     Ok(RoundTrips {
         count: answer.samples,
         p50_us: answer.p50,
@@ -257,8 +192,8 @@ pub async fn round_trips(pair: &mut Pair, ms: u32, bulk: Option<Bulk>) -> anyhow
 ///
 /// When a message is lost, damaged or overtaken.
 pub async fn stream(pair: &mut Pair, pairs: u32, bytes: u64, ms: u32) -> anyhow::Result<Stream> {
-    let command = format!("{{stream, '{}', {pairs}, {bytes}, {ms}}}", pair.b.name());
-    let answer: StreamAnswer = ask(pair, &command).await?;
+    let command = Command::Stream(pair.b.atom()?, pairs, bytes, ms);
+    let answer: StreamAnswer = ask(pair, command).await?;
     Ok(Stream {
         messages_per_second: per_second(answer.messages, answer.us),
         megabytes_per_second: per_second(answer.bytes, answer.us) / 1e6,

@@ -11,6 +11,9 @@ use anyhow::Context as _;
 /// How many folder names are tried before giving up; each is random, so the second one is already free.
 const NAMES_TRIED_MAX: u32 = 16;
 
+/// Where Erlang looks for the cookie in a home folder.
+const COOKIE: &str = ".erlang.cookie";
+
 /// The temporary folder of one run: certificates, configurations, the compiled Erlang module and the cookie. Removed when
 /// dropped.
 pub struct Workspace {
@@ -33,7 +36,7 @@ impl Workspace {
         })?;
         // The nodes find their cookie in their home folder, so it never shows in a list of processes.
         let cookie: String = format!("{:032x}", rand::random::<u128>());
-        workspace.write_secret(".erlang.cookie", &cookie)?;
+        workspace.write_secret(COOKIE, &cookie)?;
         Ok(workspace)
     }
 
@@ -53,6 +56,12 @@ impl Workspace {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file with the cookie.
+    #[must_use]
+    pub fn cookie(&self) -> PathBuf {
+        self.path.join(COOKIE)
     }
 
     /// Makes a folder in it and says where it is.
