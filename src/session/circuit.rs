@@ -22,7 +22,7 @@ use crate::wire::STRANDS;
 use crate::wire::StrandId;
 
 /// A signal, or a part of one, that a local BEAM sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Intake {
     /// Where it goes: for a whole signal and for the first part of one.
     pub head: Option<Head>,

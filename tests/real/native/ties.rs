@@ -18,7 +18,7 @@ use crate::harness::NodeSpec;
 
 /// A process of the real node that does what it is told, and reports what it receives to `spy`.
 const PUPPET: &str = "register(maker, spawn(fun Maker() -> receive {make, Spy} -> \
-    Spy ! {made, spawn(fun() -> process_flag(trap_exit, true), (fun Loop() -> receive \
+    spawn(fun() -> process_flag(trap_exit, true), Spy ! {made, self()}, (fun Loop() -> receive \
         {link, P} -> link(P), Spy ! linked, Loop(); \
         {unlink, P} -> unlink(P), Spy ! unlinked, Loop(); \
         {monitor, P} -> Spy ! {monitoring, monitor(process, P)}, Loop(); \
@@ -26,7 +26,7 @@ const PUPPET: &str = "register(maker, spawn(fun Maker() -> receive {make, Spy} -
         {exit, P, Reason} -> exit(P, Reason), Loop(); \
         {trap, Flag} -> process_flag(trap_exit, Flag), Spy ! trapping, Loop(); \
         {finish, Reason} -> exit(Reason); \
-        Other -> Spy ! {got, Other}, Loop() end end)() end)}, Maker() end end)), ok";
+        Other -> Spy ! {got, Other}, Loop() end end)() end), Maker() end end)), ok";
 
 async fn puppet(context: &mut Context, beam: &Atom) -> NodePid {
     let make = term!({make, (context.pid().clone())});

@@ -1,0 +1,105 @@
+//! Two sessions with one circuit between them and nothing but memory in place of the trunk, and signals for them.
+
+use std::time::Instant;
+
+use beamway::dist::Format;
+use beamway::session::Intake;
+use beamway::session::Session;
+use beamway::session::SessionConfig;
+use beamway::session::Terms;
+use beamway::wire::CircuitId;
+use beamway::wire::Content;
+use beamway::wire::FrameDecoder;
+use beamway::wire::NoticeDecoder;
+use bytes::Bytes;
+
+/// Pairs of processes that talk.
+pub(crate) const PAIRS: u32 = 16;
+const LANES: u8 = 16;
+
+/// `{22, From, To}` and a payload of `size` bytes.
+pub(crate) fn body(pair: u32, size: usize) -> Bytes {
+    let term = |id: u32| {
+        [
+            b"\x58\x77\x0bb@127.0.0.1",
+            &id.to_be_bytes()[..],
+            &[0; 4],
+            &5u32.to_be_bytes(),
+        ]
+        .concat()
+    };
+    let mut body = [b"\x68\x03\x61\x16".to_vec(), term(pair), term(1000 + pair)].concat();
+    body.resize(body.len() + size, 7);
+    body.into()
+}
+
+/// The two sessions.
+pub(crate) struct Joined {
+    near: Session,
+    far: Session,
+    streams: Vec<FrameDecoder>,
+    circuit: CircuitId,
+}
+
+impl Joined {
+    pub(crate) fn new() -> Self {
+        let session = |is_lower| {
+            Session::new(SessionConfig {
+                is_lower,
+                ..SessionConfig::default()
+            })
+        };
+        let (mut near, mut far) = (session(true), session(false));
+        let circuit = near.open("b@127.0.0.1".into(), Bytes::new());
+        notices(&mut near, &mut far);
+        far.handshake(circuit, Bytes::from_static(b"sok"));
+        notices(&mut far, &mut near);
+        let terms = Terms {
+            format: Format::Header,
+            creation: 5,
+        };
+        far.established(circuit, terms);
+        Self {
+            near,
+            far,
+            streams: (0..LANES).map(|_| FrameDecoder::default()).collect(),
+            circuit,
+        }
+    }
+
+    /// Carries signals from one node to the other, with the receipts they cause; gives what is delivered.
+    pub(crate) fn carry(&mut self, signals: impl IntoIterator<Item = Intake>) -> Vec<Content> {
+        let now = Instant::now();
+        self.near.signals(self.circuit, signals);
+        self.near.poll_start();
+        for (lane, stream) in (0..LANES).zip(&mut self.streams) {
+            while let Some(batch) = self.near.poll_lane(lane) {
+                batch.iter().for_each(|bytes| stream.push(bytes));
+            }
+            let frames: Vec<_> = std::iter::from_fn(|| stream.poll_frame().expect("frames")).collect();
+            self.far
+                .handle_frames(lane, frames, now)
+                .expect("a lane of the session");
+        }
+        let mut delivered = Vec::new();
+        while let Some(content) = self.far.poll_delivery(self.circuit, now) {
+            self.far.written(self.circuit, content.cost(), now);
+            delivered.push(content);
+        }
+        self.far.handle_timeout(now + SessionConfig::default().receipt_delay);
+        notices(&mut self.far, &mut self.near);
+        while self.near.poll_event().is_some() || self.far.poll_event().is_some() || self.far.poll_ready().is_some() {}
+        delivered
+    }
+}
+
+fn notices(from: &mut Session, to: &mut Session) {
+    let mut decoder = NoticeDecoder::default();
+    while let Some(bytes) = from.poll_control() {
+        decoder.push(&bytes);
+    }
+    while let Some((number, notice)) = decoder.poll_notice().expect("notices") {
+        to.handle_notice(number, notice, Instant::now())
+            .expect("a notice of the session");
+    }
+}
