@@ -1,7 +1,9 @@
 //! A leg: one TCP connection between this gateway and a BEAM, from the handshake to its end.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::IoSlice;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Buf;
@@ -240,14 +242,26 @@ impl Reader {
         if self.taken.wait_for(|taken| sent < *taken + READ_AHEAD).await.is_err() {
             return std::future::pending().await;
         }
-        self.input.reserve(FRAGMENT_SIZE);
         let silence = self.config.net_ticktime;
-        match timeout(silence, self.stream.read_buf(&mut self.input)).await {
+        match timeout(silence, self.read()).await {
             Ok(Ok(0)) => Err(LegError::Closed),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(LegError::Late("the local node sent nothing, not even a tick,", silence)),
         }
+    }
+
+    /// Reads what there is. A leg that waits keeps no buffer: of a thousand nodes most are silent.
+    async fn read(&mut self) -> std::io::Result<usize> {
+        poll_fn(|context| {
+            self.input.reserve(FRAGMENT_SIZE);
+            let read = pin!(self.stream.read_buf(&mut self.input)).poll(context);
+            if read.is_pending() && self.input.is_empty() {
+                self.input = BytesMut::new();
+            }
+            read
+        })
+        .await
     }
 
     async fn discard(&mut self) {

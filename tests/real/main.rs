@@ -35,6 +35,7 @@ macro_rules! cases {
 mod aliases;
 mod attach;
 mod basics;
+mod circuits;
 mod connections;
 mod elixir;
 mod errands;
