@@ -265,9 +265,9 @@ fn strangers_harm_nobody() {
         let mut stream = std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(bytes).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut answer = Vec::new();
-        // Closed, or reset where not all was read.
+        // Closed, or reset where not all was read, maybe before we are here.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = stream.read_to_end(&mut answer);
         assert!(
             !answer.windows(3).any(|part| part == b"sok"),
