@@ -246,6 +246,7 @@ fn trunk_config(config: &Config) -> TrunkConfig {
         keep_alive: config.transport.keep_alive,
         receive_buffer: config.transport.udp_receive_buffer,
         send_buffer: config.transport.udp_send_buffer,
+        datagram_max: config.transport.datagram_max,
         congestion: config.transport.congestion,
     }
 }

@@ -243,6 +243,7 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
     let mut section = table(root, report, "transport");
     let receive = section.size(report, "udp_receive_buffer", &Transport::UDP_BUFFER_ALLOWED);
     let send = section.size(report, "udp_send_buffer", &Transport::UDP_BUFFER_ALLOWED);
+    let datagram = section.size(report, "datagram_max", &Transport::DATAGRAM_MAX_ALLOWED);
     let idle = section.time(report, "idle_timeout", &Transport::IDLE_TIMEOUT_ALLOWED);
     let keep_alive = section.time(report, "keep_alive", &Transport::KEEP_ALIVE_ALLOWED);
     let window = section.size(report, "stream_window", &Transport::STREAM_WINDOW_ALLOWED);
@@ -261,6 +262,7 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
     TransportSettings {
         udp_receive_buffer: bytes(receive.as_ref()),
         udp_send_buffer: bytes(send.as_ref()),
+        datagram_max: datagram.map_or(Transport::DATAGRAM_MAX, |found| found.value as u16),
         idle_timeout,
         keep_alive: interval,
         stream_window: value_or(window.as_ref(), Transport::STREAM_WINDOW),

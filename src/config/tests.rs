@@ -34,6 +34,7 @@ allow   = ["*@host2", "web-*@*"]
 [transport]
 udp_receive_buffer = "1MiB"
 udp_send_buffer = 131072
+datagram_max = "1400B"
 idle_timeout = "1m"
 keep_alive = "10s"
 stream_window = "2MB"
@@ -114,6 +115,7 @@ fn a_full_file_is_read() {
         (transport.idle_timeout.as_secs(), transport.keep_alive.as_secs()),
         (60, 10)
     );
+    assert_eq!(transport.datagram_max, 1400);
     assert_eq!(transport.stream_window, 2_000_000);
     assert_eq!(transport.congestion, Algorithm::NewReno);
     let session = &config.session;
@@ -145,6 +147,7 @@ fn the_least_file_gets_every_default() {
         (transport.idle_timeout.as_secs(), transport.keep_alive.as_secs()),
         (15, 3)
     );
+    assert_eq!(transport.datagram_max, 6500);
     assert_eq!(transport.stream_window, 1 << 20);
     assert_eq!(transport.congestion, Algorithm::Cubic);
     let session = &config.session;
@@ -299,6 +302,8 @@ fn values_outside_their_limits_are_refused() {
         ("epmd", "hosts = ['a@h']"),
         ("epmd", "hosts = ['']"),
         ("transport", "udp_receive_buffer = '1KiB'"),
+        ("transport", "datagram_max = 1199"),
+        ("transport", "datagram_max = '9000B'"),
         ("transport", "keep_alive = '8s'"),
         ("transport", "idle_timeout = '0s'"),
         ("transport", "stream_window = '1GiB'"),

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use quinn::EndpointConfig;
 use quinn::IdleTimeout;
+use quinn::MtuDiscoveryConfig;
 use quinn::TransportConfig;
 use quinn::VarInt;
 use quinn::crypto::HmacKey;
@@ -28,6 +29,9 @@ pub struct TrunkConfig {
     pub receive_buffer: usize,
     /// Bytes asked of the kernel for what is to leave.
     pub send_buffer: usize,
+    /// Bytes of the largest datagram that is tried on the way to the peer, and taken from it: 1200 to 6500, since the kernel takes
+    /// ten at once, in 64 KiB. Fewer and larger ones cost less, where the network carries them.
+    pub datagram_max: u16,
     /// How much may be under way.
     pub congestion: Algorithm,
 }
@@ -41,6 +45,7 @@ impl Default for TrunkConfig {
             keep_alive: Duration::from_secs(3),
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
+            datagram_max: 6500,
             congestion: Algorithm::default(),
         }
     }
@@ -54,6 +59,8 @@ impl TrunkConfig {
     pub fn transport(&self) -> TransportConfig {
         let streams = u32::from(self.lanes) + 1;
         let all = self.stream_window.saturating_mul(streams);
+        let mut discovery = MtuDiscoveryConfig::default();
+        discovery.upper_bound(self.datagram_max);
         let mut transport = TransportConfig::default();
         transport
             .max_concurrent_bidi_streams(1u8.into())
@@ -62,6 +69,7 @@ impl TrunkConfig {
             .receive_window(all.into())
             .send_window(u64::from(all) * 2)
             .datagram_receive_buffer_size(None)
+            .mtu_discovery_config(Some(discovery))
             .keep_alive_interval(Some(self.keep_alive))
             .congestion_controller_factory(Arc::new(Counting(self.congestion.factory())))
             .max_idle_timeout(IdleTimeout::try_from(self.idle_timeout).ok());
@@ -91,7 +99,10 @@ impl TrunkConfig {
 
     /// Settings of the UDP endpoint, with the key of stateless resets.
     pub fn endpoint(&self, reset_key: Arc<dyn HmacKey>) -> EndpointConfig {
-        EndpointConfig::new(reset_key)
+        let mut config = EndpointConfig::new(reset_key);
+        // Fails below 1200, which no setting allows: then QUIC's own bound holds.
+        let _ = config.max_udp_payload_size(self.datagram_max);
+        config
     }
 
     /// Code of a connection that was given up, which says nothing of its session: quinn's when it is dropped.

@@ -63,6 +63,8 @@ impl Daemon {
             lanes: setting.lanes,
             idle_timeout: setting.idle_timeout,
             keep_alive: setting.idle_timeout / 5,
+            // As between places far apart; and more datagrams meet more faults.
+            datagram_max: 1452,
             ..TrunkConfig::default()
         };
         let mut config = trunk.endpoint(Arc::clone(&key.reset) as _);
