@@ -7,6 +7,7 @@
 
 pub mod client;
 mod config;
+mod datagrams;
 pub mod driver;
 mod error;
 mod greeting;

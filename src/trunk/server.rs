@@ -24,6 +24,7 @@ use super::Agreement;
 use super::Daemon;
 use super::TrunkConfig;
 use super::TrunkError;
+use super::datagrams::Datagrams;
 use super::handle::Held;
 use crate::tls::PeerCertificate;
 use crate::wire::Notice;
@@ -111,7 +112,9 @@ pub fn bind(
         socket.send_buffer_size().unwrap_or(0),
     );
     let runtime = Arc::new(quinn::TokioRuntime);
-    let endpoint = Endpoint::new(config.endpoint(reset_key), Some(tls), socket.into(), runtime).map_err(refuse)?;
+    let socket = Arc::new(Datagrams::new(socket.into()).map_err(refuse)?);
+    let endpoint =
+        Endpoint::new_with_abstract_socket(config.endpoint(reset_key), Some(tls), socket, runtime).map_err(refuse)?;
     Ok(Listening { endpoint, buffers })
 }
 
