@@ -5,6 +5,7 @@
 //!
 //! - `run`: the daemon, after everything it needs is read and checked.
 //! - `check`: the same reading and checking without running; every mistake at once.
+//! - [`bench`]: carriers of distribution compared: what a user measures before he decides.
 //! - [`certs`]: makes an authority and certificates.
 //! - [`demo`]: the main job, shown on this machine with real nodes.
 //! - [`errand`]: calls a function, sends a message, or pings, as a native node.
@@ -15,6 +16,7 @@
 //! - `output`: lines for the person; results on standard output, complaints on standard error.
 
 mod args;
+pub mod bench;
 pub mod certs;
 mod check;
 pub mod demo;
