@@ -5,10 +5,12 @@ use std::time::Duration;
 use clap::Parser;
 use clap::Subcommand;
 
+use super::bench;
 use super::demo::native;
 use super::errand;
 use super::errand::Joining;
 use super::sim;
+use crate::cli::stage::carriers::Carrier;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::tls::LEAF_DAYS_DEFAULT;
@@ -31,6 +33,8 @@ pub(super) enum Command {
     Certs(CertsArgs),
     /// Show the main job on this machine, with real nodes: takes about 40 seconds and leaves nothing behind
     Demo(DemoArgs),
+    /// Compare beamway with plain, tuned and TLS distribution on this machine, with real nodes
+    Bench(BenchArgs),
     /// Be a native node that obeys the demo
     #[command(hide = true)]
     DemoNode(DemoNodeArgs),
@@ -219,6 +223,100 @@ pub(super) struct DemoArgs {
     /// Print the figures as JSON; progress goes to standard error
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BenchArgs {
+    /// Ten minutes at most: the main rows and carriers
+    #[arg(long)]
+    quick: bool,
+    /// Hours: all rows, all lines, ten thousand calls in each; with --out it can be interrupted and goes on later
+    #[arg(long, conflicts_with = "quick")]
+    full: bool,
+    /// Everything once with tiny durations: does it still run?
+    #[arg(long, conflicts_with_all = ["quick", "full"], hide = true)]
+    tiny: bool,
+    /// How often everything is measured
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// The carriers instead of the usual ones: plain, tuned, TLS, beamway-LANES or beamway-LANES-CONTROLLER, with commas
+    #[arg(long, value_name = "CARRIERS", value_delimiter = ',', value_parser = bench::carrier)]
+    over: Option<Vec<Carrier>>,
+    /// A carrier of somebody else: its name, the folder of its compiled modules, and what `-proto_dist` is given (by default
+    /// the name)
+    #[arg(long, value_name = "NAME=EBIN[:PROTO_DIST]", value_parser = bench::other)]
+    carrier: Vec<Carrier>,
+    /// Only rows with this in their names; several with commas
+    #[arg(long, value_name = "FILTER")]
+    rows: Option<String>,
+    /// Print what was found as JSON; progress goes to standard error in any case
+    #[arg(long)]
+    json: bool,
+    /// Write findings.json and report.html to this folder; an interrupted run with the same settings goes on from there
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Measure between two nodes that run already, over what carries them now; the first one measures
+    #[arg(long, value_names = ["NODE", "NODE"], num_args = 2, requires = "config", conflicts_with_all = ["over", "carrier"])]
+    between: Option<Vec<String>>,
+    /// With --between: the configuration file of this host's daemon, for its name, certificates and peers; the daemon need
+    /// not run, and is left alone if it does
+    #[arg(long, value_name = "FILE", requires = "between")]
+    config: Option<PathBuf>,
+    /// With --between: the nodes' cookie; others can see it in the list of processes, which a file avoids
+    /// [default: ~/.erlang.cookie]
+    #[arg(long, value_name = "COOKIE", requires = "between")]
+    cookie: Option<String>,
+    /// With --between: our own node name, `name@host` [default: one that nobody else has]
+    #[arg(long, value_name = "NAME", requires = "between")]
+    name: Option<String>,
+}
+
+/// How long joining a cluster for measurements may take.
+const JOIN_MAX: Duration = Duration::from_secs(30);
+
+impl BenchArgs {
+    fn between(
+        nodes: Vec<String>,
+        config: PathBuf,
+        cookie: Option<String>,
+        name: Option<String>,
+    ) -> Option<bench::Between> {
+        let [near, far] = <[String; 2]>::try_from(nodes).ok()?;
+        let joining = Joining {
+            config,
+            cookie,
+            name,
+            timeout: JOIN_MAX,
+            node: near,
+        };
+        Some(bench::Between { joining, far })
+    }
+}
+
+impl From<BenchArgs> for bench::Options {
+    fn from(args: BenchArgs) -> Self {
+        let extent = match (args.tiny, args.quick, args.full) {
+            (true, ..) => bench::Extent::Tiny,
+            (_, true, _) => bench::Extent::Quick,
+            (_, _, true) => bench::Extent::Full,
+            _ => bench::Extent::Usual,
+        };
+        // What is named counts beside `--over` too.
+        let over = args.over.map(|over| [over, args.carrier.clone()].concat());
+        Self {
+            extent,
+            rounds: args.rounds,
+            over,
+            others: args.carrier,
+            rows: args.rows,
+            json: args.json,
+            out: args.out,
+            between: args
+                .between
+                .zip(args.config)
+                .and_then(|(nodes, config)| BenchArgs::between(nodes, config, args.cookie, args.name)),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -10,6 +10,7 @@
 //! - [`demo`]: the main job, shown on this machine with real nodes.
 //! - [`errand`]: calls a function, sends a message, or pings, as a native node.
 //! - `linkem`: a line with faults, for tests and measurements; hidden.
+//! - [`stage`]: nodes, gateways and processes that `demo` and `bench` play on.
 //! - [`sim`]: the daemons' code on a simulated network, with faults; for those who change it.
 //! - `load`: files → settings and identity, for `run` and `check`.
 //! - `log`: what is logged, how, and who decides.
@@ -28,5 +29,6 @@ mod output;
 mod program;
 mod run;
 pub mod sim;
+pub mod stage;
 
 pub use program::main;

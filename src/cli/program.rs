@@ -4,6 +4,7 @@ use clap::Parser;
 
 use super::args::Args;
 use super::args::Command;
+use super::bench;
 use super::certs;
 use super::check;
 use super::demo;
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Certs(args) => certs::run(&args.command),
         Command::Linkem(args) => linkem::run(&args),
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
+        Command::Bench(args) => bench::run(args.into()),
         Command::DemoNode(args) => demo::native::run(&args.into()),
         Command::Call(args) => errand::run(Errand::Call(args.into())),
         Command::Send(args) => errand::run(Errand::Send(args.into())),

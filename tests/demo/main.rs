@@ -1,5 +1,5 @@
 //! `beamway demo` as a user runs it: what it prints, what it leaves behind (nothing), and that its rows can fail. With BEAMs
-//! and with native nodes.
+//! and with native nodes. And `beamway bench`, with durations that only show that it runs.
 
 #![allow(
     clippy::indexing_slicing,
@@ -8,5 +8,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod bench;
+mod outside;
 mod rows;
 mod runs;

@@ -3,19 +3,20 @@
 
 use std::time::Duration;
 
-use beamway::cli::demo::carriers::Carrier;
-use beamway::cli::demo::carriers::Pair;
-use beamway::cli::demo::children::Children;
-use beamway::cli::demo::children::until;
-use beamway::cli::demo::erlang::Erlang;
-use beamway::cli::demo::erlang::MODULE;
-use beamway::cli::demo::nodes::Kind;
-use beamway::cli::demo::nodes::Node;
-use beamway::cli::demo::nodes::NodeSettings;
-use beamway::cli::demo::port_mapper;
 use beamway::cli::demo::rows;
 use beamway::cli::demo::rows::Bulk;
-use beamway::cli::demo::workspace::Workspace;
+use beamway::cli::stage::carriers::Carrier;
+use beamway::cli::stage::children::Children;
+use beamway::cli::stage::children::until;
+use beamway::cli::stage::erlang::Erlang;
+use beamway::cli::stage::erlang::MODULE;
+use beamway::cli::stage::hosts::Host;
+use beamway::cli::stage::nodes::Kind;
+use beamway::cli::stage::nodes::Node;
+use beamway::cli::stage::nodes::NodeSettings;
+use beamway::cli::stage::pairs::Pair;
+use beamway::cli::stage::port_mapper;
+use beamway::cli::stage::workspace::Workspace;
 
 #[derive(Clone, Copy)]
 enum Side<'a> {
@@ -24,19 +25,20 @@ enum Side<'a> {
     Beam(&'a str),
 }
 
-const BEAM: Side<'_> = Side::Beam(MODULE);
+const BEAM: Side<'_> = Side::Beam(MODULE.1);
 
 impl Side<'_> {
     async fn start(self, short: &str, epmd: u16, children: &Children, workspace: &Workspace) -> Node {
         let kind = match self {
             Self::Native => Kind::Native(env!("CARGO_BIN_EXE_beamway").into()),
-            Self::Beam(source) => Kind::Beam(Erlang::prepare_module(workspace, short, source).await.unwrap()),
+            Self::Beam(source) => Kind::Beam(Erlang::prepare(workspace, short, &[(MODULE.0, source)]).await.unwrap()),
         };
         let settings = NodeSettings {
             name: format!("{short}@127.0.0.1"),
             label: format!("node {short}"),
             epmd,
             arguments: Vec::new(),
+            host: Host::loopback(),
         };
         Node::start(&kind, children, workspace, settings).await.unwrap()
     }
@@ -130,7 +132,7 @@ fn native_nodes_end_with_their_input_whatever_they_do() {
 
 /// The module with mistakes.
 fn mistaken(mistakes: &[(&str, &str)]) -> String {
-    mistakes.iter().fold(MODULE.to_owned(), |source, (from, to)| {
+    mistakes.iter().fold(MODULE.1.to_owned(), |source, (from, to)| {
         assert!(source.contains(from), "{from} is no longer in the module");
         source.replace(from, to)
     })

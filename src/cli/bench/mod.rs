@@ -1,5 +1,36 @@
-//! `beamway bench`: carriers of distribution compared in one run.
+//! `beamway bench`: carriers of distribution compared in one run, on this machine, with real nodes.
+//!
+//! [`run`] starts a pair of nodes over each carrier and measures row after row over all of them, round after round, so that
+//! what else the machine does falls on all alike. Every message is counted and compared where it arrives.
 //!
 //! - [`findings`]: what a run found; `--json` prints it, and an interrupted run is resumed from it.
+//! - `command`: what is asked for, from the first node to the report; `store`: the folder of a run.
+//! - `plan`: what is measured, and how long; `rows`: the rows; `quantiles`: where times are looked at.
+//! - `rounds`: the course of a run; what was disturbed is measured again.
+//! - `rig`: the nodes over one carrier; `measure`: a row over it; `protocol`, `modules` with `beamway_bench.erl`: what the nodes do.
+//! - `between`: two nodes that are there already.
+//! - `lines`: two hosts with a line between them that has a rate, a delay and losses.
+//! - `machine`: what `/proc` says; `words`: values for people.
 
+mod between;
+mod command;
 pub mod findings;
+mod lines;
+mod machine;
+mod measure;
+mod modules;
+mod plan;
+mod protocol;
+mod quantiles;
+mod rig;
+mod rounds;
+mod rows;
+mod store;
+mod words;
+
+pub use between::Between;
+pub use command::Options;
+pub use command::carrier;
+pub use command::other;
+pub use command::run;
+pub use plan::Extent;

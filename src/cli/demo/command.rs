@@ -7,12 +7,6 @@ use std::time::Instant;
 use anyhow::Context as _;
 use tokio::runtime;
 
-use super::carriers::Carrier;
-use super::carriers::Pair;
-use super::carriers::Stage;
-use super::children::Children;
-use super::erlang::HOW_TO_INSTALL;
-use super::nodes::Kind;
 use super::report::Figures;
 use super::report::Report;
 use super::report::calls_per_second;
@@ -25,10 +19,21 @@ use super::rows::Calls;
 use super::rows::Durations;
 use super::rows::RoundTrips;
 use super::rows::Transfer;
-use super::screen::Screen;
-use super::supervise::Ended;
-use super::supervise::supervise;
-use super::workspace::Workspace;
+use crate::cli::stage::carriers::Carrier;
+use crate::cli::stage::carriers::Stage;
+use crate::cli::stage::children::Children;
+use crate::cli::stage::erlang::HOW_TO_INSTALL;
+use crate::cli::stage::erlang::MODULE;
+use crate::cli::stage::gateways::Transport;
+use crate::cli::stage::nodes::Kind;
+use crate::cli::stage::pairs::Pair;
+use crate::cli::stage::screen::Screen;
+use crate::cli::stage::supervise::Ended;
+use crate::cli::stage::supervise::supervise;
+use crate::cli::stage::workspace::Workspace;
+
+/// Width of the names of steps.
+const LABEL_COLUMNS: usize = 18;
 
 /// What `beamway demo` is to do.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +52,7 @@ pub struct Options {
 /// When something does not start, or a node received something else than was sent.
 pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let executable = std::env::current_exe().context("where is this program?")?;
-    let mut screen = Screen::new(options.json);
+    let mut screen = Screen::new(options.json, LABEL_COLUMNS);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(supervise(async |workspace, children| {
         show(&mut screen, workspace, children, executable).await
@@ -83,15 +88,15 @@ async fn show(
     let begin = Instant::now();
     screen.block("beamway demo: two gateways and pairs of nodes on this machine; takes about 40 seconds\n\n");
     screen.step("certificates");
-    let stage = Stage::set(workspace, children, executable).await?;
+    let stage = Stage::set(workspace, children, executable, &[MODULE]).await?;
     screen.part("a throw-away authority, and one for each gateway");
-    let mut carriers = vec![Carrier::Beamway, Carrier::Plain];
+    let mut carriers = vec![Carrier::beamway(), Carrier::Plain];
     let left_out = without_tls(&stage.kind);
     if left_out.is_none() {
         carriers.push(Carrier::Tls);
     }
     screen.step("gateways");
-    let gateways = stage.gateways().await?;
+    let gateways = stage.gateways(&Transport::default()).await?;
     screen.part("left and right, lanes over QUIC with mutual TLS");
     screen.step("nodes");
     screen.part(&match stage.kind.erlang() {
@@ -100,8 +105,9 @@ async fn show(
     });
     let mut pairs = Vec::new();
     for carrier in carriers {
-        pairs.push(Pair::start(&stage, carrier, Some(&gateways)).await?);
-        screen.part(&format!(" {}", carrier.name()));
+        let pair = Pair::start(&stage, carrier, Some(&gateways)).await?;
+        screen.part(&format!(" {}", pair.carrier.name()));
+        pairs.push(pair);
     }
     let nodes = match pairs.first_mut() {
         Some(pair) => Some(meet(screen, pair).await?),
@@ -189,7 +195,9 @@ pub(super) async fn measure(
     Ok(pairs
         .iter()
         .zip(together)
-        .map(|(pair, ((calls, transfer), (alone, beside)))| figures(pair.carrier, calls, transfer, alone, beside))
+        .map(|(pair, ((calls, transfer), (alone, beside)))| {
+            figures(pair.carrier.clone(), calls, transfer, alone, beside)
+        })
         .collect())
 }
 

@@ -3,13 +3,13 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use serde_json::json;
 
-use super::carriers::Carrier;
-use super::gateways::GATEWAYS;
 use super::rows::Bulk;
 use super::rows::CALLERS;
 use super::rows::Calls;
 use super::rows::RoundTrips;
 use super::rows::Transfer;
+use crate::cli::stage::carriers::Carrier;
+use crate::cli::stage::gateways::GATEWAYS;
 
 const LABEL_COLUMNS: usize = 33;
 const VALUE_COLUMNS: usize = 12;
@@ -22,7 +22,7 @@ const SAME: f64 = 1.05;
 const LANES_PER_LINE: usize = 16;
 
 /// All rows of one carrier.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Figures {
     /// What they were measured over.
     pub carrier: Carrier,
@@ -158,11 +158,14 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = String::new();
-        let ours = self.figures.iter().find(|figures| figures.carrier == Carrier::Beamway);
+        let ours = self
+            .figures
+            .iter()
+            .find(|figures| figures.carrier == Carrier::beamway());
         let others = || {
             self.figures
                 .iter()
-                .filter(|figures| figures.carrier != Carrier::Beamway)
+                .filter(|figures| figures.carrier != Carrier::beamway())
         };
         let between = if self.otp.is_some() { "" } else { "between native nodes" };
         let mut head = format!("{between:<LABEL_COLUMNS$}");
@@ -255,7 +258,11 @@ impl Report {
     }
 
     fn ratios(&self) -> Value {
-        let Some(ours) = self.figures.iter().find(|figures| figures.carrier == Carrier::Beamway) else {
+        let Some(ours) = self
+            .figures
+            .iter()
+            .find(|figures| figures.carrier == Carrier::beamway())
+        else {
             return Value::Null;
         };
         let against = |theirs: &Figures| -> Value {
@@ -267,7 +274,7 @@ impl Report {
         };
         self.figures
             .iter()
-            .filter(|figures| figures.carrier != Carrier::Beamway)
+            .filter(|figures| figures.carrier != Carrier::beamway())
             .map(|theirs| (theirs.carrier.name().to_lowercase(), against(theirs)))
             .collect::<serde_json::Map<_, _>>()
             .into()

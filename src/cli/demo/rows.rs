@@ -1,13 +1,13 @@
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::carriers::Pair;
-use super::protocol::CallsAnswer;
-use super::protocol::Command;
-use super::protocol::RoundTripsAnswer;
-use super::protocol::StreamAnswer;
-use super::protocol::TransferAnswer;
-use super::protocol::Verified;
+use crate::cli::stage::pairs::Pair;
+use crate::cli::stage::protocol::CallsAnswer;
+use crate::cli::stage::protocol::Command;
+use crate::cli::stage::protocol::RoundTripsAnswer;
+use crate::cli::stage::protocol::StreamAnswer;
+use crate::cli::stage::protocol::TransferAnswer;
+use crate::cli::stage::rates::float;
+use crate::cli::stage::rates::per_second;
 
 /// Callers that call at the same time.
 pub const CALLERS: u32 = 64;
@@ -113,23 +113,6 @@ pub struct Stream {
     pub verified: bool,
 }
 
-/// Has `a` run a command, and fails unless the far node saw exactly what was sent.
-async fn ask<T: Verified + DeserializeOwned>(pair: &mut Pair, command: Command) -> anyhow::Result<T> {
-    let answer: T = pair.a.ask(&command).await?;
-    let verdict = answer.verdict();
-    anyhow::ensure!(
-        verdict.verified,
-        "over {} the receiver did not get what was sent: {}",
-        pair.carrier.name(),
-        if verdict.wrong.is_empty() {
-            "no verdict"
-        } else {
-            &verdict.wrong
-        }
-    );
-    Ok(answer)
-}
-
 /// Calls by [`CALLERS`] callers to 16 servers for `ms` milliseconds.
 ///
 /// # Errors
@@ -137,7 +120,7 @@ async fn ask<T: Verified + DeserializeOwned>(pair: &mut Pair, command: Command) 
 /// When a call fails, is lost, doubled or overtaken.
 pub async fn calls(pair: &mut Pair, ms: u32) -> anyhow::Result<Calls> {
     let command = Command::Calls(pair.b.atom()?, CALLERS, ms);
-    let answer: CallsAnswer = ask(pair, command).await?;
+    let answer: CallsAnswer = pair.measure(&command).await?;
     Ok(Calls {
         count: answer.calls,
         per_second: per_second(answer.calls, answer.us),
@@ -152,7 +135,7 @@ pub async fn calls(pair: &mut Pair, ms: u32) -> anyhow::Result<Calls> {
 /// When one arrives with another size or checksum, or not at all.
 pub async fn transfer(pair: &mut Pair, ms: u32) -> anyhow::Result<Transfer> {
     let command = Command::Transfer(pair.b.atom()?, BIG_BYTES, BIG_TIMES_MAX, ms);
-    let mut answer: TransferAnswer = ask(pair, command).await?;
+    let mut answer: TransferAnswer = pair.measure(&command).await?;
     answer.us.sort_unstable();
     let Some(median) = answer.us.get(answer.us.len() / 2).copied() else {
         anyhow::bail!("no message was sent");
@@ -174,7 +157,7 @@ pub async fn transfer(pair: &mut Pair, ms: u32) -> anyhow::Result<Transfer> {
 pub async fn round_trips(pair: &mut Pair, ms: u32, bulk: Option<Bulk>) -> anyhow::Result<RoundTrips> {
     let beside = bulk.map(|bulk| (bulk.streams, bulk.bytes));
     let command = Command::RoundTrips(pair.b.atom()?, ms, beside);
-    let answer: RoundTripsAnswer = ask(pair, command).await?;
+    let answer: RoundTripsAnswer = pair.measure(&command).await?;
     Ok(RoundTrips {
         count: answer.samples,
         p50_us: answer.p50,
@@ -193,20 +176,10 @@ pub async fn round_trips(pair: &mut Pair, ms: u32, bulk: Option<Bulk>) -> anyhow
 /// When a message is lost, damaged or overtaken.
 pub async fn stream(pair: &mut Pair, pairs: u32, bytes: u64, ms: u32) -> anyhow::Result<Stream> {
     let command = Command::Stream(pair.b.atom()?, pairs, bytes, ms);
-    let answer: StreamAnswer = ask(pair, command).await?;
+    let answer: StreamAnswer = pair.measure(&command).await?;
     Ok(Stream {
         messages_per_second: per_second(answer.messages, answer.us),
         megabytes_per_second: per_second(answer.bytes, answer.us) / 1e6,
         verified: answer.verdict.verified,
     })
-}
-
-/// `count` in `us` microseconds as a rate. Zero time counts as one microsecond.
-fn per_second(count: u64, us: u64) -> f64 {
-    float(count) * 1e6 / float(us.max(1))
-}
-
-/// Counts here stay far below 2^53, so nothing is lost.
-fn float(count: u64) -> f64 {
-    count as f64
 }

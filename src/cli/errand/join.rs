@@ -139,7 +139,7 @@ impl Joining {
     }
 
     /// Joins, runs a process with the node to visit and the time that is left, and leaves.
-    pub(super) async fn visit<T>(
+    pub(in crate::cli) async fn visit<T>(
         self,
         body: impl AsyncFnOnce(node::Context, Atom, Duration) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {

@@ -1,4 +1,4 @@
-//! A native node of the demo: what `beamway_demo.erl` makes of a BEAM, made of a Rust program.
+//! A native node of the demo: what `beamway_stage.erl` makes of a BEAM, made of a Rust program.
 //!
 //! [`run`] is `beamway demo-node`: one [`Node`](crate::node::Node) in a process of its own, over plain distribution, that
 //! obeys the same commands, says the same messages to the node on the other side and verifies the same there. So each side

@@ -20,7 +20,7 @@ use crate::node::Next;
 use crate::node::serve;
 
 /// The name of a node's service.
-pub(super) const SERVICE: &str = "beamway_demo";
+pub(super) const SERVICE: &str = "beamway_stage";
 
 /// Servers that are called, at one node by one command.
 pub(super) const SERVERS: usize = 16;

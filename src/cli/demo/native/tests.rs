@@ -2,8 +2,9 @@ use super::calls::percentiles;
 use super::payload::Payloads;
 use super::payload::checksum;
 use super::service::Role;
-use crate::cli::demo::protocol::Command;
-use crate::cli::demo::protocol::Verdict;
+use crate::cli::stage::protocol::Command;
+use crate::cli::stage::protocol::Verdict;
+use crate::cli::stage::protocol::command_line;
 use crate::etf::Atom;
 use crate::etf::Term;
 use crate::etf::from_term;
@@ -64,7 +65,7 @@ fn commands_are_erlang_terms_on_a_line() {
             "{round_trips,'b@127.0.0.1',5,{4,4000000}}.",
         ),
     ] {
-        assert_eq!(command.line().unwrap(), line);
+        assert_eq!(command_line(&command).unwrap(), line);
         assert_eq!(Command::parse(line).unwrap(), command);
     }
     for line in ["", "halt.", "{ping}.", "{calls,'b@127.0.0.1',-1,1}.", "nodes. nodes."] {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
@@ -12,8 +13,9 @@ use tokio::time::timeout;
 
 use super::children::Children;
 use super::erlang::Erlang;
-use super::protocol;
+use super::hosts::Host;
 use super::protocol::ANSWER_PREFIX;
+use super::protocol::command_line;
 use super::workspace::Workspace;
 use crate::etf::Atom;
 
@@ -21,7 +23,7 @@ use crate::etf::Atom;
 const START_MAX: Duration = Duration::from_secs(30);
 
 /// Longer than any measurement, and than the waits inside the nodes: so their own reason is heard first.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_secs(200);
 
 /// Answers that may wait to be read. A node gives one per command.
 const ANSWERS_MAX: usize = 16;
@@ -29,7 +31,7 @@ const ANSWERS_MAX: usize = 16;
 /// What a node is.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A BEAM that runs `beamway_demo.erl`.
+    /// A BEAM that runs `beamway_stage.erl`.
     Beam(Erlang),
     /// A native node: this program, of that path, as `beamway demo-node`.
     Native(PathBuf),
@@ -49,7 +51,7 @@ impl Kind {
         match self {
             Self::Beam(erlang) => erlang.command(workspace, settings),
             Self::Native(executable) => {
-                let mut command = Command::new(executable);
+                let mut command = settings.host.command(executable);
                 command
                     .args(["demo-node", "--name", &settings.name])
                     .args(["--epmd", &settings.epmd.to_string()])
@@ -74,6 +76,8 @@ pub struct NodeSettings {
     pub epmd: u16,
     /// Further arguments of the program.
     pub arguments: Vec<String>,
+    /// Where it runs.
+    pub host: Host,
 }
 
 /// A running node that obeys commands. It ends when dropped.
@@ -124,8 +128,14 @@ impl Node {
         &self.name
     }
 
+    /// What it is called among the children.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
     /// The name as the atom that commands have.
-    pub(super) fn atom(&self) -> anyhow::Result<Atom> {
+    pub(in crate::cli) fn atom(&self) -> anyhow::Result<Atom> {
         Ok(Atom::new(&self.name)?)
     }
 
@@ -134,8 +144,8 @@ impl Node {
     /// # Errors
     ///
     /// When the node ended, failed, or answers something else than a `T`.
-    pub async fn ask<T: DeserializeOwned>(&mut self, command: &protocol::Command) -> anyhow::Result<T> {
-        let line = command.line()?;
+    pub async fn ask<T: DeserializeOwned>(&mut self, command: &impl Serialize) -> anyhow::Result<T> {
+        let line = command_line(command)?;
         let sent = async {
             self.input.write_all(format!("{line}\n").as_bytes()).await?;
             self.input.flush().await

@@ -1,4 +1,4 @@
-use std::ffi::OsStr;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use super::nodes::NodeSettings;
 use super::workspace::Workspace;
 
-/// The Erlang side of the demo; compiled in the workspace at run time.
-pub const MODULE: &str = include_str!("beamway_demo.erl");
+/// Name and source of the Erlang side; compiled in the workspace at run time.
+pub const MODULE: (&str, &str) = ("beamway_stage", include_str!("beamway_stage.erl"));
 
 /// How to get Erlang, in one line.
 pub const HOW_TO_INSTALL: &str = "install it (Debian, Ubuntu: `apt install erlang-base erlang-ssl`; \
@@ -28,9 +28,12 @@ pub struct Erlang {
     pub otp: String,
     /// Whether the applications that distribution over TLS needs are there.
     pub tls: bool,
-    /// Where the compiled module is.
+    /// Where the compiled modules are.
     #[serde(skip)]
     folder: PathBuf,
+    /// The module that a node runs.
+    #[serde(skip)]
+    module: String,
 }
 
 /// Whether the programs of Erlang are in the path.
@@ -43,27 +46,21 @@ pub fn installed() -> bool {
 }
 
 impl Erlang {
-    /// Compiles the module into the workspace and asks the runtime what it has.
+    /// Compiles these modules, names and sources, into a folder of the workspace, and asks the runtime what it has. Nodes run
+    /// the last module.
     ///
     /// # Errors
     ///
-    /// When this Erlang cannot compile the module (older than OTP 25).
-    pub async fn prepare(workspace: &Workspace) -> anyhow::Result<Self> {
-        Self::prepare_module(workspace, "ebin", MODULE).await
-    }
-
-    /// As [`Erlang::prepare`], with another source of the module in a folder of its own: a test has a node that cheats.
-    ///
-    /// # Errors
-    ///
-    /// As [`Erlang::prepare`].
-    pub async fn prepare_module(workspace: &Workspace, folder: &str, source: &str) -> anyhow::Result<Self> {
+    /// When this Erlang cannot compile them (older than OTP 25).
+    pub async fn prepare(workspace: &Workspace, folder: &str, modules: &[(&str, &str)]) -> anyhow::Result<Self> {
         let folder = workspace.folder(folder)?;
-        let source = workspace.write(folder.join("beamway_demo.erl"), source)?;
-        let mut compile = clean("erlc", workspace);
-        compile.arg("-o").arg(&folder).arg(source);
+        let mut compile = clean(Command::new("erlc"), workspace);
+        compile.arg("-o").arg(&folder);
+        for (name, source) in modules {
+            compile.arg(workspace.write(folder.join(format!("{name}.erl")), source)?);
+        }
         output(&mut compile, "erlc").await?;
-        let mut ask = clean("erl", workspace);
+        let mut ask = clean(Command::new("erl"), workspace);
         ask.args(["-noinput", "-boot", "start_clean", "-eval"]).arg(
             "Has = fun(App) -> not is_tuple(code:lib_dir(App)) end, \
              io:format(\"{\\\"otp\\\":\\\"~s\\\",\\\"tls\\\":~w}~n\", \
@@ -71,37 +68,51 @@ impl Erlang {
         );
         let answer = output(&mut ask, "erl").await?;
         let erlang = serde_json::from_slice(&answer).context("`erl` did not say what it has")?;
-        Ok(Self { folder, ..erlang })
+        let module = modules.last().map_or_else(String::new, |(name, _)| (*name).to_owned());
+        Ok(Self {
+            folder,
+            module,
+            ..erlang
+        })
+    }
+
+    /// A compiled module.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub fn object(&self, module: &str) -> anyhow::Result<Vec<u8>> {
+        let file = self.folder.join(format!("{module}.beam"));
+        fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
     }
 
     /// A node of it that runs the module.
     pub(super) fn command(&self, workspace: &Workspace, settings: &NodeSettings) -> Command {
         let NodeSettings {
-            name, epmd, arguments, ..
+            name,
+            epmd,
+            arguments,
+            host,
+            ..
         } = settings;
         let long = name.split_once('@').is_some_and(|(_, host)| host.contains('.'));
-        let mut command = clean("erl", workspace);
+        let mut command = clean(host.command("erl"), workspace);
         command
             .args(["-noshell", if long { "-name" } else { "-sname" }, name])
-            .args([
-                "-start_epmd",
-                "false",
-                "-kernel",
-                "inet_dist_use_interface",
-                "{127,0,0,1}",
-            ])
+            .args(["-start_epmd", "false"])
+            .arg("-kernel")
+            .args(host.kernel_arguments())
             .args(arguments)
             .arg("-pa")
             .arg(&self.folder)
-            .args(["-s", "beamway_demo", "main"])
+            .args(["-s", &self.module, "main"])
             .env("ERL_EPMD_PORT", epmd.to_string());
         command
     }
 }
 
 /// A program of Erlang with nothing of the user's own settings in its way.
-fn clean(program: impl AsRef<OsStr>, workspace: &Workspace) -> Command {
-    let mut command = Command::new(program);
+fn clean(mut command: Command, workspace: &Workspace) -> Command {
     for name in [
         "ERL_AFLAGS",
         "ERL_COMPILER_OPTIONS",

@@ -43,7 +43,7 @@ impl Workspace {
     fn make() -> io::Result<Self> {
         let mut tried = 0;
         loop {
-            let path = std::env::temp_dir().join(format!("beamway-demo-{:08x}", rand::random::<u32>()));
+            let path = std::env::temp_dir().join(format!("beamway-{:08x}", rand::random::<u32>()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tried < NAMES_TRIED_MAX => tried += 1,

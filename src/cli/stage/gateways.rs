@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::net::TcpListener;
 use std::net::UdpSocket;
@@ -7,16 +8,18 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::process::ChildStdin;
 use tokio::process::Command;
 
-use super::children::Children;
+use super::carriers::Stage;
 use super::children::until;
+use super::hosts::Host;
 use super::workspace::Workspace;
 
 /// The two gateways, by the names in their certificates.
@@ -29,6 +32,9 @@ pub const TLS_HOST: &str = "localhost";
 /// Reading a certificate and opening two sockets takes milliseconds; the rest is for a busy machine.
 const START_MAX: Duration = Duration::from_secs(15);
 
+/// What the first line of a gateway begins with: it serves.
+const BANNER: &str = "beamway ";
+
 /// How long a gateway may take to say how many frames went over each lane, once the circuit is ended.
 const LANES_MAX: Duration = Duration::from_secs(3);
 
@@ -36,6 +42,7 @@ const LANES_MAX: Duration = Duration::from_secs(3);
 const LANES_SHOWN_MAX: usize = 4096;
 
 /// Throw-away certificates of one run, as `beamway certs` makes them.
+#[derive(Clone)]
 pub struct Certificates {
     folder: PathBuf,
 }
@@ -50,10 +57,20 @@ impl Certificates {
     pub async fn make(executable: &Path, workspace: &Workspace) -> anyhow::Result<Self> {
         let folder = workspace.path().join("certs");
         certs(executable, "init", &folder, None).await?;
+        let certificates = Self { folder };
         for name in [GATEWAYS.as_slice(), &[TLS_HOST]].concat() {
-            certs(executable, "issue", &folder, Some(name)).await?;
+            certificates.add(executable, name).await?;
         }
-        Ok(Self { folder })
+        Ok(certificates)
+    }
+
+    /// Makes one more, for nodes that speak TLS under that host name.
+    ///
+    /// # Errors
+    ///
+    /// What `beamway certs` says.
+    pub async fn add(&self, executable: &Path, name: &str) -> anyhow::Result<()> {
+        certs(executable, "issue", &self.folder, Some(name)).await
     }
 
     /// Folder with `ca.pem`, `cert.pem` and `key.pem` of one name.
@@ -105,12 +122,32 @@ pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     Ok(ports)
 }
 
+/// What the configuration of both gateways says about lanes; what is `None` is left to its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// Lanes in each direction.
+    pub lanes: Option<u16>,
+    /// The congestion controller.
+    pub congestion: Option<String>,
+}
+
+impl Transport {
+    /// Its name in tables: `beamway`, `beamway 16`, `beamway 16 model`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let lanes = self.lanes.map(|lanes| lanes.to_string());
+        let words = [Some("beamway".to_owned()), lanes, self.congestion.clone()];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Two gateways, each the other's only peer.
 pub struct Gateways {
-    /// Ports of their port mappers, on 127.0.0.1.
+    /// Ports of their port mappers, on the loopback of their hosts.
     pub epmd: [u16; 2],
+    /// What they are called among the children.
+    pub labels: [String; 2],
     lanes: [Arc<Mutex<Vec<u64>>>; 2],
-    children: Children,
     _inputs: Vec<ChildStdin>,
 }
 
@@ -120,62 +157,48 @@ impl Gateways {
     /// # Errors
     ///
     /// When one ends or does not serve in time.
-    pub async fn start(
-        executable: &Path,
-        children: &Children,
-        workspace: &Workspace,
-        certificates: &Certificates,
-    ) -> anyhow::Result<Self> {
+    pub async fn start(stage: &Stage<'_>, transport: &Transport) -> anyhow::Result<Self> {
         let [quic_left, quic_right, epmd_left, epmd_right] = free_ports()?;
-        let [left, right] = GATEWAYS;
-        let sides = [
-            (left, quic_left, epmd_left, right, quic_right),
-            (right, quic_right, epmd_right, left, quic_left),
-        ];
+        let (quic, epmd) = ([quic_left, quic_right], [epmd_left, epmd_right]);
+        let labels = GATEWAYS.map(|name| label(name, transport, &stage.hosts));
         let lanes: [Arc<Mutex<Vec<u64>>>; 2] = Default::default();
+        let serving: [Arc<AtomicBool>; 2] = Default::default();
         let mut inputs = Vec::new();
-        for ((name, quic, epmd, peer, peer_quic), lanes) in sides.into_iter().zip(&lanes) {
-            let text = format!(
-                "[gateway]\nname   = \"{name}\"\nlisten = \"127.0.0.1:{quic}\"\ncerts  = {certs:?}\n\n\
-                 [epmd]\nlisten = \"127.0.0.1:{epmd}\"\nhosts  = [\"127.0.0.1\"]\n\n\
-                 [[peer]]\nname    = \"{peer}\"\naddress = \"127.0.0.1:{peer_quic}\"\n",
-                certs = certificates.of(name).display().to_string(),
-            );
-            let config = workspace.write(format!("{name}.toml"), &text)?;
-            let mut command = Command::new(executable);
+        let both = labels.iter().zip(&lanes).zip(&serving);
+        for ((side, host), ((label, lanes), serving)) in stage.hosts.iter().enumerate().zip(both) {
+            let text = configuration(stage, transport, side, quic, epmd);
+            let config = stage
+                .workspace
+                .write(format!("{}.toml", label.replace(' ', "-")), &text)?;
+            let mut command = host.command(&stage.executable);
             command
                 .arg("run")
                 .arg("--config")
                 .arg(config)
                 .args(["--log", "json", "--log-level", "info"])
                 .env_remove("RUST_LOG");
-            let lanes = Arc::clone(lanes);
-            inputs.push(children.start(&label(name), &mut command, move |line: &str| {
-                if let Some(frames) = lane_frames(line) {
+            let (lanes, serving) = (Arc::clone(lanes), Arc::clone(serving));
+            inputs.push(stage.children.start(label, &mut command, move |line: &str| {
+                if line.starts_with(BANNER) {
+                    serving.store(true, Ordering::Relaxed);
+                } else if let Some(frames) = lane_frames(line) {
                     add(&mut lanes.lock().unwrap_or_else(PoisonError::into_inner), &frames);
                 }
             })?);
         }
-        let gateways = Self {
-            epmd: [epmd_left, epmd_right],
-            lanes,
-            children: children.clone(),
-            _inputs: inputs,
-        };
-        gateways.serving().await?;
-        Ok(gateways)
-    }
-
-    async fn serving(&self) -> anyhow::Result<()> {
-        for (name, port) in GATEWAYS.into_iter().zip(self.epmd) {
-            let label = label(name);
+        for (label, serving) in labels.iter().zip(&serving) {
             until(&format!("{label} serves its nodes"), START_MAX, async || {
-                self.children.check(&label)?;
-                Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok())
+                stage.children.check(label)?;
+                Ok(serving.load(Ordering::Relaxed).then_some(()))
             })
             .await?;
         }
-        Ok(())
+        Ok(Self {
+            epmd,
+            labels,
+            lanes,
+            _inputs: inputs,
+        })
     }
 
     /// Frames that each gateway sent over each of its lanes, from the line it logs when a circuit ends. `None` for a
@@ -196,8 +219,39 @@ impl Gateways {
 }
 
 /// What a gateway is called among the children.
-fn label(name: &str) -> String {
-    format!("gateway {name}")
+fn label(name: &str, transport: &Transport, [host, _]: &[Host; 2]) -> String {
+    let place = if host.namespace.is_some() { " on a line" } else { "" };
+    format!("gateway {name} of {}{place}", transport.name())
+}
+
+/// The file of the gateway on one side.
+fn configuration(stage: &Stage<'_>, transport: &Transport, side: usize, quic: [u16; 2], epmd: [u16; 2]) -> String {
+    let mut sides = GATEWAYS.into_iter().zip(&stage.hosts).zip(quic.into_iter().zip(epmd));
+    let mut sides: Vec<_> = sides.by_ref().collect();
+    sides.rotate_left(side);
+    let mut text = String::new();
+    for (place, ((name, host), (quic, epmd))) in sides.into_iter().enumerate() {
+        let address = host.address;
+        // Writing to a string cannot fail.
+        let _ = if place == 0 {
+            let certs = stage.certificates.of(name).display().to_string();
+            let lanes = transport
+                .lanes
+                .map_or_else(String::new, |lanes| format!("lanes = {lanes}\n"));
+            write!(
+                text,
+                "[gateway]\nname   = \"{name}\"\nlisten = \"{address}:{quic}\"\ncerts  = {certs:?}\n{lanes}\n\
+                 [epmd]\nlisten = \"127.0.0.1:{epmd}\"\nhosts  = [{host:?}]\n\n",
+                host = host.name
+            )
+        } else {
+            write!(text, "[[peer]]\nname    = \"{name}\"\naddress = \"{address}:{quic}\"\n")
+        };
+    }
+    if let Some(congestion) = &transport.congestion {
+        let _ = write!(text, "\n[transport]\ncongestion = \"{congestion}\"\n");
+    }
+    text
 }
 
 /// Frames per lane of a log line such as `{"fields":{"message":"lanes","frames":[3,0,7]}}`. The list may stand in a

@@ -1,17 +1,21 @@
-%% The Erlang side of `beamway demo` and of benches/beams.rs: measures between two nodes and verifies what arrived.
-%% native/ is the same as a Rust program. The two understand each other: what changes here changes there.
+%% The Erlang side of `beamway demo`, and what `beamway bench` (bench/beamway_bench.erl) builds on: measures between two
+%% nodes and verifies what arrived. demo/native/ is the same as a Rust program. The two understand each other: what changes
+%% here changes there.
 %%
 %% Every node runs main/0. It reads one command per line from standard input (an Erlang term), runs it, and prints one
-%% line `beamway_demo {JSON}`. End of input halts the node, so no node outlives the program that started it. The far
-%% side of a measurement is made of processes that the service `beamway_demo` of the far node starts on request; they
+%% line `beamway_stage {JSON}`. End of input halts the node, so no node outlives the program that started it. The far
+%% side of a measurement is made of processes that the service `beamway_stage` of the far node starts on request; they
 %% end when the process that asked for them ends.
 %%
 %% Times are in microseconds, sizes in bytes. A command whose far side counted or saw something else than what was sent
 %% answers `"verified":false` and says in `wrong` what differed.
--module(beamway_demo).
+-module(beamway_stage).
 -behaviour(gen_server).
 
--export([main/0]).
+-export([main/0, main/1, command/1]).
+%% For beamway_bench.
+-export([prepare/0, start/2, servers/1, senders/4, flowing/1, sent/2, one_by_one/5, every/3, call/3]).
+-export([echo_verdict/2, both/2, verdict/3, now_us/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 -define(ANSWER_MS, 30000).
@@ -24,12 +28,20 @@
 %%% The node that is driven by standard input
 
 main() ->
+    main(?MODULE).
+
+%% `Module:command/1` does what a line says.
+main(Module) ->
     Self = self(),
-    persistent_term:put(?MODULE, block()),
-    {ok, _} = gen_server:start({local, ?MODULE}, ?MODULE, service, []),
+    prepare(),
     spawn_link(fun() -> read(Self) end),
     answer(#{ready => true}),
-    obey().
+    obey(Module).
+
+prepare() ->
+    persistent_term:put(?MODULE, block()),
+    {ok, Service} = gen_server:start({local, ?MODULE}, ?MODULE, service, []),
+    Service.
 
 read(Main) ->
     case io:get_line("") of
@@ -40,22 +52,22 @@ read(Main) ->
             erlang:halt(0, [{flush, false}])
     end.
 
-obey() ->
+obey(Module) ->
     receive
         {line, Line} ->
             %% A process of its own per command: whatever it started elsewhere watches it and ends with it.
-            {_, Monitor} = spawn_monitor(fun() -> answer(obey(Line)), exit(answered) end),
+            {_, Monitor} = spawn_monitor(fun() -> answer(obey(Module, Line)), exit(answered) end),
             receive
                 {'DOWN', Monitor, process, _, answered} -> ok;
                 {'DOWN', Monitor, process, _, Reason} -> answer(failure(Reason))
             end,
-            obey()
+            obey(Module)
     end.
 
-obey(Line) ->
+obey(Module, Line) ->
     {ok, Tokens, _} = erl_scan:string(Line),
     {ok, Command} = erl_parse:parse_term(Tokens),
-    command(Command).
+    Module:command(Command).
 
 command({ping, Node}) ->
     #{pong => net_adm:ping(Node) =:= pong};
@@ -76,7 +88,7 @@ failure(Reason) ->
     #{failed => iolist_to_binary(io_lib:format("~0tp", [Reason]))}.
 
 answer(Map) ->
-    io:put_chars(["beamway_demo ", json(Map), $\n]).
+    io:put_chars(["beamway_stage ", json(Map), $\n]).
 
 json(Map) when is_map(Map) ->
     [${, lists:join($,, [[json(Key), $:, json(Value)] || {Key, Value} <- maps:to_list(Map)]), $}];
@@ -129,13 +141,16 @@ handle_info({'DOWN', _, process, _, _}, State) when is_map(State) ->
 handle_info(_, State) ->
     {noreply, State}.
 
+servers(Node) ->
+    [start(Node, echo) || _ <- lists:seq(1, 16)].
+
 start(Node, Role) ->
     gen_server:call({?MODULE, Node}, {start, Role, self()}, ?ANSWER_MS).
 
 %%% gen_server calls by many callers
 
 calls(Node, Callers, Ms) ->
-    Servers = [start(Node, echo) || _ <- lists:seq(1, 16)],
+    Servers = servers(Node),
     Warm = call_for(Servers, warm, Callers, min(Ms, 300)),
     Begin = now_us(),
     Counted = call_for(Servers, counted, Callers, Ms),
@@ -224,16 +239,16 @@ sink_loop() ->
 %% Alone: one caller, one call after the other. Beside bulk: a call every 5 ms, whether the ones before it have been
 %% answered or not; else a carrier that holds calls up would be asked less often just while it does.
 round_trips(Node, Ms, undefined) ->
-    Servers = [start(Node, echo) || _ <- lists:seq(1, 16)],
+    Servers = servers(Node),
     {Warm, _} = one_by_one(Servers, warm, now_us() + min(Ms, 200) * 1000, 0, []),
     {Made, Times} = one_by_one(Servers, counted, now_us() + Ms * 1000, 0, []),
     maps:merge(percentiles(Times), echo_verdict(Servers, Warm + Made));
 round_trips(Node, Ms, {Streams, Size}) ->
-    Servers = [start(Node, echo) || _ <- lists:seq(1, 16)],
+    Servers = servers(Node),
     Begin = now_us(),
     Senders = senders(Node, Streams, Size, 1),
-    [receive {flowing, Sender} -> ok after ?ANSWER_MS -> exit(bulk_does_not_flow) end || Sender <- Senders],
-    {Made, Times} = every(5, Servers, now_us() + Ms * 1000, 0, []),
+    flowing(Senders),
+    {Made, Times} = every(5, Servers, Ms div 5),
     Bulk = sent(Senders, Size),
     Us = now_us() - Begin,
     both(echo_verdict(Servers, Made), maps:merge(percentiles(Times), Bulk#{us => Us})).
@@ -247,20 +262,25 @@ one_by_one(Servers, Round, Deadline, Made, Times) ->
         false -> {Made + 1, [End - Begin | Times]}
     end.
 
-every(Pause, Servers, Deadline, Made, Monitors) ->
+%% So many calls, `Pause` milliseconds apart; at least one. One that is late does not put off the next.
+every(Pause, Servers, Calls) ->
+    every(Pause, Servers, now_us(), Calls, 0, []).
+
+every(Pause, Servers, Begin, Calls, Made, Monitors) ->
     Server = nth(Made, Servers),
     {_, Monitor} = spawn_monitor(fun() ->
-        Begin = now_us(),
+        Called = now_us(),
         call(Server, {beside, Made}, 0),
-        exit({took, now_us() - Begin})
+        exit({took, now_us() - Called})
     end),
-    timer:sleep(Pause),
-    case now_us() < Deadline of
+    timer:sleep(max(0, Pause * (Made + 1) - (now_us() - Begin) div 1000)),
+    case Made + 1 < Calls of
         true ->
-            every(Pause, Servers, Deadline, Made + 1, [Monitor | Monitors]);
+            every(Pause, Servers, Begin, Calls, Made + 1, [Monitor | Monitors]);
         false ->
-            Times = [receive {'DOWN', M, process, _, {took, Us}} -> Us end || M <- [Monitor | Monitors]],
-            {Made + 1, Times}
+            %% Oldest first, as they lie in the mailbox.
+            Oldest = lists:reverse([Monitor | Monitors]),
+            {Made + 1, [receive {'DOWN', M, process, _, {took, Us}} -> Us end || M <- Oldest]}
     end.
 
 percentiles(Times) ->
@@ -297,6 +317,10 @@ senders(Node, Pairs, Size, Window) ->
         end)
      || {Receiver, Seed} <- Started
     ].
+
+%% Waits until each of them has its first acknowledgement.
+flowing(Senders) ->
+    [receive {flowing, Sender} -> ok after ?ANSWER_MS -> exit(bulk_does_not_flow) end || Sender <- Senders].
 
 send(Parent, Receiver, Payloads, Window, Number, Acked) when Number - Acked < Window ->
     Receiver ! {data, self(), Number, element(1 + Number band 1, Payloads)},

@@ -1,44 +1,48 @@
 use std::io;
 use std::io::Write;
 
-/// Width of the first column.
-const LABEL_COLUMNS: usize = 18;
-
 /// Says what is going on: a line per step, its parts as they become known. There are no control characters in it, so a
-/// pipe gets what a terminal gets. A reader who left (a closed pipe) does not keep the demo from ending in good order:
+/// pipe gets what a terminal gets. A reader who left (a closed pipe) does not keep a run from ending in good order:
 /// failed writes are ignored.
-pub(super) struct Screen {
+pub(in crate::cli) struct Screen {
     output: Box<dyn Write>,
+    /// Width of the first column.
+    columns: usize,
     /// A line was begun and not ended.
     open: bool,
 }
 
 impl Screen {
-    /// Standard output, or standard error when the former is for figures only.
-    pub(super) fn new(json: bool) -> Self {
-        let output: Box<dyn Write> = if json {
+    /// On standard output, or on standard error when the former is for figures only; the first column is so wide.
+    pub(in crate::cli) fn new(aside: bool, columns: usize) -> Self {
+        let output: Box<dyn Write> = if aside {
             Box::new(io::stderr())
         } else {
             Box::new(io::stdout())
         };
-        Self { output, open: false }
+        Self {
+            output,
+            columns,
+            open: false,
+        }
     }
 
     /// Begins the line of a step.
-    pub(super) fn step(&mut self, label: &str) {
+    pub(in crate::cli) fn step(&mut self, label: &str) {
         self.end();
         self.open = true;
-        self.put(&format!("{label:<LABEL_COLUMNS$}"));
+        let columns = self.columns;
+        self.put(&format!("{label:<columns$}"));
     }
 
     /// Adds to the line.
-    pub(super) fn part(&mut self, text: &str) {
+    pub(in crate::cli) fn part(&mut self, text: &str) {
         self.open = true;
         self.put(text);
     }
 
     /// Ends the line, if one was begun.
-    pub(super) fn end(&mut self) {
+    pub(in crate::cli) fn end(&mut self) {
         if self.open {
             self.open = false;
             self.put("\n");
@@ -46,7 +50,7 @@ impl Screen {
     }
 
     /// Writes a whole block.
-    pub(super) fn block(&mut self, text: &str) {
+    pub(in crate::cli) fn block(&mut self, text: &str) {
         self.end();
         self.put(text);
     }

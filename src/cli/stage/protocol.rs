@@ -11,7 +11,7 @@ use crate::etf::from_term;
 use crate::etf::to_term;
 
 /// What a line of a node begins with that is an answer, in JSON; every other line is the runtime's own.
-pub(super) const ANSWER_PREFIX: &str = "beamway_demo ";
+pub(in crate::cli) const ANSWER_PREFIX: &str = "beamway_stage ";
 
 /// What a node is told, one Erlang term per line. Times are in milliseconds, sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,14 +35,14 @@ pub enum Command {
 
 impl Command {
     /// Reads a line.
-    pub(super) fn parse(line: &str) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn parse(line: &str) -> anyhow::Result<Self> {
         Ok(from_term(&Term::parse(line)?)?)
     }
+}
 
-    /// The line, without its end.
-    pub(super) fn line(&self) -> Result<String, ValueError> {
-        Ok(format!("{}.", to_term(self)?))
-    }
+/// The line that a command is, without its end.
+pub(in crate::cli) fn command_line(command: &impl Serialize) -> Result<String, ValueError> {
+    Ok(format!("{}.", to_term(command)?))
 }
 
 /// To [`Command::Ping`].
@@ -78,7 +78,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// Good, or `wrong`.
-    pub(super) fn of(verified: bool, wrong: impl fmt::Display) -> Self {
+    pub(in crate::cli) fn of(verified: bool, wrong: impl fmt::Display) -> Self {
         Self {
             verified,
             wrong: if verified { String::new() } else { wrong.to_string() },
@@ -150,24 +150,36 @@ pub struct StreamAnswer {
     pub verdict: Verdict,
 }
 
+/// The far node saw something else than was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("over {carrier} the receiver did not get what was sent: {wrong}")]
+pub struct NotWhatWasSent {
+    /// What was to carry it.
+    pub carrier: String,
+    /// What differed.
+    pub wrong: String,
+}
+
 /// A figure that the far node vouches for.
-pub(super) trait Verified {
+pub(in crate::cli) trait Verified {
     fn verdict(&self) -> &Verdict;
 }
 
 macro_rules! verified {
     ($($answer:ty),*) => {$(
-        impl Verified for $answer {
-            fn verdict(&self) -> &Verdict {
+        impl $crate::cli::stage::protocol::Verified for $answer {
+            fn verdict(&self) -> &$crate::cli::stage::protocol::Verdict {
                 &self.verdict
             }
         }
     )*};
 }
 
+pub(in crate::cli) use verified;
+
 verified!(CallsAnswer, TransferAnswer, RoundTripsAnswer, StreamAnswer);
 
 /// The line that an answer is, without its end.
-pub(super) fn answer_line(answer: &Value) -> String {
+pub(in crate::cli) fn answer_line(answer: &Value) -> String {
     format!("{ANSWER_PREFIX}{answer}")
 }

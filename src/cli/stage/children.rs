@@ -106,10 +106,39 @@ impl Children {
         words
     }
 
+    /// The process of this name, while it runs.
+    #[must_use]
+    pub fn process(&self, name: &str) -> Option<u32> {
+        let running = lock(&self.running);
+        let child = running.iter().find(|running| running.name == name)?;
+        child.child.id()
+    }
+
+    /// Sends a signal to the child of this name.
+    pub fn signal(&self, name: &str, signal: Signal) {
+        for running in lock(&self.running).iter().filter(|running| running.name == name) {
+            if let Some(id) = pid(&running.child) {
+                // It may have ended meanwhile, which is seen elsewhere.
+                let _ = kill(id, signal);
+            }
+        }
+    }
+
     /// Ends all children, the last started first, and waits until they are gone. Each is asked first (SIGTERM), and
     /// killed when that does not help within [`ENDING_MAX`]. Takes no longer than that, however many there are.
     pub async fn end(&self) {
-        let mut ending = std::mem::take(&mut *lock(&self.running));
+        self.end_those(|_| true).await;
+    }
+
+    /// As [`Children::end`], of those with such a name.
+    pub async fn end_those(&self, meant: impl Fn(&str) -> bool) {
+        let mut ending = {
+            let mut running = lock(&self.running);
+            let all = std::mem::take(&mut *running).into_iter();
+            let (ending, others): (Vec<_>, Vec<_>) = all.partition(|running| meant(&running.name));
+            *running = others;
+            ending
+        };
         for running in ending.iter().rev() {
             if let Some(id) = pid(&running.child) {
                 // It may have ended meanwhile, which is as good.

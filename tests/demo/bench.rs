@@ -1,0 +1,219 @@
+//! `beamway bench`: every row over every carrier, once; what it counts; how it goes on after an interruption.
+
+use std::fs;
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::path::Path;
+
+use beamway::cli::bench::findings::Findings;
+use beamway::cli::bench::findings::Group;
+use beamway::cli::bench::findings::Measure;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::outside::assert_nothing_left;
+use crate::outside::beamway;
+use crate::outside::running_in;
+use crate::outside::wait;
+
+/// A run to its end, with findings on standard output.
+fn bench(arguments: &[&str]) -> (Findings, String) {
+    let temporary = TempDir::new().unwrap();
+    let child = beamway("bench", &temporary)
+        .args(arguments)
+        .arg("--json")
+        .spawn()
+        .unwrap();
+    let (status, out, err) = wait(child);
+    assert_eq!(status, Some(0), "{err}");
+    assert_nothing_left(&temporary);
+    let findings = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error} in {out}"));
+    (findings, err)
+}
+
+fn saved(folder: &Path) -> Findings {
+    serde_json::from_str(&fs::read_to_string(folder.join("findings.json")).unwrap()).unwrap()
+}
+
+/// How many measures there are of each row over this carrier, none of them empty.
+fn assert_measured(findings: &Findings, carrier: &str, lines: bool, rounds: usize) {
+    for row in findings.rows.iter().filter(|row| (row.group == Group::Line) == lines) {
+        let ours = |measure: &&Measure| measure.row == row.key && measure.carrier == carrier;
+        let measures: Vec<&Measure> = findings.measures.iter().filter(ours).collect();
+        assert_eq!(
+            measures.len(),
+            rounds,
+            "{} over {carrier}: {:?}",
+            row.key,
+            findings.about.notes
+        );
+        // A few milliseconds of processor time may go unseen.
+        let least = if row.group == Group::Processor {
+            0.0
+        } else {
+            f64::MIN_POSITIVE
+        };
+        for measure in measures {
+            assert!(measure.value.is_finite() && measure.value >= least, "{measure:?}");
+            assert!((0.0..=1.0).contains(&measure.stolen), "{measure:?}");
+            if let Some(latency) = &measure.latency {
+                assert!(
+                    latency.samples > 0 && latency.p50 <= latency.p99 && latency.p99 <= latency.max,
+                    "{measure:?}"
+                );
+                assert_eq!(latency.p999, None, "{measure:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_is_measured_over_every_carrier() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("run");
+    let (findings, _) = bench(&[
+        "--tiny",
+        "--over",
+        "plain,tls,beamway-16",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    for carrier in ["plain", "TLS", "beamway 16"] {
+        assert_measured(&findings, carrier, false, 1);
+        if nix::unistd::geteuid().is_root() && Path::new("/dev/net/tun").exists() {
+            assert_measured(&findings, carrier, true, 1);
+            assert!(findings.about.complete, "{:?}", findings.about);
+        }
+    }
+    let groups = [
+        Group::SetUp,
+        Group::Throughput,
+        Group::RoundTrip,
+        Group::Stalled,
+        Group::Ticks,
+        Group::Processor,
+    ];
+    for group in groups {
+        assert!(findings.rows.iter().any(|row| row.group == group), "{group:?}");
+    }
+    let beside = findings
+        .measures
+        .iter()
+        .find(|measure| measure.row == "calls-4-256000")
+        .unwrap();
+    assert!(beside.bulk.unwrap() > 0.0 && beside.latency.is_some(), "{beside:?}");
+    assert_eq!(saved(&out), findings);
+}
+
+/// What was measured before the interruption is kept as it is; the rest follows.
+#[test]
+fn an_interrupted_run_goes_on_where_it_stopped() {
+    let temporary = TempDir::new().unwrap();
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let arguments = [
+        "--tiny",
+        "--rounds",
+        "20",
+        "--over",
+        "plain,tuned",
+        "--rows",
+        "idle,messages-100-16",
+        "--out",
+        out,
+    ];
+    let mut child = beamway("bench", &temporary).args(arguments).spawn().unwrap();
+    // A line of progress is ended when the next one begins.
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let begun = lines
+        .find(|line| line.as_ref().unwrap().starts_with("2 "))
+        .unwrap()
+        .unwrap();
+    assert!(begun.contains("plain") && begun.contains("tuned"), "{begun}");
+    assert!(!running_in(temporary.path()).is_empty(), "the search finds what runs");
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(
+        lines.map_while(Result::ok).last().as_deref(),
+        Some("interrupted: everything was stopped and removed")
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_nothing_left(&temporary);
+    let before = saved(folder.path());
+    assert!(
+        !before.about.complete && (6..118).contains(&before.measures.len()),
+        "{}",
+        before.measures.len()
+    );
+    let (after, _) = bench(&arguments);
+    assert!(after.about.complete);
+    assert_eq!(after.about.started, before.about.started);
+    assert_eq!(after.measures[..before.measures.len()], before.measures);
+    assert_measured(&after, "plain", false, 20);
+    assert_measured(&after, "tuned", false, 20);
+    let (again, said) = bench(&arguments);
+    assert_eq!(again, after, "a run that is complete measures nothing");
+    assert!(!said.contains("nodes"), "{said}");
+    let other = beamway("bench", &temporary)
+        .args(arguments)
+        .args(["--rounds", "21"])
+        .spawn()
+        .unwrap();
+    assert_eq!(wait(other).0, Some(2), "an argument given twice");
+    let other = beamway("bench", &temporary)
+        .args(["--tiny", "--out", out])
+        .spawn()
+        .unwrap();
+    let (status, _, err) = wait(other);
+    assert!(status == Some(1) && err.contains("other settings"), "{err}");
+}
+
+/// OTP's carrier under another name: what anybody could have written.
+const MINE: &str = "-module(mine_dist).
+-export([listen/1, listen/2, accept/1, accept_connection/5, setup/5, close/1, select/1, address/0, is_node_name/1]).
+listen(Name) -> inet_tcp_dist:listen(Name).
+listen(Name, Host) -> inet_tcp_dist:listen(Name, Host).
+accept(Listen) -> inet_tcp_dist:accept(Listen).
+accept_connection(A, B, C, D, E) -> inet_tcp_dist:accept_connection(A, B, C, D, E).
+setup(A, B, C, D, E) -> inet_tcp_dist:setup(A, B, C, D, E).
+close(Socket) -> inet_tcp_dist:close(Socket).
+select(Node) -> inet_tcp_dist:select(Node).
+address() -> inet_tcp_dist:address().
+is_node_name(Node) -> inet_tcp_dist:is_node_name(Node).
+";
+
+#[test]
+fn a_carrier_is_taken_from_a_folder() {
+    let folder = TempDir::new().unwrap();
+    let ebin = folder.path().display().to_string();
+    let arguments = ["--tiny", "--rows", "messages-100-16", "--over", "plain", "--carrier"];
+    let with = |carrier: &str| {
+        [arguments.as_slice(), &[carrier]]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    // As long as nothing is in the folder, nodes with it do not start: so what runs later is what lies there.
+    let temporary = TempDir::new().unwrap();
+    let absent = beamway("bench", &temporary)
+        .args(with(&format!("ours={ebin}:mine")))
+        .spawn()
+        .unwrap();
+    let (status, _, err) = wait(absent);
+    assert!(status == Some(1) && err.contains("over ours ended"), "{err}");
+    assert_nothing_left(&temporary);
+    let source = folder.path().join("mine_dist.erl");
+    fs::write(&source, MINE).unwrap();
+    let compile = std::process::Command::new("erlc")
+        .arg("-o")
+        .arg(folder.path())
+        .arg(&source)
+        .status();
+    assert!(compile.unwrap().success());
+    let arguments = with(&format!("ours={ebin}:mine"));
+    let (findings, _) = bench(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_measured(&findings, "plain", false, 1);
+    assert_measured(&findings, "ours", false, 1);
+}
