@@ -4,6 +4,7 @@
 //! what else the machine does falls on all alike. Every message is counted and compared where it arrives.
 //!
 //! - [`findings`]: what a run found; `--json` prints it, and an interrupted run is resumed from it.
+//! - [`report`]: what of it a person is shown.
 //! - `command`: what is asked for, from the first node to the report; `store`: the folder of a run.
 //! - `plan`: what is measured, and how long; `rows`: the rows; `quantiles`: where times are looked at.
 //! - `rounds`: the course of a run; what was disturbed is measured again.
@@ -22,6 +23,7 @@ mod modules;
 mod plan;
 mod protocol;
 mod quantiles;
+pub mod report;
 mod rig;
 mod rounds;
 mod rows;

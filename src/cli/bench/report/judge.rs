@@ -1,0 +1,445 @@
+//! The judgement of a run: what the rounds of each row say together, and how carriers stand beside each other.
+
+use std::collections::BTreeMap;
+
+use super::super::findings::Findings;
+use super::super::findings::Group;
+use super::super::findings::Latency;
+use super::super::findings::Measure;
+use super::super::findings::Row;
+use super::super::findings::Unit;
+
+/// Carriers of this project begin with it.
+const FAMILY: &str = "beamway";
+
+/// The lanes that a daemon has if nothing is set: of several, the ones that others are compared with.
+const USUAL: &str = "beamway 16";
+
+/// Carriers that others are measured by, in the order in which they are shown.
+const KNOWN: [&str; 3] = ["plain", "tuned", "TLS"];
+
+/// So many samples have to be left beyond a quantile, or it is not told from chance.
+const SAMPLES_BEYOND: f64 = 10.0;
+
+/// From so many samples up p99.9 is shown.
+const SAMPLES_P999: u64 = 10_000;
+
+/// Two carriers nearer than this are not told apart, whatever the rounds say.
+const SAME: f64 = 1.05;
+
+/// What is known of one row over one carrier: a value for each round in which there was one.
+type Series = BTreeMap<u32, Sample>;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sample {
+    value: f64,
+    marked: bool,
+}
+
+/// A run, ready to be shown.
+#[derive(Clone, Debug)]
+pub(super) struct Judgement<'a> {
+    /// What was found.
+    pub(super) findings: &'a Findings,
+    /// All carriers: beamway by its lanes, then those that others are measured by, then the rest.
+    pub(super) carriers: Vec<&'a str>,
+    /// What is compared: row by row and aspect by aspect, in the order of sections.
+    pub(super) items: Vec<Item<'a>>,
+}
+
+/// What of a row is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Aspect {
+    /// The value itself.
+    Value,
+    /// The median of round trips.
+    P50,
+    /// One in ten took longer.
+    P90,
+    /// One in a hundred took longer.
+    P99,
+    /// One in a thousand took longer.
+    P999,
+    /// The longest.
+    Max,
+    /// What streams beside the round trips moved.
+    Bulk,
+}
+
+/// One thing that carriers are compared in.
+#[derive(Clone, Debug)]
+pub(super) struct Item<'a> {
+    /// The row that it belongs to.
+    pub(super) row: &'a Row,
+    /// What of it.
+    pub(super) aspect: Aspect,
+    series: BTreeMap<&'a str, Series>,
+}
+
+/// What all rounds say of one item over one carrier.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Figure {
+    /// Of times the least, since noise only adds to them; of all else the median.
+    pub(super) value: f64,
+    /// The least of the rounds.
+    pub(super) least: f64,
+    /// The most of the rounds.
+    pub(super) most: f64,
+    /// Rounds that there are.
+    pub(super) rounds: usize,
+    /// Those of them in which others had the processors.
+    pub(super) marked: usize,
+}
+
+/// How many times as fast one carrier is as another; below 1 it is slower.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ratio {
+    /// Of times the ratio of the least ones; of all else the median of the rounds' ratios.
+    pub(super) times: f64,
+    /// The least of the rounds' ratios.
+    pub(super) least: f64,
+    /// The most of them.
+    pub(super) most: f64,
+    /// Rounds in which both were measured.
+    pub(super) rounds: usize,
+}
+
+/// What a ratio says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// In every round.
+    Faster,
+    /// The rounds do not agree, or the difference is too small.
+    Even,
+    /// In every round.
+    Slower,
+}
+
+/// What else the machine did in one round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Round {
+    /// From 0 on.
+    pub(super) number: u32,
+    /// Measurements.
+    pub(super) measures: usize,
+    /// Median of the stolen shares, 0 to 1.
+    pub(super) stolen: f64,
+    /// The largest of them.
+    pub(super) stolen_most: f64,
+    /// Measurements that are marked.
+    pub(super) marked: usize,
+}
+
+impl<'a> Judgement<'a> {
+    /// Judges a run, complete or not.
+    #[must_use]
+    pub(super) fn new(findings: &'a Findings) -> Self {
+        let mut rows: Vec<&Row> = findings.rows.iter().collect();
+        rows.sort_by_key(|row| row.group);
+        Self {
+            findings,
+            carriers: carriers(&findings.measures),
+            items: rows
+                .into_iter()
+                .flat_map(|row| items(row, &findings.measures))
+                .collect(),
+        }
+    }
+
+    /// The carrier that is compared with others: ours with its usual lanes, else any of ours.
+    #[must_use]
+    pub(super) fn ours(&self) -> Option<&'a str> {
+        let mut family = self.carriers.iter().copied().filter(|carrier| is_ours(carrier));
+        family
+            .clone()
+            .find(|carrier| *carrier == USUAL)
+            .or_else(|| family.next())
+    }
+
+    /// What ours is compared with: all carriers of others; in a run that has none, its own with other lanes.
+    #[must_use]
+    pub(super) fn others(&self) -> Vec<&'a str> {
+        let ours = self.ours();
+        let beside = |family: bool| -> Vec<&'a str> {
+            let carriers = self.carriers.iter().copied();
+            carriers
+                .filter(|carrier| Some(*carrier) != ours && is_ours(carrier) == family)
+                .collect()
+        };
+        let others = beside(false);
+        if others.is_empty() { beside(true) } else { others }
+    }
+
+    /// The carrier that is 1.0: plain distribution where it was measured.
+    #[must_use]
+    pub(super) fn reference(&self) -> Option<&'a str> {
+        self.others().into_iter().next()
+    }
+
+    /// The items of one section.
+    pub(super) fn section(&self, group: Group) -> impl Iterator<Item = &Item<'a>> + Clone {
+        self.items.iter().filter(move |item| item.row.group == group)
+    }
+
+    /// The sections that there are, in their order.
+    #[must_use]
+    pub(super) fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = self.items.iter().map(|item| item.row.group).collect();
+        groups.dedup();
+        groups
+    }
+
+    /// The round trips of a row over a carrier, least of the rounds at each quantile: quantile and microseconds; and how
+    /// many samples the smallest round has.
+    #[must_use]
+    pub(super) fn curve(&self, row: &Row, carrier: &str) -> Option<(Vec<(f64, f64)>, u64)> {
+        let latencies: Vec<&Latency> = latest(&self.findings.measures)
+            .filter(|measure| measure.row == row.key && measure.carrier == carrier)
+            .filter_map(|measure| measure.latency.as_ref())
+            .filter(|latency| !latency.curve.is_empty())
+            .collect();
+        let samples = latencies.iter().map(|latency| latency.samples).min()?;
+        Some((least_curve(&latencies), samples))
+    }
+
+    /// The rounds, in their order.
+    #[must_use]
+    pub(super) fn rounds(&self) -> Vec<Round> {
+        let mut rounds: BTreeMap<u32, Vec<&Measure>> = BTreeMap::new();
+        for measure in latest(&self.findings.measures) {
+            rounds.entry(measure.round).or_default().push(measure);
+        }
+        rounds
+            .into_iter()
+            .map(|(number, measures)| {
+                let stolen: Vec<f64> = measures.iter().map(|measure| measure.stolen).collect();
+                Round {
+                    number,
+                    measures: measures.len(),
+                    stolen: median(stolen.clone()).unwrap_or_default(),
+                    stolen_most: stolen.into_iter().fold(0.0, f64::max),
+                    marked: measures.iter().filter(|measure| measure.marked).count(),
+                }
+            })
+            .collect()
+    }
+}
+
+impl Item<'_> {
+    /// What its values are.
+    #[must_use]
+    pub(super) fn unit(&self) -> Unit {
+        match self.aspect {
+            Aspect::Value => self.row.unit,
+            Aspect::Bulk => Unit::MegabytesPerSecond,
+            _ => Unit::Microseconds,
+        }
+    }
+
+    /// What the rounds say of a carrier; `None` if it was not measured.
+    #[must_use]
+    pub(super) fn figure(&self, carrier: &str) -> Option<Figure> {
+        let series = self.series.get(carrier)?;
+        let values: Vec<f64> = series.values().map(|sample| sample.value).collect();
+        let (least, most) = bounds(&values)?;
+        let value = if is_time(self.unit()) { least } else { median(values)? };
+        Some(Figure {
+            value,
+            least,
+            most,
+            rounds: series.len(),
+            marked: series.values().filter(|sample| sample.marked).count(),
+        })
+    }
+
+    /// How many times as fast a carrier is as `reference`, from the rounds in which both were measured.
+    #[must_use]
+    pub(super) fn ratio(&self, carrier: &str, reference: &str) -> Option<Ratio> {
+        let (ours, theirs) = (self.series.get(carrier)?, self.series.get(reference)?);
+        let pairs: Vec<(f64, f64)> = ours
+            .iter()
+            .filter_map(|(round, ours)| Some((ours.value, theirs.get(round)?.value)))
+            .filter(|(ours, theirs)| *ours > 0.0 && *theirs > 0.0)
+            .collect();
+        let speed = |ours: f64, theirs: f64| {
+            if more_is_better(self.unit()) {
+                ours / theirs
+            } else {
+                theirs / ours
+            }
+        };
+        let ratios: Vec<f64> = pairs.iter().map(|(ours, theirs)| speed(*ours, *theirs)).collect();
+        let (least, most) = bounds(&ratios)?;
+        let times = if is_time(self.unit()) {
+            let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+            speed(bounds(&ours)?.0, bounds(&theirs)?.0)
+        } else {
+            median(ratios.clone())?
+        };
+        Some(Ratio {
+            times,
+            least,
+            most,
+            rounds: ratios.len(),
+        })
+    }
+
+    /// A speed or a cost, no round trip.
+    #[must_use]
+    pub(super) fn has_bars(&self) -> bool {
+        matches!(self.aspect, Aspect::Value | Aspect::Bulk)
+    }
+
+    /// Part of what is shown where there is room for little: no quantiles but the median and the 99th of a hundred.
+    #[must_use]
+    pub(super) fn is_main(&self) -> bool {
+        matches!(self.aspect, Aspect::Value | Aspect::P50 | Aspect::P99 | Aspect::Bulk)
+    }
+}
+
+impl Ratio {
+    /// What it says.
+    #[must_use]
+    pub(super) fn verdict(&self) -> Verdict {
+        if self.least > 1.0 && self.times >= SAME {
+            Verdict::Faster
+        } else if self.most < 1.0 && self.times * SAME <= 1.0 {
+            Verdict::Slower
+        } else {
+            Verdict::Even
+        }
+    }
+}
+
+/// One of this project, with whatever lanes.
+#[must_use]
+pub(super) fn is_ours(carrier: &str) -> bool {
+    carrier.starts_with(FAMILY)
+}
+
+/// Of a speed more is better, of a time less.
+#[must_use]
+pub(super) fn more_is_better(unit: Unit) -> bool {
+    match unit {
+        Unit::MessagesPerSecond | Unit::MegabytesPerSecond | Unit::PerSecond => true,
+        Unit::Microseconds | Unit::MicrosecondsPerMessage => false,
+    }
+}
+
+/// The quantile up to which enough samples lie beyond.
+#[must_use]
+pub(super) fn trusted(samples: u64) -> f64 {
+    1.0 - SAMPLES_BEYOND / (samples as f64).max(SAMPLES_BEYOND)
+}
+
+/// Noise only adds to a time that passes. Processor time it also takes away.
+fn is_time(unit: Unit) -> bool {
+    unit == Unit::Microseconds
+}
+
+/// Each measurement once: of one that was repeated the last.
+fn latest(measures: &[Measure]) -> impl Iterator<Item = &Measure> {
+    let mut last: BTreeMap<(&str, &str, u32), &Measure> = BTreeMap::new();
+    for measure in measures {
+        last.insert((&measure.row, &measure.carrier, measure.round), measure);
+    }
+    last.into_values()
+}
+
+fn carriers(measures: &[Measure]) -> Vec<&str> {
+    let mut carriers: Vec<&str> = Vec::new();
+    for measure in measures {
+        if !carriers.contains(&measure.carrier.as_str()) {
+            carriers.push(&measure.carrier);
+        }
+    }
+    // The sort is stable: what nobody knows stays in the order in which it was measured.
+    carriers.sort_by_key(|carrier| match KNOWN.iter().position(|known| known == carrier) {
+        _ if is_ours(carrier) => (0, lanes(carrier)),
+        Some(position) => (1, position),
+        None => (2, 0),
+    });
+    carriers
+}
+
+fn lanes(carrier: &str) -> usize {
+    let words = carrier.split_whitespace();
+    words.last().and_then(|lanes| lanes.parse().ok()).unwrap_or_default()
+}
+
+fn items<'a>(row: &'a Row, measures: &'a [Measure]) -> Vec<Item<'a>> {
+    let mut aspects: BTreeMap<Aspect, BTreeMap<&str, Series>> = BTreeMap::new();
+    for measure in latest(measures).filter(|measure| measure.row == row.key) {
+        for (aspect, value) in values(row, measure) {
+            let carriers = aspects.entry(aspect).or_default();
+            let sample = Sample {
+                value,
+                marked: measure.marked,
+            };
+            carriers
+                .entry(&measure.carrier)
+                .or_default()
+                .insert(measure.round, sample);
+        }
+    }
+    let items = aspects.into_iter();
+    items.map(|(aspect, series)| Item { row, aspect, series }).collect()
+}
+
+/// All that a measurement says. Of round trips the value is their median, and is not said twice.
+fn values(row: &Row, measure: &Measure) -> Vec<(Aspect, f64)> {
+    let mut values = Vec::new();
+    if measure.latency.is_none() || row.unit != Unit::Microseconds {
+        values.push((Aspect::Value, measure.value));
+    }
+    if let Some(latency) = &measure.latency {
+        values.push((Aspect::P50, latency.p50));
+        values.push((Aspect::P90, latency.p90));
+        values.push((Aspect::P99, latency.p99));
+        let p999 = latency.p999.filter(|_| latency.samples >= SAMPLES_P999);
+        values.extend(p999.map(|p999| (Aspect::P999, p999)));
+        values.push((Aspect::Max, latency.max));
+    }
+    values.extend(measure.bulk.map(|bulk| (Aspect::Bulk, bulk)));
+    values.retain(|(_, value)| value.is_finite());
+    values
+}
+
+/// At each quantile that any round knows, the least of the rounds that reach so far.
+fn least_curve(latencies: &[&Latency]) -> Vec<(f64, f64)> {
+    let mut quantiles: Vec<f64> = latencies
+        .iter()
+        .flat_map(|latency| latency.curve.iter().map(|(quantile, _)| *quantile))
+        .filter(|quantile| (0.0..=1.0).contains(quantile))
+        .collect();
+    quantiles.sort_by(f64::total_cmp);
+    quantiles.dedup();
+    let at = |latency: &Latency, wanted: f64| {
+        let mut points = latency.curve.iter();
+        points
+            .find(|(quantile, _)| *quantile >= wanted)
+            .map(|(_, micros)| *micros)
+    };
+    quantiles
+        .into_iter()
+        .filter_map(|quantile| {
+            let micros: Vec<f64> = latencies.iter().filter_map(|latency| at(latency, quantile)).collect();
+            Some((quantile, bounds(&micros)?.0))
+        })
+        .collect()
+}
+
+/// The middle one; of an even count the mean of the two in the middle.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = values.get(values.len() / 2)?;
+    let lower = values.get((values.len() - 1) / 2)?;
+    Some((lower + upper) / 2.0)
+}
+
+/// The least and the most.
+fn bounds(values: &[f64]) -> Option<(f64, f64)> {
+    let least = values.iter().copied().min_by(f64::total_cmp)?;
+    let most = values.iter().copied().max_by(f64::total_cmp)?;
+    Some((least, most))
+}
