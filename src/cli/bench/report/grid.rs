@@ -69,11 +69,19 @@ pub(super) fn figures<'a>(judgement: &Judgement<'a>, items: impl Iterator<Item =
     }
 }
 
-/// How ours stands beside each of the others, by what matters most of each row. `None` if there is nothing to compare.
+/// The tables of [`comparisons`] for one section, each with whom it is about.
 #[must_use]
-pub(super) fn comparisons(judgement: &Judgement<'_>, group: Group) -> Option<Grid> {
-    let ours = judgement.ours()?;
-    let others = judgement.others();
+pub(super) fn all_comparisons<'a>(judgement: &Judgement<'a>, group: Group) -> Vec<(&'a str, Grid)> {
+    let subjects = judgement.subjects().into_iter();
+    subjects
+        .filter_map(|ours| Some((ours, comparisons(judgement, group, ours)?)))
+        .collect()
+}
+
+/// How `ours` stands beside each of the others, by what matters most of each row. `None` if there is nothing to compare.
+fn comparisons(judgement: &Judgement<'_>, group: Group, ours: &str) -> Option<Grid> {
+    let mut others = judgement.others();
+    others.retain(|other| *other != ours && judgement.section(group).any(|item| item.ratio(ours, other).is_some()));
     let cell = |item: &Item<'_>, other: &str| {
         let ratio = item.ratio(ours, other)?;
         let marked = |figure: Option<Figure>| figure.is_some_and(|figure| figure.marked > 0);

@@ -8,18 +8,18 @@ use super::super::findings::Latency;
 use super::super::findings::Measure;
 use super::super::findings::Row;
 use super::super::findings::Unit;
-
-/// Carriers of this project begin with it.
-const FAMILY: &str = "beamway";
-
-/// The lanes that a daemon has if nothing is set: of several, the ones that others are compared with.
-const USUAL: &str = "beamway 16";
-
-/// Carriers that others are measured by, in the order in which they are shown.
-const KNOWN: [&str; 3] = ["plain", "tuned", "TLS"];
+use super::arithmetic::bounds;
+use super::arithmetic::least_curve;
+use super::arithmetic::median;
+use super::carriers::carriers;
+use super::carriers::is_ours;
+use super::carriers::is_variant;
 
 /// So many samples have to be left beyond a quantile, or it is not told from chance.
 const SAMPLES_BEYOND: f64 = 10.0;
+
+/// The lanes that a daemon has if nothing is set: of several, the ones that others are compared with.
+const USUAL: &str = "beamway 16";
 
 /// From so many samples up p99.9 is shown.
 const SAMPLES_P999: u64 = 10_000;
@@ -154,6 +154,18 @@ impl<'a> Judgement<'a> {
             .clone()
             .find(|carrier| *carrier == USUAL)
             .or_else(|| family.next())
+    }
+
+    /// Whoever is compared with all others: ours, and those of ours that differ by more than their lanes.
+    #[must_use]
+    pub(super) fn subjects(&self) -> Vec<&'a str> {
+        let ours = self.ours();
+        let variants = self
+            .carriers
+            .iter()
+            .copied()
+            .filter(|carrier| is_variant(carrier) && Some(*carrier) != ours);
+        ours.into_iter().chain(variants).collect()
     }
 
     /// What ours is compared with: all carriers of others; in a run that has none, its own with other lanes.
@@ -311,12 +323,6 @@ impl Ratio {
     }
 }
 
-/// One of this project, with whatever lanes.
-#[must_use]
-pub(super) fn is_ours(carrier: &str) -> bool {
-    carrier.starts_with(FAMILY)
-}
-
 /// Of a speed more is better, of a time less.
 #[must_use]
 pub(super) fn more_is_better(unit: Unit) -> bool {
@@ -344,27 +350,6 @@ fn latest(measures: &[Measure]) -> impl Iterator<Item = &Measure> {
         last.insert((&measure.row, &measure.carrier, measure.round), measure);
     }
     last.into_values()
-}
-
-fn carriers(measures: &[Measure]) -> Vec<&str> {
-    let mut carriers: Vec<&str> = Vec::new();
-    for measure in measures {
-        if !carriers.contains(&measure.carrier.as_str()) {
-            carriers.push(&measure.carrier);
-        }
-    }
-    // The sort is stable: what nobody knows stays in the order in which it was measured.
-    carriers.sort_by_key(|carrier| match KNOWN.iter().position(|known| known == carrier) {
-        _ if is_ours(carrier) => (0, lanes(carrier)),
-        Some(position) => (1, position),
-        None => (2, 0),
-    });
-    carriers
-}
-
-fn lanes(carrier: &str) -> usize {
-    let words = carrier.split_whitespace();
-    words.last().and_then(|lanes| lanes.parse().ok()).unwrap_or_default()
 }
 
 fn items<'a>(row: &'a Row, measures: &'a [Measure]) -> Vec<Item<'a>> {
@@ -403,43 +388,4 @@ fn values(row: &Row, measure: &Measure) -> Vec<(Aspect, f64)> {
     values.extend(measure.bulk.map(|bulk| (Aspect::Bulk, bulk)));
     values.retain(|(_, value)| value.is_finite());
     values
-}
-
-/// At each quantile that any round knows, the least of the rounds that reach so far.
-fn least_curve(latencies: &[&Latency]) -> Vec<(f64, f64)> {
-    let mut quantiles: Vec<f64> = latencies
-        .iter()
-        .flat_map(|latency| latency.curve.iter().map(|(quantile, _)| *quantile))
-        .filter(|quantile| (0.0..=1.0).contains(quantile))
-        .collect();
-    quantiles.sort_by(f64::total_cmp);
-    quantiles.dedup();
-    let at = |latency: &Latency, wanted: f64| {
-        let mut points = latency.curve.iter();
-        points
-            .find(|(quantile, _)| *quantile >= wanted)
-            .map(|(_, micros)| *micros)
-    };
-    quantiles
-        .into_iter()
-        .filter_map(|quantile| {
-            let micros: Vec<f64> = latencies.iter().filter_map(|latency| at(latency, quantile)).collect();
-            Some((quantile, bounds(&micros)?.0))
-        })
-        .collect()
-}
-
-/// The middle one; of an even count the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let upper = values.get(values.len() / 2)?;
-    let lower = values.get((values.len() - 1) / 2)?;
-    Some((lower + upper) / 2.0)
-}
-
-/// The least and the most.
-fn bounds(values: &[f64]) -> Option<(f64, f64)> {
-    let least = values.iter().copied().min_by(f64::total_cmp)?;
-    let most = values.iter().copied().max_by(f64::total_cmp)?;
-    Some((least, most))
 }

@@ -32,7 +32,7 @@ pub(super) fn markdown(findings: &Findings, plots: &[Plot]) -> String {
             text += &format!("\n![{}]({})\n", escape(&plot.title), plot.file_name());
         }
         text += &format!("\n{}", lay(&grid::figures(&judgement, judgement.section(group))));
-        if let (Some(ours), Some(grid)) = (judgement.ours(), grid::comparisons(&judgement, group)) {
+        for (ours, grid) in grid::all_comparisons(&judgement, group) {
             text += &format!(
                 "\n{}: times as fast, and within which bounds\n\n{}",
                 escape(ours),

@@ -11,9 +11,11 @@ use super::grid::Cell;
 use super::grid::Grid;
 use super::judge::Item;
 use super::judge::Judgement;
+use super::judge::Ratio;
 use super::judge::Verdict;
 use super::plot;
 use super::plot::Plot;
+use super::standing;
 use super::words;
 
 const STYLE: &str = include_str!("page.css");
@@ -70,13 +72,49 @@ fn in_short(judgement: &Judgement<'_>) -> Markup {
         section {
             h2 { "In short" }
             @for caveat in words::caveats(judgement) { p class="caveat" { (caveat) } }
-            ul { @for sentence in words::summary(judgement) { li { (sentence) } } }
+            (standings(judgement))
+        }
+    }
+}
+
+/// The same as [`words::summary`] says, to be looked over.
+fn standings(judgement: &Judgement<'_>) -> Markup {
+    let standings = standing::standings(judgement);
+    let extreme = |(item, ratio): &(&Item<'_>, Ratio)| {
+        html! { td class="place" { (words::times(ratio.times)) small { (words::place(item)) } } }
+    };
+    html! {
+        @if !standings.is_empty() {
+            div class="scroll" tabindex="0" role="region" aria-label="Comparisons" {
+                table class="standings" {
+                    caption { "In how many comparisons a carrier is slower or faster, and how many times as fast" }
+                    thead {
+                        tr {
+                            td {}
+                            @for head in ["slower", "alike", "faster", "at worst", "at best"] {
+                                th scope="col" { (head) }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for standing in &standings {
+                            tr class="first" {
+                                th scope="row" { (standing.ours) " beside " (standing.other) }
+                                td class="slower" { (standing.slower) }
+                                td { (standing.even) }
+                                td class="faster" { (standing.faster) }
+                                (extreme(&standing.worst))
+                                (extreme(&standing.best))
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
 
 fn section(judgement: &Judgement<'_>, plots: &[Plot], group: Group) -> Markup {
-    let comparisons = judgement.ours().zip(grid::comparisons(judgement, group));
     html! {
         section id=(plot::group_slug(group)) {
             h2 { (words::group_name(group)) }
@@ -85,7 +123,7 @@ fn section(judgement: &Judgement<'_>, plots: &[Plot], group: Group) -> Markup {
                 figure { (plot.inline()) }
             }
             (figures(judgement, judgement.section(group)))
-            @if let Some((ours, grid)) = comparisons {
+            @for (ours, grid) in grid::all_comparisons(judgement, group) {
                 (lay(&grid, &format!("{ours}: times as fast as another carrier, and within which bounds")))
             }
         }

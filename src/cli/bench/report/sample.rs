@@ -9,10 +9,11 @@ use super::super::findings::Row;
 use super::super::findings::Unit;
 
 /// Carriers of a full run.
-pub(super) const ALL: [&str; 8] = [
+pub(super) const ALL: [&str; 9] = [
     "beamway 1",
     "beamway 4",
     "beamway 16",
+    "beamway 16 model",
     "beamway 64",
     "plain",
     "tuned",
@@ -129,7 +130,7 @@ pub(super) fn rows() -> Vec<Row> {
     for (rate, delay) in [(100, 1), (100, 20), (100, 80), (1000, 20)] {
         for loss in ["0", "0.1", "0.5", "2"] {
             rows.push(Row {
-                line: Some(format!("{rate} Mbit/s, {delay} ms, loss {loss} %")),
+                line: Some(format!("{rate} Mbit/s, {delay} ms, loss {loss} %").replace("1000 M", "1 G")),
                 ..row(
                     &format!("calls-4-256000@{rate}-{delay}-{loss}"),
                     "a call every 10 ms beside 4 x 256 KB",
@@ -169,6 +170,7 @@ fn speed(carrier: &str) -> f64 {
         "beamway 1" => 0.5,
         "beamway 4" => 0.62,
         "beamway 16" => 0.71,
+        "beamway 16 model" => 1.6,
         "beamway 64" => 0.66,
         _ => 0.05,
     }

@@ -15,6 +15,9 @@ const GAP: usize = 2;
 /// The name of a row that is longer takes more than one line.
 const TITLE_COLUMNS: usize = 30;
 
+/// The name of a column that is longer than its figures takes more than one line from here on.
+const HEAD_COLUMNS: usize = 10;
+
 /// Lines of text are not longer, however wide the terminal.
 const TEXT_COLUMNS: usize = 120;
 
@@ -26,7 +29,7 @@ pub fn table(findings: &Findings, columns: usize) -> String {
     for group in judgement.groups() {
         text += &format!("\n{}\n", words::group_name(group));
         text += &lay(&grid::figures(&judgement, judgement.section(group)), columns);
-        if let (Some(ours), Some(grid)) = (judgement.ours(), grid::comparisons(&judgement, group)) {
+        for (ours, grid) in grid::all_comparisons(&judgement, group) {
             text += &format!("\n{ours}: times as fast, and within which bounds\n");
             text += &lay(&grid, columns);
         }
@@ -49,23 +52,16 @@ pub fn table(findings: &Findings, columns: usize) -> String {
 
 /// Lays a table out. Where it is too wide, columns follow below.
 fn lay(grid: &Grid, columns: usize) -> String {
-    let titles: Vec<Vec<String>> = grid.lines.iter().map(|line| wrap(&line.title, TITLE_COLUMNS)).collect();
-    let title_columns = GAP + widest(titles.iter().flatten());
-    let label = title_columns + widest(grid.lines.iter().map(|line| &line.aspect));
-    let cells: Vec<String> = grid.lines.iter().flat_map(|line| line.cells.iter().map(show)).collect();
-    let widest = widest(cells.iter().chain(&grid.head));
-    // Columns come nearer to each other if that brings all of them beside each other.
-    let narrow = label + grid.head.len() * (widest + GAP) > columns;
-    let width = widest + if narrow { 1 } else { GAP };
-    let fit = (columns.saturating_sub(label) / width).max(1);
+    let layout = Layout::new(grid, columns);
     let mut text = String::new();
-    for first in (0..grid.head.len()).step_by(fit) {
-        let mut put = |label_text: &str, cells: &mut dyn Iterator<Item = String>| {
-            let cells: String = cells.skip(first).take(fit).map(|cell| pad_left(&cell, width)).collect();
-            text += &format!("{}\n", format!("{}{cells}", pad_right(label_text, label)).trim_end());
+    for first in (0..grid.head.len()).step_by(layout.fit) {
+        let mut put = |label: &str, cells: &mut dyn Iterator<Item = String>| {
+            text += &layout.line(label, &mut cells.skip(first).take(layout.fit));
         };
-        put("", &mut grid.head.iter().cloned());
-        for (line, title) in grid.lines.iter().zip(&titles) {
+        for part in layout.head_lines(first) {
+            put("", &mut part.into_iter());
+        }
+        for (line, title) in grid.lines.iter().zip(&layout.titles) {
             if let Some(heading) = &line.heading {
                 put(&format!("over {heading}"), &mut iter::empty());
             }
@@ -75,11 +71,76 @@ fn lay(grid: &Grid, columns: usize) -> String {
             for part in above {
                 put(part, &mut iter::empty());
             }
-            let label_text = format!("{}{}", pad_right(last, title_columns), line.aspect);
-            put(&label_text, &mut line.cells.iter().map(show));
+            let label = format!("{}{}", pad_right(last, layout.title_columns), line.aspect);
+            put(&label, &mut line.cells.iter().map(show));
         }
     }
     text
+}
+
+/// Where everything stands in a table.
+struct Layout {
+    /// Names of rows and of columns, in lines.
+    titles: Vec<Vec<String>>,
+    heads: Vec<Vec<String>>,
+    /// With the gap behind.
+    title_columns: usize,
+    /// Titles and aspects together.
+    label_columns: usize,
+    /// With the gap before.
+    cell_columns: usize,
+    /// How many cells find room.
+    fit: usize,
+}
+
+impl Layout {
+    fn new(grid: &Grid, columns: usize) -> Self {
+        let titles: Vec<Vec<String>> = grid.lines.iter().map(|line| wrap(&line.title, TITLE_COLUMNS)).collect();
+        let title_columns = GAP + widest(titles.iter().flatten());
+        let label_columns = title_columns + widest(grid.lines.iter().map(|line| &line.aspect));
+        let figures = widest(grid.lines.iter().flat_map(|line| line.cells.iter().map(show)));
+        let heads: Vec<Vec<String>> = grid
+            .head
+            .iter()
+            .map(|head| wrap(head, figures.max(HEAD_COLUMNS)))
+            .collect();
+        let cell = figures.max(widest(heads.iter().flatten()));
+        // Columns come nearer to each other if that brings all of them beside each other.
+        let narrow = label_columns + grid.head.len() * (cell + GAP) > columns;
+        let cell_columns = cell + if narrow { 1 } else { GAP };
+        Self {
+            titles,
+            heads,
+            title_columns,
+            label_columns,
+            cell_columns,
+            fit: (columns.saturating_sub(label_columns) / cell_columns).max(1),
+        }
+    }
+
+    /// The names of the columns, line by line, as many as those take that are shown from `first` on. They stand on the
+    /// figures: those with fewer lines begin lower.
+    fn head_lines(&self, first: usize) -> Vec<Vec<String>> {
+        let shown = self.heads.iter().skip(first).take(self.fit);
+        let lines = shown.map(Vec::len).max().unwrap_or_default();
+        let part =
+            |head: &Vec<String>, below: usize| head.len().checked_sub(below).and_then(|line| head.get(line).cloned());
+        let line = |below: usize| {
+            self.heads
+                .iter()
+                .map(|head| part(head, below).unwrap_or_default())
+                .collect()
+        };
+        (1..=lines).rev().map(line).collect()
+    }
+
+    fn line(&self, label: &str, cells: &mut dyn Iterator<Item = String>) -> String {
+        let cells: String = cells.map(|cell| pad_left(&cell, self.cell_columns)).collect();
+        format!(
+            "{}\n",
+            format!("{}{cells}", pad_right(label, self.label_columns)).trim_end()
+        )
+    }
 }
 
 fn show(cell: &Option<Cell>) -> String {

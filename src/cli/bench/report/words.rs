@@ -10,8 +10,9 @@ use super::judge::Aspect;
 use super::judge::Item;
 use super::judge::Judgement;
 use super::judge::Ratio;
-use super::judge::Verdict;
 use super::judge::more_is_better;
+use super::standing;
+use super::standing::Standing;
 
 /// Rounds below which nothing is said for sure.
 const ROUNDS_WANTED: usize = 5;
@@ -179,47 +180,43 @@ pub(super) fn circumstances(about: &About) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The result in a few sentences, one for each carrier that ours is compared with. It says first how often ours is
-/// slower.
+/// The result in a few sentences, one for each pair of carriers that is compared. It says first how often ours is slower.
 #[must_use]
 pub(super) fn summary(judgement: &Judgement<'_>) -> Vec<String> {
-    let Some(ours) = judgement.ours() else {
-        return Vec::new();
-    };
-    let others = judgement.others().into_iter();
-    others.filter_map(|other| sentence(judgement, ours, other)).collect()
+    standing::standings(judgement).iter().map(sentence).collect()
 }
 
-fn sentence(judgement: &Judgement<'_>, ours: &str, other: &str) -> Option<String> {
-    let mut ratios: Vec<(&Item<'_>, Ratio)> = judgement
-        .items
-        .iter()
-        .filter(|item| item.is_main())
-        .filter_map(|item| Some((item, item.ratio(ours, other)?)))
-        .collect();
-    ratios.sort_by(|(_, one), (_, two)| one.times.total_cmp(&two.times));
-    let count = |verdict| ratios.iter().filter(|(_, ratio)| ratio.verdict() == verdict).count();
-    let ((worst, least), (best, most)) = (ratios.first()?, ratios.last()?);
-    let mut sentence = format!(
-        "{ours} beside {other}: slower in {} of {} comparisons, faster in {}, not told apart in {}.",
-        count(Verdict::Slower),
-        ratios.len(),
-        count(Verdict::Faster),
-        count(Verdict::Even),
+fn sentence(standing: &Standing<'_>) -> String {
+    let Standing {
+        ours,
+        other,
+        slower,
+        even,
+        faster,
+        worst,
+        best,
+    } = standing;
+    let all = slower + even + faster;
+    let counts = format!(
+        "{ours} beside {other}: slower in {slower} of {all} comparisons, faster in {faster}, not told apart in {even}."
     );
-    let place = |item: &Item<'_>| match &item.row.line {
-        Some(line) if !item.row.title.contains(line.as_str()) => format!("{}, {line}", item_name(item)),
-        _ => item_name(item),
-    };
-    if ratios.len() > 1 {
-        let (least, most) = (times(least.times), times(most.times));
-        sentence += &format!(
-            " At worst {least} times as fast ({}), at best {most} times ({}).",
-            place(worst),
-            place(best)
-        );
+    if all < 2 {
+        return counts;
     }
-    Some(sentence)
+    format!(
+        "{counts} At worst {} times as fast ({}), at best {} times ({}).",
+        times(worst.1.times),
+        place(worst.0),
+        times(best.1.times),
+        place(best.0)
+    )
+}
+
+/// An item by its full name, with the line that it was measured on.
+#[must_use]
+pub(super) fn place(item: &Item<'_>) -> String {
+    let name = item_name(item);
+    item.row.line.iter().fold(name, |name, line| format!("{name}, {line}"))
 }
 
 /// How the figures are to be read.

@@ -30,7 +30,7 @@ const TITLE_LINE: f64 = 15.0;
 const BAR_LINE: f64 = 19.0;
 const BAR: f64 = 12.0;
 /// Names of carriers are given no more room.
-const NAMES_MAX: f64 = 104.0;
+const NAMES_MAX: f64 = 132.0;
 const NUMBERS: f64 = 74.0;
 /// For the star of a marked figure.
 const STAR: f64 = 8.0;

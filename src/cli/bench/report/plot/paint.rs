@@ -4,7 +4,8 @@ use maud::Markup;
 use maud::Render;
 use maud::html;
 
-use super::super::judge::is_ours;
+use super::super::carriers::is_ours;
+use super::super::carriers::is_variant;
 
 /// Letters of 12 pixels are about so wide.
 const LETTER_WIDTH: f64 = 7.6;
@@ -40,14 +41,23 @@ pub(super) fn colour(carriers: &[&str], carrier: &str) -> &'static str {
         "plain" => "p",
         "tuned" => "t",
         "TLS" => "s",
+        _ if is_variant(carrier) => "m",
         _ if is_ours(carrier) => {
-            let last = carriers.iter().filter(|other| is_ours(other)).count().saturating_sub(1);
+            let last = carriers
+                .iter()
+                .filter(|other| has_shade(other))
+                .count()
+                .saturating_sub(1);
             // One alone has the third: neither pale nor nearly black.
-            let shade = (place(is_ours) * (OURS.len() - 1)).checked_div(last).unwrap_or(2);
+            let shade = (place(has_shade) * (OURS.len() - 1)).checked_div(last).unwrap_or(2);
             OURS.get(shade).copied().unwrap_or("b3")
         }
         _ => OTHERS.get(place(is_unknown) % OTHERS.len()).copied().unwrap_or("o0"),
     }
+}
+
+fn has_shade(carrier: &str) -> bool {
+    is_ours(carrier) && !is_variant(carrier)
 }
 
 fn is_unknown(carrier: &str) -> bool {
@@ -61,11 +71,31 @@ pub(super) fn shape(carriers: &[&str], carrier: &str, x: f64, y: f64) -> Markup 
         "p" => html! {
             rect class={ "solid " (colour) } x=(Px(x - 3.5)) y=(Px(y - 3.5)) width="7" height="7" {}
         },
+        "m" => corners(colour, &cross(x, y)),
         "t" => corners(colour, &[(x, y - 5.0), (x + 5.0, y), (x, y + 5.0), (x - 5.0, y)]),
         "s" => corners(colour, &[(x, y - 4.6), (x + 4.6, y + 3.6), (x - 4.6, y + 3.6)]),
         "o0" | "o1" | "o2" => corners(colour, &[(x - 4.6, y - 3.6), (x + 4.6, y - 3.6), (x, y + 4.6)]),
         _ => html! { circle class={ "solid " (colour) } cx=(Px(x)) cy=(Px(y)) r=(Px(HALF)) {} },
     }
+}
+
+/// An upright cross.
+fn cross(x: f64, y: f64) -> [(f64, f64); 12] {
+    const CORNERS: [(f64, f64); 12] = [
+        (-1.7, -5.0),
+        (1.7, -5.0),
+        (1.7, -1.7),
+        (5.0, -1.7),
+        (5.0, 1.7),
+        (1.7, 1.7),
+        (1.7, 5.0),
+        (-1.7, 5.0),
+        (-1.7, 1.7),
+        (-5.0, 1.7),
+        (-5.0, -1.7),
+        (-1.7, -1.7),
+    ];
+    CORNERS.map(|(right, down)| (x + right, y + down))
 }
 
 fn corners(colour: &str, corners: &[(f64, f64)]) -> Markup {
@@ -137,4 +167,48 @@ pub(super) fn legend(carriers: &[&str], shown: &[&str], left: f64, top: f64, roo
         }
     };
     (markup, (line + 1.0) * LEGEND_LINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carriers_that_stand_together_are_told_apart() {
+        let carriers = [
+            "beamway 1",
+            "beamway 4",
+            "beamway 16",
+            "beamway 16 model",
+            "beamway 64",
+            "plain",
+            "tuned",
+            "TLS",
+            "quic_dist",
+            "other",
+        ];
+        let colours = carriers.map(|carrier| colour(&carriers, carrier));
+        assert_eq!(colours, ["b0", "b1", "b2", "m", "b3", "p", "t", "s", "o0", "o1"]);
+        assert_eq!(colour(&["beamway 16", "plain"], "beamway 16"), "b2");
+        assert_eq!(colour(&["beamway 1", "beamway 16"], "beamway 16"), "b3");
+    }
+
+    #[test]
+    fn texts_keep_to_their_room() {
+        let room = 10.0 * LETTER_WIDTH;
+        assert_eq!(shorten("ten letter", room), "ten letter");
+        assert_eq!(shorten("eleven lett", room), "eleven le…");
+        assert_eq!(shorten("nine aaaa bb", room), "nine aaaa…");
+        assert_eq!(wrap("one two three four five", room), ["one two", "three four", "five"]);
+        assert_eq!(
+            wrap("one two three four five six seven", room),
+            ["one two", "three four", "five six…"]
+        );
+        assert_eq!(wrap("unbreakableword", room), ["unbreakab…"]);
+    }
+
+    #[test]
+    fn places_are_exact_to_a_tenth() {
+        assert_eq!(points(&[(1.0, 2.25), (3.04, -0.55)]), "1,2.3 3,-0.6");
+    }
 }

@@ -6,8 +6,8 @@ use super::super::words;
 /// Steps of a logarithmic axis within a decade.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
-/// Between two decades there are more marks only as long as an axis has few decades.
-const FEW_DECADES: f64 = 2.2;
+/// Between two decades there are marks as long as they stand so far apart, pixels.
+const MARK_ROOM: f64 = 30.0;
 
 /// Marks at a linear axis, about.
 const MARKS: f64 = 4.0;
@@ -68,8 +68,9 @@ impl Scale {
     pub(super) fn marks(&self) -> Vec<f64> {
         let inside = |value: &f64| *value >= self.low * 0.999_999 && *value <= self.high * 1.000_001;
         if self.log {
-            let few = (self.high / self.low).log10() <= FEW_DECADES;
-            let steps = if few { &STEPS[..] } else { &STEPS[..1] };
+            let marks = (self.high / self.low).log10() * STEPS.len() as f64;
+            let room = (self.end - self.start).abs() >= marks * MARK_ROOM;
+            let steps = if room { &STEPS[..] } else { &STEPS[..1] };
             let marks = decades(self.low, self.high).flat_map(|decade| steps.iter().map(move |step| step * decade));
             return marks.filter(inside).collect();
         }
@@ -107,4 +108,48 @@ fn trim(value: f64, unit: &str) -> String {
     let digits = format!("{value:.3}");
     let digits = digits.trim_end_matches('0').trim_end_matches('.');
     format!("{digits} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linear_axis_begins_at_zero_and_has_round_marks() {
+        let scale = Scale::linear(583.0, 100.0, 300.0);
+        assert_eq!((scale.at(0.0), scale.at(583.0), scale.at(291.5)), (100.0, 300.0, 200.0));
+        assert_eq!(scale.at(9999.0), 300.0, "what lies outside stands at the edge");
+        assert_eq!(scale.marks(), [0.0, 200.0, 400.0]);
+        assert_eq!(Scale::linear(0.0, 0.0, 10.0).at(0.0), 0.0);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_is_rounded_to_1_2_5_and_may_rise_upwards() {
+        let scale = Scale::log([90.0, 0.0, 4000.0].into_iter(), 340.0, 40.0).unwrap();
+        assert_eq!((scale.low, scale.high), (50.0, 5000.0));
+        assert_eq!(
+            (scale.at(50.0), scale.at(5000.0), scale.at(500.0)),
+            (340.0, 40.0, 190.0)
+        );
+        assert_eq!(scale.marks(), [50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0]);
+        let low = Scale::log([90.0, 4000.0].into_iter(), 100.0, 0.0).unwrap();
+        assert_eq!(
+            low.marks(),
+            [100.0, 1000.0],
+            "where there is little room only decades are marked"
+        );
+        let one = Scale::log([1.0].into_iter(), 0.0, 10.0).unwrap();
+        assert_eq!((one.low, one.high), (1.0, 2.0));
+        assert!(Scale::log([0.0, -1.0, f64::NAN].into_iter(), 0.0, 10.0).is_none());
+    }
+
+    #[test]
+    fn marks_are_short() {
+        let micros = |value| mark(Unit::Microseconds, value);
+        assert_eq!(
+            [0.5, 50.0, 1000.0, 20_000.0, 1e6].map(micros),
+            ["0.5 µs", "50 µs", "1 ms", "20 ms", "1 s"]
+        );
+        assert_eq!(mark(Unit::MegabytesPerSecond, 2500.0), "2,500");
+    }
 }

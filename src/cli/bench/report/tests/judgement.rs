@@ -11,6 +11,7 @@ use super::super::judge::Ratio;
 use super::super::judge::Verdict;
 use super::super::judge::trusted;
 use super::super::sample;
+use super::super::words;
 
 const US: &str = "beamway 16";
 
@@ -212,6 +213,17 @@ fn carriers_have_their_order_whoever_went_first() {
     assert_eq!(judgement.ours(), Some(US));
     assert_eq!(judgement.others(), ["plain", "TLS", "other", "another"]);
     assert_eq!(judgement.reference(), Some("plain"));
+}
+
+#[test]
+fn a_variant_is_compared_as_well() {
+    let model = "beamway 16 model";
+    let findings = speeds(&[("plain", &[1.0]), (model, &[1.0]), ("beamway 64", &[1.0]), (US, &[1.0])]);
+    let judgement = Judgement::new(&findings);
+    assert_eq!(judgement.carriers, [US, model, "beamway 64", "plain"]);
+    assert_eq!(judgement.ours(), Some(US));
+    assert_eq!(judgement.subjects(), [US, model]);
+    assert_eq!(words::summary(&judgement).len(), 2);
 }
 
 #[test]
