@@ -252,9 +252,12 @@ pub(super) struct BenchArgs {
     /// Print what was found as JSON; progress goes to standard error in any case
     #[arg(long)]
     json: bool,
-    /// Write findings.json and report.html to this folder; an interrupted run with the same settings goes on from there
+    /// Write findings.json and a report with plots to this folder; an interrupted run with the same settings goes on from there
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Measure nothing: show what a run has found, from its findings.json
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Measure between two nodes that run already, over what carries them now; the first one measures
     #[arg(long, value_names = ["NODE", "NODE"], num_args = 2, requires = "config", conflicts_with_all = ["over", "carrier"])]
     between: Option<Vec<String>>,
@@ -311,6 +314,7 @@ impl From<BenchArgs> for bench::Options {
             rows: args.rows,
             json: args.json,
             out: args.out,
+            report: args.report,
             between: args
                 .between
                 .zip(args.config)

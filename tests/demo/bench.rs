@@ -4,13 +4,32 @@ use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::path::Path;
+use std::time::Duration;
 
+use beamway::cli::bench::MODULES;
 use beamway::cli::bench::findings::Findings;
 use beamway::cli::bench::findings::Group;
 use beamway::cli::bench::findings::Measure;
+use beamway::cli::stage::carriers::Carrier;
+use beamway::cli::stage::carriers::Stage;
+use beamway::cli::stage::children::Children;
+use beamway::cli::stage::children::until;
+use beamway::cli::stage::erlang::Erlang;
+use beamway::cli::stage::gateways::Transport;
+use beamway::cli::stage::hosts::Host;
+use beamway::cli::stage::nodes::Kind;
+use beamway::cli::stage::nodes::Node;
+use beamway::cli::stage::nodes::NodeSettings;
+use beamway::cli::stage::pairs::Side;
+use beamway::cli::stage::pairs::Starter;
+use beamway::cli::stage::port_mapper;
+use beamway::cli::stage::workspace::Workspace;
+use beamway::etf::Atom;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use serde::Serialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::outside::assert_nothing_left;
@@ -105,6 +124,11 @@ fn everything_is_measured_over_every_carrier() {
         .unwrap();
     assert!(beside.bulk.unwrap() > 0.0 && beside.latency.is_some(), "{beside:?}");
     assert_eq!(saved(&out), findings);
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(
+        page.contains("<svg") && page.contains("beamway 16"),
+        "a page with plots"
+    );
 }
 
 /// What was measured before the interruption is kept as it is; the rest follows.
@@ -216,4 +240,173 @@ fn a_carrier_is_taken_from_a_folder() {
     let (findings, _) = bench(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_measured(&findings, "plain", false, 1);
     assert_measured(&findings, "ours", false, 1);
+}
+
+/// What a node of the bench is told, as far as the tests below need it.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Ask {
+    Stream(Atom, u32, u64, u32),
+    Idle(Atom, u32, Vec<f64>),
+    Calls(Atom, u32, Option<(u32, u64, u32)>, u32, Vec<f64>),
+    Ticks(Atom, u32),
+}
+
+/// What an honest node says of a far one that runs the modules with these mistakes.
+fn verdicts(mistakes: &[(&str, &str)]) -> Vec<Value> {
+    let mistaken = MODULES.map(|(name, source)| {
+        let damaged = mistakes
+            .iter()
+            .fold(source.to_owned(), |source, (from, to)| source.replace(from, to));
+        (name, damaged)
+    });
+    for (mistake, _) in mistakes {
+        assert!(
+            MODULES.iter().any(|(_, source)| source.contains(mistake)),
+            "{mistake} is in no module"
+        );
+    }
+    let mistaken = mistaken.each_ref().map(|(name, source)| (*name, source.as_str()));
+    on_children(async |workspace, children| {
+        let epmd = port_mapper::start().await.unwrap();
+        let start = async |short: &str, modules: &[(&str, &str)]| {
+            let kind = Kind::Beam(Erlang::prepare(workspace, short, modules).await.unwrap());
+            let settings = NodeSettings {
+                name: format!("{short}@127.0.0.1"),
+                label: short.to_owned(),
+                epmd,
+                arguments: Vec::new(),
+                host: Host::loopback(),
+            };
+            Node::start(&kind, children, workspace, settings).await.unwrap()
+        };
+        let mut near = start("near", &MODULES).await;
+        let _far = start("far", &mistaken).await;
+        let far = || Atom::new("far@127.0.0.1").unwrap();
+        let bulk = Some((2, 50_000, 1));
+        let asked = [
+            Ask::Stream(far(), 2, 100, 30),
+            Ask::Idle(far(), 30, vec![0.5]),
+            Ask::Calls(far(), 50, bulk, 0, vec![0.5]),
+            Ask::Ticks(far(), 100),
+        ];
+        let mut verdicts = Vec::new();
+        for ask in asked {
+            let answer: Value = near.ask(&ask).await.unwrap();
+            verdicts.push(answer["verified"].clone());
+        }
+        verdicts
+    })
+}
+
+fn on_children<T>(body: impl AsyncFnOnce(&Workspace, &Children) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let workspace = Workspace::create().unwrap();
+        let children = Children::default();
+        let done = body(&workspace, &children).await;
+        children.end().await;
+        done
+    })
+}
+
+#[test]
+fn what_arrives_otherwise_than_it_was_sent_is_noticed() {
+    assert_eq!(verdicts(&[]), [true, true, true, true]);
+    let other_bytes = [("-define(SEED, 4471)", "-define(SEED, 4472)")];
+    assert_eq!(verdicts(&other_bytes), [false, true, false, false]);
+    let counted_twice = [("calls := Calls + 1", "calls := Calls + 2")];
+    assert_eq!(verdicts(&counted_twice), [true, false, false, true]);
+    let beat_missed = [(
+        "{beat, Count} ->",
+        "{beat, 0} when Count =:= 0 -> listen(0, Last, Silence);\n        {beat, Count} ->",
+    )];
+    assert_eq!(verdicts(&beat_missed), [true, true, true, false]);
+}
+
+/// A node that nobody has prepared for measurements. It says whether it runs modules of ours.
+const BYSTANDER: &str = "-module(bystander).
+-export([main/0]).
+main() ->
+    io:put_chars(\"beamway_stage {\\\"ready\\\":true}\\n\"),
+    answer().
+answer() ->
+    case io:get_line(\"\") of
+        eof -> halt();
+        _ ->
+            Ours = [M || M <- [beamway_stage, beamway_bench], code:is_loaded(M) =/= false orelse whereis(M) =/= undefined],
+            io:format(\"beamway_stage {\\\"ours\\\":~b}~n\", [length(Ours)]),
+            answer()
+    end.
+";
+
+async fn ours(node: &mut Node) -> Option<u64> {
+    let answer: Value = node.ask(&()).await.unwrap();
+    answer["ours"].as_u64()
+}
+
+/// Soon after the visitor has gone, in good order or not.
+async fn assert_clean(nodes: &mut [Node]) {
+    for node in nodes {
+        let clean = until("the modules are gone", Duration::from_secs(10), async || {
+            Ok((ours(node).await == Some(0)).then_some(()))
+        });
+        clean.await.unwrap();
+    }
+}
+
+#[test]
+fn nodes_that_run_already_are_measured_and_left_as_they_were() {
+    let temporary = TempDir::new().unwrap();
+    on_children(async |workspace, children| {
+        let modules = [("bystander", BYSTANDER)];
+        let stage = Stage::set(workspace, children, env!("CARGO_BIN_EXE_beamway").into(), &modules)
+            .await
+            .unwrap();
+        let gateways = stage.gateways(&Transport::default()).await.unwrap();
+        let starter = Starter::new(&stage, Carrier::beamway(), Some(&gateways)).await.unwrap();
+        let mut nodes = [
+            starter.node("a", Side::Near).await.unwrap(),
+            starter.node("b", Side::Far).await.unwrap(),
+        ];
+        let visit = |arguments: &[&str]| {
+            let config = workspace.path().join("gateway-left-of-beamway.toml");
+            let mut command = beamway("bench", &temporary);
+            command.args(["--tiny", "--between", "a@127.0.0.1", "b@127.0.0.1", "--config"]);
+            command
+                .arg(config)
+                .args(arguments)
+                .env("HOME", workspace.path())
+                .spawn()
+                .unwrap()
+        };
+        let (status, out, err) = wait(visit(&["--json"]));
+        assert_eq!(status, Some(0), "{err}");
+        let findings: Findings = serde_json::from_str(&out).unwrap();
+        assert!(
+            findings.rows.len() > 10 && findings.about.complete,
+            "{:?}",
+            findings.about
+        );
+        assert_measured(&findings, "as they are", false, 1);
+        assert!(findings.rows.iter().all(|row| row.group != Group::Processor));
+        for node in &mut nodes {
+            assert_eq!(ours(node).await, Some(0), "gone when the command is");
+        }
+        let mut killed = visit(&["--rounds", "1000", "--rows", "idle"]);
+        let mut lines = BufReader::new(killed.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().starts_with("2 ")));
+        assert_eq!(ours(&mut nodes[1]).await, Some(2), "it is in the middle of it");
+        let (status, _, err) = wait(visit(&["--rows", "idle"]));
+        assert!(
+            status == Some(1) && err.contains("somebody measures there already"),
+            "{err}"
+        );
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        assert_clean(&mut nodes).await;
+    });
 }

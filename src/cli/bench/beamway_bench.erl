@@ -242,11 +242,17 @@ now_us() ->
 %% On the near one: brings these modules to the far one and starts the service on both. Everything is gone again soon after
 %% `leave/1`, or after the visitor or the connection between the two is lost.
 visit(Far, Visitor, Modules) ->
-    [{module, Module} = erpc:call(Far, code, load_binary, [Module, "beamway bench", Object]) || {Module, Object} <- Modules],
     Names = [Module || {Module, _} <- Modules],
     Near = host(Visitor, Names),
-    _ = erpc:call(Far, ?MODULE, host, [Near, Names]),
-    ok.
+    try
+        [{module, _} = erpc:call(Far, code, load_binary, [Module, "beamway bench", Object]) || {Module, Object} <- Modules],
+        _ = erpc:call(Far, ?MODULE, host, [Near, Names]),
+        ok
+    catch
+        Class:Reason:Stack ->
+            leave(),
+            erlang:raise(Class, Reason, Stack)
+    end.
 
 %% Starts the service, and ends it when a guest (a node, or the guard of the other host) is gone.
 host(Guest, Names) ->

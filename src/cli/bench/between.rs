@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use anyhow::bail;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
@@ -25,6 +26,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(200);
 
 /// Until modules are removed, which happens within a second.
 const LEAVE_MAX: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether they are.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What carries distribution between the two nodes, in the findings.
 pub(super) const CARRIER: &str = "as they are";
@@ -76,6 +80,17 @@ impl<'a> Visitor<'a> {
             far,
             luggage,
         };
+        for node in visitor.both() {
+            for (name, _) in &luggage.0 {
+                if visitor.is_loaded(&node, name).await? {
+                    bail!(
+                        "{} has a module {}: somebody measures there already",
+                        node.as_str(),
+                        name.as_str()
+                    );
+                }
+            }
+        }
         for (name, object) in &luggage.0 {
             let arguments = vec![
                 name.clone().into(),
@@ -88,10 +103,7 @@ impl<'a> Visitor<'a> {
         let modules = modules.map(|(name, object)| term!({(name.clone()), (Term::Binary(object.clone()))}));
         let own = visitor.context.node().name().clone();
         let arguments = vec![visitor.far.clone().into(), own.into(), Term::List(modules.collect())];
-        visitor
-            .call("beamway_bench", "visit", arguments)
-            .await
-            .context("somebody else may be measuring there")?;
+        visitor.call("beamway_bench", "visit", arguments).await?;
         Ok(visitor)
     }
 
@@ -104,13 +116,11 @@ impl<'a> Visitor<'a> {
     /// Takes everything away, and sees that it is gone.
     pub(super) async fn leave(mut self) -> anyhow::Result<()> {
         self.call("beamway_bench", "leave", Vec::new()).await?;
-        let names: Vec<Atom> = self.luggage.0.iter().map(|(name, _)| name.clone()).collect();
         let look = async {
-            for name in names {
-                for node in [self.near.clone(), self.far.clone()] {
-                    let loaded = vec![node.into(), term!(code), term!(is_loaded), term!([(name.clone())])];
-                    while !self.call("erpc", "call", loaded.clone()).await?.is_atom("false") {
-                        sleep(Duration::from_millis(100)).await;
+            for node in self.both() {
+                for (name, _) in &self.luggage.0 {
+                    while self.is_loaded(&node, name).await? {
+                        sleep(LOOK).await;
                     }
                 }
             }
@@ -121,7 +131,26 @@ impl<'a> Visitor<'a> {
             .context("the modules are still there")?
     }
 
-    async fn call(&mut self, module: &'static str, function: &'static str, arguments: Vec<Term>) -> anyhow::Result<Term> {
+    fn both(&self) -> [Atom; 2] {
+        [self.near.clone(), self.far.clone()]
+    }
+
+    async fn is_loaded(&mut self, node: &Atom, module: &Atom) -> anyhow::Result<bool> {
+        let arguments = vec![
+            node.clone().into(),
+            term!(code),
+            term!(is_loaded),
+            term!([(module.clone())]),
+        ];
+        Ok(!self.call("erpc", "call", arguments).await?.is_atom("false"))
+    }
+
+    async fn call(
+        &mut self,
+        module: &'static str,
+        function: &'static str,
+        arguments: Vec<Term>,
+    ) -> anyhow::Result<Term> {
         let called = self
             .context
             .rpc(&self.near, module, function, arguments, ANSWER_MAX)

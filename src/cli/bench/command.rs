@@ -17,9 +17,11 @@ use super::machine::timestamp;
 use super::modules::MODULES;
 use super::plan::Extent;
 use super::plan::Plan;
+use super::report;
 use super::rounds;
 use super::rounds::Course;
 use super::rows::Task;
+use super::store;
 use super::store::Store;
 use crate::cli::output;
 use crate::cli::stage::carriers::Carrier;
@@ -39,6 +41,9 @@ const MISSING: u8 = 2;
 /// Width of the names of rows while they are measured.
 const LABEL_COLUMNS: usize = 44;
 
+/// Width of the table.
+const COLUMNS: usize = 120;
+
 /// What `beamway bench` is to do.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -56,6 +61,8 @@ pub struct Options {
     pub json: bool,
     /// Where the findings and the report are written; an interrupted run goes on from there.
     pub out: Option<PathBuf>,
+    /// Only show what was found before: the file with the findings.
+    pub report: Option<PathBuf>,
     /// Two nodes that exist already, instead of carriers on this machine.
     pub between: Option<Between>,
 }
@@ -69,6 +76,10 @@ pub struct Options {
 ///
 /// When something does not start, or a node received something else than was sent.
 pub fn run(options: Options) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &options.report {
+        show(&store::read(file)?, options.json, &Store::open(options.out)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !erlang::installed() {
         output::complain(&format!(
             "beamway bench: Erlang is not in the path; {}",
@@ -99,7 +110,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     if let Some(mut findings) = run.findings {
         findings.about.complete = rounds::is_complete(&findings, &run.plan);
         run.store.save(&findings)?;
-        show(&findings, options.json)?;
+        show(&findings, options.json, &run.store)?;
     }
     match ended? {
         Ended::Done(()) => Ok(ExitCode::SUCCESS),
@@ -222,10 +233,17 @@ fn settings(plan: &Plan) -> Vec<(String, String)> {
         .collect()
 }
 
-fn show(findings: &Findings, json: bool) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(findings)?;
-    if json {
-        writeln!(io::stdout(), "{text}").context("cannot write to standard output")?;
+/// What is printed at the end, and the report in the folder.
+fn show(findings: &Findings, json: bool, store: &Store) -> anyhow::Result<()> {
+    let text = match json {
+        true => serde_json::to_string_pretty(findings)?,
+        false => report::table(findings, COLUMNS),
+    };
+    writeln!(io::stdout(), "{}", text.trim_end()).context("cannot write to standard output")?;
+    if let Some(folder) = store.folder() {
+        let page = report::write(findings, folder);
+        let page = page.with_context(|| format!("cannot write the report to {}", folder.display()))?;
+        output::complain(&format!("report: {}", page.display()));
     }
     Ok(())
 }

@@ -35,4 +35,6 @@ pub use command::Options;
 pub use command::carrier;
 pub use command::other;
 pub use command::run;
+#[doc(hidden)]
+pub use modules::MODULES;
 pub use plan::Extent;

@@ -1,5 +1,5 @@
 use std::fs;
-use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use super::findings::Findings;
 
 /// What is written to the folder of a run.
 const FINDINGS: &str = "findings.json";
+const FINDINGS_NEW: &str = "findings.json.new";
 
 /// The folder of a run, if it has one.
 pub(super) struct Store {
@@ -29,12 +30,10 @@ impl Store {
         let Some(file) = self.file(FINDINGS) else {
             return Ok(fresh);
         };
-        let text = match fs::read_to_string(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(fresh),
-            read => read.with_context(|| format!("cannot read {}", file.display()))?,
-        };
-        let earlier: Findings =
-            serde_json::from_str(&text).with_context(|| format!("{} is none of ours", file.display()))?;
+        if !file.exists() {
+            return Ok(fresh);
+        }
+        let earlier = read(&file)?;
         if let Some(differs) = difference(&earlier, &fresh) {
             bail!(
                 "{} is of a run with other settings ({differs}): give another folder, or remove it",
@@ -46,23 +45,28 @@ impl Store {
 
     /// Writes what is found so far: the file is whole at any moment.
     pub(super) fn save(&self, findings: &Findings) -> anyhow::Result<()> {
-        self.write(FINDINGS, &serde_json::to_string(findings)?).map(|_| ())
+        let Some((file, new)) = self.file(FINDINGS).zip(self.file(FINDINGS_NEW)) else {
+            return Ok(());
+        };
+        fs::write(&new, serde_json::to_string(findings)?)
+            .and_then(|()| fs::rename(&new, &file))
+            .with_context(|| format!("cannot write {}", file.display()))
     }
 
-    /// Writes a file, if there is a folder, and says where.
-    pub(super) fn write(&self, name: &str, text: &str) -> anyhow::Result<Option<PathBuf>> {
-        let Some((file, new)) = self.file(name).zip(self.file(&format!("{name}.new"))) else {
-            return Ok(None);
-        };
-        fs::write(&new, text)
-            .and_then(|()| fs::rename(&new, &file))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-        Ok(Some(file))
+    /// The folder.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     fn file(&self, name: &str) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(name))
     }
+}
+
+/// What a run has left.
+pub(super) fn read(file: &Path) -> anyhow::Result<Findings> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is none of ours", file.display()))
 }
 
 /// What keeps two runs from being one.
@@ -139,6 +143,6 @@ mod tests {
     fn without_a_folder_nothing_is_written() {
         let store = Store::open(None).unwrap();
         store.save(&findings(&[])).unwrap();
-        assert_eq!(store.write("report.html", "").unwrap(), None);
+        assert_eq!(store.folder(), None);
     }
 }
