@@ -21,7 +21,9 @@ const SAMPLES_BEYOND: f64 = 10.0;
 /// The lanes that a daemon has if nothing is set: of several, the ones that others are compared with.
 const USUAL: &str = "beamway 16";
 
-/// From so many samples up p99.9 is shown.
+/// From so many samples up p90, p99 and p99.9 are shown. With fewer the first two are the longest by another name.
+const SAMPLES_P90: u64 = 10;
+const SAMPLES_P99: u64 = 100;
 const SAMPLES_P999: u64 = 10_000;
 
 /// Two carriers nearer than this are not told apart, whatever the rounds say.
@@ -182,10 +184,10 @@ impl<'a> Judgement<'a> {
         if others.is_empty() { beside(true) } else { others }
     }
 
-    /// The carrier that is 1.0: plain distribution where it was measured.
+    /// The carrier that is 1.0: plain distribution where it was measured. One carrier alone has none.
     #[must_use]
     pub(super) fn reference(&self) -> Option<&'a str> {
-        self.others().into_iter().next()
+        self.others().into_iter().next().filter(|_| self.carriers.len() > 1)
     }
 
     /// The items of one section.
@@ -296,12 +298,6 @@ impl Item<'_> {
         })
     }
 
-    /// A speed or a cost, no round trip.
-    #[must_use]
-    pub(super) fn has_bars(&self) -> bool {
-        matches!(self.aspect, Aspect::Value | Aspect::Bulk)
-    }
-
     /// Part of what is shown where there is room for little: no quantiles but the median and the 99th of a hundred.
     #[must_use]
     pub(super) fn is_main(&self) -> bool {
@@ -378,11 +374,16 @@ fn values(row: &Row, measure: &Measure) -> Vec<(Aspect, f64)> {
         values.push((Aspect::Value, measure.value));
     }
     if let Some(latency) = &measure.latency {
-        values.push((Aspect::P50, latency.p50));
-        values.push((Aspect::P90, latency.p90));
-        values.push((Aspect::P99, latency.p99));
-        let p999 = latency.p999.filter(|_| latency.samples >= SAMPLES_P999);
-        values.extend(p999.map(|p999| (Aspect::P999, p999)));
+        let quantiles = [
+            (Aspect::P50, Some(latency.p50), 0),
+            (Aspect::P90, Some(latency.p90), SAMPLES_P90),
+            (Aspect::P99, Some(latency.p99), SAMPLES_P99),
+            (Aspect::P999, latency.p999, SAMPLES_P999),
+        ];
+        let known = quantiles
+            .into_iter()
+            .filter(|(_, _, samples)| latency.samples >= *samples);
+        values.extend(known.filter_map(|(aspect, value, _)| Some((aspect, value?))));
         values.push((Aspect::Max, latency.max));
     }
     values.extend(measure.bulk.map(|bulk| (Aspect::Bulk, bulk)));

@@ -46,7 +46,8 @@ pub(super) fn unit_name(unit: Unit) -> Option<&'static str> {
         Unit::MessagesPerSecond => Some("msg/s"),
         Unit::MegabytesPerSecond => Some("MB/s"),
         Unit::PerSecond => Some("per s"),
-        Unit::MicrosecondsPerMessage | Unit::Microseconds => None,
+        Unit::MicrosecondsPerMessage => Some("per message"),
+        Unit::Microseconds => None,
     }
 }
 
@@ -147,7 +148,9 @@ pub(super) fn group_lead(group: Group) -> &'static str {
         }
         Group::Ticks => "Nodes with a short tick time, which take each other for dead when ticks come late.",
         Group::Line => "The same over an emulated line, whose rate, delay and share of lost packets are stated.",
-        Group::Processor => "Processor time of all that takes part, nodes and gateways, for each message.",
+        Group::Processor => {
+            "Processor time of all that takes part, nodes and gateways, for each message. A ratio below 1: it costs more."
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::judge::Figure;
 use super::super::judge::Item;
 use super::super::judge::Judgement;
 use super::super::words;
+use super::distribution;
 use super::paint::Px;
 use super::paint::colour;
 use super::paint::shorten;
@@ -40,9 +41,12 @@ const BULK: &str = "What the streams beside the calls moved";
 /// Half of the cap at the end of a whisker.
 const CAP: f64 = 3.0;
 
-/// What of a section is no round trip, if there is any.
+/// What of a section has no curve, if there is any: speeds, costs, and times of which there are few.
 pub(super) fn plot(judgement: &Judgement<'_>, group: Group) -> Option<Plot> {
-    let items: Vec<&Item<'_>> = judgement.section(group).filter(|item| item.has_bars()).collect();
+    let items: Vec<&Item<'_>> = judgement
+        .section(group)
+        .filter(|item| has_bars(judgement, item))
+        .collect();
     let columns = items.len().min(COLUMNS);
     let lines = items.iter().map(|item| title(item).len()).max().unwrap_or_default();
     let head = FIELD_HEAD + lines as f64 * TITLE_LINE;
@@ -80,6 +84,14 @@ pub(super) fn plot(judgement: &Judgement<'_>, group: Group) -> Option<Plot> {
             @for field in body { (field) }
         },
     })
+}
+
+fn has_bars(judgement: &Judgement<'_>, item: &Item<'_>) -> bool {
+    match item.aspect {
+        Aspect::Value | Aspect::Bulk => true,
+        Aspect::P50 => !distribution::is_shown(judgement, item.row),
+        _ => false,
+    }
 }
 
 fn title(item: &Item<'_>) -> Vec<String> {

@@ -53,10 +53,23 @@ struct Curve<'a> {
     trusted: f64,
 }
 
+/// Fewer samples in a round are no distribution.
+const SAMPLES_MIN: u64 = 50;
+
 /// A plot for each row of a section whose round trips are known.
 pub(super) fn plots(judgement: &Judgement<'_>, group: Group) -> Vec<Plot> {
     let rows = judgement.section(group).filter(|item| item.aspect == Aspect::P50);
-    rows.filter_map(|item| plot(judgement, item)).collect()
+    let shown = rows.filter(|item| is_shown(judgement, item.row));
+    shown.filter_map(|item| plot(judgement, item)).collect()
+}
+
+/// There are enough samples for a curve.
+pub(super) fn is_shown(judgement: &Judgement<'_>, row: &Row) -> bool {
+    let mut curves = judgement
+        .carriers
+        .iter()
+        .filter_map(|carrier| judgement.curve(row, carrier));
+    curves.any(|(_, samples)| samples >= SAMPLES_MIN)
 }
 
 fn plot(judgement: &Judgement<'_>, median: &Item<'_>) -> Option<Plot> {
@@ -85,7 +98,7 @@ fn plot(judgement: &Judgement<'_>, median: &Item<'_>) -> Option<Plot> {
         height: HEIGHT,
         title_space: TitleSpace::Always,
         body: html! {
-            text class="quiet" x="0" y="34" { "time of a call, by the share of calls that took no longer; less is better" }
+            text class="quiet" x="0" y="34" { "time, by the share of all that took no longer; less is better" }
             (axes(&across, &up, decades))
             @for curve in &curves { (draw(judgement, curve, &across, &up)) }
             (names(judgement, &curves, &across, &up))

@@ -51,7 +51,7 @@ pub(super) fn plot(judgement: &Judgement<'_>, group: Group) -> Option<Plot> {
         .carriers
         .iter()
         .copied()
-        .filter(|carrier| *carrier != reference)
+        .filter(|carrier| is_compared(judgement, group, carrier, reference))
         .collect();
     let (legend, legend_height) = legend(&judgement.carriers, &shown, 0.0, TOP, WIDTH);
     let top = TOP + legend_height + 26.0;
@@ -76,6 +76,13 @@ pub(super) fn plot(judgement: &Judgement<'_>, group: Group) -> Option<Plot> {
             @for block in &blocks { (draw(judgement, block, &across)) }
         },
     })
+}
+
+fn is_compared(judgement: &Judgement<'_>, group: Group, carrier: &str, reference: &str) -> bool {
+    carrier != reference
+        && judgement
+            .section(group)
+            .any(|item| item.ratio(carrier, reference).is_some())
 }
 
 fn blocks<'a>(
@@ -177,12 +184,9 @@ fn describe(reference: &str, blocks: &[Block<'_>]) -> String {
     text
 }
 
+/// As short as possible: steps are products, which may miss a round number by the last bit.
 fn written(value: f64) -> String {
-    if value < 1.0 {
-        value.to_string()
-    } else {
-        words::times(value).trim_end_matches(".00").to_owned()
-    }
+    ((value * 1e6).round() / 1e6).to_string()
 }
 
 fn lower_first(text: &str) -> String {

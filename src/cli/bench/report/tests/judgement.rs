@@ -190,6 +190,8 @@ fn round_trips_are_compared_by_quantiles_and_their_bulk_by_speed() {
         few,
         "p99.9 takes 10,000 samples, whoever states it"
     );
+    let none = [Aspect::P50, Aspect::Max].map(|aspect| (aspect, micros));
+    assert_eq!(aspects(with(9, None)), none, "p90 of nine would be the longest");
     let all = aspects(with(10_000, Some(3.0)));
     assert!(all.contains(&(Aspect::P999, micros)) && all.contains(&(Aspect::Bulk, Unit::MegabytesPerSecond)));
 }
@@ -244,6 +246,7 @@ fn where_there_is_little_there_is_still_a_reference() {
     );
     assert_eq!(parties(&["TLS", "plain"]), (None, some("plain")));
     assert_eq!(parties(&[US]), (some(US), None));
+    assert_eq!(parties(&["between two nodes"]), (None, None));
     assert_eq!(parties(&[]), (None, None));
 }
 
