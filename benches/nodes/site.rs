@@ -1,0 +1,158 @@
+//! What both processes have: a daemon with a certificate, a node attached to it, one with plain distribution, raw QUIC.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::UdpSocket;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use beamway::app::App;
+use beamway::config;
+use beamway::etf::Atom;
+use beamway::node::Node;
+use beamway::tls::Authority;
+use beamway::tls::Identity;
+use beamway::tls::PemFiles;
+use beamway::tls::client_config;
+use beamway::tls::reset_key;
+use beamway::tls::server_config;
+use beamway::trunk::TrunkConfig;
+use beamway::trunk::server::bind;
+use quinn::ClientConfig;
+use quinn::Endpoint;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+const COOKIE: &str = "bench";
+
+/// Ports of the two processes: found by the first, told to the second.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+pub(crate) struct Ports {
+    /// Of the daemons.
+    quic: [u16; 2],
+    epmd: [u16; 2],
+    /// Of the second process's raw QUIC.
+    pub(crate) raw: u16,
+}
+
+impl Ports {
+    pub(crate) fn find() -> anyhow::Result<Self> {
+        // All are kept until all are found, so that they differ.
+        let udp = [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)));
+        let tcp = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let [one, two, raw] = udp.map(|socket| anyhow::Ok(socket?.local_addr()?.port()));
+        let [first, second] = tcp.map(|socket| anyhow::Ok(socket?.local_addr()?.port()));
+        Ok(Self {
+            quic: [one?, two?],
+            epmd: [first?, second?],
+            raw: raw?,
+        })
+    }
+}
+
+/// The two processes, in the order in which they start.
+const NAMES: [&str; 2] = ["near", "far"];
+
+/// Certificates of both, for one run.
+pub(crate) fn issue(folder: &Path) -> anyhow::Result<()> {
+    let now = SystemTime::now();
+    let authority = Authority::create(now)?;
+    for name in NAMES {
+        let issued = authority.issue(name, 1, now)?;
+        let own = folder.join(name);
+        fs::create_dir_all(&own)?;
+        fs::write(own.join("ca.pem"), authority.certificate_pem())?;
+        fs::write(own.join("cert.pem"), issued.certificate_pem)?;
+        fs::write(own.join("key.pem"), issued.key_pem)?;
+    }
+    Ok(())
+}
+
+/// How nodes reach each other.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Way {
+    Lanes,
+    Plain,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 2] = [Self::Lanes, Self::Plain];
+
+    /// The node of the second process.
+    pub(crate) const fn far(self) -> Atom {
+        match self {
+            Self::Lanes => Atom::literal("far@127.0.0.1"),
+            Self::Plain => Atom::literal("plain_far@127.0.0.1"),
+        }
+    }
+}
+
+/// One process's share.
+pub(crate) struct Site {
+    pub(crate) identity: Identity,
+    lanes: Node,
+    plain: Node,
+}
+
+impl Site {
+    /// `index` says which of the two it is.
+    pub(crate) async fn start(index: usize, folder: &Path, ports: Ports) -> anyhow::Result<Self> {
+        let name = NAMES.get(index).context("one of two")?;
+        let folder = folder.join(name);
+        let read = |file: &str| fs::read(folder.join(file));
+        let (authorities, certificate, key) = (read("ca.pem")?, read("cert.pem")?, read("key.pem")?);
+        let files = PemFiles {
+            authorities: &authorities,
+            certificate: &certificate,
+            key: &key,
+        };
+        let identity = Identity::load(&files, name, SystemTime::now())?;
+        let ([near, far], [epmd, far_epmd]) = (ports.quic, ports.epmd);
+        let (listen, peer, peer_name, own_epmd) = match index {
+            0 => (near, far, NAMES[1], epmd),
+            _ => (far, near, NAMES[0], far_epmd),
+        };
+        let text = format!(
+            "[gateway]\nname = \"{name}\"\nlisten = \"127.0.0.1:{listen}\"\ncerts = \"{}\"\n\
+             [epmd]\nlisten = [\"127.0.0.1:{own_epmd}\"]\nhosts = [\"127.0.0.1\"]\n\
+             [[peer]]\nname = \"{peer_name}\"\naddress = \"127.0.0.1:{peer}\"\n",
+            folder.display()
+        );
+        let app = App::bind(config::parse(&text)?, &identity, Vec::new()).await?;
+        let builder = Node::builder(&format!("{name}@127.0.0.1")).cookie(COOKIE);
+        let attached = builder.attach(app.natives());
+        tokio::spawn(app.run(CancellationToken::new()));
+        // The first process's port mapper knows both nodes with plain distribution.
+        let epmd = SocketAddr::from((Ipv4Addr::LOCALHOST, epmd));
+        let builder = Node::builder(&format!("plain_{name}@127.0.0.1")).cookie(COOKIE);
+        Ok(Self {
+            identity,
+            lanes: attached.start().await?,
+            plain: builder.epmd(epmd).start().await?,
+        })
+    }
+
+    pub(crate) const fn node(&self, way: Way) -> &Node {
+        match way {
+            Way::Lanes => &self.lanes,
+            Way::Plain => &self.plain,
+        }
+    }
+
+    /// An endpoint without daemon, with the settings that trunks have.
+    pub(crate) fn endpoint(&self, port: u16) -> anyhow::Result<(Endpoint, ClientConfig)> {
+        let config = TrunkConfig::default();
+        let server = server_config(&self.identity)?;
+        let server = config.server(Arc::new(server)).map_err(anyhow::Error::msg)?;
+        let client = client_config(&self.identity)?;
+        let client = config.client(Arc::new(client)).map_err(anyhow::Error::msg)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let bound = bind(address, &config, server, Arc::new(reset_key(&self.identity)))?;
+        Ok((bound.endpoint, client))
+    }
+}
