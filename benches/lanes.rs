@@ -104,11 +104,7 @@ fn bench_sessions(c: &mut Criterion) {
             b.iter(|| {
                 let intake = (0..signals).map(|signal| {
                     let pair = signal as u32 % PAIRS;
-                    Intake {
-                        head: Some(head(pair, false)),
-                        lesson: None,
-                        content: Content::Signal(bodies[pair as usize].clone()),
-                    }
+                    Intake::message(head(pair, false), Content::Signal(bodies[pair as usize].clone()))
                 });
                 assert_eq!(joined.carry(intake).len() as u64, signals, "every signal is delivered");
             });

@@ -348,14 +348,11 @@ fn signal(from: u32, to: u32, number: u32) -> Intake {
         serial: 0,
         creation: 1,
     };
-    Intake {
-        head: Some(Head {
-            sender: Sender::Process(pid(from)),
-            address: Address::Process(pid(to)),
-        }),
-        lesson: None,
-        content: Content::Signal(body.into()),
-    }
+    let head = Head {
+        sender: Sender::Process(pid(from)),
+        address: Address::Process(pid(to)),
+    };
+    Intake::message(head, Content::Signal(body.into()))
 }
 
 /// One of two daemons, and what is on its way to it.

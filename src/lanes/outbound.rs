@@ -25,6 +25,13 @@ pub struct Head {
 pub enum Part<'a> {
     /// A signal in one piece.
     Whole(&'a Head),
+    /// Several signals in one piece each, that follow one another and go the same way.
+    Run {
+        /// Where they go.
+        head: &'a Head,
+        /// How many there are.
+        count: u64,
+    },
     /// The first fragment of a signal.
     First {
         /// Where the signal goes.
@@ -137,12 +144,12 @@ impl Outbound {
         Ok(())
     }
 
-    /// Chooses the strand of a frame and its fences.
+    /// Chooses the strand of a frame and its fences; of a run, the fences of its first frame.
     ///
     /// Returns `None` for a later fragment whose first one was never placed.
     pub fn place(&mut self, part: &Part<'_>, aliases: &mut Aliases) -> Option<Placed> {
         let (route, opens) = match *part {
-            Part::Whole(head) => (self.route(head, aliases), true),
+            Part::Whole(head) | Part::Run { head, .. } => (self.route(head, aliases), true),
             Part::First { head, message } => {
                 let route = self.route(head, aliases);
                 self.ongoing.insert(message, route);
@@ -153,7 +160,11 @@ impl Outbound {
         };
         // The fences of a signal stand on its first fragment: the others follow it on its strand.
         let fences = if opens { self.fences(&route) } else { Vec::new() };
-        self.record(&route, opens);
+        let frames = match *part {
+            Part::Run { count, .. } => count,
+            _ => 1,
+        };
+        self.record(&route, opens, frames);
         Some(Placed {
             strand: route.strand,
             fences,
@@ -211,9 +222,9 @@ impl Outbound {
         })
     }
 
-    fn record(&mut self, route: &Route, opens: bool) {
+    fn record(&mut self, route: &Route, opens: bool, frames: u64) {
         let strand = self.strands.entry(route.strand).or_default();
-        strand.last += 1;
+        strand.last += frames;
         let frame = FrameId {
             strand: route.strand,
             number: strand.last,

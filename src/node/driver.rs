@@ -18,10 +18,10 @@ use tracing::info;
 
 use super::ConnectionError;
 use super::FarIdentity;
+use super::arrivals::Arrivals;
 use super::handle::Shared;
 use super::handshake::Handshake;
 use super::handshake::Step;
-use super::inlet::Inlet;
 use super::inlet::content;
 use super::outlet::Batch;
 use super::outlet::Connection;
@@ -128,7 +128,7 @@ async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>
         stream: read,
         input: wire.input,
         decoder: PacketDecoder::new(Format::Header),
-        inlet: Inlet::new(shared.config.message),
+        arrivals: Arrivals::new(shared, connection),
         connection: Arc::clone(connection),
         shared: Arc::clone(shared),
     };
@@ -155,7 +155,7 @@ struct Reader {
     stream: OwnedReadHalf,
     input: BytesMut,
     decoder: PacketDecoder,
-    inlet: Inlet,
+    arrivals: Arrivals,
     connection: Arc<Connection>,
     shared: Arc<Shared>,
 }
@@ -170,15 +170,9 @@ impl Reader {
     }
 
     async fn step(&mut self) -> Result<(), ConnectionError> {
-        while let Some(packet) = self.decoder.decode(&mut self.input)? {
-            let signal = content(packet)
-                .map(|content| self.inlet.take(content))
-                .transpose()?
-                .flatten();
-            if let Some(signal) = signal {
-                self.shared.deliver(&self.connection, &signal)?;
-            }
-        }
+        let taken = self.take_packets();
+        self.arrivals.flush();
+        taken?;
         // Not reading slows the other node down. The clock of silence stands still meanwhile.
         poll_fn(|context| self.connection.poll_arrears(context)).await;
         self.input.reserve(READ);
@@ -189,6 +183,15 @@ impl Reader {
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(ConnectionError::Silent(silence)),
         }
+    }
+
+    fn take_packets(&mut self) -> Result<(), ConnectionError> {
+        while let Some(packet) = self.decoder.decode(&mut self.input)? {
+            if let Some(content) = content(packet) {
+                self.arrivals.take(content)?;
+            }
+        }
+        Ok(())
     }
 
     async fn discard(&mut self) {

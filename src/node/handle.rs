@@ -7,7 +7,6 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -34,10 +33,7 @@ use super::outlet::Connection;
 use super::process::handle::Context;
 use super::process::live;
 use super::server::Ways;
-use crate::dist::Destination;
-use crate::dist::Format;
 use crate::dist::Signal;
-use crate::dist::scan;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Pid;
@@ -240,41 +236,6 @@ impl Shared {
         {
             connection.release(debt as usize);
         }
-    }
-
-    // Signals of other nodes.
-
-    /// Takes a signal that a connection brought.
-    ///
-    /// # Errors
-    /// If it is none, or not from that node.
-    pub(super) fn deliver(self: &Arc<Self>, from: &Connection, body: &Bytes) -> Result<(), ConnectionError> {
-        let control = scan(body, Format::Header)?;
-        if !control.operation.is_message() {
-            let signal = Signal::parse(&control, body, &self.config.limits)?;
-            return self.apply(|machine| machine.handle_signal(&from.node, from.id, signal));
-        }
-        let to = match &control.destination {
-            Destination::Process(pid) => Some(*pid),
-            Destination::Name(name) => std::str::from_utf8(name)
-                .ok()
-                .and_then(|name| Atom::new(name).ok())
-                .and_then(|name| self.apply(|machine| machine.whereis(&name))),
-            Destination::Alias(alias) => self.apply(|machine| machine.resolve_alias(*alias)),
-            Destination::Node => None,
-        };
-        if let Some(mailbox) = to.and_then(|pid| self.mailbox(pid)) {
-            let mail = Mail::Encoded {
-                payload: body.slice(control.length..),
-                connection: from.id,
-                debt: 0,
-            };
-            match mailbox.push(mail, &self.config.mailbox) {
-                0 => {}
-                debt => from.charge(debt),
-            }
-        }
-        Ok(())
     }
 
     /// Puts a message of the node itself into the mailbox of one of its processes.

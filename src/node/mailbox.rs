@@ -46,6 +46,22 @@ impl State {
     fn is_full(&self, bound: &MailboxBound) -> bool {
         self.messages >= bound.messages || self.bytes >= bound.bytes
     }
+
+    /// Puts a message in; gives what its connection owes for it.
+    fn put(&mut self, mut mail: Mail, bound: &MailboxBound) -> usize {
+        let cost = mail.cost();
+        let mut owed = 0;
+        if self.is_full(bound)
+            && let Mail::Encoded { debt, .. } = &mut mail
+        {
+            *debt = cost as u32;
+            owed = cost;
+        }
+        self.messages += 1;
+        self.bytes += cost;
+        self.queue.push_back(mail);
+        owed
+    }
 }
 
 impl Mailbox {
@@ -64,22 +80,17 @@ impl Mailbox {
 
     /// Puts a message in. If the mailbox was full already, says how many bytes its connection is to be charged until the
     /// message is received.
-    pub(super) fn push(&self, mut mail: Mail, bound: &MailboxBound) -> u32 {
+    pub(super) fn push(&self, mail: Mail, bound: &MailboxBound) -> usize {
+        self.push_all(std::iter::once(mail), bound)
+    }
+
+    /// The same for several messages at once.
+    pub(super) fn push_all(&self, mails: impl Iterator<Item = Mail>, bound: &MailboxBound) -> usize {
         let mut state = self.state();
         if state.is_closed {
             return 0;
         }
-        let cost = mail.cost();
-        let mut owed = 0;
-        if state.is_full(bound)
-            && let Mail::Encoded { debt, .. } = &mut mail
-        {
-            *debt = cost as u32;
-            owed = *debt;
-        }
-        state.messages += 1;
-        state.bytes += cost;
-        state.queue.push_back(mail);
+        let owed = mails.map(|mail| state.put(mail, bound)).sum();
         let receiver = state.receiver.take();
         drop(state);
         if let Some(waker) = receiver {

@@ -8,7 +8,8 @@
 //! | file | what |
 //! |---|---|
 //! | `machine.rs`, `links.rs`, `monitors.rs`, `peers.rs`, `signals.rs`, `spawning.rs` | who is tied to whom, here and elsewhere |
-//! | `mailbox.rs`, `outlet.rs`, `inlet.rs` | what waits for a process, for a connection; signals in parts |
+//! | `mailbox.rs`, `outlet.rs` | what waits for a process, for a connection |
+//! | `inlet.rs`, `arrivals.rs` | signals in parts, put together; and put where they belong |
 //! | `handshake.rs` | one party of the distribution handshake |
 //! | `driver.rs`, `client.rs`, `server.rs` | plain distribution over TCP, on this host |
 //! | `circuits/` | connections through a daemon, over its lanes |
@@ -16,6 +17,7 @@
 //! | `calls.rs`, `gen_server.rs`, `exports.rs` | calls of servers and functions, and serving them |
 //! | `system.rs`, `pg.rs` | the processes that Erlang expects of a node |
 
+mod arrivals;
 mod calls;
 mod circuits;
 mod client;

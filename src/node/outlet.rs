@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use crate::dist::FRAGMENT_SIZE;
 use crate::etf::Atom;
 use crate::etf::TermError;
+use crate::lanes::Head;
 use crate::wire::Content;
 
 /// A connection to another node, as all processes share it: what is to be written, and what the node's messages owe.
@@ -30,6 +31,7 @@ struct State {
     /// Signals, one after another.
     buffer: BytesMut,
     lengths: Vec<usize>,
+    runs: Vec<Run>,
     /// The handshake is done.
     is_up: bool,
     /// Nothing more is taken.
@@ -45,11 +47,35 @@ struct Arrears {
     reader: Option<Waker>,
 }
 
+/// Signals that follow one another.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// Where they go, if that is known: they are messages of one sender to one receiver then.
+    pub(super) head: Option<Head>,
+    /// How many there are.
+    pub(super) signals: usize,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// It will be written.
+    Taken,
+    /// Too much waits already.
+    Full,
+    /// The connection is over.
+    Closed,
+}
+
 /// Signals that were taken to be written.
 #[derive(Debug)]
 pub(super) struct Batch {
-    bytes: Bytes,
-    lengths: Vec<usize>,
+    /// One after another.
+    pub(super) bytes: Bytes,
+    /// Of each.
+    pub(super) lengths: Vec<usize>,
+    /// All of them, in order.
+    pub(super) runs: Vec<Run>,
 }
 
 impl Connection {
@@ -74,15 +100,44 @@ impl Connection {
         self.arrears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a signal that `write` appends; `false` if the connection is over.
+    /// Adds a signal that `write` appends, whatever waits already; nothing if the connection is over.
     ///
     /// # Errors
     /// If the signal cannot be encoded; then nothing is added.
-    pub(super) fn push(&self, write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>) -> Result<bool, TermError> {
-        let mut state = self.state();
+    pub(super) fn push(&self, write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>) -> Result<(), TermError> {
+        let state = self.state();
         if state.closed.is_some() {
-            return Ok(false);
+            return Ok(());
         }
+        self.append(state, None, write)
+    }
+
+    /// Adds a message that `write` appends, if it is taken now. `head` says where it goes.
+    ///
+    /// # Errors
+    /// If the message cannot be encoded; then nothing is added.
+    pub(super) fn offer(
+        &self,
+        head: Head,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>,
+    ) -> Result<Offered, TermError> {
+        let state = self.state();
+        if state.closed.is_some() {
+            return Ok(Offered::Closed);
+        }
+        if state.buffer.len() >= self.bounds.0 {
+            return Ok(Offered::Full);
+        }
+        self.append(state, Some(head), write)?;
+        Ok(Offered::Taken)
+    }
+
+    fn append(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        head: Option<Head>,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>,
+    ) -> Result<(), TermError> {
         let before = state.buffer.len();
         if let Err(error) = write(&mut state.buffer) {
             state.buffer.truncate(before);
@@ -90,6 +145,10 @@ impl Connection {
         }
         let length = state.buffer.len() - before;
         state.lengths.push(length);
+        match state.runs.last_mut() {
+            Some(run) if run.head == head => run.signals += 1,
+            _ => state.runs.push(Run { head, signals: 1 }),
+        }
         if before > self.bounds.1 {
             state.closed = Some("the node reads too slowly what it makes us answer".to_owned());
         }
@@ -98,7 +157,7 @@ impl Connection {
         if let Some(waker) = writer {
             waker.wake();
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Waits until the connection takes more, or is over.
@@ -149,6 +208,7 @@ impl Connection {
         let batch = Batch {
             bytes: state.buffer.split().freeze(),
             lengths: std::mem::take(&mut state.lengths),
+            runs: std::mem::take(&mut state.runs),
         };
         let senders = std::mem::take(&mut state.senders);
         drop(state);
@@ -157,8 +217,8 @@ impl Connection {
     }
 
     /// Charges what came for a full mailbox.
-    pub(super) fn charge(&self, bytes: u32) {
-        self.arrears().bytes += bytes as usize;
+    pub(super) fn charge(&self, bytes: usize) {
+        self.arrears().bytes += bytes;
     }
 
     /// What was charged has been received.
@@ -188,33 +248,37 @@ impl Connection {
 }
 
 impl Batch {
-    /// The signals as they travel: those longer than a fragment are cut. `messages` counts these on their connection.
+    /// The signals as they travel. `messages` counts those in fragments on their connection.
     pub(super) fn contents(self, messages: &mut u64) -> Vec<Content> {
         let mut bytes = self.bytes;
         let mut contents = Vec::with_capacity(self.lengths.len());
         for length in self.lengths {
-            let mut body = bytes.split_to(length.min(bytes.len()));
-            if length <= FRAGMENT_SIZE {
-                contents.push(Content::Signal(body));
-                continue;
-            }
-            *messages += 1;
-            let message = *messages;
-            let fragments = length.div_ceil(FRAGMENT_SIZE) as u64;
-            contents.push(Content::First {
-                message,
-                fragments,
-                body: body.split_to(FRAGMENT_SIZE),
-            });
-            for remaining in (1..fragments).rev() {
-                let body = body.split_to(FRAGMENT_SIZE.min(body.len()));
-                contents.push(Content::Next {
-                    message,
-                    remaining,
-                    body,
-                });
-            }
+            let body = bytes.split_to(length.min(bytes.len()));
+            contents.extend(fragments(body, messages));
         }
         contents
     }
+}
+
+/// A signal as it travels: cut, if it is longer than a fragment.
+pub(super) fn fragments(mut body: Bytes, messages: &mut u64) -> impl Iterator<Item = Content> {
+    let count = body.len().div_ceil(FRAGMENT_SIZE).max(1) as u64;
+    *messages += u64::from(count > 1);
+    let message = *messages;
+    (0..count).map(move |index| {
+        let part = body.split_to(FRAGMENT_SIZE.min(body.len()));
+        match (index, count) {
+            (0, 1) => Content::Signal(part),
+            (0, fragments) => Content::First {
+                message,
+                fragments,
+                body: part,
+            },
+            _ => Content::Next {
+                message,
+                remaining: count - index,
+                body: part,
+            },
+        }
+    })
 }

@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use super::Memory;
 use super::SessionConfig;
 use super::leaving::Draining;
@@ -21,15 +23,17 @@ use crate::wire::FrameId;
 use crate::wire::STRANDS;
 use crate::wire::StrandId;
 
-/// A signal, or a part of one, that a local BEAM sent.
+/// A signal, a part of one, or several that follow one another, as a local BEAM or a native node sent it.
 #[derive(Clone, Debug)]
 pub struct Intake {
-    /// Where it goes: for a whole signal and for the first part of one.
+    /// Where it goes: for whole signals and for the first part of one.
     pub head: Option<Head>,
     /// What it teaches about the aliases of the *far* node: a DOWN ends the alias of its monitor.
     pub lesson: Option<Lesson>,
     /// What it carries.
     pub content: Content,
+    /// Where it carries several whole signals with this head, one after another: their lengths.
+    pub lengths: Vec<usize>,
 }
 
 impl Intake {
@@ -48,6 +52,25 @@ impl Intake {
             }),
             lesson: control.lesson.filter(|_| !control.teaches_about_its_sender()),
             content,
+            lengths: Vec::new(),
+        }
+    }
+
+    /// A message, or the first part of one, of which it is known where it goes.
+    pub const fn message(head: Head, content: Content) -> Self {
+        Self {
+            head: Some(head),
+            lesson: None,
+            content,
+            lengths: Vec::new(),
+        }
+    }
+
+    /// Messages that go the same way, one after another in `bytes`: cheaper than as many of their own.
+    pub fn run(head: Head, bytes: Bytes, lengths: &[usize]) -> Self {
+        Self {
+            lengths: lengths.to_vec(),
+            ..Self::message(head, Content::Signal(bytes))
         }
     }
 
@@ -57,13 +80,25 @@ impl Intake {
             head: None,
             lesson: None,
             content,
+            lengths: Vec::new(),
         }
+    }
+
+    /// What it costs of the circuit's credit, in bytes.
+    pub fn cost(&self) -> u64 {
+        self.content.cost() + Content::KEEPING * self.lengths.len().saturating_sub(1) as u64
     }
 
     /// How the lanes see it.
     pub(super) fn part(&self) -> Option<Part<'_>> {
         Some(match (&self.content, &self.head) {
-            (Content::Signal(_), Some(head)) => Part::Whole(head),
+            (Content::Signal(_), Some(head)) => match self.lengths.len() {
+                0 => Part::Whole(head),
+                count => Part::Run {
+                    head,
+                    count: count as u64,
+                },
+            },
             (Content::First { message, .. }, Some(head)) => Part::First {
                 head,
                 message: *message,

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
+use super::Intake;
 use crate::lanes::Placed;
 use crate::lanes::lane_of;
 use crate::wire::CircuitId;
-use crate::wire::Content;
 use crate::wire::FrameHead;
 use crate::wire::LaneId;
 use crate::wire::Mark;
@@ -22,6 +22,9 @@ const BATCH: usize = 128 * 1024;
 
 /// Bytes that a strand sends before the next one of its lane has its turn.
 const QUANTUM: usize = 16 * 1024;
+
+/// The usual head of a frame, in bytes; others take more.
+const RUN_HEAD: usize = 8;
 
 /// Empty queues kept for the next strand that needs one.
 const SPARE: usize = 64;
@@ -108,11 +111,11 @@ impl Outboxes {
         }
     }
 
-    /// Appends a frame to its strand.
-    pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) {
+    /// Appends a frame, or a run of them, to its strand.
+    pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, intake: &Intake) {
         let lane = lane_of(placed.strand, self.outboxes.len() as u8);
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
-            let length = outbox.push(placed, circuit, content);
+            let length = outbox.push(placed, circuit, intake);
             self.waiting += length;
             *self.of_circuit.entry(circuit).or_default() += length;
         }
@@ -187,8 +190,8 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Appends a frame and says how many bytes it takes.
-    fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> u64 {
+    /// Appends frames and says how many bytes they take.
+    fn push(&mut self, placed: &Placed, circuit: CircuitId, intake: &Intake) -> u64 {
         let key = (circuit, placed.strand);
         let queue = self.strands.entry(key).or_insert_with(|| {
             self.turns.push_back(key);
@@ -198,9 +201,13 @@ impl Outbox {
             circuit,
             strand: placed.strand,
             fences: &placed.fences,
-            content,
+            content: &intake.content,
         };
-        queue.push(&head)
+        if intake.lengths.is_empty() {
+            queue.push(&head)
+        } else {
+            queue.push_run(head, &intake.lengths)
+        }
     }
 
     fn keep(&mut self, sent: Sent) {
@@ -284,6 +291,27 @@ impl Queue {
             if self.small.len() >= QUANTUM {
                 self.seal(None);
             }
+        }
+        length as u64
+    }
+
+    /// The same for frames of these lengths, which follow one another in the content.
+    fn push_run(&mut self, mut head: FrameHead<'_>, lengths: &[usize]) -> u64 {
+        let before = self.small.len();
+        let mut bodies = head.content.body().as_ref();
+        self.small.reserve(bodies.len() + lengths.len() * RUN_HEAD);
+        for length in lengths {
+            let (body, rest) = bodies.split_at(bodies.len().min(*length));
+            bodies = rest;
+            head.encode_for(body.len(), &mut self.small);
+            self.small.extend_from_slice(body);
+            // What follows on a strand needs no fences of its own.
+            head.fences = &[];
+        }
+        self.small_frames += lengths.len() as u64;
+        let length = self.small.len() - before;
+        if self.small.len() >= QUANTUM {
+            self.seal(None);
         }
         length as u64
     }

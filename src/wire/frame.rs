@@ -90,7 +90,7 @@ impl Content {
     }
 
     /// What any frame costs on top of its body, so that a flood of empty messages is bounded too.
-    const KEEPING: u64 = 64;
+    pub const KEEPING: u64 = 64;
 
     /// What the largest frame costs, in bytes: by so much a credit may be overdrawn.
     pub const COST_MAX: u64 = BODY_MAX as u64 + Self::KEEPING;
@@ -130,6 +130,11 @@ pub struct FrameHead<'a> {
 impl FrameHead<'_> {
     /// Appends the head; the caller appends the body.
     pub fn encode(&self, out: &mut BytesMut) {
+        self.encode_for(self.content.body().len(), out);
+    }
+
+    /// Appends the head of a frame with a body of `length` bytes, which may be less than the whole content.
+    pub fn encode_for(&self, length: usize, out: &mut BytesMut) {
         let (kind, numbers) = match *self.content {
             Content::Signal(_) => (KIND_SIGNAL, None),
             Content::First { message, fragments, .. } => (KIND_FIRST, Some((message, fragments))),
@@ -147,7 +152,7 @@ impl FrameHead<'_> {
         if let Some((message, count)) = numbers {
             writer.varint(message).varint(count);
         }
-        writer.varint(self.content.body().len() as u64);
+        writer.varint(length as u64);
     }
 }
 

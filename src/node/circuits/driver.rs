@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
@@ -12,20 +11,18 @@ use tracing::info;
 use tracing::warn;
 
 use crate::dist::Format;
-use crate::dist::scan;
-use crate::dist::scan_first;
 use crate::etf::Atom;
 use crate::node::ConnectionError;
 use crate::node::FarIdentity;
 use crate::node::Handshake;
 use crate::node::Step;
+use crate::node::arrivals::Arrivals;
+use crate::node::circuits::intake::intakes;
 use crate::node::driver::handle_message;
 use crate::node::handle::Shared;
-use crate::node::inlet::Inlet;
 use crate::node::outlet::Batch;
 use crate::node::outlet::Connection;
 use crate::router::NodePattern;
-use crate::session::Intake;
 use crate::session::Terms;
 use crate::session::handle::Caller;
 use crate::session::handle::Command;
@@ -230,9 +227,8 @@ impl Circuit {
     async fn converse(self, shared: &Arc<Shared>, connection: &Arc<Connection>) -> ConnectionError {
         let mut reader = Reader {
             events: self.receiver.events,
-            inlet: Inlet::new(shared.config.message),
+            arrivals: Arrivals::new(shared, connection),
             connection,
-            shared,
             circuit: self.id,
             session: &self.session,
         };
@@ -257,9 +253,8 @@ fn no_session() -> ConnectionError {
 
 struct Reader<'a> {
     events: mpsc::Receiver<LegEvent>,
-    inlet: Inlet,
+    arrivals: Arrivals,
     connection: &'a Arc<Connection>,
-    shared: &'a Arc<Shared>,
     circuit: CircuitId,
     session: &'a SessionHandle,
 }
@@ -277,11 +272,9 @@ impl Reader<'_> {
         match self.events.recv().await {
             Some(LegEvent::Deliver(contents)) => {
                 let cost = contents.iter().map(Content::cost).sum();
-                for content in contents {
-                    if let Some(signal) = self.inlet.take(content)? {
-                        self.shared.deliver(self.connection, &signal)?;
-                    }
-                }
+                let taken = contents.into_iter().try_for_each(|content| self.arrivals.take(content));
+                self.arrivals.flush();
+                taken?;
                 // What full mailboxes hold is not yet written: so the circuit's credit is what slows the senders.
                 poll_fn(|context| self.connection.poll_arrears(context)).await;
                 let circuit = self.circuit;
@@ -323,13 +316,13 @@ impl Writer<'_> {
     }
 
     async fn send(&mut self, batch: Batch) -> Result<(), ConnectionError> {
-        let mut contents = batch.contents(&mut self.messages).into_iter();
+        let mut intakes = intakes(batch, &mut self.messages)?.into_iter();
         loop {
             let mut signals = Vec::new();
             let mut cost = 0;
-            for content in contents.by_ref() {
-                cost += content.cost();
-                signals.push(intake(content)?);
+            for intake in intakes.by_ref() {
+                cost += intake.cost();
+                signals.push(intake);
                 if signals.len() >= BATCH || cost >= READ_AHEAD / 2 {
                     break;
                 }
@@ -349,15 +342,6 @@ impl Writer<'_> {
             }
         }
     }
-}
-
-fn intake(content: Content) -> Result<Intake, ConnectionError> {
-    let body: Bytes = content.body().clone();
-    Ok(match content {
-        Content::Signal(_) => Intake::opening(&scan(&body, Format::Header)?, content),
-        Content::First { .. } => Intake::opening(&scan_first(&body, Format::Header)?, content),
-        Content::Next { .. } => Intake::following(content),
-    })
 }
 
 /// Takes the circuits that peers open to this node.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::codec::Reader;
+use crate::dist::Sender;
 use crate::dist::Target;
 use crate::dist::write_send;
 use crate::etf::Atom;
@@ -22,6 +23,8 @@ use crate::etf::TermRef;
 use crate::etf::ValueError;
 use crate::etf::from_term;
 use crate::etf::from_view;
+use crate::lanes::Address;
+use crate::lanes::Head;
 use crate::node::AliasMode;
 use crate::node::ConnectionError;
 use crate::node::Message;
@@ -35,6 +38,7 @@ use crate::node::handle::Shared;
 use crate::node::mailbox::Mailbox;
 use crate::node::message::Mail;
 use crate::node::outlet::Connection;
+use crate::node::outlet::Offered;
 
 /// A process, in the hands of its own code.
 ///
@@ -125,29 +129,39 @@ impl Context {
     }
 
     async fn send_far(&mut self, node: &Atom, to: &Target, message: &Term) -> Result<(), SendError> {
+        let head = Head {
+            sender: Sender::Process(self.own()),
+            address: match to {
+                Target::Process(pid) => Address::Process(pid.pid),
+                Target::Name(name) => Address::name(name.as_bytes()),
+                Target::Alias(alias) => Address::Alias(alias.reference),
+            },
+        };
         // A connection may end while this waits for room: then the message goes to the next one, once.
         for _ in 0..2 {
-            let Some(connection) = self.route_to(node) else {
+            if self.route.as_ref().is_none_or(|connection| connection.node != *node) {
+                self.route = self.shared.connection_to(node);
+            }
+            let Some(connection) = &self.route else {
                 return Ok(());
             };
-            poll_fn(|context| connection.poll_room(context)).await;
-            let is_taken = connection.push(|out| {
-                write_send(&self.pid, to, out);
-                message.write(out)
-            })?;
-            if is_taken {
+            let offer = || {
+                connection.offer(head, |out| {
+                    write_send(&self.pid, to, out);
+                    message.write(out)
+                })
+            };
+            let mut offered = offer()?;
+            while offered == Offered::Full {
+                poll_fn(|context| connection.poll_room(context)).await;
+                offered = offer()?;
+            }
+            if offered == Offered::Taken {
                 return Ok(());
             }
             self.route = None;
         }
         Ok(())
-    }
-
-    fn route_to(&mut self, node: &Atom) -> Option<Arc<Connection>> {
-        if self.route.as_ref().is_none_or(|connection| connection.node != *node) {
-            self.route = self.shared.connection_to(node);
-        }
-        self.route.clone()
     }
 
     // Receiving.
@@ -156,7 +170,15 @@ impl Context {
     ///
     /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then.
     pub async fn receive(&mut self) -> Message {
-        self.receive_map(Ok).await
+        loop {
+            while let Some(mail) = self.taken.pop_front() {
+                self.account(&mail);
+                if let Some(message) = self.open(mail) {
+                    return message;
+                }
+            }
+            self.refill().await;
+        }
     }
 
     /// The next message that `wanted` takes; others stay in their order.

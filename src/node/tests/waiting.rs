@@ -5,17 +5,23 @@ use std::task::Waker;
 
 use bytes::BufMut;
 use bytes::Bytes;
+use bytes::BytesMut;
 
 use crate::dist::FRAGMENT_SIZE;
+use crate::dist::Sender;
 use crate::etf::Atom;
 use crate::etf::Pid;
 use crate::etf::Term;
+use crate::lanes::Address;
+use crate::lanes::Head;
 use crate::node::ConnectionError;
 use crate::node::MailboxBound;
+use crate::node::circuits::intake::intakes;
 use crate::node::inlet::Inlet;
 use crate::node::mailbox::Mailbox;
 use crate::node::message::Mail;
 use crate::node::outlet::Connection;
+use crate::node::outlet::Offered;
 
 fn context() -> Context<'static> {
     Context::from_waker(Waker::noop())
@@ -25,13 +31,80 @@ fn connection() -> Connection {
     Connection::new(1, Atom::literal("b@h"), (1000, 10_000), 100)
 }
 
+/// Whether it is taken.
 fn push(connection: &Connection, body: &[u8]) -> bool {
-    connection
-        .push(|out| {
-            out.put_slice(body);
-            Ok(())
-        })
-        .unwrap()
+    let is_open = connection.closed().is_none();
+    let write = |out: &mut BytesMut| {
+        out.put_slice(body);
+        Ok(())
+    };
+    connection.push(write).unwrap();
+    is_open
+}
+
+fn offer(connection: &Connection, to: u32, body: &[u8]) -> Offered {
+    let head = Head {
+        sender: Sender::Unknown,
+        address: Address::Process(pid(to)),
+    };
+    let write = |out: &mut BytesMut| {
+        out.put_slice(body);
+        Ok(())
+    };
+    connection.offer(head, write).unwrap()
+}
+
+const fn pid(id: u32) -> Pid {
+    Pid {
+        id,
+        serial: 1,
+        creation: 1,
+    }
+}
+
+#[test]
+fn small_messages_of_one_way_are_handed_over_together() {
+    let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
+    let sizes = [
+        (1, [100].repeat(300)),
+        (2, vec![10, 5_000, 10, 2 * FRAGMENT_SIZE, 10, 10]),
+        (1, vec![10]),
+    ];
+    let mut sent = Vec::new();
+    for (to, sizes) in &sizes {
+        for size in sizes {
+            let body = vec![sent.len() as u8; *size];
+            assert_eq!(offer(&connection, *to, &body), Offered::Taken);
+            sent.push((*to, body));
+        }
+    }
+    let Poll::Ready(Ok(batch)) = connection.poll_batch(&mut context()) else {
+        panic!("nothing to write")
+    };
+    let intakes = intakes(batch, &mut 0).unwrap();
+    assert!(intakes.len() < 20, "{}", intakes.len());
+    let (mut inlet, mut to) = (Inlet::new(1 << 20), 0);
+    let mut taken = Vec::new();
+    for intake in intakes {
+        if let Some(Head {
+            address: Address::Process(pid),
+            ..
+        }) = intake.head
+        {
+            to = pid.id;
+        }
+        assert!(intake.lengths.is_empty() || intake.content.body().len() <= 16 * 1024);
+        let mut rest = intake.content.body().clone();
+        for length in &intake.lengths {
+            taken.push((to, rest.split_to(*length).to_vec()));
+        }
+        if intake.lengths.is_empty()
+            && let Some(whole) = inlet.take(intake.content).unwrap()
+        {
+            taken.push((to, whole.to_vec()));
+        }
+    }
+    assert_eq!(taken, sent);
 }
 
 #[test]
@@ -96,6 +169,7 @@ fn a_connection_makes_senders_wait_and_gives_up_at_last() {
     assert_eq!(connection.poll_room(&mut context()), Poll::Ready(()));
     push(&connection, &[0; 1000]);
     assert_eq!(connection.poll_room(&mut context()), Poll::Pending);
+    assert_eq!(offer(&connection, 1, b"one more"), Offered::Full);
     let _ = connection.poll_batch(&mut context());
     assert_eq!(connection.poll_room(&mut context()), Poll::Ready(()));
     // Who does not wait ends the connection in the end; what was taken is still written.
@@ -108,6 +182,7 @@ fn a_connection_makes_senders_wait_and_gives_up_at_last() {
         Poll::Ready(()),
         "nobody waits for ever"
     );
+    assert_eq!(offer(&connection, 1, b"too late"), Offered::Closed);
 }
 
 #[test]
@@ -116,11 +191,7 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
         messages: 2,
         bytes: 1 << 20,
     };
-    let mailbox = Mailbox::new(Pid {
-        id: 1,
-        serial: 1,
-        creation: 1,
-    });
+    let mailbox = Mailbox::new(pid(1));
     let mail = || Mail::Encoded {
         payload: Bytes::from_static(b"payload"),
         connection: 1,
@@ -134,7 +205,7 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
     connection.charge(owed);
     connection.charge(owed);
     assert_eq!(connection.poll_arrears(&mut context()), Poll::Pending);
-    connection.release(owed as usize);
+    connection.release(owed);
     assert_eq!(connection.poll_arrears(&mut context()), Poll::Ready(()));
     // Local messages owe nothing: their senders wait instead.
     assert_eq!(mailbox.push(Mail::Term(Term::NIL), &bound), 0);
@@ -158,11 +229,7 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
 #[test]
 fn a_killed_process_takes_nothing_and_knows_the_first_reason() {
     let bound = MailboxBound { messages: 1, bytes: 1 };
-    let mailbox = Mailbox::new(Pid {
-        id: 1,
-        serial: 1,
-        creation: 1,
-    });
+    let mailbox = Mailbox::new(pid(1));
     mailbox.push(Mail::Term(Term::NIL), &bound);
     mailbox.kill(Term::atom("first"));
     mailbox.kill(Term::atom("second"));

@@ -117,7 +117,12 @@ pub(super) fn intake(content: Content) -> Intake {
             Destination::Node => Address::Node,
         },
     });
-    Intake { head, lesson, content }
+    Intake {
+        head,
+        lesson,
+        content,
+        lengths: Vec::new(),
+    }
 }
 
 pub(super) fn config(lanes: u8) -> SessionConfig {

@@ -65,11 +65,7 @@ fn message(from: u32, to: u32, number: u64, size: usize) -> Intake {
         sender: Sender::Process(pid(from)),
         address: Address::Process(pid(to)),
     };
-    Intake {
-        head: Some(head),
-        lesson: None,
-        content: Content::Signal(body.into()),
-    }
+    Intake::message(head, Content::Signal(body.into()))
 }
 
 /// `{6, From, '', Name}`.
@@ -87,11 +83,7 @@ fn by_name(from: u32, name: &str, number: u64) -> Intake {
         sender: Sender::Process(pid(from)),
         address: Address::name(name.as_bytes()),
     };
-    Intake {
-        head: Some(head),
-        lesson: None,
-        content: Content::Signal(body.into()),
-    }
+    Intake::message(head, Content::Signal(body.into()))
 }
 
 fn number_of(content: &Content) -> u64 {
@@ -343,6 +335,42 @@ fn everything_arrives_once_and_ambiguous_signals_stay_in_order() {
     assert_eq!(total, 4 * 2 * 6 * 1_000);
 }
 
+/// The same messages as one run.
+fn run(messages: &[Intake]) -> Intake {
+    let bodies: Vec<&[u8]> = messages.iter().map(|one| one.content.body().as_ref()).collect();
+    let lengths: Vec<usize> = bodies.iter().map(|body| body.len()).collect();
+    Intake::run(messages[0].head.unwrap(), bodies.concat().into(), &lengths)
+}
+
+#[test]
+fn a_run_costs_and_keeps_order_as_its_messages_would() {
+    let mut pair = Pair::new(5, &SessionConfig::default());
+    let circuit = pair.circuit(0);
+    let mut cost = 0;
+    for first in (0..4_000).step_by(8) {
+        let messages: Vec<Intake> = (first..first + 7).map(|number| message(100, 0, number, 40)).collect();
+        // The name means process 0 too, on another strand: each run waits for the name before it, and each name for the run.
+        let signals = vec![run(&messages), by_name(100, "x", first + 7)];
+        let alone: u64 = messages.iter().map(|message| message.content.cost()).sum();
+        assert_eq!(signals[0].cost(), alone);
+        cost += alone + signals[1].cost();
+        pair.send(0, circuit, signals);
+        for _ in 0..pair.random.below(8) {
+            pair.step();
+        }
+    }
+    pair.settle();
+    assert_eq!(pair.sides[1].delivered[&circuit], (0..4_000).collect::<Vec<u64>>());
+    let taken = |event: &Event| {
+        if let Event::Taken { cost, .. } = event {
+            *cost
+        } else {
+            0
+        }
+    };
+    assert_eq!(pair.sides[0].events.iter().map(taken).sum::<u64>(), cost);
+}
+
 #[test]
 fn what_outruns_the_handshake_waits() {
     let mut pair = Pair::new(1, &SessionConfig::default());
@@ -439,11 +467,7 @@ fn what_would_harm_the_beam_is_withheld_or_ends_only_its_circuit() {
         sender: Sender::Process(pid(1)),
         address: Address::Process(pid(2)),
     };
-    let intake = |body: Vec<u8>| Intake {
-        head: Some(head),
-        lesson: None,
-        content: Content::Signal(body.into()),
-    };
+    let intake = |body: Vec<u8>| Intake::message(head, Content::Signal(body.into()));
     pair.send(0, bad, vec![intake(stale), message(1, 2, 1, 0)]);
     pair.settle();
     assert_eq!(pair.sides[1].delivered[&bad], [1]);

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use bytes::Buf;
+
+use super::ConnectionError;
+use super::handle::Shared;
+use super::inlet::Inlet;
+use super::mailbox::Mailbox;
+use super::message::Mail;
+use super::outlet::Connection;
+use crate::dist::Destination;
+use crate::dist::Format;
+use crate::dist::Signal;
+use crate::dist::scan;
+use crate::etf::Atom;
+use crate::etf::Pid;
+use crate::wire::Content;
+
+/// Puts what one connection brings where it belongs: messages into mailboxes, anything else before the machine.
+///
+/// Messages that follow one another to the same process are put into its mailbox together, when others come or
+/// [`Arrivals::flush`] says that there is nothing more for now: one lock and one wake for all of them.
+pub(super) struct Arrivals {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    inlet: Inlet,
+    /// The mailbox of the last message, and what has come for it.
+    mailbox: Option<Arc<Mailbox>>,
+    mails: Vec<Mail>,
+}
+
+impl Arrivals {
+    pub(super) fn new(shared: &Arc<Shared>, connection: &Arc<Connection>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            connection: Arc::clone(connection),
+            inlet: Inlet::new(shared.config.message),
+            mailbox: None,
+            mails: Vec::new(),
+        }
+    }
+
+    /// Takes a signal, or a part of one.
+    ///
+    /// # Errors
+    /// If it is none, or not from that node.
+    pub(super) fn take(&mut self, content: Content) -> Result<(), ConnectionError> {
+        let Some(mut body) = self.inlet.take(content)? else {
+            return Ok(());
+        };
+        let control = scan(&body, Format::Header)?;
+        if !control.operation.is_message() {
+            self.flush();
+            let signal = Signal::parse(&control, &body, &self.shared.config.limits)?;
+            let (node, id) = (&self.connection.node, self.connection.id);
+            return self.shared.apply(|machine| machine.handle_signal(node, id, signal));
+        }
+        let (to, length) = (self.receiver(&control.destination), control.length);
+        if self.mailbox.as_ref().map(|mailbox| mailbox.pid) != to {
+            self.flush();
+            self.mailbox = to.and_then(|pid| self.shared.mailbox(pid));
+        }
+        if self.mailbox.is_some() {
+            body.advance(length);
+            self.mails.push(Mail::Encoded {
+                payload: body,
+                connection: self.connection.id,
+                debt: 0,
+            });
+        }
+        Ok(())
+    }
+
+    fn receiver(&self, destination: &Destination<'_>) -> Option<Pid> {
+        match destination {
+            Destination::Process(pid) => Some(*pid),
+            Destination::Name(name) => {
+                let name = Atom::new(std::str::from_utf8(name).ok()?).ok()?;
+                self.shared.apply(|machine| machine.whereis(&name))
+            }
+            Destination::Alias(alias) => self.shared.apply(|machine| machine.resolve_alias(*alias)),
+            Destination::Node => None,
+        }
+    }
+
+    /// Puts in what was kept back.
+    pub(super) fn flush(&mut self) {
+        if self.mails.is_empty() {
+            return;
+        }
+        if let Some(mailbox) = &self.mailbox {
+            match mailbox.push_all(self.mails.drain(..), &self.shared.config.mailbox) {
+                0 => {}
+                debt => self.connection.charge(debt),
+            }
+        }
+    }
+}
