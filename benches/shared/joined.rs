@@ -57,6 +57,7 @@ impl Joined {
         let terms = Terms {
             format: Format::Header,
             creation: 5,
+            is_reader: false,
         };
         far.established(circuit, terms);
         Self {

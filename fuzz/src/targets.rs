@@ -249,6 +249,7 @@ pub(crate) fn notices(data: &[u8]) {
 const TERMS: Terms = Terms {
     format: Format::Header,
     creation: 1,
+    is_reader: false,
 };
 
 /// A peer that says anything: notices and frames as the data has them, a local node that answers. Nothing panics, and

@@ -121,6 +121,18 @@ pub fn scan(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
     Ok(control)
 }
 
+/// Whether a packet with a distribution header begins as a message does, whatever follows.
+pub fn begins_message(body: &[u8]) -> bool {
+    const SMALL_TUPLE: u8 = 104;
+    const SMALL_INTEGER: u8 = 97;
+    match body {
+        [SMALL_TUPLE, _, SMALL_INTEGER, number, ..] => {
+            Operation::new((*number).into()).is_some_and(Operation::is_message)
+        }
+        _ => false,
+    }
+}
+
 /// Reads the control term of a first fragment, whose part of the payload may be empty: nodes accept that (protocol
 /// reference §6.4), and a control term of more than a fragment leaves no room for any.
 ///

@@ -21,6 +21,7 @@ pub use control::Control;
 pub use control::Destination;
 pub use control::Lesson;
 pub use control::Sender;
+pub use control::begins_message;
 pub use control::scan;
 pub use control::scan_first;
 pub use error::ControlError;

@@ -1,3 +1,4 @@
+use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 
@@ -35,6 +36,15 @@ impl Term {
     /// # Errors
     /// As [`Term::encode`]; then nothing is appended.
     pub fn write(&self, out: &mut BytesMut) -> Result<(), TermError> {
+        if let Self::Binary(bytes) = self {
+            // What is large is a binary nearly always: it is copied once.
+            let length = u32::try_from(bytes.len()).map_err(|_| Excess::Length)?;
+            out.reserve(bytes.len() + 5);
+            out.put_u8(tag::BINARY);
+            out.put_u32(length);
+            out.put_slice(bytes);
+            return Ok(());
+        }
         let mut pen = Pen::default();
         term(self, &mut pen, DEPTH_MAX)?;
         out.extend_from_slice(pen.written(0));

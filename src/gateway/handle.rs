@@ -151,7 +151,11 @@ impl Leg {
             Party::Initiator => initiator,
         };
         let circuit = self.circuit;
-        let terms = Terms { format, creation };
+        let terms = Terms {
+            format,
+            creation,
+            is_reader: false,
+        };
         self.command(Command::Established { circuit, terms }).await?;
         Ok(format)
     }

@@ -45,7 +45,7 @@ impl Default for NodeConfig {
                 bytes: 4 << 20,
             },
             arrears: 16 << 20,
-            outlet: 1 << 20,
+            outlet: 256 << 10,
             outlet_max: 64 << 20,
             message: 64 << 20,
             limits: Limits::default(),

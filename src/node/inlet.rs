@@ -7,6 +7,9 @@ use crate::dist::Packet;
 use crate::dist::PacketError;
 use crate::wire::Content;
 
+/// Parts for which room is made when the first one comes.
+const EXPECTED_MAX: u64 = 64;
+
 /// Puts the signals of one connection together that arrive in parts.
 #[derive(Debug)]
 pub(super) struct Inlet {
@@ -46,8 +49,11 @@ impl Inlet {
                 body,
             } => {
                 self.grow(body.len())?;
+                // All parts but the last are as long as the first. What is announced is believed to some extent only.
+                let mut whole = BytesMut::with_capacity(body.len() * fragments.min(EXPECTED_MAX) as usize);
+                whole.extend_from_slice(&body);
                 let partial = Partial {
-                    body: BytesMut::from(body),
+                    body: whole,
                     due: fragments.saturating_sub(1),
                 };
                 if partial.due == 0 || self.underway.insert(message, partial).is_some() {

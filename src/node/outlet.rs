@@ -32,6 +32,8 @@ struct State {
     buffer: BytesMut,
     lengths: Vec<usize>,
     runs: Vec<Run>,
+    /// Bytes that were taken last: as many are made room for at once.
+    usual: usize,
     /// The handshake is done.
     is_up: bool,
     /// Nothing more is taken.
@@ -139,6 +141,10 @@ impl Connection {
         write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>,
     ) -> Result<(), TermError> {
         let before = state.buffer.len();
+        if before == 0 {
+            let usual = state.usual;
+            state.buffer.reserve(usual);
+        }
         if let Err(error) = write(&mut state.buffer) {
             state.buffer.truncate(before);
             return Err(error);
@@ -205,8 +211,10 @@ impl Connection {
             }
             return Poll::Pending;
         }
+        let bytes = std::mem::take(&mut state.buffer).freeze();
+        state.usual = bytes.len().min(self.bounds.0);
         let batch = Batch {
-            bytes: state.buffer.split().freeze(),
+            bytes,
             lengths: std::mem::take(&mut state.lengths),
             runs: std::mem::take(&mut state.runs),
         };

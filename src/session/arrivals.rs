@@ -43,6 +43,7 @@ impl Session {
             state.draining.has_spoken = true;
             match state.accept(frame.strand, frame.fences, frame.content) {
                 Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
+                Ok(()) if state.is_ready => {}
                 Ok(()) => self.mark_ready(frame.circuit),
                 Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
             }

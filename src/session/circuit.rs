@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::Memory;
 use super::SessionConfig;
 use super::leaving::Draining;
+use crate::dist;
 use crate::dist::Control;
 use crate::dist::Destination;
 use crate::dist::Lesson;
@@ -119,6 +120,8 @@ pub struct Terms {
     pub format: crate::dist::Format,
     /// The incarnation of the local node: a signal for an earlier one may end its connection (protocol reference §8).
     pub creation: u32,
+    /// The leg reads control terms itself, and ends over what is none: messages, which teach and harm nothing, pass unread.
+    pub is_reader: bool,
 }
 
 /// Signals in fragments that may be withheld at once: as many as a BEAM may have underway, so that an honest peer never
@@ -210,9 +213,19 @@ impl Drop for Circuit {
     }
 }
 
+fn begins_message(content: &Content) -> bool {
+    match content {
+        Content::Signal(body) | Content::First { body, .. } => dist::begins_message(body),
+        Content::Next { .. } => false,
+    }
+}
+
 /// Reads the control term of what is about to be delivered: learns aliases, and keeps from the BEAM what would end its
 /// connection. The peer is not trusted blindly. `Ok(false)`: deliver nothing of this.
 pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Result<bool, String> {
+    if terms.is_reader && begins_message(content) {
+        return Ok(true);
+    }
     let (control, message) = match content {
         Content::Signal(body) => (scan(body, terms.format), None),
         // A control term may fill the first fragment, with all of the payload behind it.

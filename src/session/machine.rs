@@ -246,13 +246,9 @@ impl Session {
     /// The next content for the BEAM of a circuit. It is delivered now: write it in this order, and say so with
     /// [`Session::written`]. Stop asking when enough is underway; the circuit is ready again after the next `written`.
     pub fn poll_delivery(&mut self, circuit: CircuitId, now: Instant) -> Option<Content> {
-        let terms = self
-            .circuits
-            .get(&circuit)
-            .filter(|state| state.ending.is_none())?
-            .terms?;
         loop {
             let state = self.circuits.get_mut(&circuit)?;
+            let terms = state.terms.filter(|_| state.ending.is_none())?;
             let Some(content) = state.inbound.poll_deliver() else {
                 self.finish_if_done(circuit);
                 return None;
@@ -260,7 +256,8 @@ impl Session {
             state.underway += content.cost();
             match admit(state, &terms, &content) {
                 Ok(true) => {
-                    self.owe(circuit, now, false);
+                    owe(state, circuit, &mut self.receipts);
+                    self.receipts.hurry(now, false);
                     return Some(content);
                 }
                 Ok(false) => {
@@ -388,11 +385,8 @@ impl Session {
     }
 
     fn owe(&mut self, circuit: CircuitId, now: Instant, soon: bool) {
-        if let Some(state) = self.circuits.get_mut(&circuit)
-            && !state.owes
-        {
-            state.owes = true;
-            self.receipts.add(circuit);
+        if let Some(state) = self.circuits.get_mut(&circuit) {
+            owe(state, circuit, &mut self.receipts);
         }
         self.receipts.hurry(now, soon);
     }
@@ -544,5 +538,13 @@ impl Session {
             delivered,
             credit,
         })
+    }
+}
+
+/// The next receipt tells of the circuit.
+fn owe(state: &mut Circuit, circuit: CircuitId, receipts: &mut Receipts) {
+    if !state.owes {
+        state.owes = true;
+        receipts.add(circuit);
     }
 }

@@ -1,3 +1,4 @@
+use bytes::Buf;
 use bytes::Bytes;
 use bytes::BytesMut;
 
@@ -320,7 +321,7 @@ impl FrameDecoder {
             return Ok(None);
         }
         let head = self.buffer.len() - reader.len();
-        let _ = self.buffer.split_to(head);
+        self.buffer.advance(head);
         let body = self.buffer.split_to(announced.length).freeze();
         Ok(Some(announced.with_body(body)))
     }

@@ -15,6 +15,7 @@ const CREATION: u8 = 5;
 pub(super) const TERMS: Terms = Terms {
     format: Format::Header,
     creation: CREATION as u32,
+    is_reader: false,
 };
 
 /// Processes of a node that send; each remembers what it sent to whom.

@@ -164,6 +164,7 @@ impl Circuit {
             let terms = Terms {
                 format: Format::Header,
                 creation: shared.own.creation,
+                is_reader: true,
             };
             let circuit = self.id;
             self.command(Command::Established { circuit, terms }).await?;

@@ -44,6 +44,7 @@ const CREATION: u8 = 5;
 pub(super) const TERMS: Terms = Terms {
     format: Format::Header,
     creation: CREATION as u32,
+    is_reader: false,
 };
 
 /// A pid of `a@h`, in its present life or in another.

@@ -264,6 +264,7 @@ impl Pair {
             Terms {
                 format: Format::Header,
                 creation: CREATION,
+                is_reader: false,
             },
         );
     }
