@@ -49,6 +49,19 @@
 //! # }
 //! ```
 //!
+//! Other hosts are reached over lanes, with certificates that `beamway certs` makes; everything else stays as it is:
+//!
+//! ```no_run
+//! use beamway::app::Lanes;
+//! use beamway::node::Node;
+//!
+//! # async fn tour() -> Result<(), Box<dyn std::error::Error>> {
+//! let lanes = Lanes::new("h3", "certs/h3").peer("h1", "h1.example:4471").start().await?;
+//! let node = Node::builder("orders@h3").cookie("secret").attach(lanes.natives()).start().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! `docs/NODES.md` has the rest: what Erlang has and what it is called here, lanes, limits and promises.
 //!
 //! # The code

@@ -1,12 +1,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::load;
 use super::output;
+use crate::app;
 
 /// `beamway check`: what it says, the memory it may take, and status 0 for a good file, else all mistakes, one line each, and status 1.
 pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
-    match load::load(file) {
+    match app::load(file) {
         Ok(loaded) => {
             let gateway = &loaded.config.gateway;
             let peers: Vec<_> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();

@@ -23,7 +23,6 @@ mod check;
 pub mod demo;
 pub mod errand;
 mod linkem;
-mod load;
 mod log;
 mod output;
 mod program;

@@ -1,9 +1,6 @@
 use std::process::ExitCode;
-use std::process::Stdio;
 
 use anyhow::Context;
-use nix::ifaddrs::getifaddrs;
-use nix::unistd::gethostname;
 use tokio::runtime::Builder;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -12,15 +9,16 @@ use tracing::info;
 use tracing::warn;
 
 use super::args::RunArgs;
-use super::load;
-use super::load::Loaded;
 use super::log;
 use super::output;
+use crate::app;
 use crate::app::App;
+use crate::app::Loaded;
+use crate::app::own_hosts;
 
 /// `beamway run`: reads and checks everything, then serves until told to stop.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match load::load(&args.config) {
+    let loaded = match app::load(&args.config) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             for line in mistakes {
@@ -64,41 +62,4 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
     });
     app.run(leave).await;
     Ok(())
-}
-
-/// The host parts that mean this machine, if nobody says: its host name, the first part of it, and the addresses of its
-/// interfaces.
-pub(super) fn own_hosts() -> Vec<String> {
-    let mut hosts = Vec::new();
-    if let Some(name) = gethostname().ok().and_then(|name| name.into_string().ok()) {
-        if let Some((short, _)) = name.split_once('.') {
-            hosts.push(short.to_owned());
-        }
-        hosts.push(name);
-    }
-    hosts.extend(full_name());
-    for interface in getifaddrs().into_iter().flatten() {
-        let Some(address) = interface.address else {
-            continue;
-        };
-        if let Some(v4) = address.as_sockaddr_in() {
-            hosts.push(v4.ip().to_string());
-        } else if let Some(v6) = address.as_sockaddr_in6() {
-            hosts.push(v6.ip().to_string());
-        }
-    }
-    hosts.sort();
-    hosts.dedup();
-    hosts
-}
-
-/// The full name of this machine, as `hostname --fqdn` finds it; none where the command is missing or finds nothing.
-fn full_name() -> Option<String> {
-    let found = std::process::Command::new("hostname")
-        .arg("--fqdn")
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    let name = String::from_utf8(found.stdout).ok()?.trim().to_owned();
-    (found.status.success() && !name.is_empty()).then_some(name)
 }

@@ -39,6 +39,7 @@ mod circuits;
 mod connections;
 mod elixir;
 mod errands;
+mod examples;
 mod gateways;
 mod global;
 mod hostile;

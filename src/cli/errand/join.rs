@@ -12,11 +12,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::cookie::cookie;
+use crate::app;
 use crate::app::App;
-use crate::cli::load;
-use crate::cli::load::Loaded;
+use crate::app::Loaded;
+use crate::app::own_hosts;
 use crate::cli::output;
-use crate::cli::run::own_hosts;
 use crate::config::Config;
 use crate::config::PeerSettings;
 use crate::dist::NodeName;
@@ -83,7 +83,7 @@ impl Joining {
         let deadline = Instant::now() + self.timeout;
         let target = NodeName::new(&self.node).with_context(|| format!("{:?} is no node", self.node))?;
         let cookie = cookie(self.cookie)?;
-        let Loaded { config, identity } = load::load(&self.config).map_err(|mistakes| {
+        let Loaded { config, identity } = app::load(&self.config).map_err(|mistakes| {
             for line in &mistakes {
                 output::complain(line);
             }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use beamway::app::App;
+use beamway::app::Lanes;
 use beamway::config;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
+use beamway::node::ConnectionError;
 use beamway::node::Context;
 use beamway::node::Message;
 use beamway::node::Node;
@@ -86,14 +88,14 @@ impl Drop for Daemon {
 }
 
 /// A gateway with a real node, and a daemon here.
-struct Lanes {
+struct Carried {
     runtime: Runtime,
     daemon: Daemon,
     cluster: Cluster,
     beam: harness::Node,
 }
 
-impl Lanes {
+impl Carried {
     fn new() -> Self {
         let sites = [
             Site::loopback("left"),
@@ -148,7 +150,7 @@ impl Lanes {
 
 #[test]
 fn a_native_node_and_a_real_one_talk_over_lanes() {
-    let mut lanes = Lanes::new();
+    let mut lanes = Carried::new();
     let builder = lanes
         .builder("native")
         .export_typed("math", "add", async |(a, b): (i64, i64)| Ok(a + b));
@@ -205,7 +207,7 @@ fn a_native_node_and_a_real_one_talk_over_lanes() {
 
 #[test]
 fn native_and_real_nodes_of_one_host_share_a_daemon() {
-    let mut lanes = Lanes::new();
+    let mut lanes = Carried::new();
     let (one, two) = (lanes.native("one"), lanes.native("two"));
     let mut beside = lanes.cluster.node(&NodeSpec::new("beside", 1));
     let beam = lanes.connect(&one);
@@ -244,7 +246,7 @@ fn native_and_real_nodes_of_one_host_share_a_daemon() {
 
 #[test]
 fn a_receiver_that_does_not_read_slows_its_sender_down() {
-    let mut lanes = Lanes::new();
+    let mut lanes = Carried::new();
     let node = lanes.native("native");
     lanes.connect(&node);
     let (sender, told) = mpsc::channel::<()>(1);
@@ -285,4 +287,78 @@ fn a_receiver_that_does_not_read_slows_its_sender_down() {
     assert_eq!(lanes.beam.eval(all), "{seen,800,80000000}");
     lanes.stop(&node);
     lanes.stop(&other);
+}
+
+#[test]
+fn a_program_has_lanes_and_nodes_with_a_few_lines() {
+    let sites = [Site::loopback("left"), Site::loopback("here")];
+    let mut cluster = Cluster::with_absent(Carrier::Bridge, sites.to_vec(), 1);
+    let mut beam = cluster.node(&NodeSpec::new("beam", 0));
+    let far = Atom::new(beam.full_name()).expect("a node name");
+    let certs = cluster.certificates().issue("here");
+    let left = sites[0].quic.to_string();
+    let lanes = || Lanes::new("here", &certs).listen(sites[1].quic);
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let running = lanes().peer_for("left", &left, &["*@127.0.0.1"]).start().await.unwrap();
+        let native = |name: &str| Node::builder(name).cookie(COOKIE).attach(running.natives()).start();
+        let [one, two] = [
+            native("one@127.0.0.1").await.unwrap(),
+            native("two@127.0.0.1").await.unwrap(),
+        ];
+        for node in [&one, &two] {
+            connect(node, &far).await.unwrap();
+            let asked = node.run(async |mut context| {
+                context
+                    .rpc(&far, "erlang", "nodes", vec![term!(hidden)], PATIENCE)
+                    .await
+            });
+            let answer = asked.await.unwrap().unwrap();
+            assert!(
+                answer
+                    .as_list()
+                    .is_some_and(|nodes| nodes.contains(&Term::from(node.name().clone())))
+            );
+        }
+        connect(&one, two.name()).await.unwrap();
+        one.stop().await;
+        two.stop().await;
+        running.stop().await;
+    });
+    beam.await_value("nodes(hidden)", "[]", PATIENCE);
+    // The same from a file; and a peer that may not speak for the node that it has.
+    let file = cluster.folder().join("here.toml");
+    fs::write(&file, sites[1].config(&certs, &sites)).expect("a writable folder");
+    runtime.block_on(async {
+        let running = Lanes::start_file(&file).await.unwrap();
+        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(running.natives());
+        let node = node.start().await.unwrap();
+        connect(&node, &far).await.unwrap();
+        node.stop().await;
+        running.stop().await;
+        let strict = lanes().peer_for("left", &left, &["*@elsewhere"]).start().await.unwrap();
+        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(strict.natives());
+        let node = node.start().await.unwrap();
+        assert!(connect(&node, &far).await.is_err());
+        node.stop().await;
+        strict.stop().await;
+        // Every mistake is told at once.
+        let wrong = Lanes::new("here", &certs).peer("not a name", "nowhere").start().await;
+        let told = wrong.unwrap_err().to_string();
+        assert!(told.contains("not a name") && told.contains("nowhere"), "{told}");
+        let stranger = Lanes::new("there", &certs).start().await.unwrap_err().to_string();
+        assert!(stranger.contains("there"), "{stranger}");
+    });
+    cluster.assert_healthy();
+}
+
+/// Connects as soon as the two daemons have met.
+async fn connect(node: &Node, to: &Atom) -> Result<(), ConnectionError> {
+    let until = tokio::time::Instant::now() + Duration::from_secs(5);
+    loop {
+        match node.connect(to).await {
+            Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+            outcome => return outcome,
+        }
+    }
 }

@@ -1,5 +1,4 @@
-//! Rank 10: the one place where all parts of a daemon meet.
-
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,6 +167,14 @@ impl App {
     /// ```
     pub fn natives(&self) -> mpsc::Sender<Request> {
         self.requests.0.clone()
+    }
+
+    /// Where it listens for peers.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listening.endpoint.local_addr()
     }
 
     /// The host parts that mean this machine.

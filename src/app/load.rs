@@ -18,9 +18,9 @@ const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
 
 /// A configuration file with the certificates it names, all checked.
 #[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) config: Config,
-    pub(super) identity: Identity,
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
 }
 
 /// Reads a configuration file and the certificates it names.
@@ -28,7 +28,7 @@ pub(super) struct Loaded {
 /// # Errors
 ///
 /// Every mistake in both, one line each, ready to be shown.
-pub(super) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
+pub(crate) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
     let bytes = read(file).map_err(|reason| vec![reason])?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
@@ -58,7 +58,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
 }
 
 /// Without a name the files are only looked for: whose they should be is not known.
-fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Result<Identity, Vec<String>> {
+pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Result<Identity, Vec<String>> {
     let folder = resolve(config, certs);
     let key = |reason: &str| format!("{}: gateway.certs = {certs:?}: {reason}", config.display());
     if !folder.is_dir() {

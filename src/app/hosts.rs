@@ -1,0 +1,42 @@
+use std::process::Command;
+use std::process::Stdio;
+
+use nix::ifaddrs::getifaddrs;
+use nix::unistd::gethostname;
+
+/// The host parts that mean this machine, if nobody says: its host name, the first part of it, and the addresses of its
+/// interfaces.
+pub fn own_hosts() -> Vec<String> {
+    let mut hosts = Vec::new();
+    if let Some(name) = gethostname().ok().and_then(|name| name.into_string().ok()) {
+        if let Some((short, _)) = name.split_once('.') {
+            hosts.push(short.to_owned());
+        }
+        hosts.push(name);
+    }
+    hosts.extend(full_name());
+    for interface in getifaddrs().into_iter().flatten() {
+        let Some(address) = interface.address else {
+            continue;
+        };
+        if let Some(v4) = address.as_sockaddr_in() {
+            hosts.push(v4.ip().to_string());
+        } else if let Some(v6) = address.as_sockaddr_in6() {
+            hosts.push(v6.ip().to_string());
+        }
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// The full name of this machine, as `hostname --fqdn` finds it; none where the command is missing or finds nothing.
+fn full_name() -> Option<String> {
+    let found = Command::new("hostname")
+        .arg("--fqdn")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let name = String::from_utf8(found.stdout).ok()?.trim().to_owned();
+    (found.status.success() && !name.is_empty()).then_some(name)
+}
