@@ -36,19 +36,29 @@ impl Term {
     /// # Errors
     /// As [`Term::encode`]; then nothing is appended.
     pub fn write(&self, out: &mut BytesMut) -> Result<(), TermError> {
-        if let Self::Binary(bytes) = self {
-            // What is large is a binary nearly always: it is copied once.
+        if let Some(bytes) = self.write_but(0, out)? {
+            out.extend_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
+    /// The same, but for the bytes of a binary of at least `large`: those are given back, and belong behind what was written.
+    ///
+    /// # Errors
+    /// As [`Term::encode`]; then nothing is appended.
+    pub fn write_but(&self, large: usize, out: &mut BytesMut) -> Result<Option<Bytes>, TermError> {
+        if let Self::Binary(bytes) = self
+            && bytes.len() >= large
+        {
             let length = u32::try_from(bytes.len()).map_err(|_| Excess::Length)?;
-            out.reserve(bytes.len() + 5);
             out.put_u8(tag::BINARY);
             out.put_u32(length);
-            out.put_slice(bytes);
-            return Ok(());
+            return Ok(Some(bytes.clone()));
         }
         let mut pen = Pen::default();
         term(self, &mut pen, DEPTH_MAX)?;
         out.extend_from_slice(pen.written(0));
-        Ok(())
+        Ok(None)
     }
 }
 

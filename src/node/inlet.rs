@@ -7,7 +7,7 @@ use crate::dist::Packet;
 use crate::dist::PacketError;
 use crate::wire::Content;
 
-/// Parts for which room is made when the first one comes.
+/// Parts for which room is made when one comes.
 const EXPECTED_MAX: u64 = 64;
 
 /// Puts the signals of one connection together that arrive in parts.
@@ -49,11 +49,8 @@ impl Inlet {
                 body,
             } => {
                 self.grow(body.len())?;
-                // All parts but the last are as long as the first. What is announced is believed to some extent only.
-                let mut whole = BytesMut::with_capacity(body.len() * fragments.min(EXPECTED_MAX) as usize);
-                whole.extend_from_slice(&body);
                 let partial = Partial {
-                    body: whole,
+                    body: BytesMut::from(body),
                     due: fragments.saturating_sub(1),
                 };
                 if partial.due == 0 || self.underway.insert(message, partial).is_some() {
@@ -80,6 +77,8 @@ impl Inlet {
                     }
                     .into());
                 };
+                // Later parts are hardly longer. What is announced is believed to some extent only.
+                partial.body.reserve(body.len() * remaining.min(EXPECTED_MAX) as usize);
                 partial.body.extend_from_slice(&body);
                 partial.due -= 1;
                 if partial.due > 0 {

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -32,6 +33,9 @@ struct State {
     buffer: BytesMut,
     lengths: Vec<usize>,
     runs: Vec<Run>,
+    /// The ends of large signals, which are not copied: whose each is.
+    tails: VecDeque<(usize, Bytes)>,
+    tail_bytes: usize,
     /// Bytes that were taken last: as many are made room for at once.
     usual: usize,
     /// The handshake is done.
@@ -78,6 +82,15 @@ pub(super) struct Batch {
     pub(super) lengths: Vec<usize>,
     /// All of them, in order.
     pub(super) runs: Vec<Run>,
+    /// The ends of some: their numbers among all, and the bytes.
+    pub(super) tails: VecDeque<(usize, Bytes)>,
+}
+
+impl State {
+    /// Bytes that wait.
+    fn waiting(&self) -> usize {
+        self.buffer.len() + self.tail_bytes
+    }
 }
 
 impl Connection {
@@ -111,7 +124,7 @@ impl Connection {
         if state.closed.is_some() {
             return Ok(());
         }
-        self.append(state, None, write)
+        self.append(state, None, |out| write(out).map(|()| None))
     }
 
     /// Adds a message that `write` appends, if it is taken now. `head` says where it goes.
@@ -121,13 +134,13 @@ impl Connection {
     pub(super) fn offer(
         &self,
         head: Head,
-        write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>,
+        write: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
     ) -> Result<Offered, TermError> {
         let state = self.state();
         if state.closed.is_some() {
             return Ok(Offered::Closed);
         }
-        if state.buffer.len() >= self.bounds.0 {
+        if state.waiting() >= self.bounds.0 {
             return Ok(Offered::Full);
         }
         self.append(state, Some(head), write)?;
@@ -138,18 +151,26 @@ impl Connection {
         &self,
         mut state: MutexGuard<'_, State>,
         head: Option<Head>,
-        write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>,
+        write: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
     ) -> Result<(), TermError> {
         let before = state.buffer.len();
         if before == 0 {
             let usual = state.usual;
             state.buffer.reserve(usual);
         }
-        if let Err(error) = write(&mut state.buffer) {
-            state.buffer.truncate(before);
-            return Err(error);
-        }
+        let tail = match write(&mut state.buffer) {
+            Ok(tail) => tail,
+            Err(error) => {
+                state.buffer.truncate(before);
+                return Err(error);
+            }
+        };
         let length = state.buffer.len() - before;
+        if let Some(tail) = tail {
+            state.tail_bytes += tail.len();
+            let signal = state.lengths.len();
+            state.tails.push_back((signal, tail));
+        }
         state.lengths.push(length);
         match state.runs.last_mut() {
             Some(run) if run.head == head => run.signals += 1,
@@ -169,7 +190,7 @@ impl Connection {
     /// Waits until the connection takes more, or is over.
     pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
-        if state.closed.is_some() || state.buffer.len() < self.bounds.0 {
+        if state.closed.is_some() || state.waiting() < self.bounds.0 {
             return Poll::Ready(());
         }
         state.senders.push(context.waker().clone());
@@ -212,11 +233,13 @@ impl Connection {
             return Poll::Pending;
         }
         let bytes = std::mem::take(&mut state.buffer).freeze();
+        state.tail_bytes = 0;
         state.usual = bytes.len().min(self.bounds.0);
         let batch = Batch {
             bytes,
             lengths: std::mem::take(&mut state.lengths),
             runs: std::mem::take(&mut state.runs),
+            tails: std::mem::take(&mut state.tails),
         };
         let senders = std::mem::take(&mut state.senders);
         drop(state);
@@ -257,24 +280,39 @@ impl Connection {
 
 impl Batch {
     /// The signals as they travel. `messages` counts those in fragments on their connection.
-    pub(super) fn contents(self, messages: &mut u64) -> Vec<Content> {
-        let mut bytes = self.bytes;
+    pub(super) fn contents(mut self, messages: &mut u64) -> Vec<Content> {
         let mut contents = Vec::with_capacity(self.lengths.len());
-        for length in self.lengths {
-            let body = bytes.split_to(length.min(bytes.len()));
-            contents.extend(fragments(body, messages));
+        for (signal, length) in self.lengths.iter().enumerate() {
+            let body = self.bytes.split_to(*length.min(&self.bytes.len()));
+            let tail = take_tail(&mut self.tails, signal);
+            contents.extend(fragments(body, tail, messages));
         }
         contents
     }
 }
 
-/// A signal as it travels: cut, if it is longer than a fragment.
-pub(super) fn fragments(mut body: Bytes, messages: &mut u64) -> impl Iterator<Item = Content> {
-    let count = body.len().div_ceil(FRAGMENT_SIZE).max(1) as u64;
+/// The end of a signal, if it was kept apart; signals are asked for in their order.
+pub(super) fn take_tail(tails: &mut VecDeque<(usize, Bytes)>, signal: usize) -> Option<Bytes> {
+    let (of, _) = tails.front()?;
+    if *of != signal {
+        return None;
+    }
+    tails.pop_front().map(|(_, tail)| tail)
+}
+
+/// A signal as it travels: cut, if it is longer than a fragment. A tail begins with a fragment of its own.
+pub(super) fn fragments(mut body: Bytes, tail: Option<Bytes>, messages: &mut u64) -> impl Iterator<Item = Content> {
+    let mut tail = tail.unwrap_or_default();
+    let count = (body.len().div_ceil(FRAGMENT_SIZE).max(1) + tail.len().div_ceil(FRAGMENT_SIZE)) as u64;
     *messages += u64::from(count > 1);
     let message = *messages;
     (0..count).map(move |index| {
-        let part = body.split_to(FRAGMENT_SIZE.min(body.len()));
+        let from = if index == 0 || !body.is_empty() {
+            &mut body
+        } else {
+            &mut tail
+        };
+        let part = from.split_to(FRAGMENT_SIZE.min(from.len()));
         match (index, count) {
             (0, 1) => Content::Signal(part),
             (0, fragments) => Content::First {

@@ -1,5 +1,3 @@
-use bytes::Bytes;
-
 use crate::dist::Format;
 use crate::dist::scan;
 use crate::dist::scan_first;
@@ -7,6 +5,7 @@ use crate::lanes::Head;
 use crate::node::ConnectionError;
 use crate::node::outlet::Batch;
 use crate::node::outlet::fragments;
+use crate::node::outlet::take_tail;
 use crate::session::Intake;
 use crate::wire::Content;
 
@@ -24,37 +23,50 @@ const RUN: usize = 16 * 1024;
 pub(in crate::node) fn intakes(batch: Batch, messages: &mut u64) -> Result<Vec<Intake>, ConnectionError> {
     let mut bytes = batch.bytes;
     let mut lengths = batch.lengths.as_slice();
+    let mut tails = batch.tails;
+    let mut signal = 0;
     let mut intakes = Vec::new();
     for run in batch.runs {
         let (mut own, rest) = lengths.split_at(run.signals.min(lengths.len()));
         lengths = rest;
         while !own.is_empty() {
-            let count = run.head.map_or(1, |_| together(own));
+            let count = run
+                .head
+                .map_or(1, |_| together(own, tails.front().map(|(of, _)| of - signal)));
             let (taken, left) = own.split_at(count);
             own = left;
             let length: usize = taken.iter().sum();
             let body = bytes.split_to(length.min(bytes.len()));
             match (run.head, taken) {
                 (Some(head), [_, _, ..]) => intakes.push(Intake::run(head, body, taken)),
-                (head, _) => one(head, body, messages, &mut intakes)?,
+                (head, _) => {
+                    let tail = take_tail(&mut tails, signal);
+                    one(head, fragments(body, tail, messages), &mut intakes)?;
+                }
             }
+            signal += count;
         }
     }
     Ok(intakes)
 }
 
-/// How many of the first signals make a run.
-fn together(lengths: &[usize]) -> usize {
+/// How many of the first signals make a run: at most those before the next one with a tail.
+fn together(lengths: &[usize], before_tail: Option<usize>) -> usize {
     let mut bytes = 0;
     let fits = |length: &&usize| {
         bytes += **length;
         **length < SMALL && bytes <= RUN
     };
-    lengths.iter().take_while(fits).count().max(1)
+    let most = before_tail.unwrap_or(lengths.len());
+    lengths.iter().take(most).take_while(fits).count().max(1)
 }
 
-fn one(head: Option<Head>, body: Bytes, messages: &mut u64, intakes: &mut Vec<Intake>) -> Result<(), ConnectionError> {
-    for content in fragments(body, messages) {
+fn one(
+    head: Option<Head>,
+    contents: impl Iterator<Item = Content>,
+    intakes: &mut Vec<Intake>,
+) -> Result<(), ConnectionError> {
+    for content in contents {
         let first = content.body().clone();
         intakes.push(match (&content, head) {
             (Content::Next { .. }, _) => Intake::following(content),

@@ -40,6 +40,9 @@ use crate::node::message::Mail;
 use crate::node::outlet::Connection;
 use crate::node::outlet::Offered;
 
+/// Binaries from this size on travel from where they are.
+const LARGE: usize = 64 * 1024;
+
 /// A process, in the hands of its own code.
 ///
 /// The process lives as long as the function that was given the context runs.
@@ -148,7 +151,7 @@ impl Context {
             let offer = || {
                 connection.offer(head, |out| {
                     write_send(&self.pid, to, out);
-                    message.write(out)
+                    message.write_but(LARGE, out)
                 })
             };
             let mut offered = offer()?;

@@ -48,8 +48,9 @@ fn offer(connection: &Connection, to: u32, body: &[u8]) -> Offered {
         address: Address::Process(pid(to)),
     };
     let write = |out: &mut BytesMut| {
-        out.put_slice(body);
-        Ok(())
+        let (copied, tail) = body.split_at(if body.len() < FRAGMENT_SIZE { body.len() } else { 10 });
+        out.put_slice(copied);
+        Ok((!tail.is_empty()).then(|| Bytes::copy_from_slice(tail)))
     };
     connection.offer(head, write).unwrap()
 }
@@ -67,7 +68,19 @@ fn small_messages_of_one_way_are_handed_over_together() {
     let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
     let sizes = [
         (1, [100].repeat(300)),
-        (2, vec![10, 5_000, 10, 2 * FRAGMENT_SIZE, 10, 10]),
+        (
+            2,
+            vec![
+                10,
+                5_000,
+                10,
+                2 * FRAGMENT_SIZE,
+                10,
+                10,
+                FRAGMENT_SIZE,
+                3 * FRAGMENT_SIZE + 1,
+            ],
+        ),
         (1, vec![10]),
     ];
     let mut sent = Vec::new();
@@ -122,10 +135,14 @@ fn signals_of_all_sizes_are_cut_and_put_together() {
         .iter()
         .map(|size| (0..*size).map(|n| (n * 31 % 251) as u8).collect())
         .collect();
-    let connection = Connection::new(1, Atom::literal("b@h"), (1, usize::MAX), 100);
+    let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
     for body in &sent {
         assert!(push(&connection, body));
     }
+    for body in &sent {
+        assert_eq!(offer(&connection, 1, body), Offered::Taken);
+    }
+    let sent = [sent.clone(), sent].concat();
     let Poll::Ready(Ok(batch)) = connection.poll_batch(&mut context()) else {
         panic!("nothing to write")
     };

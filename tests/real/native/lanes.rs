@@ -163,6 +163,10 @@ fn a_native_node_and_a_real_one_talk_over_lanes() {
     lanes
         .beam
         .eval("register(echo, spawn(fun F() -> receive {From, Term} -> From ! Term, F() end end)), ok");
+    lanes.beam.eval(
+        "register(digester, spawn(fun F() -> receive P when is_pid(P) -> \
+         receive B when is_binary(B) -> P ! erlang:md5(B), F() end end end)), ok",
+    );
     lanes.run(&node, async |mut context| {
         let answer = context.rpc(&beam, "erlang", "node", vec![], PATIENCE).await;
         assert_eq!(answer, Ok(Term::from(beam.clone())));
@@ -171,6 +175,21 @@ fn a_native_node_and_a_real_one_talk_over_lanes() {
             let message = term!({(context.pid().clone()), (bytes.clone())});
             context.send(("echo", &beam), message).await.unwrap();
             assert_eq!(receive_term(&mut context).await, Term::from(bytes));
+        }
+        // A binary that is a message by itself, and travels from where it is.
+        for size in [65_535usize, 65_536, 5 << 20] {
+            let bytes: Vec<u8> = (0..size).map(|n| (n * 7 % 251) as u8).collect();
+            let digest = context.rpc(
+                &beam,
+                "erlang",
+                "md5",
+                vec![Term::from(Bytes::from(bytes.clone()))],
+                PATIENCE,
+            );
+            let digest = digest.await.unwrap();
+            context.send(("digester", &beam), context.pid().clone()).await.unwrap();
+            context.send(("digester", &beam), Bytes::from(bytes)).await.unwrap();
+            assert_eq!(receive_term(&mut context).await, digest);
         }
         // By name, then by pid, to one process: order holds.
         let echo = context
