@@ -1,8 +1,15 @@
-/// Bytes judged at once, at least: 200 full packets, so that a loss of 5 % by chance is hardly ever seen as 10 %.
-const JUDGED: u64 = 290_000;
+/// Packets judged at once: so many, or those of so many round trips. A loss of 5 % by chance is hardly ever seen as a high one.
+const JUDGED: f64 = 200.0;
+const JUDGED_ROUNDS: u32 = 10;
 
-/// A larger share is not chance but a buffer that is too small for us.
+/// A larger share is not chance but a buffer that is too small for us; larger by as much as chance adds to it in one of six cases.
 const HIGH: f64 = 0.1;
+
+/// So many round trips without any loss, and the line has become better.
+const CLEAR_ROUNDS: u32 = 3;
+
+/// Of the queue that we would like to keep, so much is kept on the worst line.
+const LEAST_CARE: f64 = 0.1;
 
 /// Of the last 16 round trips, so many with a loss: those of a full buffer come all at once, and then none for a while.
 const SPREAD: u32 = 4;
@@ -15,6 +22,9 @@ const MADE_UP: f64 = 0.15;
 pub(super) struct LossRate {
     acknowledged: u64,
     lost: u64,
+    /// Round trips since the last judgement, and since the last loss.
+    unjudged: u32,
+    clear: u32,
     /// The last share judged, smoothed.
     rate: f64,
     is_high: bool,
@@ -30,6 +40,8 @@ impl Default for LossRate {
         Self {
             acknowledged: 0,
             lost: 0,
+            unjudged: 0,
+            clear: 0,
             rate: 0.0,
             is_high: false,
             is_lost: false,
@@ -49,22 +61,29 @@ impl LossRate {
         self.is_lost = true;
     }
 
-    /// A round trip is over.
-    pub(super) fn on_round(&mut self) {
+    /// A round trip is over, of packets of that size.
+    pub(super) fn on_round(&mut self, mtu: u16) {
+        self.clear = if self.is_lost { 0 } else { self.clear.saturating_add(1) };
         self.rounds = (self.rounds << 1) | u16::from(std::mem::take(&mut self.is_lost));
-        let all = self.acknowledged + self.lost;
-        if all < JUDGED {
+        self.unjudged += 1;
+        if self.clear >= CLEAR_ROUNDS {
+            self.is_high = false;
+            self.care = (self.care * 1.5).min(1.0);
+        }
+        let packet = f64::from(mtu);
+        let all = (self.acknowledged + self.lost) as f64 / packet;
+        if all < JUDGED && self.unjudged < JUDGED_ROUNDS {
             return;
         }
-        let rate = self.lost as f64 / all as f64;
-        self.rate += (rate.min(MADE_UP) - self.rate) / 4.0;
-        self.is_high = rate > HIGH;
+        let lost = self.lost as f64 / packet;
+        self.rate += ((lost / all.max(1.0)).min(MADE_UP) - self.rate) / 4.0;
+        self.is_high = lost > HIGH * all + (HIGH * all).sqrt();
         self.care = if self.is_high {
-            self.care * 0.7
+            (self.care * 0.7).max(LEAST_CARE)
         } else {
             (self.care + 0.05).min(1.0)
         };
-        (self.acknowledged, self.lost) = (0, 0);
+        (self.acknowledged, self.lost, self.unjudged) = (0, 0, 0);
     }
 
     /// Losses come by chance: they are few, and spread evenly.
@@ -74,7 +93,7 @@ impl LossRate {
 
     /// The network asks for less.
     pub(super) fn on_mark(&mut self) {
-        self.care *= 0.7;
+        self.care = (self.care * 0.7).max(LEAST_CARE);
     }
 
     pub(super) const fn rate(&self) -> f64 {

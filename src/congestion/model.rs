@@ -13,8 +13,12 @@ use super::rate::Sample;
 /// The rate of the line is the best of so many rounds in which there was enough to send.
 const RATE_ROUNDS: u64 = 10;
 
+/// Packets on top of what the line holds: two that wait for one acknowledgement, and the last one that fits in the window, which quinn
+/// keeps back. So a window of few packets grows again, whatever was measured.
+const SPARE: u64 = 3;
+
 /// The least window, packets.
-const LEAST: u64 = 4;
+const LEAST: u64 = 5;
 
 /// The window at the start, packets (RFC 9002 §7.2).
 const INITIAL: u64 = 10;
@@ -23,13 +27,19 @@ const INITIAL: u64 = 10;
 /// ones, seconds. Long enough for what machines do late, short beside what a person or a program notices.
 const QUEUE: f64 = 0.005;
 const QUEUE_LEAST: f64 = 0.004;
-const QUEUE_MOST: f64 = 0.015;
+const QUEUE_MOST: f64 = 0.012;
 /// 100 Mbit/s, in bytes per second.
 const REFERENCE_RATE: f64 = 12.5e6;
 const REFERENCE_TRIP: Duration = Duration::from_millis(20);
 
-/// A line without a queue is filled by at most so much of itself a round trip, as BBR probes.
-const HASTE_MOST: f64 = 0.25;
+/// A round with a rate that is so much better than all before shows that the line has room.
+const GROWTH: f64 = 1.1;
+
+/// A rate that has become so much lower may be due to a window that is too small for a way whose delay varies: another look.
+const LOWER: f64 = 0.8;
+
+/// Of a delay that varies, so much is made up for, at most.
+const NOISE_MOST: Duration = Duration::from_millis(20);
 
 /// The least round trip is looked for again when none was as short for so long (BBR's ProbeRTT).
 const FRESH: Duration = Duration::from_secs(10);
@@ -53,9 +63,15 @@ pub(super) struct Model {
     rate: RecentMax,
     /// The best of the last busy round.
     rate_now: f64,
+    /// The best of the rounds before the present one.
+    rate_before: f64,
     least: Option<Least>,
     /// What the least was before it was seen to be longer, and when that was.
     before: Option<Least>,
+    /// By how much round trips are longer than the least although nothing of ours is in the queue.
+    noise: Duration,
+    /// The best rate since that was measured.
+    best: f64,
     round: Round,
     /// Rounds in which there was enough to send. Only they make the best rate a former one.
     busy_rounds: u64,
@@ -77,6 +93,9 @@ struct Round {
     /// It ends with the acknowledgement of a packet that left when so many bytes had been acknowledged.
     ends_at: u64,
     least: Option<Duration>,
+    /// The sum of all round trips measured, and how many they are.
+    sum: Duration,
+    samples: u32,
     rate: f64,
     is_busy: bool,
 }
@@ -89,8 +108,11 @@ impl Model {
             in_flight: 0,
             rate: RecentMax::new(RATE_ROUNDS),
             rate_now: 0.0,
+            rate_before: 0.0,
             least: None,
             before: None,
+            noise: Duration::ZERO,
+            best: 0.0,
             round: Round::default(),
             busy_rounds: 0,
             losses: LossRate::default(),
@@ -146,7 +168,7 @@ impl Model {
             && look.is_over(now, in_flight, target, is_app_limited)
         {
             let look = look.clone();
-            self.end_look(now, look);
+            self.end_look(now, &look);
         }
         self.set_window();
     }
@@ -177,6 +199,7 @@ impl Model {
     /// All packets were lost for a long time: what was known of the line may be wrong.
     pub(super) fn handle_dark(&mut self) {
         self.rate.clear();
+        self.losses = LossRate::default();
         self.in_flight = 0;
         self.window = self.least_window();
         self.phase = Phase::start();
@@ -230,6 +253,8 @@ impl Model {
         let at = self.least.filter(|_| !is_as_short).map_or(now, |least| least.at);
         self.least = Some(Least { round_trip, at });
         self.round.least = Some(self.round.least.map_or(trip, |least| least.min(trip)));
+        self.round.sum = self.round.sum.saturating_add(trip);
+        self.round.samples += 1;
         self.round.is_busy |= !sample.is_app_limited;
         self.round.rate = self.round.rate.max(sample.rate);
         if !sample.is_app_limited || sample.rate > self.rate.get() {
@@ -249,7 +274,9 @@ impl Model {
     }
 
     fn on_round(&mut self, now: Instant, round: Round) {
-        let queue = self.queue_of(round.least);
+        let mean = round.sum.checked_div(round.samples).unwrap_or_default();
+        self.noise = self.noise.min(self.queue_of(Some(mean)));
+        let queue = self.queue_of(round.least).saturating_sub(self.noise);
         if !round.is_busy {
             // Nothing of ours is in the queue, so this is the line.
             if let Some(round_trip) = round.least.filter(|_| self.age(now) > FRESH) {
@@ -258,8 +285,11 @@ impl Model {
             return;
         }
         self.busy_rounds += 1;
+        let is_growing = round.rate > self.rate_before * GROWTH;
         self.rate_now = round.rate;
-        self.losses.on_round();
+        self.rate_before = self.rate.get();
+        self.losses.on_round(self.mtu);
+        self.best = self.best.max(self.rate.get());
         let fresh = if self.doubted(now).is_some() { FRESH / 5 } else { FRESH };
         let (slack, company, is_stale) = (self.slack(), self.company(), self.age(now) > fresh);
         let is_full = queue > (slack * 2).max(self.least_round_trip() / 4) || self.losses.is_high();
@@ -270,12 +300,15 @@ impl Model {
                 }
             }
             Phase::Cruise(cruise) => {
-                if cruise.is_crowded(queue, slack, company) || is_stale {
+                let is_lower = self.rate.get() < self.best * LOWER;
+                if cruise.is_crowded(queue, slack, company, is_growing) || is_stale || is_lower {
                     self.phase = Phase::Look(Look::new(now, self.window, None));
                 }
             }
             Phase::Company(beside) => {
-                if beside.is_look_due(now, queue) {
+                if beside.is_over(queue, company / 3) {
+                    self.phase = Phase::cruise();
+                } else if beside.is_look_due(now, queue) {
                     self.phase = Phase::Look(Look::new(now, self.window, Some(beside.cubic.clone())));
                 }
             }
@@ -284,7 +317,7 @@ impl Model {
     }
 
     /// A queue that is not ours is either a longer way, or one that fluctuates, or the work of others. These let it grow again.
-    fn end_look(&mut self, now: Instant, look: Look) {
+    fn end_look(&mut self, now: Instant, look: &Look) {
         let queue = self.queue_of(look.seen());
         let before = self.doubted(now);
         let is_alone = queue
@@ -305,6 +338,7 @@ impl Model {
                 let window = look.window.max(kept as u64);
                 let cubic = look
                     .cubic
+                    .clone()
                     .unwrap_or_else(|| Cubic::new(window, self.mtu, COMPANY_GROWTH, now));
                 let round_trip = self.least_round_trip().min(before.round_trip);
                 self.before = Some(Least { at: now, round_trip });
@@ -316,6 +350,8 @@ impl Model {
                 self.phase = Phase::cruise();
             }
         }
+        self.noise = self.queue_of(Some(look.mean())).min(NOISE_MOST);
+        self.best = self.rate.get();
     }
 
     fn look_window(&self) -> u64 {
@@ -327,10 +363,14 @@ impl Model {
             Phase::Start(_) => self.window,
             Phase::Cruise(cruise) => {
                 let (least, slack) = (self.least_round_trip().as_secs_f64(), self.slack().as_secs_f64());
-                let more = (slack * cruise.haste()).min(least * HASTE_MOST).max(slack);
-                let time = least + more * self.losses.care();
+                let more = match cruise.haste() {
+                    Some(haste) if !self.losses.is_high() => (slack * haste.times).min(least * haste.most).max(slack),
+                    _ => slack * self.losses.care(),
+                };
                 // What is lost is sent once more.
-                (self.rate.get() * time / (1.0 - self.losses.rate())) as u64
+                let time = least + self.noise.as_secs_f64() + more;
+                let known = self.rate.get() * time / (1.0 - self.losses.rate());
+                known as u64 + SPARE * u64::from(self.mtu)
             }
             Phase::Look(_) => self.look_window(),
             Phase::Company(company) => company.cubic.window(),

@@ -14,6 +14,15 @@ const LONG_ROUNDS: u32 = 3;
 /// So many rounds in a row without a queue of ours before the window grows faster.
 const HASTE_AFTER: u32 = 3;
 
+/// A line without a queue is filled by at most so much of itself a round trip, as BBR probes; by as much as it holds when so many
+/// rounds in a row have shown that there is room.
+const HASTE_MOST: f64 = 0.25;
+const ROOM_AFTER: u32 = 2;
+const ROOM_MOST: f64 = 1.0;
+
+/// So many rounds in a row without a queue, and there is nobody else.
+const ALONE_ROUNDS: u32 = 10;
+
 /// A look ends after this at the latest.
 const LOOK_MOST: Duration = Duration::from_secs(2);
 
@@ -68,24 +77,42 @@ impl Start {
     }
 }
 
-/// Rounds in a row in which the queue was longer than ours, and shorter.
+/// Rounds in a row in which the queue was longer than ours, shorter, and in which the rate grew.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cruise {
     long_rounds: u32,
     short_rounds: u32,
+    growing_rounds: u32,
+}
+
+/// How much of a queue is made on a line that shows none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Haste {
+    /// So many times ours …
+    pub(super) times: f64,
+    /// … but not more than this share of the least round trip.
+    pub(super) most: f64,
 }
 
 impl Cruise {
     /// A round has ended: is the queue that of others? `slack` is ours, `company` what is too long for it.
-    pub(super) fn is_crowded(&mut self, queue: Duration, slack: Duration, company: Duration) -> bool {
+    pub(super) fn is_crowded(&mut self, queue: Duration, slack: Duration, company: Duration, is_growing: bool) -> bool {
         self.long_rounds = if queue > company { self.long_rounds + 1 } else { 0 };
         self.short_rounds = if queue < slack / 2 { self.short_rounds + 1 } else { 0 };
+        self.growing_rounds = if is_growing { self.growing_rounds + 1 } else { 0 };
         self.long_rounds >= LONG_ROUNDS
     }
 
     /// A line that shows no queue is faster than it was: the window grows twice as fast with each round.
-    pub(super) fn haste(self) -> f64 {
-        f64::from(1 << self.short_rounds.saturating_sub(HASTE_AFTER).min(8))
+    pub(super) fn haste(self) -> Option<Haste> {
+        let rounds = self.short_rounds.checked_sub(HASTE_AFTER)?;
+        let most = if self.growing_rounds >= ROOM_AFTER {
+            ROOM_MOST
+        } else {
+            HASTE_MOST
+        };
+        let times = f64::from(1 << rounds.min(8));
+        Some(Haste { times, most })
     }
 }
 
@@ -96,6 +123,7 @@ pub(super) struct Look {
     /// When there was no more under way than fits without a queue.
     drained: Option<Instant>,
     least: Duration,
+    sum: Duration,
     samples: u32,
     /// What the window was.
     pub(super) window: u64,
@@ -109,6 +137,7 @@ impl Look {
             began: now,
             drained: None,
             least: Duration::MAX,
+            sum: Duration::ZERO,
             samples: 0,
             window,
             cubic,
@@ -118,6 +147,7 @@ impl Look {
     pub(super) fn on_sample(&mut self, sample: Sample) {
         if self.drained.is_some_and(|drained| sample.sent >= drained) {
             self.least = self.least.min(sample.round_trip);
+            self.sum = self.sum.saturating_add(sample.round_trip);
             self.samples += 1;
         }
     }
@@ -135,6 +165,11 @@ impl Look {
     pub(super) fn seen(&self) -> Option<Duration> {
         (self.samples > 0).then_some(self.least)
     }
+
+    /// The mean round trip.
+    pub(super) fn mean(&self) -> Duration {
+        self.sum.checked_div(self.samples).unwrap_or_default()
+    }
 }
 
 /// Among flows that fill the buffer.
@@ -146,6 +181,8 @@ pub(super) struct Company {
     answered: Instant,
     /// The longest queue of the last time.
     longest: Duration,
+    /// Rounds in a row without a queue.
+    alone: u32,
 }
 
 impl Company {
@@ -155,6 +192,7 @@ impl Company {
             looked: now,
             answered: now,
             longest: queue,
+            alone: 0,
         }
     }
 
@@ -162,6 +200,12 @@ impl Company {
         if sent > self.answered {
             self.cubic.on_ack(now, bytes, now.saturating_duration_since(sent));
         }
+    }
+
+    /// A round has ended: are they gone, since the queue has been no longer than `short` for some time?
+    pub(super) fn is_over(&mut self, queue: Duration, short: Duration) -> bool {
+        self.alone = if queue <= short { self.alone + 1 } else { 0 };
+        self.alone >= ALONE_ROUNDS
     }
 
     /// A round has ended: is it time to look whether they are still there?

@@ -85,6 +85,8 @@ pub(super) struct Line {
     pub(super) is_dark: bool,
     /// Each acknowledgement may come so much later; order is kept.
     pub(super) noise: Duration,
+    /// This share of packets comes after later ones, up to two round trips late.
+    pub(super) reorder: f64,
     pub(super) flows: Vec<Flow>,
     /// How long a packet would have waited, every 10 ms.
     pub(super) queue: Vec<Duration>,
@@ -267,6 +269,7 @@ impl Line {
             loss: 0.0,
             is_dark: false,
             noise: Duration::ZERO,
+            reorder: 0.0,
             flows,
             queue: Vec::new(),
             epoch: Instant::now(),
@@ -279,6 +282,12 @@ impl Line {
         };
         line.push(Duration::ZERO, Event::Look);
         line
+    }
+
+    /// Other chances.
+    pub(super) fn seeded(mut self, seed: u64) -> Self {
+        self.rng = StdRng::seed_from_u64(seed);
+        self
     }
 
     /// Goes on for so long; gives the share of the rate that each flow carried meanwhile. The queue is noted anew.
@@ -400,7 +409,12 @@ impl Line {
         let passed = self.idle_at.max(self.now) + Duration::from_secs_f64(size / self.rate);
         self.idle_at = passed;
         if self.rng.random::<f64>() >= self.loss {
-            self.push(passed + self.round_trip / 2, Event::Arrives(flow, packet));
+            let late = if self.rng.random::<f64>() < self.reorder {
+                self.round_trip.mul_f64(2.0 * self.rng.random::<f64>())
+            } else {
+                Duration::ZERO
+            };
+            self.push(passed + self.round_trip / 2 + late, Event::Arrives(flow, packet));
         }
     }
 }
