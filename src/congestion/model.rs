@@ -23,6 +23,9 @@ const LEAST: u64 = 5;
 /// The window at the start, packets (RFC 9002 §7.2).
 const INITIAL: u64 = 10;
 
+/// No line is taken to be slower, bytes per second.
+const SLOWEST: f64 = 1e3;
+
 /// The queue that we keep on a line of [`REFERENCE_RATE`] and [`REFERENCE_TRIP`], and limits of that on slower and faster
 /// ones, seconds. Long enough for what machines do late, short beside what a person or a program notices.
 const QUEUE: f64 = 0.005;
@@ -233,16 +236,18 @@ impl Model {
     /// The queue that we keep. A slower flow keeps a longer one, so that of two it is the faster one that gives way; over a longer way it
     /// is shorter, since it lasts as many packets.
     fn slack(&self) -> Duration {
-        let slower = REFERENCE_RATE / self.rate.get().max(1.0);
+        let slower = REFERENCE_RATE / self.rate.get().max(SLOWEST);
         let trip = REFERENCE_TRIP.as_secs_f64();
         let longer = self.least_round_trip().as_secs_f64().max(trip) / trip;
         let queue = (QUEUE * slower.sqrt()).clamp(QUEUE_LEAST, QUEUE_MOST);
         Duration::from_secs_f64(queue / longer.sqrt())
     }
 
-    /// A queue longer than this is not ours.
+    /// A queue longer than this is not ours. On a slow line the least window alone makes one.
     fn company(&self) -> Duration {
-        self.slack().mul_f64(1.5) + Duration::from_millis(1)
+        let (slack, rate) = (self.slack(), self.rate.get().max(SLOWEST));
+        let least = Duration::from_secs_f64(self.least_window() as f64 / rate);
+        (slack.mul_f64(1.5)).max(slack / 2 + least) + Duration::from_millis(1)
     }
 
     fn on_sample(&mut self, now: Instant, sample: Sample) {

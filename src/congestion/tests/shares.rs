@@ -35,6 +35,22 @@ fn alone_it_fills_the_line_but_not_the_buffer() {
     }
 }
 
+/// A few packets are a long queue there, also when all is as it should be: nobody else is taken to be on the line for it.
+#[test]
+fn a_slow_line_is_full_and_its_queue_is_short() {
+    for rate in [0.5, 1.0, 2.0, 5.0] {
+        for (loss, noise) in [(0.0, 0), (0.0, 15), (0.01, 0), (0.01, 15)] {
+            let mut line = Line::new(rate, ms(20), ms(400), vec![Flow::model()]);
+            (line.loss, line.noise) = (loss, ms(noise));
+            line.run(s(5));
+            let (share, queue) = (line.run(s(10))[0], line.queue_at(0.5));
+            let seen = format!("{rate} Mbit/s, loss {loss}, noise {noise} ms: {share:.2}, {queue:?}");
+            let packets = Duration::from_secs_f64(6.0 * MTU as f64 / line.rate);
+            assert!(share > 0.93 && queue < ms(25) + packets, "{seen}");
+        }
+    }
+}
+
 /// What the above is worth: Cubic fails it on both counts.
 #[test]
 fn cubic_fills_the_buffer_and_takes_chance_for_congestion() {
