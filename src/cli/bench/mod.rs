@@ -11,7 +11,7 @@
 //! - `rig`: the nodes over one carrier; `measure`: a row over it; `protocol`, `modules` with `beamway_bench.erl`: what the nodes do.
 //! - `between`: two nodes that are there already.
 //! - `lines`: two hosts with a line between them that has a rate, a delay and losses.
-//! - `machine`: what `/proc` says; `words`: values for people.
+//! - `machine`: what `/proc` says.
 
 mod between;
 mod command;
@@ -28,7 +28,6 @@ mod rig;
 mod rounds;
 mod rows;
 mod store;
-mod words;
 
 pub use between::Between;
 pub use command::Options;

@@ -13,10 +13,10 @@ use super::machine::stolen_since;
 use super::measure;
 use super::measure::Value;
 use super::plan::Plan;
+use super::report;
 use super::rig::Rig;
 use super::rows::Task;
 use super::store::Store;
-use super::words;
 use crate::cli::stage::carriers::Carrier;
 use crate::cli::stage::carriers::Stage;
 use crate::cli::stage::protocol::NotWhatWasSent;
@@ -188,7 +188,7 @@ impl Course<'_> {
         for (place, (row, value)) in task.rows().into_iter().zip(values).enumerate() {
             if place == 0 {
                 let mark = if marked { "*" } else { "" };
-                let shown = words::value(row.unit, value.value);
+                let shown = report::plain_value(row.unit, value.value);
                 self.screen.part(&format!("{carrier} {shown}{mark}   "));
             }
             self.findings.measures.push(Measure {

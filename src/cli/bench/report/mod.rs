@@ -29,3 +29,4 @@ mod tests;
 
 pub use files::write;
 pub use table::table;
+pub(crate) use words::plain_value;

@@ -30,13 +30,19 @@ pub(super) fn value(unit: Unit, value: f64) -> String {
     }
 }
 
-/// A value as it stands alone, with its unit.
+/// A value as it stands alone, with its unit, on a terminal.
 #[must_use]
-pub(super) fn full_value(unit: Unit, number: f64) -> String {
-    typeset(&match unit_name(unit) {
+pub(crate) fn plain_value(unit: Unit, number: f64) -> String {
+    match unit_name(unit) {
         Some(name) => format!("{} {name}", value(unit, number)),
         None => value(unit, number),
-    })
+    }
+}
+
+/// The same in a document.
+#[must_use]
+pub(super) fn full_value(unit: Unit, number: f64) -> String {
+    typeset(&plain_value(unit, number))
 }
 
 /// The unit, where the value does not say it.
