@@ -397,3 +397,31 @@ fn processes_are_spawned_both_ways() {
     });
     site.stop(&node);
 }
+
+#[test]
+fn group_leaders_are_set_both_ways() {
+    let (mut site, node, beam) = site();
+    let answering = node.spawn(|mut context| async move {
+        while let Message::Term(Term::Pid(asks)) = context.receive().await {
+            let _ = context.send(asks, term!({leader, (context.group_leader())})).await;
+        }
+    });
+    node.register("answering", &answering).unwrap();
+    // From there: the signal and the question have one sender, so the order holds.
+    let lines = "begin {answering, 'native@127.0.0.1'} ! self(), receive {leader, P} -> ok end, GL = whereis(init), \
+        group_leader(GL, P), P ! self(), receive {leader, GL} -> changed; {leader, Other} -> Other end end";
+    assert_eq!(site.beam.eval(lines), "changed");
+    // From here.
+    site.run(&node, async |mut context| {
+        let puppet = puppet(&mut context, &beam).await;
+        context.set_group_leader(answering.clone(), puppet.clone());
+        // By the same sender, so it is asked for after it was set.
+        tell(&mut context, &puppet, term!({trap, true})).await;
+        let info = vec![puppet.into(), term!(group_leader)];
+        let leader = context
+            .rpc(&beam, "erlang", "process_info", info, super::PATIENCE)
+            .await;
+        assert_eq!(leader, Ok(term!({group_leader, (answering)})));
+    });
+    site.stop(&node);
+}
