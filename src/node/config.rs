@@ -5,7 +5,7 @@ use crate::etf::Limits;
 /// What one node takes before it slows others down, and how long it waits.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// What a mailbox holds before its senders are slowed down.
+    /// What a mailbox holds, and what happens to more.
     pub mailbox: MailboxBound,
     /// Bytes that a connection may bring for mailboxes that are full; then nothing more is read from it until they are
     /// received. Everything else on that connection waits meanwhile, so it is generous.
@@ -35,6 +35,18 @@ pub struct MailboxBound {
     pub messages: usize,
     /// Bytes, as they came or as the terms were made.
     pub bytes: usize,
+    /// What happens then.
+    pub when_full: WhenFull,
+}
+
+/// What happens to a message whose mailbox is full. Exits, monitors and all else that is no message always come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Its sender is slowed down: on this node it waits, on another the credit of its circuit holds it up, or the socket.
+    #[default]
+    Wait,
+    /// It is lost, and nobody waits: for what is out of date soon.
+    Drop,
 }
 
 impl Default for NodeConfig {
@@ -43,6 +55,7 @@ impl Default for NodeConfig {
             mailbox: MailboxBound {
                 messages: 16 * 1024,
                 bytes: 4 << 20,
+                when_full: WhenFull::default(),
             },
             arrears: 16 << 20,
             outlet: 256 << 10,

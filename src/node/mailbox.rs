@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::task::Waker;
 
 use super::MailboxBound;
+use super::WhenFull;
 use super::message::Mail;
 use crate::etf::Pid;
 use crate::etf::Term;
@@ -51,9 +52,11 @@ impl State {
     fn put(&mut self, mut mail: Mail, bound: &MailboxBound) -> usize {
         let cost = mail.cost();
         let mut owed = 0;
-        if self.is_full(bound)
-            && let Mail::Encoded { debt, .. } = &mut mail
-        {
+        let is_full = self.is_full(bound);
+        if is_full && bound.when_full == WhenFull::Drop && mail.is_message() {
+            return 0;
+        }
+        if is_full && let Mail::Encoded { debt, .. } = &mut mail {
             *debt = cost as u32;
             owed = cost;
         }
@@ -102,7 +105,7 @@ impl Mailbox {
     /// Waits until there is room, or until there is nobody for whom room would matter.
     pub(super) fn poll_room(&self, context: &mut Context<'_>, bound: &MailboxBound) -> Poll<()> {
         let mut state = self.state();
-        if state.is_closed || !state.is_full(bound) {
+        if state.is_closed || bound.when_full == WhenFull::Drop || !state.is_full(bound) {
             return Poll::Ready(());
         }
         state.senders.push(context.waker().clone());

@@ -125,6 +125,11 @@ pub(super) enum Mail {
 const _: () = assert!(size_of::<Mail>() <= 48);
 
 impl Mail {
+    /// Whether it is what somebody sent, no exit and the like.
+    pub(super) const fn is_message(&self) -> bool {
+        matches!(self, Self::Encoded { .. } | Self::Term(_))
+    }
+
     /// What it counts in a mailbox, in bytes: those of the wire, or a flat sum for what never was on it.
     pub(super) fn cost(&self) -> usize {
         const KEEPING: usize = size_of::<Mail>();

@@ -51,6 +51,7 @@ pub use calls::From;
 pub use calls::RpcError;
 pub use config::MailboxBound;
 pub use config::NodeConfig;
+pub use config::WhenFull;
 pub use destination::Destination;
 pub use error::CallError;
 pub use error::ConnectionError;

@@ -16,6 +16,8 @@ use crate::lanes::Address;
 use crate::lanes::Head;
 use crate::node::ConnectionError;
 use crate::node::MailboxBound;
+use crate::node::Message;
+use crate::node::WhenFull;
 use crate::node::circuits::intake::intakes;
 use crate::node::inlet::Inlet;
 use crate::node::mailbox::Mailbox;
@@ -207,6 +209,7 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
     let bound = MailboxBound {
         messages: 2,
         bytes: 1 << 20,
+        when_full: WhenFull::Wait,
     };
     let mailbox = Mailbox::new(pid(1));
     let mail = || Mail::Encoded {
@@ -245,7 +248,11 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
 
 #[test]
 fn a_killed_process_takes_nothing_and_knows_the_first_reason() {
-    let bound = MailboxBound { messages: 1, bytes: 1 };
+    let bound = MailboxBound {
+        messages: 1,
+        bytes: 1,
+        when_full: WhenFull::Wait,
+    };
     let mailbox = Mailbox::new(pid(1));
     mailbox.push(Mail::Term(Term::NIL), &bound);
     mailbox.kill(Term::atom("first"));
@@ -258,4 +265,34 @@ fn a_killed_process_takes_nothing_and_knows_the_first_reason() {
         Poll::Ready(()),
         "nobody waits for the dead"
     );
+}
+
+#[test]
+fn a_full_mailbox_may_drop_messages_but_nothing_else() {
+    let bound = MailboxBound {
+        messages: 2,
+        bytes: 1 << 20,
+        when_full: WhenFull::Drop,
+    };
+    let mailbox = Mailbox::new(pid(1));
+    for n in 0..5 {
+        assert_eq!(mailbox.push(Mail::Term(Term::from(n)), &bound), 0);
+    }
+    let came = || Mail::Encoded {
+        payload: Bytes::from_static(b"payload"),
+        connection: 1,
+        debt: 0,
+    };
+    assert_eq!(mailbox.push(came(), &bound), 0, "what is lost owes nothing");
+    let node = Atom::literal("b@h");
+    mailbox.push(Mail::from(Message::NodeDown { node }), &bound);
+    assert_eq!(
+        mailbox.poll_room(&mut context(), &bound),
+        Poll::Ready(()),
+        "nobody waits"
+    );
+    let (mut taken, mut received) = (VecDeque::new(), (0, 0));
+    let _ = mailbox.poll_take(&mut context(), &mut taken, &mut received);
+    let kinds: Vec<bool> = taken.iter().map(Mail::is_message).collect();
+    assert_eq!(kinds, [true, true, false]);
 }
