@@ -96,9 +96,11 @@ set_up_together(Nodes, Times) ->
 connected_anew(Nodes, Times) ->
     All = [node() | Nodes],
     [ok = erpc:call(Node, application, set_env, [kernel, dist_auto_connect, never]) || Node <- All],
-    Taken = [connected_anew(Nodes) || _ <- lists:seq(1, Times)],
-    [ok = erpc:call(Node, application, unset_env, [kernel, dist_auto_connect]) || Node <- All],
-    Taken.
+    try
+        [connected_anew(Nodes) || _ <- lists:seq(1, Times)]
+    after
+        [ok = erpc:call(Node, application, unset_env, [kernel, dist_auto_connect]) || Node <- All]
+    end.
 
 %% Ends all connections, makes them again at once, and says how long that took.
 connected_anew(Nodes) ->
@@ -109,7 +111,7 @@ connected_anew(Nodes) ->
     timer:sleep(50),
     Begin = now_us(),
     Monitors = [spawn_monitor(fun() -> exit({connected, connect(Node, 20)}) end) || Node <- Nodes],
-    [receive {'DOWN', Monitor, process, _, {connected, true}} -> ok end || {_, Monitor} <- Monitors],
+    [true = receive {'DOWN', Monitor, process, _, {connected, Is}} -> Is end || {_, Monitor} <- Monitors],
     Us = now_us() - Begin,
     [receive {nodeup, Node} -> ok after ?ANSWER_MS -> exit(no_nodeup) end || Node <- Nodes],
     net_kernel:monitor_nodes(false),

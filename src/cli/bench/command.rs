@@ -12,6 +12,7 @@ use super::between::Luggage;
 use super::between::Visitor;
 use super::findings::About;
 use super::findings::Findings;
+use super::lines;
 use super::machine::Machine;
 use super::machine::timestamp;
 use super::modules::MODULES;
@@ -145,6 +146,10 @@ impl Run {
                 "TLS is left out: no ssl application; {}",
                 erlang::HOW_TO_INSTALL
             ));
+        }
+        if let Some(note) = lines::missing().filter(|_| !self.plan.lines.is_empty()) {
+            self.plan.lines.clear();
+            notes.push(note);
         }
         let settings = settings(&self.plan);
         self.course(settings, erlang.otp.clone(), notes)?.run(&stage).await

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::Context as _;
 
+use super::findings::About;
 use super::measure::megabytes_per_second;
 use super::protocol::Command;
 use super::rig::Rig;
@@ -144,9 +145,19 @@ pub(super) fn missing() -> Option<String> {
         .map(|error| format!("lines are left out: no TUN device, which a line is made of: {error}"))
 }
 
+/// What a note says of a rate that is left out.
+fn left_out(mbit: u64) -> String {
+    format!("lines of {mbit} Mbit/s are left out")
+}
+
+/// Whether that was found out.
+pub(super) fn is_left_out(about: &About, line: Line) -> bool {
+    about.notes.iter().any(|note| note.starts_with(&left_out(line.mbit)))
+}
+
 /// Why lines of this rate are left out, if so: one TCP connection without distribution does not fill such a line, since the
 /// emulator or this machine does not keep up.
-pub(super) async fn too_fast(stage: &Stage<'_>, mbit: u64) -> anyhow::Result<Option<String>> {
+pub(super) async fn trial(stage: &Stage<'_>, Line { mbit, .. }: Line) -> anyhow::Result<Option<String>> {
     let line = Line {
         mbit,
         round_trip_ms: 1,
@@ -165,7 +176,8 @@ pub(super) async fn too_fast(stage: &Stage<'_>, mbit: u64) -> anyhow::Result<Opt
     stage.children.end().await;
     let (moved, wanted) = (moved?, CARRIES * mbit as f64 / 8.0);
     Ok((moved < wanted).then(|| {
-        format!("lines of {mbit} Mbit/s are left out: the emulator alone carried {moved:.0} MB/s here, {wanted:.0} are wanted")
+        let rate = left_out(mbit);
+        format!("{rate}: the emulator alone carried {moved:.0} MB/s here, {wanted:.0} are wanted")
     }))
 }
 

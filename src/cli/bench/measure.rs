@@ -29,6 +29,9 @@ const TICKTIME_DEFAULT: u32 = 60;
 /// Until a flood has filled whatever stands before a node that does not read.
 const FILL: Duration = Duration::from_millis(300);
 
+/// Calls beside it, milliseconds: a node that is stopped for longer is taken for dead.
+const STALLED_MAX: u32 = 20_000;
+
 /// The flood: senders, and bytes of a message.
 const FLOOD: (u32, u64) = (4, 100_000);
 
@@ -173,7 +176,7 @@ async fn stalled(rig: &mut Rig<'_>, lengths: &Lengths) -> anyhow::Result<Vec<Val
     sleep(FILL).await;
     let (pairs, bytes) = BESIDE_STALLED;
     let streamed = stream(rig, pairs, bytes, lengths.stream).await;
-    let called = calls(rig, None, lengths.calls, 0).await;
+    let called = calls(rig, None, lengths.calls.min(STALLED_MAX), 0).await;
     let _: serde_json::Value = rig.pair.a.ask(&Command::Calm).await?;
     guest.leave().await;
     // The processor time also is that of the flood.

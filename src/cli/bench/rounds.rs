@@ -8,6 +8,7 @@ use super::findings::Findings;
 use super::findings::Measure;
 use super::lines;
 use super::lines::Field;
+use super::lines::Line;
 use super::machine::CpuTime;
 use super::machine::stolen_since;
 use super::measure;
@@ -39,6 +40,9 @@ impl Course<'_> {
     pub(super) async fn run(&mut self, stage: &Stage<'_>) -> anyhow::Result<()> {
         self.on_loopback(stage).await?;
         self.on_lines(stage).await?;
+        if self.is_late(1) && !is_complete(self.findings, self.plan) {
+            self.note("the ten minutes were over before all rounds were made".to_owned());
+        }
         self.store.save(self.findings)
     }
 
@@ -55,9 +59,6 @@ impl Course<'_> {
         let mut rigs = self.rigs(stage, &plan.carriers).await?;
         for round in rounds {
             for task in &plan.tasks {
-                if self.is_late(0) {
-                    break;
-                }
                 self.row(task, &mut rigs, round).await?;
             }
             // Who goes first differs from round to round.
@@ -72,35 +73,43 @@ impl Course<'_> {
     /// For each line nodes and gateways are started anew: no connection remembers the line before.
     async fn on_lines(&mut self, stage: &Stage<'_>) -> anyhow::Result<()> {
         let plan = self.plan;
-        if plan.lines.is_empty() {
-            return Ok(());
-        }
-        if let Some(note) = lines::missing() {
-            self.note(note);
+        let mut carriers = plan.line_carriers.clone();
+        let open = |findings: &Findings, line: &Line, tasks: &[Task], round| {
+            !lines::is_left_out(&findings.about, *line) && is_left(findings, tasks, &plan.line_carriers, round)
+        };
+        let mut rounds = 0..plan.rounds;
+        if !rounds.any(|round| {
+            plan.lines
+                .iter()
+                .any(|(line, tasks)| open(self.findings, line, tasks, round))
+        }) {
             return Ok(());
         }
         lines::prepare(stage).await?;
-        let mut slow = Vec::new();
-        for mbit in rates(plan) {
-            if let Some(note) = lines::too_fast(stage, mbit).await? {
-                self.note(note);
-                slow.push(mbit);
+        for line in fast_lines(plan) {
+            if !lines::is_left_out(&self.findings.about, line) {
+                lines::trial(stage, line)
+                    .await?
+                    .into_iter()
+                    .for_each(|note| self.note(note));
             }
         }
-        let mut carriers = plan.line_carriers.clone();
         for round in 0..plan.rounds {
             for (line, tasks) in &plan.lines {
-                let left = self.is_left(tasks, &carriers, round);
-                if !left || slow.contains(&line.mbit) || self.is_late(1) {
+                if !open(self.findings, line, tasks, round) || self.is_late(1) {
                     continue;
                 }
                 let field = Field::lay(stage, *line, u64::from(round) + 1)?;
                 self.screen.step(&line.title());
-                let mut rigs = self.rigs(&field.stage, &carriers).await?;
-                for task in tasks {
-                    self.row(task, &mut rigs, round).await?;
+                match self.rigs(&field.stage, &carriers).await {
+                    Ok(mut rigs) => {
+                        for task in tasks {
+                            self.row(task, &mut rigs, round).await?;
+                        }
+                    }
+                    // On a line a connection may not come up in time.
+                    Err(error) => self.note(format!("{}, round {}: {error:#}", line.title(), round + 1)),
                 }
-                drop(rigs);
                 stage.children.end().await;
             }
             let first = 1.min(carriers.len());
@@ -144,7 +153,7 @@ impl Course<'_> {
     async fn row(&mut self, task: &Task, rigs: &mut [Rig<'_>], round: u32) -> anyhow::Result<()> {
         let mut begun = false;
         for rig in rigs {
-            if self.has(task, &rig.name, round) {
+            if self.has(task, &rig.name, round) || self.is_late(usize::from(task.line.is_some())) {
                 continue;
             }
             if !std::mem::replace(&mut begun, true) {
@@ -226,12 +235,16 @@ impl Course<'_> {
     }
 }
 
-/// The rates that this machine must show first that it carries, each once.
-fn rates(plan: &Plan) -> Vec<u64> {
-    let fast = plan.lines.iter().filter(|(line, _)| line.is_fast());
-    let mut rates: Vec<u64> = fast.map(|(line, _)| line.mbit).collect();
-    rates.dedup();
-    rates
+/// A line of each rate that this machine must show first that it carries.
+fn fast_lines(plan: &Plan) -> Vec<Line> {
+    let mut lines: Vec<Line> = plan
+        .lines
+        .iter()
+        .map(|(line, _)| *line)
+        .filter(|line| line.is_fast())
+        .collect();
+    lines.dedup_by_key(|line| line.mbit);
+    lines
 }
 
 /// Whether every row of the task has its measurement.
@@ -249,13 +262,15 @@ fn is_left(findings: &Findings, tasks: &[Task], carriers: &[Carrier], round: u32
     missing.any(|(task, carrier)| !has(findings, task, &carrier, round))
 }
 
-/// Whether every round of everything in the plan was measured.
+/// Whether every round of everything in the plan was measured, but for what had to be left out.
 pub(super) fn is_complete(findings: &Findings, plan: &Plan) -> bool {
     (0..plan.rounds).all(|round| {
         let mut visits = plan.tasks.iter().filter(|task| task.visiting);
-        let mut lines = plan.lines.iter();
+        let mut on_lines = plan.lines.iter();
         visits.all(|task| has(findings, task, between::CARRIER, round))
             && !is_left(findings, &plan.tasks, &plan.carriers, round)
-            && lines.all(|(_, tasks)| !is_left(findings, tasks, &plan.line_carriers, round))
+            && on_lines.all(|(line, tasks)| {
+                lines::is_left_out(&findings.about, *line) || !is_left(findings, tasks, &plan.line_carriers, round)
+            })
     })
 }

@@ -280,8 +280,11 @@ every(Pause, Servers, Begin, Calls, Made, Monitors) ->
         false ->
             %% Oldest first, as they lie in the mailbox.
             Oldest = lists:reverse([Monitor | Monitors]),
-            {Made + 1, [receive {'DOWN', M, process, _, {took, Us}} -> Us end || M <- Oldest]}
+            {Made + 1, [receive {'DOWN', M, process, _, Why} -> took(Why) end || M <- Oldest]}
     end.
+
+took({took, Us}) -> Us;
+took(Failed) -> exit(Failed).
 
 percentiles(Times) ->
     Sorted = list_to_tuple(lists:sort(Times)),
