@@ -10,7 +10,7 @@ use super::line::Flow;
 use super::line::Line;
 
 /// Lines drawn.
-const LINES: u64 = 250;
+const LINES: u64 = 120;
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
