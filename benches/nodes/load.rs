@@ -291,17 +291,20 @@ pub(crate) async fn busy(
     Ok(all)
 }
 
-/// Sends to a process that takes its time, `count` messages of `size` bytes each millisecond, until it is dropped.
-pub(crate) async fn overwhelm(node: &Node, far: &Atom, size: usize, count: usize) -> anyhow::Result<()> {
+/// Sends to a process that takes its time, `burst` messages of `size` bytes each millisecond, `count` in all; until it is
+/// dropped, and the slow process goes with it.
+pub(crate) async fn overwhelm(node: &Node, far: &Atom, size: usize, burst: usize, count: usize) -> anyhow::Result<()> {
     node.run(async |mut context| {
         let slow = make(&mut context, far, "slow").await?;
+        context.link(&slow);
         let mut ticks = tokio::time::interval(Duration::from_millis(1));
-        loop {
-            ticks.tick().await;
-            for number in 0..count {
-                context.send(&slow, payload(&pattern(), number, size)).await?;
+        for number in 0..count {
+            if number % burst == 0 {
+                ticks.tick().await;
             }
+            context.send(&slow, payload(&pattern(), number, size)).await?;
         }
+        std::future::pending().await
     })
     .await?
 }

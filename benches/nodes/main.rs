@@ -42,8 +42,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Idle processes.
 const PROCESSES: usize = 100_000;
 
-/// Messages sent each millisecond to a process that takes ten for each: in all less than it may owe.
-const TOO_MANY: usize = 5;
+/// Messages sent each millisecond to a process that takes ten for each, and in all: half of what it may owe.
+const TOO_MANY: [usize; 2] = [5, 10_000];
 
 #[derive(Clone, Parser)]
 #[command(name = "nodes", about = "Native nodes: throughput, round trips, memory")]
@@ -285,7 +285,7 @@ impl Bench {
         let alone = run().await?;
         let beside = tokio::select! {
             beside = run() => beside?,
-            ended = load::overwhelm(&node, &far, 1000, TOO_MANY) => anyhow::bail!("{ended:?}"),
+            ended = load::overwhelm(&node, &far, 1000, TOO_MANY[0], TOO_MANY[1]) => anyhow::bail!("{ended:?}"),
         };
         self.add_times("1000 busy pairs", carrier, round, alone)?;
         self.add_times("1000 busy pairs beside a slow process", carrier, round, beside)
