@@ -13,6 +13,9 @@ use quinn::crypto::rustls::QuicServerConfig;
 use super::hearing::Counting;
 use crate::congestion::Algorithm;
 
+/// How long datagrams stay small once large ones seemed to get lost, before larger ones are tried again.
+const DISCOVERY_PAUSE: Duration = Duration::from_secs(5);
+
 /// Settings of trunks, with their arithmetic.
 #[derive(Clone, Debug)]
 pub struct TrunkConfig {
@@ -60,7 +63,11 @@ impl TrunkConfig {
         let streams = u32::from(self.lanes) + 1;
         let all = self.stream_window.saturating_mul(streams);
         let mut discovery = MtuDiscoveryConfig::default();
-        discovery.upper_bound(self.datagram_max);
+        // Loss in bursts, among datagrams of many sizes, is taken now and then for a way that large ones do not pass. Only
+        // probes find out, and they cost little.
+        discovery
+            .upper_bound(self.datagram_max)
+            .black_hole_cooldown(DISCOVERY_PAUSE);
         let mut transport = TransportConfig::default();
         transport
             .max_concurrent_bidi_streams(1u8.into())
