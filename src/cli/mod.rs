@@ -5,7 +5,7 @@
 //!
 //! - `run`: the daemon, after everything it needs is read and checked.
 //! - `check`: the same reading and checking without running; every mistake at once.
-//! - [`bench`]: carriers of distribution compared: what a user measures before he decides.
+//! - [`mod@bench`]: carriers of distribution compared: what a user measures before he decides.
 //! - [`certs`]: makes an authority and certificates.
 //! - [`demo`]: the main job, shown on this machine with real nodes.
 //! - [`errand`]: calls a function, sends a message, or pings, as a native node.

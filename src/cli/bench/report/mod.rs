@@ -1,6 +1,6 @@
 //! What a run found, shown: medians and ratios, on a terminal, as a page with plots and as Markdown.
 //!
-//! [`table`] is for the terminal, [`write()`] makes the files of a folder. Both begin with the same judgement:
+//! [`table()`] is for the terminal, [`write()`] makes the files of a folder. Both begin with the same judgement:
 //!
 //! - `judge`: rounds → figures, ratios and what they say; with `arithmetic` and `carriers`.
 //! - `standing`: how two carriers stand beside each other in the run as a whole.
