@@ -362,7 +362,13 @@ async fn keep_dialling(
         if !is_lower && timeout(HEAD_START, until(&mut link, is_there)).await.is_ok() {
             continue;
         }
-        match cluster.dial(&peer).await {
+        let dialled = tokio::select! {
+            biased;
+            // A session that has begun meanwhile may need another trunk before an attempt on a dead line is over.
+            _ = until(&mut link, is_there) => continue,
+            dialled = cluster.dial(&peer) => dialled,
+        };
+        match dialled {
             Ok(trunk) => {
                 pause = DIAL_PAUSE;
                 if greeted.send(trunk).await.is_err() {

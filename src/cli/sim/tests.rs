@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::keys::Keys;
+use super::network::Quality;
 use super::node::Habits;
 use super::plan::Fault;
 use super::setting::Dialling;
@@ -121,6 +122,37 @@ fn a_trunk_that_is_dead_in_one_direction_is_replaced() {
         let line = outcome.trace.iter().find(|line| line.contains("trunk 2 carries"));
         let at = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         assert!(at.is_some_and(|at| at < 3.0), "{from} to {to}: {line:?}");
+    }
+}
+
+/// A session that begins anew while its peer is being dialled: that attempt once went on to its own end, 8 s later, and until
+/// then nobody dialled for the session, whose trunk was dead by then.
+#[test]
+fn a_trunk_that_dies_soon_after_a_restart_is_replaced() {
+    let keys = keys();
+    for dead_at in (2300..3100).step_by(40).map(Duration::from_millis) {
+        let crash = Fault::Crash {
+            host: 1,
+            down: Duration::from_millis(300),
+            new_key: false,
+        };
+        let dead = Fault::HalfOpen {
+            from: 1,
+            to: 0,
+            both: false,
+        };
+        let setting = Setting {
+            dialling: Dialling::Lower,
+            grace: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(8),
+            faults: vec![(Duration::from_secs(2), crash), (dead_at, dead)],
+            quality: Quality::clean(Duration::from_millis(40)),
+            length: Duration::from_secs(10),
+            ..Setting::calm(1)
+        };
+        let outcome = run(&setting, &keys, true).unwrap();
+        let given_up = outcome.trace.iter().find(|line| line.contains("silent for the grace"));
+        assert_eq!(given_up, None, "dead at {dead_at:?}");
     }
 }
 
