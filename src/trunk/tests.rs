@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -6,7 +8,12 @@ use rustls_pki_types::pem::PemObject;
 
 use super::*;
 use crate::tls::Authority;
+use crate::tls::Identity;
 use crate::tls::PeerCertificate;
+use crate::tls::PemFiles;
+use crate::tls::client_config;
+use crate::tls::reset_key;
+use crate::tls::server_config;
 use crate::wire::Hello;
 use crate::wire::VERSION;
 
@@ -137,5 +144,52 @@ fn exactly_one_side_is_lower() {
     for (one, other) in [("left", "right"), ("Right", "left"), ("a", "AB")] {
         let answers = (daemon(one, 1).is_lower_than(other), daemon(other, 1).is_lower_than(one));
         assert!(answers.0 != answers.1, "{one} {other}: {answers:?}");
+    }
+}
+
+/// A daemon's UDP endpoint on loopback, and QUIC's settings for dialling.
+fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::Endpoint, quinn::ClientConfig) {
+    let now = SystemTime::now();
+    let issued = authority.issue(name, 30, now).unwrap();
+    let files = PemFiles {
+        authorities: authority.certificate_pem().as_bytes(),
+        certificate: issued.certificate_pem.as_bytes(),
+        key: issued.key_pem.as_bytes(),
+    };
+    let identity = Identity::load(&files, name, now).unwrap();
+    let server = config.server(Arc::new(server_config(&identity).unwrap())).unwrap();
+    let client = config.client(Arc::new(client_config(&identity).unwrap())).unwrap();
+    let address = (Ipv4Addr::LOCALHOST, 0).into();
+    let listening = server::bind(address, config, server, Arc::new(reset_key(&identity))).unwrap();
+    (listening.endpoint, client)
+}
+
+/// Loopback carries more than any setting allows.
+#[tokio::test]
+async fn datagrams_grow_to_what_both_sides_allow() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let config = |datagram_max| TrunkConfig {
+        datagram_max,
+        ..TrunkConfig::default()
+    };
+    for (near, far) in [(6500, 6500), (6500, 1400), (1400, 6500), (1200, 1200)] {
+        let (near_end, client) = endpoint(&authority, "near", &config(near));
+        let (far_end, _) = endpoint(&authority, "far", &config(far));
+        let dialled = near_end
+            .connect_with(client, far_end.local_addr().unwrap(), "far")
+            .unwrap();
+        let accepted = async { far_end.accept().await.unwrap().await.unwrap() };
+        let (dialled, _accepted) = tokio::join!(dialled, accepted);
+        let connection = dialled.unwrap();
+        let most = near.min(far);
+        // The search ends where a step would gain less than 20 bytes.
+        let grown = async {
+            while connection.stats().path.current_mtu + 20 < most {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let settled = tokio::time::timeout(Duration::from_secs(5), grown).await;
+        let mtu = connection.stats().path.current_mtu;
+        assert!(settled.is_ok() && mtu <= most, "{mtu} bytes between {near} and {far}");
     }
 }

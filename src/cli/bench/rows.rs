@@ -143,7 +143,8 @@ impl What {
     }
 }
 
-fn row(key: &str, title: &str, group: Group, unit: Unit) -> Row {
+/// A row that is not of a line.
+pub(super) fn row(key: &str, title: &str, group: Group, unit: Unit) -> Row {
     Row {
         key: key.to_owned(),
         title: title.to_owned(),

@@ -7,6 +7,7 @@ use super::super::findings::Latency;
 use super::super::findings::Measure;
 use super::super::findings::Row;
 use super::super::findings::Unit;
+pub(super) use super::super::rows::row;
 
 /// Carriers of a full run.
 pub(super) const ALL: [&str; 9] = [
@@ -60,16 +61,6 @@ pub(super) fn about(rounds: u32) -> About {
         rounds_wanted: rounds,
         complete: true,
         notes: vec!["1 Gbit/s is left out: the emulator alone carries 740 Mbit/s on this machine.".to_owned()],
-    }
-}
-
-pub(super) fn row(key: &str, title: &str, group: Group, unit: Unit) -> Row {
-    Row {
-        key: key.to_owned(),
-        title: title.to_owned(),
-        group,
-        unit,
-        line: None,
     }
 }
 

@@ -172,22 +172,15 @@ pub(super) fn legend(carriers: &[&str], shown: &[&str], left: f64, top: f64, roo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::bench::report::sample::ALL;
 
     #[test]
     fn carriers_that_stand_together_are_told_apart() {
-        let carriers = [
-            "beamway 1",
-            "beamway 4",
-            "beamway 16",
-            "beamway 16 model",
-            "beamway 64",
-            "plain",
-            "tuned",
-            "TLS",
-            "quic_dist",
-            "other",
-        ];
-        let colours = carriers.map(|carrier| colour(&carriers, carrier));
+        let carriers: Vec<&str> = ALL.into_iter().chain(["other"]).collect();
+        let colours: Vec<String> = carriers
+            .iter()
+            .map(|carrier| colour(&carriers, carrier).to_string())
+            .collect();
         assert_eq!(colours, ["b0", "b1", "b2", "m", "b3", "p", "t", "s", "o0", "o1"]);
         assert_eq!(colour(&["beamway 16", "plain"], "beamway 16"), "b2");
         assert_eq!(colour(&["beamway 1", "beamway 16"], "beamway 16"), "b3");
