@@ -149,7 +149,7 @@ fn the_least_file_gets_every_default() {
     );
     assert_eq!(transport.datagram_max, 6500);
     assert_eq!(transport.stream_window, 1 << 20);
-    assert_eq!(transport.congestion, Algorithm::Cubic);
+    assert_eq!(transport.congestion, Algorithm::Model);
     let session = &config.session;
     assert_eq!(
         (session.grace, session.replay_budget),

@@ -12,9 +12,9 @@ use super::controller::ModelFactory;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
     /// Our own: as much as the line holds without a queue, and a little more; loss by chance changes nothing.
+    #[default]
     Model,
     /// RFC 9438, of quinn: fills the buffers of a line, and takes each loss for congestion.
-    #[default]
     Cubic,
     /// RFC 9002, of quinn: the same with a slower growth.
     NewReno,

@@ -253,14 +253,14 @@ fn show(findings: &Findings, json: bool, store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A carrier by its name: `plain`, `tuned`, `TLS`, `beamway`, `beamway-16`, `beamway-16-model`.
+/// A carrier by its name: `plain`, `tuned`, `TLS`, `beamway`, `beamway-16`, `beamway-16-cubic`.
 ///
 /// # Errors
 ///
 /// What is allowed.
 pub fn carrier(name: &str) -> Result<Carrier, String> {
     const ALLOWED: &str =
-        "plain, tuned, TLS, beamway, or beamway-LANES[-CONTROLLER] such as beamway-16 and beamway-16-model";
+        "plain, tuned, TLS, beamway, or beamway-LANES[-CONTROLLER] such as beamway-16 and beamway-16-cubic";
     let lower = name.trim().to_lowercase();
     let mut words = lower.split(['-', ' ']);
     let first = words.next().unwrap_or_default();
@@ -307,11 +307,11 @@ mod tests {
 
     #[test]
     fn carriers_are_known_by_the_names_that_tables_show() {
-        for name in ["plain", "tuned", "TLS", "beamway", "beamway 16", "beamway 4 model"] {
+        for name in ["plain", "tuned", "TLS", "beamway", "beamway 16", "beamway 4 cubic"] {
             assert_eq!(carrier(name).unwrap().name(), name);
             assert_eq!(carrier(&name.replace(' ', "-")).unwrap().name(), name);
         }
-        for name in ["", "plane", "plain 4", "beamway x", "beamway 4 model 2"] {
+        for name in ["", "plane", "plain 4", "beamway x", "beamway 4 cubic 2"] {
             assert!(carrier(name).is_err(), "{name}");
         }
     }

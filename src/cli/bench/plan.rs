@@ -139,12 +139,12 @@ impl Extent {
     }
 
     fn line_carriers(self) -> Vec<Carrier> {
-        let model = Carrier::Beamway(Transport {
+        let cubic = Carrier::Beamway(Transport {
             lanes: Some(16),
-            congestion: Some("model".to_owned()),
+            congestion: Some("cubic".to_owned()),
         });
         let carriers = [Carrier::Plain, Carrier::Tls];
-        carriers.into_iter().chain(lanes(&[16])).chain([model]).collect()
+        carriers.into_iter().chain(lanes(&[16])).chain([cubic]).collect()
     }
 
     fn tasks(self) -> Vec<What> {

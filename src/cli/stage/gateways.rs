@@ -132,7 +132,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Its name in tables: `beamway`, `beamway 16`, `beamway 16 model`.
+    /// Its name in tables: `beamway`, `beamway 16`, `beamway 16 cubic`.
     #[must_use]
     pub fn name(&self) -> String {
         let lanes = self.lanes.map(|lanes| lanes.to_string());

@@ -25,7 +25,7 @@ pub(super) fn carriers(measures: &[Measure]) -> Vec<&str> {
     carriers
 }
 
-/// `16` in `beamway 16 model`.
+/// `16` in `beamway 16 cubic`.
 fn lanes(carrier: &str) -> usize {
     carrier
         .split_whitespace()

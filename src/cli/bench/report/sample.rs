@@ -14,7 +14,7 @@ pub(super) const ALL: [&str; 9] = [
     "beamway 1",
     "beamway 4",
     "beamway 16",
-    "beamway 16 model",
+    "beamway 16 cubic",
     "beamway 64",
     "plain",
     "tuned",
@@ -161,7 +161,7 @@ fn speed(carrier: &str) -> f64 {
         "beamway 1" => 0.5,
         "beamway 4" => 0.62,
         "beamway 16" => 0.71,
-        "beamway 16 model" => 1.6,
+        "beamway 16 cubic" => 1.6,
         "beamway 64" => 0.66,
         _ => 0.05,
     }

@@ -219,12 +219,12 @@ fn carriers_have_their_order_whoever_went_first() {
 
 #[test]
 fn a_variant_is_compared_as_well() {
-    let model = "beamway 16 model";
-    let findings = speeds(&[("plain", &[1.0]), (model, &[1.0]), ("beamway 64", &[1.0]), (US, &[1.0])]);
+    let cubic = "beamway 16 cubic";
+    let findings = speeds(&[("plain", &[1.0]), (cubic, &[1.0]), ("beamway 64", &[1.0]), (US, &[1.0])]);
     let judgement = Judgement::new(&findings);
-    assert_eq!(judgement.carriers, [US, model, "beamway 64", "plain"]);
+    assert_eq!(judgement.carriers, [US, cubic, "beamway 64", "plain"]);
     assert_eq!(judgement.ours(), Some(US));
-    assert_eq!(judgement.subjects(), [US, model]);
+    assert_eq!(judgement.subjects(), [US, cubic]);
     assert_eq!(words::summary(&judgement).len(), 2);
 }
 
