@@ -37,6 +37,9 @@ use joined::body;
 /// Signals carried at once, about what one read of a busy leg brings.
 const BATCH: u32 = 256;
 
+/// Signals of one process that follow one another, where they do.
+const TOGETHER: u32 = 16;
+
 /// Batches of the two runs.
 const RUNS: [u32; 2] = [8, 24];
 
@@ -79,6 +82,8 @@ enum Stage {
     Packets,
     /// All of it.
     Way,
+    /// All of it, of processes that send several at a time.
+    Runs,
     /// All of it, with payloads of 4000 bytes.
     LongWay,
 }
@@ -90,13 +95,15 @@ impl Stage {
             Self::Sessions => "from session to session, 100 B",
             Self::Packets => "a signal to a node's packet, 100 B",
             Self::Way => "from node to node, 100 B",
+            Self::Runs => "from node to node, 100 B, 16 at a time",
             Self::LongWay => "from node to node, 4000 B",
         }
     }
 
     fn run(self, batches: u32) -> anyhow::Result<()> {
         let payload = if self == Self::LongWay { 4000 } else { 100 };
-        let (written, taken) = signals(payload)?;
+        let together = if self == Self::Runs { TOGETHER } else { 1 };
+        let (written, taken) = signals(payload, together)?;
         let contents: Vec<Content> = taken.iter().map(|signal| signal.content.clone()).collect();
         let mut joined = Joined::new();
         for _ in 0..batches {
@@ -107,10 +114,10 @@ impl Stage {
                     anyhow::ensure!(written == give(&contents), "a node gets other packets than were sent");
                     contents.len()
                 }
-                Self::Way | Self::LongWay => {
+                Self::Way | Self::Runs | Self::LongWay => {
                     let delivered = joined.carry(take(&written)?);
                     anyhow::ensure!(give(&delivered).len() == written.len(), "bytes are missing");
-                    delivered.len()
+                    delivered.len() * together as usize
                 }
             };
             anyhow::ensure!(seen == BATCH as usize, "{seen} of {BATCH} signals arrived");
@@ -119,10 +126,10 @@ impl Stage {
     }
 }
 
-/// One batch, as a node writes it and as a gateway reads it.
-fn signals(payload: usize) -> anyhow::Result<(BytesMut, Vec<Intake>)> {
+/// One batch, as a node writes it and as a gateway reads it; so many of each process follow one another.
+fn signals(payload: usize, together: u32) -> anyhow::Result<(BytesMut, Vec<Intake>)> {
     let contents: Vec<Content> = (0..BATCH)
-        .map(|signal| Content::Signal(body(signal % PAIRS, payload)))
+        .map(|signal| Content::Signal(body(signal / together % PAIRS, payload)))
         .collect();
     let written = give(&contents);
     let taken = take(&written)?;
@@ -143,7 +150,9 @@ fn give(contents: &[Content]) -> BytesMut {
     let encoder = PacketEncoder::new(Format::Header);
     let mut out = BytesMut::new();
     for content in contents {
-        encoder.signal(content.body().len(), &mut out);
+        if !matches!(content, Content::Run(_)) {
+            encoder.signal(content.body().len(), &mut out);
+        }
         out.extend_from_slice(content.body());
     }
     out

@@ -10,6 +10,7 @@ mod terms;
 
 use std::collections::BTreeMap;
 
+use beamway::codec::Buffers;
 use beamway::codec::Reader;
 use beamway::dist::Control;
 use beamway::dist::Destination;
@@ -29,6 +30,7 @@ use beamway::dist::scan_first;
 use beamway::etf;
 use beamway::etf::Pid;
 use beamway::etf::Reference;
+use beamway::session::packets;
 use bytes::BytesMut;
 use fixture::Deed;
 use proptest::prelude::*;
@@ -49,7 +51,7 @@ fn stream<'a>(packets: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
     out
 }
 
-/// What `stream` holds, handed over in pieces of `cut` bytes, without the ticks.
+/// What `stream` holds, handed over in pieces of `cut` bytes, without the ticks, which keep signals from making runs.
 fn decode(format: Format, stream: &[u8], cut: usize) -> Result<Vec<Packet>, PacketError> {
     let mut decoder = PacketDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
@@ -62,39 +64,17 @@ fn decode(format: Format, stream: &[u8], cut: usize) -> Result<Vec<Packet>, Pack
     Ok(packets)
 }
 
+/// Packets as they are written to a node, a tick before each.
 fn encode(format: Format, packets: &[Packet]) -> Result<Vec<u8>, PacketError> {
     let mut encoder = PacketEncoder::new(format);
-    let mut out = BytesMut::new();
+    let mut out = Buffers::default();
     for packet in packets {
-        let body = match packet {
-            Packet::Tick => {
-                PacketEncoder::tick(&mut out);
-                continue;
-            }
-            Packet::Signal(body) => {
-                encoder.signal(body.len(), &mut out);
-                body
-            }
-            Packet::First {
-                message,
-                fragments,
-                body,
-            } => {
-                encoder.first(*message, *fragments, body.len(), &mut out)?;
-                body
-            }
-            Packet::Next {
-                message,
-                remaining,
-                body,
-            } => {
-                encoder.next(*message, *remaining, body.len(), &mut out)?;
-                body
-            }
-        };
-        out.extend_from_slice(body);
+        PacketEncoder::tick(out.small());
+        if let Some(content) = packets::content(packet.clone()) {
+            packets::encode(&content, &mut encoder, &mut out)?;
+        }
     }
-    Ok(out.to_vec())
+    Ok(out.finish().concat())
 }
 
 fn pid(pid: Pid) -> String {
@@ -138,7 +118,7 @@ fn signals(format: Format, deed: &Deed, cut: usize) -> Vec<String> {
         .filter_map(|packet| match packet {
             Packet::Signal(body) => Some(scan(body, format)),
             Packet::First { body, .. } => Some(scan_first(body, format)),
-            Packet::Tick | Packet::Next { .. } => None,
+            Packet::Tick | Packet::Run(_) | Packet::Next { .. } => None,
         })
         .map(|control| control.map_or_else(|error| error.to_string(), |control| describe(&control)))
         .collect()
@@ -185,7 +165,7 @@ fn payloads_are_skipped_to_their_end() {
             let packets = decode(format, &stream(&deed.packets), 1 << 20).unwrap();
             for (index, packet) in packets.iter().enumerate() {
                 match packet {
-                    Packet::Tick => {}
+                    Packet::Tick | Packet::Run(_) => {}
                     Packet::Signal(body) => drop(whole.insert(u64::MAX - index as u64, body.to_vec())),
                     Packet::First { message, body, .. } | Packet::Next { message, body, .. } => {
                         whole.entry(*message).or_default().extend_from_slice(body);
@@ -217,7 +197,7 @@ fn packets_survive_the_way_through() {
         assert_eq!(decode(format, &again, 70_001).unwrap(), packets);
         let parts = packets.iter().map(|packet| match packet {
             Packet::Signal(body) | Packet::First { body, .. } | Packet::Next { body, .. } => body.len(),
-            Packet::Tick => 0,
+            Packet::Tick | Packet::Run(_) => 0,
         });
         if format == Format::Header {
             assert!(parts.max().unwrap() <= FRAGMENT_SIZE);
@@ -242,7 +222,7 @@ fn a_long_packet_is_cut_near_every_boundary() {
                     .iter()
                     .flat_map(|packet| match packet {
                         Packet::Signal(body) | Packet::First { body, .. } | Packet::Next { body, .. } => body.to_vec(),
-                        Packet::Tick => Vec::new(),
+                        Packet::Tick | Packet::Run(_) => Vec::new(),
                     })
                     .collect();
                 assert!(bodies == packet[3..], "{size}");

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a target fails by panicking, and the file that it was tried on is shown"
 )]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::ensure;
 use beamway::dist::Target;
-use beamway::dist::write_send;
+use beamway::dist::send_term;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Pid;
@@ -85,12 +85,8 @@ pub(crate) fn signal_size(size: usize) -> anyhow::Result<usize> {
             },
         })
     };
-    let mut signal = BytesMut::new();
-    write_send(
-        &pid("near@127.0.0.1")?,
-        &Target::Process(pid("far@127.0.0.1")?),
-        &mut signal,
-    );
+    let control = send_term(&pid("near@127.0.0.1")?, &Target::Process(pid("far@127.0.0.1")?));
+    let mut signal = BytesMut::from(control);
     Term::from(pattern().slice(..size)).write(&mut signal)?;
     Ok(signal.len())
 }

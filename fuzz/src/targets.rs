@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
+use beamway::codec::Buffers;
 use beamway::config;
 use beamway::dist::Format;
 use beamway::dist::Packet;
@@ -25,6 +26,7 @@ use beamway::session::Intake;
 use beamway::session::Session;
 use beamway::session::SessionConfig;
 use beamway::session::Terms;
+use beamway::session::packets;
 use beamway::wire::CircuitId;
 use beamway::wire::Content;
 use beamway::wire::Frame;
@@ -97,6 +99,24 @@ fn decoded(format: Format, pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<Packe
     packets
 }
 
+/// The same packets with the signals of runs each by itself: how the bytes were cut decides which signals make a run.
+fn apart(format: Format, packets: &[Packet]) -> Vec<Packet> {
+    let mut all = Vec::new();
+    for packet in packets {
+        let Packet::Run(run) = packet else {
+            all.push(packet.clone());
+            continue;
+        };
+        let mut left = &run[..];
+        while let Some(length) = left.first_chunk().copied().map(u32::from_be_bytes) {
+            let (one, rest) = left.split_at(4 + length as usize);
+            all.extend(decoded(format, &mut std::iter::once(one)));
+            left = rest;
+        }
+    }
+    all
+}
+
 /// Packets of a BEAM: control terms and fragments. What is read is the same however it is cut, and what is written of it
 /// can be read again.
 pub(crate) fn packets(data: &[u8]) {
@@ -110,26 +130,15 @@ pub(crate) fn packets(data: &[u8]) {
     };
     let packets = decoded(format, &mut pieces(data));
     let whole = decoded(format, &mut std::iter::once(data.get(1..).unwrap_or_default()));
-    assert_eq!(packets, whole, "as cut, and as a whole");
+    assert_eq!(apart(format, &packets), apart(format, &whole), "as cut, and as a whole");
     let mut encoder = PacketEncoder::new(format);
-    let mut out = BytesMut::new();
+    let mut out = Buffers::default();
     for packet in packets {
-        let Ok(Some(taken)) = intake(packet, format) else {
-            continue;
-        };
-        let body = taken.content.body().clone();
-        let written = match taken.content {
-            Content::Signal(_) => {
-                encoder.signal(body.len(), &mut out);
-                Ok(())
-            }
-            Content::First { message, fragments, .. } => encoder.first(message, fragments, body.len(), &mut out),
-            Content::Next { message, remaining, .. } => encoder.next(message, remaining, body.len(), &mut out),
-        };
-        if written.is_ok() {
-            out.extend_from_slice(&body);
+        if let Ok(Some(taken)) = intake(packet, format) {
+            let _ = packets::encode(&taken.content, &mut encoder, &mut out);
         }
     }
+    let mut out = BytesMut::from(&out.finish().concat()[..]);
     let mut again = PacketDecoder::new(format);
     while let Some(packet) = again.decode(&mut out).expect("what we write can be read") {
         intake(packet, format).expect("and means something");
@@ -356,6 +365,23 @@ fn signal(from: u32, to: u32, number: u32) -> Intake {
     Intake::message(head, Content::Signal(body.into()))
 }
 
+/// These signals as a gateway finds them in one read.
+fn run<'a>(signals: impl Iterator<Item = &'a Content>) -> Content {
+    let mut out = Buffers::default();
+    for signal in signals {
+        packets::encode(signal, &mut PacketEncoder::new(TERMS.format), &mut out).expect("a whole signal");
+    }
+    let packet = PacketDecoder::new(TERMS.format).decode(&mut BytesMut::from(&out.finish().concat()[..]));
+    packets::content(packet.expect("packets").expect("whole ones")).expect("a run")
+}
+
+fn packet(content: Content) -> Packet {
+    match content {
+        Content::Run(run) => Packet::Run(run),
+        other => Packet::Signal(other.body().clone()),
+    }
+}
+
 /// One of two daemons, and what is on its way to it.
 struct Side {
     session: Session,
@@ -388,25 +414,38 @@ impl Side {
         }
     }
 
-    fn say(&mut self, circuit: CircuitId, from: u32, to: u32) {
+    /// Says one thing, or several in a run.
+    fn say(&mut self, circuit: CircuitId, from: u32, to: u32, count: u32) {
         let number = self.sent.entry((from, to)).or_default();
-        *number += 1;
-        let number = *number;
-        self.session.signals(circuit, [signal(from, to, number)]);
+        let mut said: Vec<Intake> = (1..=count).map(|n| signal(from, to, *number + n)).collect();
+        *number += count;
+        if count > 1 {
+            let run = run(said.iter().map(|signal| &signal.content));
+            said = vec![Intake::read(run, TERMS.format).expect("messages with one control term")];
+        }
+        self.session.signals(circuit, said);
     }
 
     fn hear(&mut self, circuit: CircuitId, now: Instant) {
         while let Some(content) = self.session.poll_delivery(circuit, now) {
             self.session.written(circuit, content.cost(), now);
-            let body = content.body();
-            let tail: Vec<u32> = body[body.len() - 12..]
-                .chunks(4)
-                .map(|word| u32::from_be_bytes(word.try_into().expect("four bytes")))
-                .collect();
-            let seen = self.seen.entry((tail[0], tail[1])).or_default();
-            assert_eq!(tail[2], *seen + 1, "lost, doubled or reordered");
-            *seen = tail[2];
+            for signal in apart(TERMS.format, &[packet(content)]) {
+                let Packet::Signal(body) = signal else {
+                    panic!("nobody sends parts here");
+                };
+                self.heard(&body);
+            }
         }
+    }
+
+    fn heard(&mut self, body: &[u8]) {
+        let tail: Vec<u32> = body[body.len() - 12..]
+            .chunks(4)
+            .map(|word| u32::from_be_bytes(word.try_into().expect("four bytes")))
+            .collect();
+        let seen = self.seen.entry((tail[0], tail[1])).or_default();
+        assert_eq!(tail[2], *seen + 1, "lost, doubled or reordered");
+        *seen = tail[2];
     }
 
     /// Bytes of one stream arrive.
@@ -478,7 +517,10 @@ pub(crate) fn resume(data: &[u8]) {
         };
         let argument = script.byte();
         match what % 8 {
-            0 | 1 => near.say(circuit, u32::from(argument % 5), u32::from(argument / 5 % 9)),
+            0 | 1 => {
+                let count = u32::from(argument / 45) + 1;
+                near.say(circuit, u32::from(argument % 5), u32::from(argument / 5 % 9), count);
+            }
             2 => flush(near, far),
             3 | 4 => near.arrive(argument % (LANES + 1), usize::from(argument) * 3, now),
             5 => near.hear(circuit, now),

@@ -4,6 +4,7 @@
 //! index of its own. Multi-byte integers are big-endian, as on every wire beamway speaks; variable-length integers are
 //! those of QUIC (RFC 9000 §16).
 
+mod buffers;
 mod error;
 mod reader;
 mod writer;
@@ -11,6 +12,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use buffers::Buffers;
+pub use buffers::OWN_BUFFER_MIN;
 pub use error::CodecError;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -133,6 +133,17 @@ pub fn begins_message(body: &[u8]) -> bool {
     }
 }
 
+/// Bytes of the control term that `body` begins with, as [`Control::length`] counts them, if it is there in whole and that of
+/// a message.
+pub(super) fn length_of_message(body: &[u8], format: Format) -> Option<usize> {
+    let term = match format {
+        Format::Header => body,
+        Format::PassThrough => body.strip_prefix(&[VERSION])?,
+    };
+    let mut reader = Reader::new(term);
+    (begins_message(term) && skip(&mut reader).is_ok()).then(|| body.len() - reader.len())
+}
+
 /// Reads the control term of a first fragment, whose part of the payload may be empty: nodes accept that (protocol
 /// reference §6.4), and a control term of more than a fragment leaves no room for any.
 ///

@@ -127,6 +127,9 @@ pub enum PacketError {
     /// A sequence number that harms, or is in use.
     #[error("sequence {0} is zero or already underway")]
     Sequence(u64),
+    /// Signals in a run that may not be in one.
+    #[error("a run of signals {0}")]
+    Run(&'static str),
     /// Too many sequences at once.
     #[error("more than {0} fragmented signals underway at once")]
     TooManySequences(usize),

@@ -12,6 +12,7 @@ pub mod handshake;
 mod name;
 mod operation;
 mod packet;
+mod run;
 mod signal;
 
 #[cfg(test)]
@@ -37,7 +38,9 @@ pub use packet::PACKET_MAX;
 pub use packet::Packet;
 pub use packet::PacketDecoder;
 pub use packet::PacketEncoder;
+pub use run::RUN_MAX;
+pub use run::Run;
 pub use signal::Signal;
 pub use signal::SpawnRequest;
 pub use signal::Target;
-pub use signal::write_send;
+pub use signal::send_term;

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use super::Flags;
 use super::PacketError;
 use super::control::scan_first;
+use super::run;
 use crate::codec::CodecError;
 use crate::codec::Reader;
 use crate::codec::Writer;
@@ -51,6 +52,14 @@ impl Format {
             Self::PassThrough
         }
     }
+
+    /// What the packet of a whole signal begins with, behind its length.
+    pub const fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Header => &[VERSION, HEADER, 0],
+            Self::PassThrough => &[PASS_THROUGH],
+        }
+    }
 }
 
 /// What a BEAM's connection brings after the handshake.
@@ -60,6 +69,9 @@ pub enum Packet {
     Tick,
     /// A whole signal: control term and payload.
     Signal(Bytes),
+    /// Several small messages with the same control term, that followed one another: their packets, lengths included, of
+    /// together at most [`RUN_MAX`](super::RUN_MAX) bytes. A [`Run`](super::Run) reads them.
+    Run(Bytes),
     /// The first part of a signal: its whole control term and the start of its payload.
     First {
         /// Names the signal on this connection; counts upwards from 1.
@@ -147,7 +159,7 @@ impl PacketDecoder {
             (Format::Header, VERSION, _) if length < 2 => Err(PacketError::Format { found: [VERSION, 0] }),
             (Format::PassThrough, PASS_THROUGH, _) => {
                 limit(length, PACKET_MAX, "; a node without fragments cannot send more")?;
-                Ok(take(input, length, 1).map(Packet::Signal))
+                Ok(take_whole(input, length, self.format))
             }
             (Format::Header, VERSION, None) => Ok(None),
             (Format::Header, VERSION, Some(HEADER)) => self.signal(input, length),
@@ -173,7 +185,7 @@ impl PacketDecoder {
         }
         let body = length.saturating_sub(PREFIX);
         if body <= FRAGMENT_SIZE {
-            return Ok(take(input, length, PREFIX).map(Packet::Signal));
+            return Ok(take_whole(input, length, self.format));
         }
         if reader.len() < body.min(self.patience) {
             return Ok(None);
@@ -331,6 +343,14 @@ fn whole(what: &'static str, length: usize, needed: usize) -> Result<(), PacketE
     Ok(())
 }
 
+/// Takes a signal, whose packet is `length` bytes long, off `input` if it is whole; with those behind it, if they make a run.
+fn take_whole(input: &mut BytesMut, length: usize, format: Format) -> Option<Packet> {
+    match run::length(input, format) {
+        Some(run) => Some(Packet::Run(input.split_to(run).freeze())),
+        None => take(input, length, format.prefix().len()).map(Packet::Signal),
+    }
+}
+
 /// Takes a packet of `length` bytes off `input` if it is whole; returns it without its first `prefix` bytes.
 fn take(input: &mut BytesMut, length: usize, prefix: usize) -> Option<Bytes> {
     if input.len() < 4 + length {
@@ -367,11 +387,8 @@ impl PacketEncoder {
 
     /// The header of a whole signal of `body` bytes.
     pub fn signal(&self, body: usize, out: &mut BytesMut) {
-        let mut writer = Writer::new(out);
-        match self.format {
-            Format::Header => writer.u32(3 + body as u32).u8(VERSION).u8(HEADER).u8(0),
-            Format::PassThrough => writer.u32(1 + body as u32).u8(PASS_THROUGH),
-        };
+        let prefix = self.format.prefix();
+        Writer::new(out).u32((prefix.len() + body) as u32).bytes(prefix);
     }
 
     /// The header of the first of `fragments` parts of `message`.

@@ -275,11 +275,13 @@ impl From<&Target> for Term {
     }
 }
 
-/// Appends the control term of a message: SEND_SENDER, REG_SEND or ALIAS_SEND. The payload follows.
-pub fn write_send(from: &NodePid, to: &Target, out: &mut BytesMut) {
+/// The control term of a message: SEND_SENDER, REG_SEND or ALIAS_SEND. The payload follows.
+pub fn send_term(from: &NodePid, to: &Target) -> Bytes {
     const SMALL_TUPLE: u8 = 104;
     const SMALL_INTEGER: u8 = 97;
     const EMPTY_ATOM: [u8; 2] = [119, 0];
+    let mut term = BytesMut::new();
+    let out = &mut term;
     match to {
         Target::Process(to) => {
             out.put_slice(&[SMALL_TUPLE, 3, SMALL_INTEGER, 22]);
@@ -298,6 +300,7 @@ pub fn write_send(from: &NodePid, to: &Target, out: &mut BytesMut) {
             reference(alias, out);
         }
     }
+    term.freeze()
 }
 
 fn atom(name: &Atom, out: &mut BytesMut) {

@@ -1,6 +1,5 @@
 use thiserror::Error;
 
-use crate::dist::ControlError;
 use crate::dist::HandshakeError;
 use crate::dist::PacketError;
 
@@ -32,9 +31,6 @@ pub enum LegError {
     /// The node sent what is no packet.
     #[error("packet: {0}")]
     Packet(#[from] PacketError),
-    /// The node sent what is no signal.
-    #[error("signal: {0}")]
-    Control(#[from] ControlError),
     /// Policy does not let the peer speak for the node.
     #[error("peer {peer} may not speak for node {node}: no pattern of its `allow` fits")]
     Policy {

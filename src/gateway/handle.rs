@@ -1,12 +1,9 @@
 //! A leg: one TCP connection between this gateway and a BEAM, from the handshake to its end.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::IoSlice;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Buf;
 use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
@@ -24,6 +21,7 @@ use super::Party;
 use super::Relay;
 use super::Step;
 use super::intake;
+use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
 use crate::dist::PacketDecoder;
@@ -36,14 +34,9 @@ use crate::session::handle::LegEvent;
 use crate::session::handle::LegReceiver;
 use crate::session::handle::READ_AHEAD;
 use crate::session::handle::SessionHandle;
+use crate::session::packets;
 use crate::wire::CircuitId;
 use crate::wire::Content;
-
-/// Bodies from this size on are written from where they are; smaller ones are copied together.
-const OWN_BUFFER_MIN: usize = 8 * 1024;
-
-/// Buffers written with one system call, at most.
-const SLICES: usize = 64;
 
 /// A leg whose circuit is known.
 pub(super) struct Leg {
@@ -312,8 +305,11 @@ impl Writer {
 
     async fn deliver(&mut self, contents: Vec<Content>) -> Result<(), LegError> {
         let cost = contents.iter().map(Content::cost).sum();
-        let buffers = self.encode(&contents)?;
-        write_all(&mut self.stream, buffers).await?;
+        let mut buffers = Buffers::default();
+        for content in &contents {
+            packets::encode(content, &mut self.encoder, &mut buffers)?;
+        }
+        packets::write_all(&mut self.stream, buffers).await?;
         let circuit = self.circuit;
         if self.session.send(Command::Written { circuit, cost }).await {
             Ok(())
@@ -321,51 +317,4 @@ impl Writer {
             Err(LegError::NoSession)
         }
     }
-
-    fn encode(&mut self, contents: &[Content]) -> Result<VecDeque<Bytes>, LegError> {
-        let mut buffers = VecDeque::new();
-        let mut small = BytesMut::new();
-        for content in contents {
-            let body = content.body();
-            match *content {
-                Content::Signal(_) => self.encoder.signal(body.len(), &mut small),
-                Content::First { message, fragments, .. } => {
-                    self.encoder.first(message, fragments, body.len(), &mut small)?;
-                }
-                Content::Next { message, remaining, .. } => {
-                    self.encoder.next(message, remaining, body.len(), &mut small)?;
-                }
-            }
-            if body.len() < OWN_BUFFER_MIN {
-                small.extend_from_slice(body);
-            } else {
-                buffers.push_back(small.split().freeze());
-                buffers.push_back(body.clone());
-            }
-        }
-        if !small.is_empty() {
-            buffers.push_back(small.freeze());
-        }
-        Ok(buffers)
-    }
-}
-
-/// Writes all buffers with as few system calls as the socket allows.
-async fn write_all(stream: &mut OwnedWriteHalf, mut buffers: VecDeque<Bytes>) -> std::io::Result<()> {
-    while !buffers.is_empty() {
-        let slices: Vec<IoSlice<'_>> = buffers.iter().take(SLICES).map(|buffer| IoSlice::new(buffer)).collect();
-        let mut written = stream.write_vectored(&slices).await?;
-        if written == 0 {
-            return Err(std::io::ErrorKind::WriteZero.into());
-        }
-        while let Some(first) = buffers.front_mut() {
-            if written < first.len() {
-                first.advance(written);
-                break;
-            }
-            written -= first.len();
-            buffers.pop_front();
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use crate::dist::Flags;
 use crate::dist::Format;
 use crate::dist::Lesson;
 use crate::dist::Packet;
+use crate::dist::PacketError;
 use crate::dist::Sender;
 use crate::dist::handshake::Challenge;
 use crate::dist::handshake::SendName;
@@ -275,7 +276,10 @@ fn ticks_stay_and_malformed_terms_are_refused() {
     assert!(intake(Packet::Tick, Format::Header).unwrap().is_none());
     for broken in [&b""[..], b"\x68\x01\x61\x63", &body(22, &[&pid_term(1)], b"")] {
         let packet = Packet::Signal(Bytes::copy_from_slice(broken));
-        assert!(matches!(intake(packet, Format::Header), Err(LegError::Control(_))));
+        assert!(matches!(
+            intake(packet, Format::Header),
+            Err(LegError::Packet(PacketError::Control(_)))
+        ));
     }
 }
 

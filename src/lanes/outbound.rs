@@ -23,15 +23,8 @@ pub struct Head {
 /// A whole signal or a part of one, in the order of arrival from the BEAM.
 #[derive(Clone, Copy, Debug)]
 pub enum Part<'a> {
-    /// A signal in one piece.
+    /// A signal in one piece, or a run of them.
     Whole(&'a Head),
-    /// Several signals in one piece each, that follow one another and go the same way.
-    Run {
-        /// Where they go.
-        head: &'a Head,
-        /// How many there are.
-        count: u64,
-    },
     /// The first fragment of a signal.
     First {
         /// Where the signal goes.
@@ -144,12 +137,12 @@ impl Outbound {
         Ok(())
     }
 
-    /// Chooses the strand of a frame and its fences; of a run, the fences of its first frame.
+    /// Chooses the strand of a frame and its fences.
     ///
     /// Returns `None` for a later fragment whose first one was never placed.
     pub fn place(&mut self, part: &Part<'_>, aliases: &mut Aliases) -> Option<Placed> {
         let (route, opens) = match *part {
-            Part::Whole(head) | Part::Run { head, .. } => (self.route(head, aliases), true),
+            Part::Whole(head) => (self.route(head, aliases), true),
             Part::First { head, message } => {
                 let route = self.route(head, aliases);
                 self.ongoing.insert(message, route);
@@ -160,11 +153,7 @@ impl Outbound {
         };
         // The fences of a signal stand on its first fragment: the others follow it on its strand.
         let fences = if opens { self.fences(&route) } else { Vec::new() };
-        let frames = match *part {
-            Part::Run { count, .. } => count,
-            _ => 1,
-        };
-        self.record(&route, opens, frames);
+        self.record(&route, opens);
         Some(Placed {
             strand: route.strand,
             fences,
@@ -222,9 +211,9 @@ impl Outbound {
         })
     }
 
-    fn record(&mut self, route: &Route, opens: bool, frames: u64) {
+    fn record(&mut self, route: &Route, opens: bool) {
         let strand = self.strands.entry(route.strand).or_default();
-        strand.last += frames;
+        strand.last += 1;
         let frame = FrameId {
             strand: route.strand,
             number: strand.last,

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Buf;
+use bytes::Bytes;
 
 use super::ConnectionError;
 use super::handle::Shared;
@@ -10,6 +11,7 @@ use super::message::Mail;
 use super::outlet::Connection;
 use crate::dist::Destination;
 use crate::dist::Format;
+use crate::dist::Run;
 use crate::dist::Signal;
 use crate::dist::scan;
 use crate::etf::Atom;
@@ -40,14 +42,18 @@ impl Arrivals {
         }
     }
 
-    /// Takes a signal, or a part of one.
+    /// Takes a signal, a part of one, or a run of them.
     ///
     /// # Errors
     /// If it is none, or not from that node.
     pub(super) fn take(&mut self, content: Content) -> Result<(), ConnectionError> {
+        let is_run = matches!(content, Content::Run(_));
         let Some(mut body) = self.inlet.take(content)? else {
             return Ok(());
         };
+        if is_run {
+            return self.take_run(&body);
+        }
         let control = scan(&body, Format::Header)?;
         if !control.operation.is_message() {
             self.flush();
@@ -55,20 +61,40 @@ impl Arrivals {
             let (node, id) = (&self.connection.node, self.connection.id);
             return self.shared.apply(|machine| machine.handle_signal(node, id, signal));
         }
-        let (to, length) = (self.receiver(&control.destination), control.length);
+        let length = control.length;
+        self.turn_to(&control.destination);
+        body.advance(length);
+        self.put(body);
+        Ok(())
+    }
+
+    /// Whoever they are for is looked for once.
+    fn take_run(&mut self, packets: &Bytes) -> Result<(), ConnectionError> {
+        let mut run = Run::new(packets, Format::Header)?;
+        self.turn_to(&run.control.destination);
+        while let Some(payload) = run.next_payload()? {
+            self.put(packets.slice_ref(payload));
+        }
+        Ok(())
+    }
+
+    /// What comes next is for this receiver.
+    fn turn_to(&mut self, destination: &Destination<'_>) {
+        let to = self.receiver(destination);
         if self.mailbox.as_ref().map(|mailbox| mailbox.pid) != to {
             self.flush();
             self.mailbox = to.and_then(|pid| self.shared.mailbox(pid));
         }
+    }
+
+    fn put(&mut self, payload: Bytes) {
         if self.mailbox.is_some() {
-            body.advance(length);
             self.mails.push(Mail::Encoded {
-                payload: body,
+                payload,
                 connection: self.connection.id,
                 debt: 0,
             });
         }
-        Ok(())
     }
 
     fn receiver(&self, destination: &Destination<'_>) -> Option<Pid> {

@@ -43,17 +43,6 @@ impl Destination {
         }
     }
 
-    /// The node, if it is another than `own`, and whom it is for there.
-    pub(super) fn resolve(self, own: &Atom) -> (Option<Atom>, Target) {
-        let node = self.node().filter(|node| *node != own).cloned();
-        let target = match self {
-            Self::Process(pid) => Target::Process(pid),
-            Self::Name(name) | Self::NameAt { name, .. } => Target::Name(name),
-            Self::Alias(alias) => Target::Alias(alias),
-        };
-        (node, target)
-    }
-
     /// As something to watch. An alias cannot be watched, and is taken for a name that nobody has.
     pub(super) fn into_watched(self, own: &Atom) -> Watched {
         match self {
@@ -67,6 +56,17 @@ impl Destination {
                 name: Atom::literal("undefined"),
                 node: own.clone(),
             },
+        }
+    }
+}
+
+impl From<Destination> for Target {
+    /// Whom it is for on its node.
+    fn from(destination: Destination) -> Self {
+        match destination {
+            Destination::Process(pid) => Self::Process(pid),
+            Destination::Name(name) | Destination::NameAt { name, .. } => Self::Name(name),
+            Destination::Alias(alias) => Self::Alias(alias),
         }
     }
 }

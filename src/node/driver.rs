@@ -1,12 +1,8 @@
 //! Plain distribution over TCP: one connection to another node, from the first byte of its handshake to its end.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::IoSlice;
 use std::sync::Arc;
 
-use bytes::Buf;
-use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -22,25 +18,16 @@ use super::arrivals::Arrivals;
 use super::handle::Shared;
 use super::handshake::Handshake;
 use super::handshake::Step;
-use super::inlet::content;
-use super::outlet::Batch;
 use super::outlet::Connection;
-use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
 use crate::dist::PacketDecoder;
 use crate::dist::PacketEncoder;
 use crate::dist::handshake;
 use crate::etf::Atom;
-use crate::wire::Content;
+use crate::session::packets;
 
 /// Bytes asked of the socket at once.
 const READ: usize = 256 * 1024;
-
-/// Bodies from this size on are written from where they are; smaller ones are copied together.
-const OWN_BUFFER_MIN: usize = 8 * 1024;
-
-/// Buffers written with one system call, at most.
-const SLICES: usize = 64;
 
 /// A stream, what was read of it too much, and the attempt that it is.
 pub(super) struct Wire {
@@ -187,7 +174,7 @@ impl Reader {
 
     fn take_packets(&mut self) -> Result<(), ConnectionError> {
         while let Some(packet) = self.decoder.decode(&mut self.input)? {
-            if let Some(content) = content(packet) {
+            if let Some(content) = packets::content(packet) {
                 self.arrivals.take(content)?;
             }
         }
@@ -230,56 +217,9 @@ impl Writer {
             }
             Ok(Err(reason)) => Err(ConnectionError::Local(reason)),
             Ok(Ok(batch)) => {
-                let buffers = self.encode(batch)?;
-                Ok(write_all(&mut self.stream, buffers).await?)
+                let buffers = batch.packets(&mut self.encoder, &mut self.messages)?;
+                Ok(packets::write_all(&mut self.stream, buffers).await?)
             }
         }
     }
-
-    fn encode(&mut self, batch: Batch) -> Result<VecDeque<Bytes>, ConnectionError> {
-        let mut buffers = VecDeque::new();
-        let mut small = BytesMut::with_capacity(FRAGMENT_SIZE);
-        for content in batch.contents(&mut self.messages) {
-            let body = content.body();
-            match content {
-                Content::Signal(_) => self.encoder.signal(body.len(), &mut small),
-                Content::First { message, fragments, .. } => {
-                    self.encoder.first(message, fragments, body.len(), &mut small)?;
-                }
-                Content::Next { message, remaining, .. } => {
-                    self.encoder.next(message, remaining, body.len(), &mut small)?;
-                }
-            }
-            if body.len() < OWN_BUFFER_MIN {
-                small.extend_from_slice(body);
-            } else {
-                buffers.push_back(small.split().freeze());
-                buffers.push_back(body.clone());
-            }
-        }
-        if !small.is_empty() {
-            buffers.push_back(small.freeze());
-        }
-        Ok(buffers)
-    }
-}
-
-/// Writes all buffers with as few system calls as the socket allows.
-async fn write_all(stream: &mut OwnedWriteHalf, mut buffers: VecDeque<Bytes>) -> std::io::Result<()> {
-    while !buffers.is_empty() {
-        let slices: Vec<IoSlice<'_>> = buffers.iter().take(SLICES).map(|buffer| IoSlice::new(buffer)).collect();
-        let mut written = stream.write_vectored(&slices).await?;
-        if written == 0 {
-            return Err(std::io::ErrorKind::WriteZero.into());
-        }
-        while let Some(first) = buffers.front_mut() {
-            if written < first.len() {
-                first.advance(written);
-                break;
-            }
-            written -= first.len();
-            buffers.pop_front();
-        }
-    }
-    Ok(())
 }

@@ -3,7 +3,6 @@ use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
 use super::ConnectionError;
-use crate::dist::Packet;
 use crate::dist::PacketError;
 use crate::wire::Content;
 
@@ -36,13 +35,13 @@ impl Inlet {
         }
     }
 
-    /// A signal, if this completes one.
+    /// A signal, if this completes one; a run is whole as it comes.
     ///
     /// # Errors
     /// If parts do not follow one another, or more would be underway than may be.
     pub(super) fn take(&mut self, content: Content) -> Result<Option<Bytes>, ConnectionError> {
         match content {
-            Content::Signal(body) => Ok(Some(body)),
+            Content::Signal(body) | Content::Run(body) => Ok(Some(body)),
             Content::First {
                 message,
                 fragments,
@@ -97,31 +96,5 @@ impl Inlet {
             return Err(ConnectionError::Oversized(self.bytes_max));
         }
         Ok(())
-    }
-}
-
-/// What a packet brings; `None` for a tick.
-pub(super) fn content(packet: Packet) -> Option<Content> {
-    match packet {
-        Packet::Tick => None,
-        Packet::Signal(body) => Some(Content::Signal(body)),
-        Packet::First {
-            message,
-            fragments,
-            body,
-        } => Some(Content::First {
-            message,
-            fragments,
-            body,
-        }),
-        Packet::Next {
-            message,
-            remaining,
-            body,
-        } => Some(Content::Next {
-            message,
-            remaining,
-            body,
-        }),
     }
 }

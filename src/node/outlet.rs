@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -6,14 +5,28 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
+use bytes::Buf;
+use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 
+use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
+use crate::dist::Format;
+use crate::dist::PacketEncoder;
+use crate::dist::PacketError;
+use crate::dist::RUN_MAX;
 use crate::etf::Atom;
 use crate::etf::TermError;
 use crate::lanes::Head;
+use crate::session::packets;
 use crate::wire::Content;
+
+/// Bytes of a packet's length.
+const LENGTH: usize = 4;
+
+/// Bytes of a packet before its control term.
+pub(super) const HEADER: usize = LENGTH + Format::Header.prefix().len();
 
 /// A connection to another node, as all processes share it: what is to be written, and what the node's messages owe.
 #[derive(Debug)]
@@ -29,12 +42,10 @@ pub(super) struct Connection {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Signals, one after another.
+    /// Signals as packets, one after another, but for the tails of large ones.
     buffer: BytesMut,
-    lengths: Vec<usize>,
+    /// All of them, in order.
     runs: Vec<Run>,
-    /// The ends of large signals, which are not copied: whose each is.
-    tails: VecDeque<(usize, Bytes)>,
     tail_bytes: usize,
     /// Bytes that were taken last: as many are made room for at once.
     usual: usize,
@@ -53,13 +64,18 @@ struct Arrears {
     reader: Option<Waker>,
 }
 
-/// Signals that follow one another.
+/// Signals that travel together: small messages with the same control term, or a single one.
 #[derive(Debug)]
-pub(super) struct Run {
-    /// Where they go, if that is known: they are messages of one sender to one receiver then.
-    pub(super) head: Option<Head>,
-    /// How many there are.
-    pub(super) signals: usize,
+struct Run {
+    /// Where they go, if that is known: they are messages then.
+    head: Option<Head>,
+    /// Bytes of them in the buffer.
+    bytes: usize,
+    /// Bytes of a message before its payload.
+    start: usize,
+    is_single: bool,
+    /// The end of a large one, which is not copied.
+    tail: Option<Bytes>,
 }
 
 /// What became of a message.
@@ -76,20 +92,44 @@ pub(super) enum Offered {
 /// Signals that were taken to be written.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// One after another.
-    pub(super) bytes: Bytes,
-    /// Of each.
-    pub(super) lengths: Vec<usize>,
-    /// All of them, in order.
-    pub(super) runs: Vec<Run>,
-    /// The ends of some: their numbers among all, and the bytes.
-    pub(super) tails: VecDeque<(usize, Bytes)>,
+    bytes: Bytes,
+    runs: Vec<Run>,
 }
 
 impl State {
     /// Bytes that wait.
     fn waiting(&self) -> usize {
         self.buffer.len() + self.tail_bytes
+    }
+
+    /// Whether the signal at the end of the buffer, of `length` bytes, goes with the last run.
+    fn continues(&self, length: usize, start: usize) -> bool {
+        let Some(run) = self.runs.last() else {
+            return false;
+        };
+        let is_alike = run.head.is_some() && run.tail.is_none() && run.start == start;
+        let at = self.buffer.len() - length;
+        let control = |at: usize| self.buffer.get(at + LENGTH..at + start);
+        is_alike && run.bytes + length <= RUN_MAX && control(at - run.bytes) == control(at)
+    }
+
+    /// Takes note of a signal at the end of the buffer.
+    fn record(&mut self, head: Option<Head>, length: usize, start: usize, tail: Option<Bytes>) {
+        self.tail_bytes += tail.as_ref().map_or(0, Bytes::len);
+        let continues = head.is_some() && tail.is_none() && self.continues(length, start);
+        match self.runs.last_mut() {
+            Some(run) if continues => {
+                run.bytes += length;
+                run.is_single = false;
+            }
+            _ => self.runs.push(Run {
+                head,
+                bytes: length,
+                start,
+                is_single: true,
+                tail,
+            }),
+        }
     }
 }
 
@@ -124,17 +164,19 @@ impl Connection {
         if state.closed.is_some() {
             return Ok(());
         }
-        self.append(state, None, |out| write(out).map(|()| None))
+        self.append(state, None, |_| {}, |out| write(out).map(|()| None))
     }
 
-    /// Adds a message that `write` appends, if it is taken now. `head` says where it goes.
+    /// Adds a message, if it is taken now: `control` appends its control term and `payload` the rest, of which it may give a
+    /// tail. `head` says where it goes.
     ///
     /// # Errors
     /// If the message cannot be encoded; then nothing is added.
     pub(super) fn offer(
         &self,
         head: Head,
-        write: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
+        control: impl FnOnce(&mut BytesMut),
+        payload: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
     ) -> Result<Offered, TermError> {
         let state = self.state();
         if state.closed.is_some() {
@@ -143,7 +185,7 @@ impl Connection {
         if state.waiting() >= self.bounds.0 {
             return Ok(Offered::Full);
         }
-        self.append(state, Some(head), write)?;
+        self.append(state, Some(head), control, payload)?;
         Ok(Offered::Taken)
     }
 
@@ -151,14 +193,19 @@ impl Connection {
         &self,
         mut state: MutexGuard<'_, State>,
         head: Option<Head>,
-        write: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
+        control: impl FnOnce(&mut BytesMut),
+        payload: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
     ) -> Result<(), TermError> {
         let before = state.buffer.len();
         if before == 0 {
             let usual = state.usual;
             state.buffer.reserve(usual);
         }
-        let tail = match write(&mut state.buffer) {
+        state.buffer.put_bytes(0, LENGTH);
+        state.buffer.put_slice(Format::Header.prefix());
+        control(&mut state.buffer);
+        let start = state.buffer.len() - before;
+        let tail = match payload(&mut state.buffer) {
             Ok(tail) => tail,
             Err(error) => {
                 state.buffer.truncate(before);
@@ -166,16 +213,10 @@ impl Connection {
             }
         };
         let length = state.buffer.len() - before;
-        if let Some(tail) = tail {
-            state.tail_bytes += tail.len();
-            let signal = state.lengths.len();
-            state.tails.push_back((signal, tail));
+        if let Some(place) = state.buffer.get_mut(before..before + LENGTH) {
+            place.copy_from_slice(&((length - LENGTH) as u32).to_be_bytes());
         }
-        state.lengths.push(length);
-        match state.runs.last_mut() {
-            Some(run) if run.head == head => run.signals += 1,
-            _ => state.runs.push(Run { head, signals: 1 }),
-        }
+        state.record(head, length, start, tail);
         if before > self.bounds.1 {
             state.closed = Some("the node reads too slowly what it makes us answer".to_owned());
         }
@@ -219,7 +260,7 @@ impl Connection {
     /// All that is to be written now; `Err` with the reason when the connection is over and everything was written.
     pub(super) fn poll_batch(&self, context: &mut Context<'_>) -> Poll<Result<Batch, String>> {
         let mut state = self.state();
-        if state.lengths.is_empty() {
+        if state.runs.is_empty() {
             if let Some(reason) = &state.closed {
                 return Poll::Ready(Err(reason.clone()));
             }
@@ -237,9 +278,7 @@ impl Connection {
         state.usual = bytes.len().min(self.bounds.0);
         let batch = Batch {
             bytes,
-            lengths: std::mem::take(&mut state.lengths),
             runs: std::mem::take(&mut state.runs),
-            tails: std::mem::take(&mut state.tails),
         };
         let senders = std::mem::take(&mut state.senders);
         drop(state);
@@ -278,30 +317,60 @@ impl Connection {
     }
 }
 
+impl Run {
+    /// Whether its bytes are packets as they are.
+    const fn is_whole(&self) -> bool {
+        self.tail.is_none() && (!self.is_single || self.bytes <= HEADER + FRAGMENT_SIZE)
+    }
+
+    /// A single signal as it travels; `bytes` are its own.
+    fn fragments(self, mut bytes: Bytes, messages: &mut u64) -> impl Iterator<Item = Content> {
+        bytes.advance(HEADER.min(bytes.len()));
+        fragments(bytes, self.tail, messages)
+    }
+}
+
 impl Batch {
-    /// The signals as they travel. `messages` counts those in fragments on their connection.
-    pub(super) fn contents(mut self, messages: &mut u64) -> Vec<Content> {
-        let mut contents = Vec::with_capacity(self.lengths.len());
-        for (signal, length) in self.lengths.iter().enumerate() {
-            let body = self.bytes.split_to(*length.min(&self.bytes.len()));
-            let tail = take_tail(&mut self.tails, signal);
-            contents.extend(fragments(body, tail, messages));
+    /// All of it as lanes carry it, and where it goes if that is known. `messages` counts those in fragments on their
+    /// connection.
+    pub(super) fn contents(mut self, messages: &mut u64) -> Vec<(Option<Head>, Content)> {
+        let mut contents = Vec::with_capacity(self.runs.len());
+        for run in self.runs {
+            let (head, bytes) = (run.head, self.bytes.split_to(run.bytes));
+            if run.is_single {
+                contents.extend(run.fragments(bytes, messages).map(|content| (head, content)));
+            } else {
+                contents.push((head, Content::Run(bytes)));
+            }
         }
         contents
     }
-}
 
-/// The end of a signal, if it was kept apart; signals are asked for in their order.
-pub(super) fn take_tail(tails: &mut VecDeque<(usize, Bytes)>, signal: usize) -> Option<Bytes> {
-    let (of, _) = tails.front()?;
-    if *of != signal {
-        return None;
+    /// All of it as packets.
+    ///
+    /// # Errors
+    /// If a signal has more fragments than there may be.
+    pub(super) fn packets(mut self, encoder: &mut PacketEncoder, messages: &mut u64) -> Result<Buffers, PacketError> {
+        let mut buffers = Buffers::default();
+        let mut whole = 0;
+        for run in self.runs {
+            if run.is_whole() {
+                whole += run.bytes;
+                continue;
+            }
+            buffers.add(self.bytes.split_to(std::mem::take(&mut whole)));
+            let bytes = self.bytes.split_to(run.bytes);
+            for content in run.fragments(bytes, messages) {
+                packets::encode(&content, encoder, &mut buffers)?;
+            }
+        }
+        buffers.add(self.bytes);
+        Ok(buffers)
     }
-    tails.pop_front().map(|(_, tail)| tail)
 }
 
 /// A signal as it travels: cut, if it is longer than a fragment. A tail begins with a fragment of its own.
-pub(super) fn fragments(mut body: Bytes, tail: Option<Bytes>, messages: &mut u64) -> impl Iterator<Item = Content> {
+fn fragments(mut body: Bytes, tail: Option<Bytes>, messages: &mut u64) -> impl Iterator<Item = Content> {
     let mut tail = tail.unwrap_or_default();
     let count = (body.len().div_ceil(FRAGMENT_SIZE).max(1) + tail.len().div_ceil(FRAGMENT_SIZE)) as u64;
     *messages += u64::from(count > 1);

@@ -1,117 +1,23 @@
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::fmt::Display;
 
-use bytes::Bytes;
-
+use super::Intake;
 use super::Memory;
 use super::SessionConfig;
 use super::leaving::Draining;
 use crate::dist;
-use crate::dist::Control;
-use crate::dist::Destination;
-use crate::dist::Lesson;
+use crate::dist::Run;
 use crate::dist::scan;
 use crate::dist::scan_first;
-use crate::lanes::Address;
 use crate::lanes::Aliases;
-use crate::lanes::Head;
 use crate::lanes::Inbound;
 use crate::lanes::InboundError;
 use crate::lanes::Outbound;
-use crate::lanes::Part;
 use crate::wire::Content;
 use crate::wire::FrameId;
 use crate::wire::STRANDS;
 use crate::wire::StrandId;
-
-/// A signal, a part of one, or several that follow one another, as a local BEAM or a native node sent it.
-#[derive(Clone, Debug)]
-pub struct Intake {
-    /// Where it goes: for whole signals and for the first part of one.
-    pub head: Option<Head>,
-    /// What it teaches about the aliases of the *far* node: a DOWN ends the alias of its monitor.
-    pub lesson: Option<Lesson>,
-    /// What it carries.
-    pub content: Content,
-    /// Where it carries several whole signals with this head, one after another: their lengths.
-    pub lengths: Vec<usize>,
-}
-
-impl Intake {
-    /// A whole signal, or the first part of one, whose control term says where it goes.
-    pub fn opening(control: &Control<'_>, content: Content) -> Self {
-        let address = match &control.destination {
-            Destination::Process(pid) => Address::Process(*pid),
-            Destination::Alias(alias) => Address::Alias(*alias),
-            Destination::Name(name) => Address::name(name),
-            Destination::Node => Address::Node,
-        };
-        Self {
-            head: Some(Head {
-                sender: control.sender,
-                address,
-            }),
-            lesson: control.lesson.filter(|_| !control.teaches_about_its_sender()),
-            content,
-            lengths: Vec::new(),
-        }
-    }
-
-    /// A message, or the first part of one, of which it is known where it goes.
-    pub const fn message(head: Head, content: Content) -> Self {
-        Self {
-            head: Some(head),
-            lesson: None,
-            content,
-            lengths: Vec::new(),
-        }
-    }
-
-    /// Messages that go the same way, one after another in `bytes`: cheaper than as many of their own.
-    pub fn run(head: Head, bytes: Bytes, lengths: &[usize]) -> Self {
-        Self {
-            lengths: lengths.to_vec(),
-            ..Self::message(head, Content::Signal(bytes))
-        }
-    }
-
-    /// A later part of a signal.
-    pub const fn following(content: Content) -> Self {
-        Self {
-            head: None,
-            lesson: None,
-            content,
-            lengths: Vec::new(),
-        }
-    }
-
-    /// What it costs of the circuit's credit, in bytes.
-    pub fn cost(&self) -> u64 {
-        self.content.cost() + Content::KEEPING * self.lengths.len().saturating_sub(1) as u64
-    }
-
-    /// How the lanes see it.
-    pub(super) fn part(&self) -> Option<Part<'_>> {
-        Some(match (&self.content, &self.head) {
-            (Content::Signal(_), Some(head)) => match self.lengths.len() {
-                0 => Part::Whole(head),
-                count => Part::Run {
-                    head,
-                    count: count as u64,
-                },
-            },
-            (Content::First { message, .. }, Some(head)) => Part::First {
-                head,
-                message: *message,
-            },
-            (Content::Next { message, remaining, .. }, _) => Part::Next {
-                message: *message,
-                last: *remaining == 1,
-            },
-            (Content::Signal(_) | Content::First { .. }, None) => return None,
-        })
-    }
-}
 
 /// What the two nodes agreed on, as far as the receiving side needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +122,7 @@ impl Drop for Circuit {
 fn begins_message(content: &Content) -> bool {
     match content {
         Content::Signal(body) | Content::First { body, .. } => dist::begins_message(body),
+        Content::Run(_) => true,
         Content::Next { .. } => false,
     }
 }
@@ -226,7 +133,13 @@ pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Re
     if terms.is_reader && begins_message(content) {
         return Ok(true);
     }
+    let none = |error: &dyn Display| format!("the peer sent a signal that is none: {error}");
     let (control, message) = match content {
+        // Messages teach nothing and harm nobody.
+        Content::Run(packets) => {
+            let run = Run::new(packets, terms.format).and_then(Run::check);
+            return run.map(|()| true).map_err(|error| none(&error));
+        }
         Content::Signal(body) => (scan(body, terms.format), None),
         // A control term may fill the first fragment, with all of the payload behind it.
         Content::First { body, message, .. } => (scan_first(body, terms.format), Some(*message)),
@@ -238,7 +151,7 @@ pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Re
             return Ok(!is_dropped);
         }
     };
-    let control = control.map_err(|error| format!("the peer sent a signal that is none: {error}"))?;
+    let control = control.map_err(|error| none(&error))?;
     if let Some(lesson) = control.lesson
         && control.teaches_about_its_sender()
     {

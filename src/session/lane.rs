@@ -4,27 +4,22 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
-use super::Intake;
+use crate::codec::Buffers;
+use crate::codec::OWN_BUFFER_MIN;
 use crate::lanes::Placed;
 use crate::lanes::lane_of;
 use crate::wire::CircuitId;
+use crate::wire::Content;
 use crate::wire::FrameHead;
 use crate::wire::LaneId;
 use crate::wire::Mark;
 use crate::wire::StrandId;
-
-/// From this size on a body travels as its own buffer; below, copying it beside its neighbours is cheaper than the
-/// bookkeeping of one more buffer in QUIC's send queue, which is walked for each packet.
-const OWN_BUFFER_MIN: usize = 8 * 1024;
 
 /// A batch handed to QUIC at once: enough to fill many packets, little enough that lanes take turns.
 const BATCH: usize = 128 * 1024;
 
 /// Bytes that a strand sends before the next one of its lane has its turn.
 const QUANTUM: usize = 16 * 1024;
-
-/// The usual head of a frame, in bytes; others take more.
-const RUN_HEAD: usize = 8;
 
 /// Empty queues kept for the next strand that needs one.
 const SPARE: usize = 64;
@@ -111,11 +106,11 @@ impl Outboxes {
         }
     }
 
-    /// Appends a frame, or a run of them, to its strand.
-    pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, intake: &Intake) {
+    /// Appends a frame to its strand.
+    pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) {
         let lane = lane_of(placed.strand, self.outboxes.len() as u8);
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
-            let length = outbox.push(placed, circuit, intake);
+            let length = outbox.push(placed, circuit, content);
             self.waiting += length;
             *self.of_circuit.entry(circuit).or_default() += length;
         }
@@ -147,7 +142,10 @@ impl Outboxes {
             }
         }
         let length = batch.length as u64;
-        let buffers = batch.finish()?;
+        if length == 0 {
+            return None;
+        }
+        let buffers = batch.buffers.finish();
         if self.keeps {
             self.kept += length;
             outbox.keep(Sent {
@@ -190,24 +188,19 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Appends frames and says how many bytes they take.
-    fn push(&mut self, placed: &Placed, circuit: CircuitId, intake: &Intake) -> u64 {
+    /// Appends a frame and says how many bytes it takes.
+    fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> u64 {
         let key = (circuit, placed.strand);
         let queue = self.strands.entry(key).or_insert_with(|| {
             self.turns.push_back(key);
             self.spare.pop().unwrap_or_default()
         });
-        let head = FrameHead {
+        queue.push(&FrameHead {
             circuit,
             strand: placed.strand,
             fences: &placed.fences,
-            content: &intake.content,
-        };
-        if intake.lengths.is_empty() {
-            queue.push(&head)
-        } else {
-            queue.push_run(head, &intake.lengths)
-        }
+            content,
+        })
     }
 
     fn keep(&mut self, sent: Sent) {
@@ -295,27 +288,6 @@ impl Queue {
         length as u64
     }
 
-    /// The same for frames of these lengths, which follow one another in the content.
-    fn push_run(&mut self, mut head: FrameHead<'_>, lengths: &[usize]) -> u64 {
-        let before = self.small.len();
-        let mut bodies = head.content.body().as_ref();
-        self.small.reserve(bodies.len() + lengths.len() * RUN_HEAD);
-        for length in lengths {
-            let (body, rest) = bodies.split_at(bodies.len().min(*length));
-            bodies = rest;
-            head.encode_for(body.len(), &mut self.small);
-            self.small.extend_from_slice(body);
-            // What follows on a strand needs no fences of its own.
-            head.fences = &[];
-        }
-        self.small_frames += lengths.len() as u64;
-        let length = self.small.len() - before;
-        if self.small.len() >= QUANTUM {
-            self.seal(None);
-        }
-        length as u64
-    }
-
     fn seal(&mut self, large: Option<Bytes>) {
         self.pieces.push_back(Piece {
             small: self.small.split().freeze(),
@@ -338,7 +310,6 @@ impl Queue {
         };
         let length = piece.small.len() + piece.large.as_ref().map_or(0, Bytes::len);
         batch.add(piece.small);
-        batch.length += length;
         if let Some(large) = piece.large {
             batch.add(large);
         }
@@ -346,37 +317,21 @@ impl Queue {
     }
 }
 
-/// Buffers for QUIC: small ones are copied together.
+/// What a lane hands to QUIC.
 #[derive(Debug, Default)]
 struct Batch {
-    buffers: Vec<Bytes>,
-    small: BytesMut,
+    buffers: Buffers,
     length: usize,
 }
 
 impl Batch {
     fn copy(&mut self, bytes: &[u8]) {
-        self.small.extend_from_slice(bytes);
+        self.buffers.small().extend_from_slice(bytes);
         self.length += bytes.len();
     }
 
     fn add(&mut self, bytes: Bytes) {
-        if bytes.len() < OWN_BUFFER_MIN {
-            self.small.extend_from_slice(&bytes);
-        } else {
-            self.seal();
-            self.buffers.push(bytes);
-        }
-    }
-
-    fn seal(&mut self) {
-        if !self.small.is_empty() {
-            self.buffers.push(self.small.split().freeze());
-        }
-    }
-
-    fn finish(mut self) -> Option<Vec<Bytes>> {
-        self.seal();
-        (!self.buffers.is_empty()).then_some(self.buffers)
+        self.length += bytes.len();
+        self.buffers.add(bytes);
     }
 }

@@ -401,7 +401,7 @@ impl Session {
             && self.outboxes.has_room(circuit)
             && let Some(intake) = state.waiting.pop_front()
         {
-            let cost = intake.cost();
+            let cost = intake.content.cost();
             taken += cost;
             state.outbound.charge(cost);
             if let Some(lesson @ Lesson::Forget(_)) = intake.lesson {
@@ -416,7 +416,7 @@ impl Session {
             self.stats.frames_fenced += u64::from(!placed.fences.is_empty());
             #[cfg(test)]
             let placed = super::tests::with_bug(self.config.bug, self.stats.frames_fenced, placed);
-            self.outboxes.push(&placed, circuit, &intake);
+            self.outboxes.push(&placed, circuit, &intake.content);
         }
         if !state.waiting.is_empty() && state.outbound.has_credit() && !self.crowded.contains(&circuit) {
             self.crowded.push_back(circuit);

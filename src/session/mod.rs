@@ -13,24 +13,26 @@ mod config;
 mod error;
 mod event;
 pub mod handle;
+mod intake;
 mod lane;
 mod leaving;
 mod machine;
 mod memory;
 mod notices;
+pub mod packets;
 mod receipts;
 mod stats;
 
 #[cfg(test)]
 mod tests;
 
-pub use circuit::Intake;
 pub use circuit::Terms;
 #[cfg(test)]
 pub(crate) use config::Bug;
 pub use config::SessionConfig;
 pub use error::SessionError;
 pub use event::Event;
+pub use intake::Intake;
 pub use machine::Session;
 pub use memory::Memory;
 pub use stats::SessionStats;

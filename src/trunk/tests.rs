@@ -129,12 +129,12 @@ fn a_version_must_be_common() {
         assert_eq!(met.is_ok(), is_common, "{versions:?}: {met:?}");
     }
     let newer = Hello {
-        versions: (2, 3),
+        versions: (3, 4),
         ..hello("right")
     };
     assert_eq!(
         meet(newer, None).unwrap_err(),
-        "the peer speaks versions 2 to 3 of the protocol; this daemon speaks 1"
+        "the peer speaks versions 3 to 4 of the protocol; this daemon speaks 2"
     );
 }
 

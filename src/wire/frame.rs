@@ -6,6 +6,7 @@ use super::WireError;
 use crate::codec::CodecError;
 use crate::codec::Reader;
 use crate::codec::Writer;
+use crate::dist::RUN_MAX;
 
 /// A lane of a session, 0 … N−1, each direction on its own.
 pub type LaneId = u8;
@@ -35,6 +36,7 @@ const KIND_MASK: u8 = 0x03;
 const KIND_SIGNAL: u8 = 0;
 const KIND_FIRST: u8 = 1;
 const KIND_NEXT: u8 = 2;
+const KIND_RUN: u8 = 3;
 const FENCED: u8 = 0x04;
 const KNOWN_BITS: u8 = KIND_MASK | FENCED;
 
@@ -62,6 +64,8 @@ pub struct FrameId {
 pub enum Content {
     /// A whole signal: control term and payload.
     Signal(Bytes),
+    /// Several whole messages with the same control term, as their packets followed one another: at most [`RUN_MAX`] bytes.
+    Run(Bytes),
     /// The first part of a signal in fragments: its whole control term and the start of its payload.
     First {
         /// Names the signal within its circuit and direction.
@@ -86,7 +90,7 @@ impl Content {
     /// The bytes carried.
     pub const fn body(&self) -> &Bytes {
         match self {
-            Self::Signal(body) | Self::First { body, .. } | Self::Next { body, .. } => body,
+            Self::Signal(body) | Self::Run(body) | Self::First { body, .. } | Self::Next { body, .. } => body,
         }
     }
 
@@ -131,13 +135,9 @@ pub struct FrameHead<'a> {
 impl FrameHead<'_> {
     /// Appends the head; the caller appends the body.
     pub fn encode(&self, out: &mut BytesMut) {
-        self.encode_for(self.content.body().len(), out);
-    }
-
-    /// Appends the head of a frame with a body of `length` bytes, which may be less than the whole content.
-    pub fn encode_for(&self, length: usize, out: &mut BytesMut) {
         let (kind, numbers) = match *self.content {
             Content::Signal(_) => (KIND_SIGNAL, None),
+            Content::Run(_) => (KIND_RUN, None),
             Content::First { message, fragments, .. } => (KIND_FIRST, Some((message, fragments))),
             Content::Next { message, remaining, .. } => (KIND_NEXT, Some((message, remaining))),
         };
@@ -153,13 +153,14 @@ impl FrameHead<'_> {
         if let Some((message, count)) = numbers {
             writer.varint(message).varint(count);
         }
-        writer.varint(length as u64);
+        writer.varint(self.content.body().len() as u64);
     }
 }
 
 /// The kind of a frame with the numbers that belong to it.
 enum Kind {
     Signal,
+    Run,
     First { message: u64, fragments: u64 },
     Next { message: u64, remaining: u64 },
 }
@@ -188,15 +189,16 @@ impl Announced {
         };
         let kind = match flags & KIND_MASK {
             KIND_SIGNAL => Kind::Signal,
+            KIND_RUN => Kind::Run,
             KIND_FIRST => Kind::First {
                 message: reader.varint("message")?,
                 fragments: reader.varint("fragments")?,
             },
-            KIND_NEXT => Kind::Next {
+            // KIND_NEXT: two bits name four kinds.
+            _ => Kind::Next {
                 message: reader.varint("message")?,
                 remaining: reader.varint("remaining fragments")?,
             },
-            other => return Err(not_allowed("frame kind", other.into())),
         };
         let length = reader.varint("body length")?;
         let length = usize::try_from(length).map_err(|_| not_allowed("body length", length))?;
@@ -209,9 +211,27 @@ impl Announced {
         })
     }
 
+    /// # Errors
+    /// If the body is longer than any of its kind.
+    fn check(&self) -> Result<(), WireError> {
+        let (what, limit) = match self.kind {
+            Kind::Run => ("run", RUN_MAX),
+            Kind::Signal | Kind::First { .. } | Kind::Next { .. } => ("frame body", BODY_MAX),
+        };
+        if self.length > limit {
+            return Err(WireError::Oversized {
+                what,
+                length: self.length as u64,
+                limit: limit as u64,
+            });
+        }
+        Ok(())
+    }
+
     fn with_body(self, body: Bytes) -> Frame {
         let content = match self.kind {
             Kind::Signal => Content::Signal(body),
+            Kind::Run => Content::Run(body),
             Kind::First { message, fragments } => Content::First {
                 message,
                 fragments,
@@ -300,7 +320,7 @@ impl FrameDecoder {
     /// The next whole frame, if it has arrived.
     ///
     /// # Errors
-    /// If the bytes are no frame, or its body is longer than [`BODY_MAX`].
+    /// If the bytes are no frame, or its body is longer than [`BODY_MAX`], or than [`RUN_MAX`] for a run.
     pub fn poll_frame(&mut self) -> Result<Option<Frame>, WireError> {
         let mut reader = Reader::new(&self.buffer);
         let announced = match Announced::read(&mut reader) {
@@ -308,13 +328,7 @@ impl FrameDecoder {
             Err(CodecError::Truncated { .. }) if self.buffer.len() < HEAD_MAX => return Ok(None),
             Err(source) => return Err(WireError::Malformed { what: "frame", source }),
         };
-        if announced.length > BODY_MAX {
-            return Err(WireError::Oversized {
-                what: "frame body",
-                length: announced.length as u64,
-                limit: BODY_MAX as u64,
-            });
-        }
+        announced.check()?;
         if reader.len() < announced.length {
             let missing = announced.length - reader.len();
             self.buffer.reserve(missing);

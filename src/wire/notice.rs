@@ -13,8 +13,8 @@ use super::generated as proto;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The one version of the protocol there is.
-pub const VERSION: u32 = 1;
+/// The version of the protocol that is spoken: 2 has runs.
+pub const VERSION: u32 = 2;
 
 /// The longest notice, in bytes. The longest in practice is a receipt for many circuits; it is split well below this.
 pub const NOTICE_MAX: usize = 256 * 1024;

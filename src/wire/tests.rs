@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
+use crate::dist::RUN_MAX;
 
 fn encoded(frame: &Frame) -> BytesMut {
     let mut out = BytesMut::new();
@@ -25,6 +26,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
     let fence = any_frame_id();
     let content = prop_oneof![
         body.clone().prop_map(Content::Signal),
+        body.clone().prop_map(Content::Run),
         (number.clone(), number.clone(), body.clone()).prop_map(|(message, fragments, body)| Content::First {
             message,
             fragments,
@@ -178,6 +180,24 @@ proptest! {
         let mut decoder = NoticeDecoder::default();
         decoder.push(&damage(bytes.to_vec(), at, kind, with));
         while let Ok(Some(_)) = decoder.poll_notice() {}
+    }
+}
+
+#[test]
+fn a_run_longer_than_a_turn_is_refused_before_it_arrives() {
+    for (length, is_fine) in [(RUN_MAX, true), (RUN_MAX + 1, false)] {
+        let frame = Frame {
+            circuit: CircuitId(1),
+            strand: 5,
+            fences: Vec::new(),
+            content: Content::Run(vec![7; length].into()),
+        };
+        let bytes = encoded(&frame);
+        let mut decoder = FrameDecoder::default();
+        decoder.push(&bytes[..bytes.len() - 1]);
+        assert_eq!(decoder.poll_frame().is_ok(), is_fine, "{length}");
+        decoder.push(&bytes[bytes.len() - 1..]);
+        assert_eq!(decoder.poll_frame().ok().flatten(), is_fine.then_some(frame));
     }
 }
 

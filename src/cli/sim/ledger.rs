@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::signals::Truth;
 use super::signals::number_of;
+use super::signals::numbers_of_run;
 use crate::wire::Content;
 
 /// Why a leg closes that has simply done.
@@ -292,11 +293,12 @@ impl Ledger {
             return;
         };
         let state = end.state;
-        let number = match content {
-            Content::Signal(body) => number_of(body),
+        let numbers = match content {
+            Content::Signal(body) => Vec::from_iter(number_of(body)),
+            Content::Run(packets) => numbers_of_run(packets),
             Content::First { message, fragments, .. } => {
                 end.parts.insert(*message, fragments - 1);
-                None
+                Vec::new()
             }
             Content::Next { message, remaining, .. } => {
                 let left = end.parts.get_mut(message).filter(|left| **left == *remaining);
@@ -305,7 +307,7 @@ impl Ledger {
                     return self.complain(at, &text);
                 };
                 *left -= 1;
-                (*remaining == 1).then_some(*message)
+                Vec::from_iter((*remaining == 1).then_some(*message))
             }
         };
         if state != State::Established {
@@ -315,7 +317,7 @@ impl Ledger {
             );
             self.complain(at, &text);
         }
-        if let Some(number) = number {
+        for number in numbers {
             self.arrive(at, id, number);
         }
     }

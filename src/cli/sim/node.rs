@@ -398,7 +398,25 @@ impl Leg {
         } else {
             1
         };
+        if parts == 1 && !is_large && self.random.one_in(4) {
+            return self.send_run(truth, &control, padding).await;
+        }
         self.send(truth, control, padding, parts).await;
+    }
+
+    /// Several messages that the gateway finds in one read.
+    async fn send_run(&mut self, truth: Truth, control: &[u8], padding: usize) {
+        let count = self.random.between(2, 6);
+        let now = self.host.now();
+        let bodies: Vec<Bytes> = (0..count)
+            .map(|_| {
+                let number = self.host.ledger.lock().send(now, self.id, truth);
+                signals::body(control.to_vec(), padding, number)
+            })
+            .collect();
+        if let Some(run) = signals::run(&bodies) {
+            self.hand_over(run).await;
+        }
     }
 
     async fn send(&mut self, truth: Truth, control: Vec<u8>, padding: usize, parts: u64) {

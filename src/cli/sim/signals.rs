@@ -1,11 +1,14 @@
 use bytes::Bytes;
+use bytes::BytesMut;
 
 use super::random::Random;
 use crate::dist::Format;
-use crate::dist::Packet;
-use crate::gateway::intake;
+use crate::dist::PacketDecoder;
+use crate::dist::PacketEncoder;
+use crate::dist::Run;
 use crate::session::Intake;
 use crate::session::Terms;
+use crate::session::packets;
 use crate::wire::Content;
 
 /// The life of every simulated node.
@@ -83,30 +86,30 @@ pub(super) fn number_of(body: &[u8]) -> Option<u64> {
     body.last_chunk().copied().map(u64::from_be_bytes)
 }
 
-/// What the gateway makes of a packet; nothing, if it is none.
-pub(super) fn taken(content: Content) -> Option<Intake> {
-    let packet = match content {
-        Content::Signal(body) => Packet::Signal(body),
-        Content::First {
-            message,
-            fragments,
-            body,
-        } => Packet::First {
-            message,
-            fragments,
-            body,
-        },
-        Content::Next {
-            message,
-            remaining,
-            body,
-        } => Packet::Next {
-            message,
-            remaining,
-            body,
-        },
+/// The numbers of a run's signals, up to what is none.
+pub(super) fn numbers_of_run(packets: &[u8]) -> Vec<u64> {
+    let Ok(mut run) = Run::new(packets, TERMS.format) else {
+        return Vec::new();
     };
-    intake(packet, Format::Header).ok().flatten()
+    std::iter::from_fn(|| run.next_payload().ok().flatten())
+        .filter_map(number_of)
+        .collect()
+}
+
+/// What the gateway reads when these messages with one control term come together; nothing, if it is no run of all of them.
+pub(super) fn run(bodies: &[Bytes]) -> Option<Content> {
+    let mut written = BytesMut::new();
+    for body in bodies {
+        PacketEncoder::new(TERMS.format).signal(body.len(), &mut written);
+        written.extend_from_slice(body);
+    }
+    let packet = PacketDecoder::new(TERMS.format).decode(&mut written).ok().flatten()?;
+    packets::content(packet).filter(|_| written.is_empty())
+}
+
+/// What the gateway makes of it; nothing, if it is no signal.
+pub(super) fn taken(content: Content) -> Option<Intake> {
+    Intake::read(content, TERMS.format).ok()
 }
 
 #[cfg(test)]
@@ -118,9 +121,17 @@ mod tests {
         let mut random = Random::new(1, 1);
         for number in 0..1000 {
             let (_, control) = draw(&mut random);
-            let body = body(control, random.below(50) as usize, number);
-            assert_eq!(number_of(&body), Some(number));
-            assert!(taken(Content::Signal(body)).is_some_and(|intake| intake.head.is_some()));
+            let body = |number| body(control.clone(), random.below(50) as usize, number);
+            let bodies = [number, number + 1].map(body);
+            let run = run(&bodies).expect("messages with one control term make a run");
+            assert_eq!(numbers_of_run(run.body()), [number, number + 1]);
+            assert_eq!(
+                bodies.each_ref().map(|body| number_of(body)),
+                [Some(number), Some(number + 1)]
+            );
+            for content in bodies.map(Content::Signal).into_iter().chain([run]) {
+                assert!(taken(content).is_some_and(|intake| intake.head.is_some()));
+            }
         }
         let taught = taken(Content::Signal(body(monitor(2), 0, 0)));
         assert!(taught.is_some());

@@ -17,12 +17,12 @@ use crate::node::FarIdentity;
 use crate::node::Handshake;
 use crate::node::Step;
 use crate::node::arrivals::Arrivals;
-use crate::node::circuits::intake::intakes;
 use crate::node::driver::handle_message;
 use crate::node::handle::Shared;
 use crate::node::outlet::Batch;
 use crate::node::outlet::Connection;
 use crate::router::NodePattern;
+use crate::session::Intake;
 use crate::session::Terms;
 use crate::session::handle::Caller;
 use crate::session::handle::Command;
@@ -317,13 +317,16 @@ impl Writer<'_> {
     }
 
     async fn send(&mut self, batch: Batch) -> Result<(), ConnectionError> {
-        let mut intakes = intakes(batch, &mut self.messages)?.into_iter();
+        let mut contents = batch.contents(&mut self.messages).into_iter();
         loop {
             let mut signals = Vec::new();
             let mut cost = 0;
-            for intake in intakes.by_ref() {
-                cost += intake.cost();
-                signals.push(intake);
+            for (head, content) in contents.by_ref() {
+                cost += content.cost();
+                signals.push(match head {
+                    Some(head) => Intake::message(head, content),
+                    None => Intake::read(content, Format::Header)?,
+                });
                 if signals.len() >= BATCH || cost >= READ_AHEAD / 2 {
                     break;
                 }

@@ -5,14 +5,16 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BufMut;
 use bytes::Bytes;
+use bytes::BytesMut;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::codec::Reader;
 use crate::dist::Sender;
 use crate::dist::Target;
-use crate::dist::write_send;
+use crate::dist::send_term;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
@@ -54,8 +56,17 @@ pub struct Context {
     taken: VecDeque<Mail>,
     /// Messages and bytes received since the mailbox was last looked at.
     received: (usize, usize),
-    /// The connection that was last sent to.
-    route: Option<Arc<Connection>>,
+    /// The way that the last message to another node went.
+    route: Option<Route>,
+}
+
+/// The way to a receiver on another node: whoever sends much sends to the same ones again and again.
+struct Route {
+    to: Destination,
+    head: Head,
+    /// The control term of a message.
+    control: Bytes,
+    connection: Arc<Connection>,
 }
 
 impl Context {
@@ -104,10 +115,11 @@ impl Context {
     /// # Errors
     /// If it is for a name of this node that nobody has, or cannot be encoded.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
-        let message = message.into();
-        match to.into().resolve(&self.shared.name) {
-            (None, target) => self.send_near(target, message).await,
-            (Some(node), target) => self.send_far(&node, &target, &message).await,
+        let (to, message) = (to.into(), message.into());
+        if to.node().is_none_or(|node| *node == self.shared.name) {
+            self.send_near(to.into(), message).await
+        } else {
+            self.send_far(to, &message).await
         }
     }
 
@@ -131,32 +143,24 @@ impl Context {
         Ok(())
     }
 
-    async fn send_far(&mut self, node: &Atom, to: &Target, message: &Term) -> Result<(), SendError> {
-        let head = Head {
-            sender: Sender::Process(self.own()),
-            address: match to {
-                Target::Process(pid) => Address::Process(pid.pid),
-                Target::Name(name) => Address::name(name.as_bytes()),
-                Target::Alias(alias) => Address::Alias(alias.reference),
-            },
-        };
+    async fn send_far(&mut self, to: Destination, message: &Term) -> Result<(), SendError> {
         // A connection may end while this waits for room: then the message goes to the next one, once.
         for _ in 0..2 {
-            if self.route.as_ref().is_none_or(|connection| connection.node != *node) {
-                self.route = self.shared.connection_to(node);
+            if self.route.as_ref().is_none_or(|route| route.to != to) {
+                self.turn_to(&to);
             }
-            let Some(connection) = &self.route else {
+            let Some(route) = &self.route else {
                 return Ok(());
             };
             let offer = || {
-                connection.offer(head, |out| {
-                    write_send(&self.pid, to, out);
-                    message.write_but(LARGE, out)
-                })
+                let control = |out: &mut BytesMut| out.put_slice(&route.control);
+                route
+                    .connection
+                    .offer(route.head, control, |out| message.write_but(LARGE, out))
             };
             let mut offered = offer()?;
             while offered == Offered::Full {
-                poll_fn(|context| connection.poll_room(context)).await;
+                poll_fn(|context| route.connection.poll_room(context)).await;
                 offered = offer()?;
             }
             if offered == Offered::Taken {
@@ -165,6 +169,28 @@ impl Context {
             self.route = None;
         }
         Ok(())
+    }
+
+    /// Finds the way to a receiver on another node, which is called if it is not connected.
+    fn turn_to(&mut self, to: &Destination) {
+        let before = self.route.take().map(|route| route.connection);
+        let connection = before
+            .filter(|connection| to.node() == Some(&connection.node))
+            .or_else(|| self.shared.connection_to(to.node()?));
+        let target = Target::from(to.clone());
+        self.route = connection.map(|connection| Route {
+            to: to.clone(),
+            head: Head {
+                sender: Sender::Process(self.own()),
+                address: match &target {
+                    Target::Process(pid) => Address::Process(pid.pid),
+                    Target::Name(name) => Address::name(name.as_bytes()),
+                    Target::Alias(alias) => Address::Alias(alias.reference),
+                },
+            },
+            control: send_term(&self.pid, &target),
+            connection,
+        });
     }
 
     // Receiving.

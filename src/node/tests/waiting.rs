@@ -7,7 +7,13 @@ use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 
+use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
+use crate::dist::Format;
+use crate::dist::PacketDecoder;
+use crate::dist::PacketEncoder;
+use crate::dist::RUN_MAX;
+use crate::dist::Run;
 use crate::dist::Sender;
 use crate::etf::Atom;
 use crate::etf::Pid;
@@ -18,12 +24,15 @@ use crate::node::ConnectionError;
 use crate::node::MailboxBound;
 use crate::node::Message;
 use crate::node::WhenFull;
-use crate::node::circuits::intake::intakes;
 use crate::node::inlet::Inlet;
 use crate::node::mailbox::Mailbox;
 use crate::node::message::Mail;
+use crate::node::outlet::Batch;
 use crate::node::outlet::Connection;
+use crate::node::outlet::HEADER;
 use crate::node::outlet::Offered;
+use crate::session::packets;
+use crate::wire::Content;
 
 fn context() -> Context<'static> {
     Context::from_waker(Waker::noop())
@@ -44,17 +53,32 @@ fn push(connection: &Connection, body: &[u8]) -> bool {
     is_open
 }
 
+/// A message with this payload, of which a large one's end is not copied.
 fn offer(connection: &Connection, to: u32, body: &[u8]) -> Offered {
     let head = Head {
         sender: Sender::Unknown,
         address: Address::Process(pid(to)),
     };
-    let write = |out: &mut BytesMut| {
+    let control = |out: &mut BytesMut| out.put_slice(&control(to));
+    let payload = |out: &mut BytesMut| {
         let (copied, tail) = body.split_at(if body.len() < FRAGMENT_SIZE { body.len() } else { 10 });
         out.put_slice(copied);
         Ok((!tail.is_empty()).then(|| Bytes::copy_from_slice(tail)))
     };
-    connection.offer(head, write).unwrap()
+    connection.offer(head, control, payload).unwrap()
+}
+
+/// `{2, '', To}`.
+fn control(to: u32) -> Vec<u8> {
+    let words = [to, 1, 1].map(u32::to_be_bytes).concat();
+    [&b"\x68\x03\x61\x02\x77\x00\x58\x77\x03b@h"[..], &words].concat()
+}
+
+fn batch(connection: &Connection) -> Batch {
+    match connection.poll_batch(&mut context()) {
+        Poll::Ready(Ok(batch)) => batch,
+        other => panic!("nothing to write: {other:?}"),
+    }
 }
 
 const fn pid(id: u32) -> Pid {
@@ -65,10 +89,43 @@ const fn pid(id: u32) -> Pid {
     }
 }
 
+/// Signals as they were sent: control term and payload.
+fn put_together(contents: impl IntoIterator<Item = Content>) -> Vec<Vec<u8>> {
+    let mut inlet = Inlet::new(1 << 20);
+    let mut signals = Vec::new();
+    for content in contents {
+        let is_run = matches!(content, Content::Run(_));
+        let Some(whole) = inlet.take(content).unwrap() else {
+            continue;
+        };
+        if !is_run {
+            signals.push(whole.to_vec());
+            continue;
+        }
+        assert!(whole.len() <= RUN_MAX);
+        let mut run = Run::new(&whole, Format::Header).unwrap();
+        let control = whole[HEADER..HEADER + run.control.length].to_vec();
+        while let Some(payload) = run.next_payload().unwrap() {
+            signals.push([&control, payload].concat());
+        }
+    }
+    signals
+}
+
+/// What a node reads of these packets.
+fn read(packets: Buffers) -> Vec<Content> {
+    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut input = BytesMut::from(&packets.finish().concat()[..]);
+    let contents =
+        std::iter::from_fn(|| decoder.decode(&mut input).unwrap()).map(|packet| packets::content(packet).unwrap());
+    let contents = contents.collect();
+    assert!(input.is_empty());
+    contents
+}
+
 #[test]
-fn small_messages_of_one_way_are_handed_over_together() {
-    let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
-    let sizes = [
+fn small_messages_of_one_way_travel_together() {
+    let offered = [
         (1, [100].repeat(300)),
         (
             2,
@@ -86,40 +143,62 @@ fn small_messages_of_one_way_are_handed_over_together() {
         (1, vec![10]),
     ];
     let mut sent = Vec::new();
-    for (to, sizes) in &sizes {
-        for size in sizes {
-            let body = vec![sent.len() as u8; *size];
-            assert_eq!(offer(&connection, *to, &body), Offered::Taken);
-            sent.push((*to, body));
+    let batches = [(), ()].map(|()| {
+        let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
+        sent.clear();
+        for (to, sizes) in &offered {
+            for size in sizes {
+                let payload = vec![sent.len() as u8; *size];
+                assert_eq!(offer(&connection, *to, &payload), Offered::Taken);
+                sent.push([control(*to), payload].concat());
+            }
         }
-    }
-    let Poll::Ready(Ok(batch)) = connection.poll_batch(&mut context()) else {
-        panic!("nothing to write")
-    };
-    let intakes = intakes(batch, &mut 0).unwrap();
-    assert!(intakes.len() < 20, "{}", intakes.len());
-    let (mut inlet, mut to) = (Inlet::new(1 << 20), 0);
-    let mut taken = Vec::new();
-    for intake in intakes {
-        if let Some(Head {
+        batch(&connection)
+    });
+    let [over_lanes, plain] = batches;
+    let contents = over_lanes.contents(&mut 0);
+    assert!(contents.len() < 20, "{}", contents.len());
+    for (head, content) in &contents {
+        let is_there = |to| {
+            content
+                .body()
+                .windows(control(to).len())
+                .any(|piece| piece == control(to))
+        };
+        let Some(Head {
             address: Address::Process(pid),
             ..
-        }) = intake.head
-        {
-            to = pid.id;
-        }
-        assert!(intake.lengths.is_empty() || intake.content.body().len() <= 16 * 1024);
-        let mut rest = intake.content.body().clone();
-        for length in &intake.lengths {
-            taken.push((to, rest.split_to(*length).to_vec()));
-        }
-        if intake.lengths.is_empty()
-            && let Some(whole) = inlet.take(intake.content).unwrap()
-        {
-            taken.push((to, whole.to_vec()));
-        }
+        }) = head
+        else {
+            panic!("{head:?}");
+        };
+        assert!(matches!(content, Content::Next { .. }) || is_there(pid.id));
     }
-    assert_eq!(taken, sent);
+    assert_eq!(put_together(contents.into_iter().map(|(_, content)| content)), sent);
+    let packets = plain.packets(&mut PacketEncoder::new(Format::Header), &mut 0).unwrap();
+    assert_eq!(put_together(read(packets)), sent);
+}
+
+/// Where they go is known by a hash of a name, which others may share.
+#[test]
+fn messages_with_different_control_terms_are_kept_apart() {
+    let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
+    let head = Head {
+        sender: Sender::Unknown,
+        address: Address::Name(7),
+    };
+    for to in [1, 1, 2] {
+        let payload = |out: &mut BytesMut| {
+            out.put_slice(b"payload");
+            Ok(None)
+        };
+        connection
+            .offer(head, |out| out.put_slice(&control(to)), payload)
+            .unwrap();
+    }
+    let contents = batch(&connection).contents(&mut 0);
+    let is_run = |(_, content): &(_, Content)| matches!(content, Content::Run(_));
+    assert_eq!(contents.iter().map(is_run).collect::<Vec<bool>>(), [true, false]);
 }
 
 #[test]
@@ -133,29 +212,28 @@ fn signals_of_all_sizes_are_cut_and_put_together() {
         5 * FRAGMENT_SIZE,
         5 * FRAGMENT_SIZE + 7,
     ];
-    let sent: Vec<Vec<u8>> = sizes
+    let bodies: Vec<Vec<u8>> = sizes
         .iter()
         .map(|size| (0..*size).map(|n| (n * 31 % 251) as u8).collect())
         .collect();
     let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
-    for body in &sent {
+    for body in &bodies {
         assert!(push(&connection, body));
     }
-    for body in &sent {
-        assert_eq!(offer(&connection, 1, body), Offered::Taken);
+    // A message without payload is none.
+    let payloads = &bodies[1..];
+    for payload in payloads {
+        assert_eq!(offer(&connection, 1, payload), Offered::Taken);
     }
-    let sent = [sent.clone(), sent].concat();
-    let Poll::Ready(Ok(batch)) = connection.poll_batch(&mut context()) else {
-        panic!("nothing to write")
-    };
-    let mut inlet = Inlet::new(1 << 20);
-    let contents = batch.contents(&mut 0);
-    assert!(contents.iter().all(|content| content.body().len() <= FRAGMENT_SIZE));
-    let taken: Vec<Bytes> = contents
-        .into_iter()
-        .filter_map(|content| inlet.take(content).unwrap())
-        .collect();
-    assert_eq!(taken, sent);
+    let messages = payloads.iter().map(|body| [&control(1)[..], body].concat());
+    let sent: Vec<Vec<u8>> = bodies.iter().cloned().chain(messages).collect();
+    let contents = batch(&connection).contents(&mut 0);
+    assert!(
+        contents
+            .iter()
+            .all(|(_, content)| content.body().len() <= FRAGMENT_SIZE)
+    );
+    assert_eq!(put_together(contents.into_iter().map(|(_, content)| content)), sent);
 }
 
 #[test]
@@ -163,22 +241,17 @@ fn parts_that_do_not_follow_or_are_too_many_are_refused() {
     let body = vec![7; 3 * FRAGMENT_SIZE];
     let connection = Connection::new(1, Atom::literal("b@h"), (1, usize::MAX), 100);
     push(&connection, &body);
-    let Poll::Ready(Ok(batch)) = connection.poll_batch(&mut context()) else {
-        panic!("nothing to write")
-    };
-    let contents = batch.contents(&mut 0);
+    let contents = batch(&connection).contents(&mut 0);
+    let part = |number: usize| contents[number].1.clone();
     let mut inlet = Inlet::new(body.len());
-    assert!(inlet.take(contents[1].clone()).is_err(), "a part without its first");
+    assert!(inlet.take(part(1)).is_err(), "a part without its first");
     let mut inlet = Inlet::new(body.len());
-    inlet.take(contents[0].clone()).unwrap();
-    assert!(inlet.take(contents[2].clone()).is_err(), "a part left out");
+    inlet.take(part(0)).unwrap();
+    assert!(inlet.take(part(2)).is_err(), "a part left out");
     let mut inlet = Inlet::new(2 * FRAGMENT_SIZE);
-    inlet.take(contents[0].clone()).unwrap();
-    inlet.take(contents[1].clone()).unwrap();
-    assert!(matches!(
-        inlet.take(contents[2].clone()),
-        Err(ConnectionError::Oversized(_))
-    ));
+    inlet.take(part(0)).unwrap();
+    inlet.take(part(1)).unwrap();
+    assert!(matches!(inlet.take(part(2)), Err(ConnectionError::Oversized(_))));
 }
 
 #[test]
@@ -193,7 +266,7 @@ fn a_connection_makes_senders_wait_and_gives_up_at_last() {
     assert_eq!(connection.poll_room(&mut context()), Poll::Ready(()));
     // Who does not wait ends the connection in the end; what was taken is still written.
     let taken = (0..20).filter(|_| push(&connection, &[0; 1000])).count();
-    assert_eq!(taken, 12);
+    assert_eq!(taken, 11);
     assert!(matches!(connection.poll_batch(&mut context()), Poll::Ready(Ok(_))));
     assert!(matches!(connection.poll_batch(&mut context()), Poll::Ready(Err(_))));
     assert_eq!(

@@ -5,13 +5,12 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
+use bytes::BytesMut;
 
 use super::super::*;
-use crate::dist::Destination;
 use crate::dist::Format;
-use crate::dist::scan_first;
-use crate::lanes::Address;
-use crate::lanes::Head;
+use crate::dist::PacketEncoder;
+use crate::dist::Run;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 use crate::wire::FrameDecoder;
@@ -102,28 +101,25 @@ pub(super) fn signal(mut control: Vec<u8>, payload: &[u8]) -> Content {
     Content::Signal(control.into())
 }
 
+/// These signals as one run, whether they may be one or not.
+pub(super) fn run(signals: &[Content]) -> Content {
+    let mut packets = BytesMut::new();
+    for signal in signals {
+        PacketEncoder::new(Format::Header).signal(signal.body().len(), &mut packets);
+        packets.extend_from_slice(signal.body());
+    }
+    Content::Run(packets.freeze())
+}
+
+/// The payloads of a run.
+pub(super) fn payloads(packets: &[u8]) -> Vec<&[u8]> {
+    let mut run = Run::new(packets, Format::Header).unwrap();
+    std::iter::from_fn(|| run.next_payload().unwrap()).collect()
+}
+
 /// What the gateway makes of a packet.
 pub(super) fn intake(content: Content) -> Intake {
-    let control = match &content {
-        Content::Next { .. } => None,
-        opening => Some(scan_first(opening.body(), Format::Header).unwrap()),
-    };
-    let lesson = control.as_ref().and_then(|control| control.lesson);
-    let head = control.as_ref().map(|control| Head {
-        sender: control.sender,
-        address: match &control.destination {
-            Destination::Process(pid) => Address::Process(*pid),
-            Destination::Alias(alias) => Address::Alias(*alias),
-            Destination::Name(name) => Address::name(name),
-            Destination::Node => Address::Node,
-        },
-    });
-    Intake {
-        head,
-        lesson,
-        content,
-        lengths: Vec::new(),
-    }
+    Intake::read(content, Format::Header).unwrap()
 }
 
 pub(super) fn config(lanes: u8) -> SessionConfig {

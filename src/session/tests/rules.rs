@@ -8,6 +8,7 @@ use super::super::*;
 use super::pair::Pair;
 use super::pair::TERMS;
 use super::pair::config;
+use super::pair::run;
 use super::pair::send;
 use super::pair::signal;
 use super::pair::stale_exit;
@@ -330,6 +331,25 @@ fn a_malformed_signal_ends_its_circuit_only() {
         let reason = harm(&config(4), |circuit| vec![frame(circuit, content)]);
         assert!(reason.starts_with("the peer sent a signal that is none: "), "{reason}");
     }
+}
+
+#[test]
+fn a_malformed_run_ends_its_circuit_only() {
+    let message = |to| signal(send(1, to), b"\x6a");
+    let exit = signal(stale_exit(), b"\x6a");
+    for (signals, wrong) in [
+        (vec![], "malformed packet"),
+        (vec![message(2), message(3)], "different control terms"),
+        (vec![message(2), signal(send(1, 2), b"")], "no payload"),
+        (vec![exit.clone(), exit], "no messages"),
+    ] {
+        let reason = harm(&config(4), |circuit| vec![frame(circuit, run(&signals))]);
+        assert!(reason.starts_with("the peer sent a signal that is none: "), "{reason}");
+        assert!(reason.contains(wrong), "{reason}");
+    }
+    let cut = run(&[message(2), message(2)]).body().slice(..90);
+    let reason = harm(&config(4), |circuit| vec![frame(circuit, Content::Run(cut))]);
+    assert!(reason.contains("malformed packet"), "{reason}");
 }
 
 /// It may be overdrawn by one frame, at most the largest there is.

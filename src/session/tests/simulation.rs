@@ -16,6 +16,8 @@ use super::pair::alias_of;
 use super::pair::config;
 use super::pair::intake;
 use super::pair::monitor;
+use super::pair::payloads;
+use super::pair::run as run_of;
 use super::pair::send;
 use super::pair::send_by_name;
 use super::pair::send_to_alias;
@@ -97,6 +99,7 @@ pub(super) struct Outcome {
     pub(super) delivered: usize,
     pub(super) violations: usize,
     pub(super) fenced: u64,
+    pub(super) runs: usize,
     pub(super) circuits: usize,
     pub(super) finished: usize,
     pub(super) cuts: usize,
@@ -185,7 +188,7 @@ impl Simulation {
             self.circuits[index].legs[side].is_established = true;
             // The other side learns of an alias for each second process here.
             for receiver in (0..RECEIVERS).step_by(2) {
-                self.enter(side, index, (receiver, 0), monitor(receiver, 0, receiver));
+                self.enter(side, index, (receiver, 0), &monitor(receiver, 0, receiver));
             }
         }
     }
@@ -222,7 +225,8 @@ impl Simulation {
         }
     }
 
-    fn enter(&mut self, side: usize, index: usize, truth: (u64, u64), body: Vec<u8>) {
+    /// A signal with this control term, of which the checker is told.
+    fn body(&mut self, side: usize, index: usize, truth: (u64, u64), control: &[u8]) -> (usize, Bytes) {
         let leg = &mut self.circuits[index].legs[side];
         let number = leg.truths.len();
         leg.truths.push(truth);
@@ -231,22 +235,27 @@ impl Simulation {
         let padding = if self.setting.sizes_vary {
             self.random.below(300) as usize
         } else {
-            SIZE - body.len() - 13
+            SIZE - control.len() - 13
         };
-        let mut body = body;
+        let mut body = control.to_vec();
         body.extend([109, 0, 0]);
         body.extend((padding as u16 + 8).to_be_bytes());
         body.resize(body.len() + padding, 0);
         body.extend((number as u64).to_be_bytes());
+        (number, body.into())
+    }
+
+    fn enter(&mut self, side: usize, index: usize, truth: (u64, u64), control: &[u8]) {
+        let (number, body) = self.body(side, index, truth, control);
         let fragments = if self.random.one_in(8) {
             2 + self.random.below(5)
         } else {
             1
         };
-        let body = Bytes::from(body);
         let content = if fragments == 1 {
             Content::Signal(body)
         } else {
+            let leg = &mut self.circuits[index].legs[side];
             leg.making.push_back((number, fragments - 1));
             Content::First {
                 message: number as u64,
@@ -255,6 +264,15 @@ impl Simulation {
             }
         };
         self.push(side, index, content);
+    }
+
+    /// Several messages that the gateway found in one read.
+    fn enter_run(&mut self, side: usize, index: usize, truth: (u64, u64), control: &[u8]) {
+        let messages: Vec<Content> = (0..2 + self.random.below(4))
+            .map(|_| Content::Signal(self.body(side, index, truth, control).1))
+            .collect();
+        self.outcome.runs += 1;
+        self.push(side, index, run_of(&messages));
     }
 
     fn push(&mut self, side: usize, index: usize, content: Content) {
@@ -295,13 +313,17 @@ impl Simulation {
         if busy {
             return;
         }
-        let body = match self.random.below(12) {
+        let control = match self.random.below(12) {
             0..=4 => send(sender, receiver),
             5..=7 => send_by_name(sender, receiver),
             8 => send_without_sender(receiver),
             _ => send_to_alias(sender, alias_of(receiver)),
         };
-        self.enter(side, index, (sender, receiver), body);
+        if self.random.one_in(4) {
+            self.enter_run(side, index, (sender, receiver), &control);
+        } else {
+            self.enter(side, index, (sender, receiver), &control);
+        }
     }
 
     fn is_stopped(&self, index: usize) -> bool {
@@ -325,22 +347,24 @@ impl Simulation {
     }
 
     fn check(&mut self, side: usize, index: usize, content: &Content) {
-        let number = match content {
-            Content::Signal(body) => {
-                let tail = body.len() - 8;
-                u64::from_be_bytes(body[tail..].try_into().unwrap())
-            }
+        let last = |payload: &[u8]| u64::from_be_bytes(*payload.last_chunk().unwrap());
+        let numbers = match content {
+            Content::Signal(body) => vec![last(body)],
+            Content::Run(packets) => payloads(packets).into_iter().map(last).collect(),
             Content::Next {
                 message, remaining: 1, ..
-            } => *message,
+            } => vec![*message],
             _ => return,
-        } as usize;
-        let truth = self.circuits[index].legs[1 - side].truths[number];
-        let leg = &mut self.circuits[index].legs[side];
-        let seen = leg.last_seen.entry(truth).or_insert(number);
-        self.outcome.violations += usize::from(*seen > number);
-        *seen = number.max(*seen);
-        self.outcome.delivered += 1;
+        };
+        for number in numbers {
+            let number = number as usize;
+            let truth = self.circuits[index].legs[1 - side].truths[number];
+            let leg = &mut self.circuits[index].legs[side];
+            let seen = leg.last_seen.entry(truth).or_insert(number);
+            self.outcome.violations += usize::from(*seen > number);
+            *seen = number.max(*seen);
+            self.outcome.delivered += 1;
+        }
     }
 
     fn write(&mut self, side: usize, index: usize) {
@@ -512,6 +536,7 @@ fn signals_keep_their_order_while_circuits_come_and_go() {
         });
         assert_eq!(outcome.violations, 0, "seed {seed}");
         assert!(outcome.fenced > 500 && outcome.finished > 5, "seed {seed}: {outcome:?}");
+        assert!(outcome.runs > 500, "seed {seed}: {outcome:?}");
         all.sent += outcome.sent;
         all.delivered += outcome.delivered;
         all.outran += outcome.outran;
@@ -591,6 +616,6 @@ fn a_stopped_reader_does_not_hold_up_other_circuits() {
             (0, outcome.sent),
             "seed {seed}"
         );
-        assert!(outcome.beside_the_stopped > 1000, "{outcome:?}");
+        assert!(outcome.beside_the_stopped > 500, "{outcome:?}");
     }
 }

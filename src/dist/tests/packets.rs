@@ -2,15 +2,15 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::handshake::Challenge;
-use super::handshake::SendName;
-use super::handshake::Status;
-use super::*;
+use super::super::handshake::Challenge;
+use super::super::handshake::SendName;
+use super::super::handshake::Status;
+use super::super::*;
 use crate::etf::Pid;
 use crate::etf::Reference;
 
 /// `<<"a@h">>`'s pids as OTP 25 writes them.
-fn pid_term(id: u8) -> Vec<u8> {
+pub(super) fn pid_term(id: u8) -> Vec<u8> {
     let mut term = b"\x58\x77\x03a@h\x00\x00\x00".to_vec();
     term.push(id);
     term.extend(b"\x00\x00\x00\x00\x00\x00\x00\x05");
@@ -38,7 +38,7 @@ const EMPTY: &[u8] = b"\x77\x00";
 const TOKEN: &[u8] = b"\x68\x05\x61\x00\x61\x01\x6a\x61\x02\x61\x03";
 const MFA: &[u8] = b"\x68\x03\x77\x01m\x77\x01f\x61\x01";
 
-fn tuple(number: u8, elements: &[&[u8]]) -> Vec<u8> {
+pub(super) fn tuple(number: u8, elements: &[&[u8]]) -> Vec<u8> {
     let mut term = vec![104, elements.len() as u8 + 1, 97, number];
     elements.iter().for_each(|element| term.extend_from_slice(element));
     term
@@ -334,6 +334,7 @@ fn relay(bytes: &[u8], cut: usize) -> Result<(Vec<Packet>, Vec<u8>), PacketError
                     encoder.signal(body.len(), &mut out);
                     out.extend_from_slice(body);
                 }
+                Packet::Run(packets) => out.extend_from_slice(packets),
                 Packet::First {
                     message,
                     fragments,
@@ -361,6 +362,7 @@ fn relay(bytes: &[u8], cut: usize) -> Result<(Vec<Packet>, Vec<u8>), PacketError
 fn bodies(packets: &[Packet]) -> Vec<u8> {
     let body = |packet: &Packet| match packet {
         Packet::Tick => Bytes::new(),
+        Packet::Run(packets) => packets.clone(),
         Packet::Signal(body) | Packet::First { body, .. } | Packet::Next { body, .. } => body.clone(),
     };
     packets.iter().flat_map(|packet| body(packet).to_vec()).collect()

@@ -1,0 +1,4 @@
+//! Handshake messages, packets, control terms; runs.
+
+mod packets;
+mod runs;
