@@ -196,13 +196,14 @@ fn the_worst_case_is_a_sum() {
         nodes: 1 << 30,
         replay,
         quic,
-        process: (1 << 30) + 2 * (replay + quic),
+        socket: 16 << 20,
+        process: (1 << 30) + (16 << 20) + 2 * (replay + quic),
     };
     assert_eq!(config.worst_case(), expected);
     assert!(
         expected
             .to_string()
-            .ends_with("64MiB to be sent or acknowledged and 51MiB in QUIC; 1254MiB in all")
+            .ends_with("64MiB to be sent or acknowledged and 51MiB in QUIC; 16MiB for the UDP socket; 1270MiB in all")
     );
 }
 
