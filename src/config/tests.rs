@@ -147,7 +147,7 @@ fn the_least_file_gets_every_default() {
         (transport.idle_timeout.as_secs(), transport.keep_alive.as_secs()),
         (15, 3)
     );
-    assert_eq!(transport.datagram_max, 6500);
+    assert_eq!(transport.datagram_max, 16_200);
     assert_eq!(transport.stream_window, 1 << 20);
     assert_eq!(transport.congestion, Algorithm::Model);
     let session = &config.session;
@@ -304,7 +304,7 @@ fn values_outside_their_limits_are_refused() {
         ("epmd", "hosts = ['']"),
         ("transport", "udp_receive_buffer = '1KiB'"),
         ("transport", "datagram_max = 1199"),
-        ("transport", "datagram_max = '9000B'"),
+        ("transport", "datagram_max = '16201B'"),
         ("transport", "keep_alive = '8s'"),
         ("transport", "idle_timeout = '0s'"),
         ("transport", "stream_window = '1GiB'"),
