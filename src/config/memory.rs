@@ -12,7 +12,9 @@ pub struct WorstCase {
     pub replay: u64,
     /// For one peer, in QUIC: a window for each stream received, and twice that to be sent.
     pub quic: u64,
-    /// Of all: the nodes', and for each peer the rest.
+    /// In the kernel, for the UDP socket: it counts twice what is asked.
+    pub socket: u64,
+    /// Of all: the nodes', the socket's, and for each peer the rest.
     pub process: u64,
 }
 
@@ -24,12 +26,19 @@ impl Config {
         let replay = self.session.replay_budget;
         let peers = self.peers.len() as u64;
         let nodes = self.gateway.memory;
+        let transport = &self.transport;
+        let socket = (transport.udp_receive_buffer as u64)
+            .saturating_add(transport.udp_send_buffer as u64)
+            .saturating_mul(2);
         WorstCase {
             circuit: self.gateway.circuit_budget,
             nodes,
             replay,
             quic,
-            process: nodes.saturating_add(replay.saturating_add(quic).saturating_mul(peers)),
+            socket,
+            process: nodes
+                .saturating_add(socket)
+                .saturating_add(replay.saturating_add(quic).saturating_mul(peers)),
         }
     }
 }
@@ -38,11 +47,13 @@ impl std::fmt::Display for WorstCase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "at most {} kept for a circuit, {} for all local nodes; per peer {} to be sent or acknowledged and {} in QUIC; {} in all",
+            "at most {} kept for a circuit, {} for all local nodes; per peer {} to be sent or acknowledged and {} in QUIC; {} \
+             for the UDP socket; {} in all",
             size_text(self.circuit),
             size_text(self.nodes),
             size_text(self.replay),
             size_text(self.quic),
+            size_text(self.socket),
             size_text(self.process),
         )
     }

@@ -147,7 +147,7 @@ fn the_least_file_gets_every_default() {
         (transport.idle_timeout.as_secs(), transport.keep_alive.as_secs()),
         (15, 3)
     );
-    assert_eq!(transport.datagram_max, 6500);
+    assert_eq!(transport.datagram_max, 16_200);
     assert_eq!(transport.stream_window, 1 << 20);
     assert_eq!(transport.congestion, Algorithm::Model);
     let session = &config.session;
@@ -196,13 +196,14 @@ fn the_worst_case_is_a_sum() {
         nodes: 1 << 30,
         replay,
         quic,
-        process: (1 << 30) + 2 * (replay + quic),
+        socket: 16 << 20,
+        process: (1 << 30) + (16 << 20) + 2 * (replay + quic),
     };
     assert_eq!(config.worst_case(), expected);
     assert!(
         expected
             .to_string()
-            .ends_with("64MiB to be sent or acknowledged and 51MiB in QUIC; 1254MiB in all")
+            .ends_with("64MiB to be sent or acknowledged and 51MiB in QUIC; 16MiB for the UDP socket; 1270MiB in all")
     );
 }
 
@@ -303,7 +304,7 @@ fn values_outside_their_limits_are_refused() {
         ("epmd", "hosts = ['']"),
         ("transport", "udp_receive_buffer = '1KiB'"),
         ("transport", "datagram_max = 1199"),
-        ("transport", "datagram_max = '9000B'"),
+        ("transport", "datagram_max = '16201B'"),
         ("transport", "keep_alive = '8s'"),
         ("transport", "idle_timeout = '0s'"),
         ("transport", "stream_window = '1GiB'"),

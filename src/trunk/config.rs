@@ -32,8 +32,8 @@ pub struct TrunkConfig {
     pub receive_buffer: usize,
     /// Bytes asked of the kernel for what is to leave.
     pub send_buffer: usize,
-    /// Bytes of the largest datagram that is tried on the way to the peer, and taken from it: 1200 to 6500, since the kernel takes
-    /// ten at once, in 64 KiB. Fewer and larger ones cost less, where the network carries them.
+    /// Bytes of the largest datagram that is tried on the way to the peer, and taken from it: 1200 to 16,200, since
+    /// the kernel takes 64 KiB at once. Fewer and larger ones cost less, where the network carries them.
     pub datagram_max: u16,
     /// How much may be under way.
     pub congestion: Algorithm,
@@ -48,7 +48,7 @@ impl Default for TrunkConfig {
             keep_alive: Duration::from_secs(3),
             receive_buffer: 4 << 20,
             send_buffer: 4 << 20,
-            datagram_max: 6500,
+            datagram_max: 16_200,
             congestion: Algorithm::default(),
         }
     }

@@ -112,7 +112,7 @@ pub fn bind(
         socket.send_buffer_size().unwrap_or(0),
     );
     let runtime = Arc::new(quinn::TokioRuntime);
-    let socket = Arc::new(Datagrams::new(socket.into()).map_err(refuse)?);
+    let socket = Arc::new(Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?);
     let endpoint =
         Endpoint::new_with_abstract_socket(config.endpoint(reset_key), Some(tls), socket, runtime).map_err(refuse)?;
     Ok(Listening { endpoint, buffers })

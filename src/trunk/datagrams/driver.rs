@@ -18,6 +18,9 @@ use quinn::udp::UdpSocketState;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+/// The most that the kernel takes at once for datagrams to leave together: what one UDP datagram over IPv4 can hold.
+const BURST_MAX: usize = 65_507;
+
 /// A UDP socket that is waited for only where there is something to wait for.
 ///
 /// Who waits for reading and writing at once, as quinn's own socket does, is woken for each datagram of its own that has
@@ -26,6 +29,8 @@ use tokio::io::unix::AsyncFd;
 pub(in crate::trunk) struct Datagrams {
     socket: AsyncFd<UdpSocket>,
     state: UdpSocketState,
+    /// Datagrams that one read may find joined.
+    joined: usize,
     /// The kernel had no room for the last one.
     pub(super) is_full: AtomicBool,
 }
@@ -39,13 +44,15 @@ fn registered(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSo
 }
 
 impl Datagrams {
-    /// Takes over a socket that does not block.
+    /// Takes over a socket that does not block, for datagrams of up to `most` bytes.
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::trunk) fn new(socket: UdpSocket) -> io::Result<Self> {
+    pub(in crate::trunk) fn new(socket: UdpSocket, most: u16) -> io::Result<Self> {
+        let state = UdpSocketState::new((&socket).into())?;
         Ok(Self {
-            state: UdpSocketState::new((&socket).into())?,
+            joined: state.gro_segments().min(BURST_MAX.div_ceil(usize::from(most.max(1)))),
+            state,
             socket: registered(socket, Interest::READABLE)?,
             is_full: AtomicBool::new(false),
         })
@@ -61,7 +68,7 @@ impl AsyncUdpSocket for Datagrams {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let sent = self.state.send(self.socket.get_ref().into(), transmit);
+        let sent = bursts(transmit).try_for_each(|burst| self.state.send(self.socket.get_ref().into(), &burst));
         if matches!(&sent, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
             self.is_full.store(true, Relaxed);
         }
@@ -95,13 +102,31 @@ impl AsyncUdpSocket for Datagrams {
         self.state.max_gso_segments()
     }
 
+    /// quinn reads into room for 32 times as many of the largest size: 64 of them each, as the kernel may join of small ones,
+    /// would take 33 MB.
     fn max_receive_segments(&self) -> usize {
-        self.state.gro_segments()
+        self.joined
     }
 
     fn may_fragment(&self) -> bool {
         self.state.may_fragment()
     }
+}
+
+/// Datagrams that are to leave together, in as few parts as the kernel takes. quinn counts ten datagrams, whatever their size;
+/// it sends all of them again if the kernel had no room for one, and whoever has one twice drops it.
+fn bursts<'a>(transmit: &Transmit<'a>) -> impl Iterator<Item = Transmit<'a>> {
+    let (whole, destination) = (transmit.contents.len(), transmit.destination);
+    let (ecn, src_ip) = (transmit.ecn, transmit.src_ip);
+    let size = transmit.segment_size.unwrap_or(whole).max(1);
+    let most = (BURST_MAX / size).max(1) * size;
+    transmit.contents.chunks(most).map(move |contents| Transmit {
+        destination,
+        ecn,
+        contents,
+        segment_size: (contents.len() > size).then_some(size),
+        src_ip,
+    })
 }
 
 /// Waits until the kernel has room for datagrams again.
