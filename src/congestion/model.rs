@@ -75,6 +75,8 @@ pub(super) struct Model {
     least: Option<Least>,
     /// What the least was before it was seen to be longer, and when that was.
     before: Option<Least>,
+    /// The shortest that looks have seen lately, and when.
+    floor: Option<Least>,
     /// By how much round trips are longer than the least although nothing of ours is in the queue.
     noise: Duration,
     /// The best rate since that was measured.
@@ -120,6 +122,7 @@ impl Model {
             rate_before: 0.0,
             least: None,
             before: None,
+            floor: None,
             noise: Duration::ZERO,
             best: 0.0,
             round: Round::default(),
@@ -329,9 +332,22 @@ impl Model {
         }
     }
 
+    /// By how much the round trip of a look is longer than the shortest of the last ones: what others fill slowly is not to be taken,
+    /// look by look, for a way that has become a little longer.
+    fn risen(&mut self, now: Instant, seen: Duration) -> Duration {
+        let shorter = seen.min(self.least_round_trip());
+        let is_valid = |floor: &Least| now.saturating_duration_since(floor.at) < FORGET && floor.round_trip < shorter;
+        let floor = self.floor.filter(is_valid).unwrap_or(Least {
+            round_trip: shorter,
+            at: now,
+        });
+        self.floor = Some(floor);
+        seen.saturating_sub(floor.round_trip)
+    }
+
     /// A queue that is not ours is either a longer way, or one that fluctuates, or the work of others. These let it grow again.
     fn end_look(&mut self, now: Instant, look: &Look) {
-        let queue = self.queue_of(look.seen());
+        let queue = look.seen().map_or(Duration::ZERO, |seen| self.risen(now, seen));
         let before = self.doubted(now);
         let is_alone = queue
             <= if before.is_some() {
@@ -343,6 +359,7 @@ impl Model {
             (Some(round_trip), before) if !is_alone && before.is_none() && look.cubic.is_none() => {
                 self.before = self.least.map(|least| Least { at: now, ..least });
                 self.least = Some(Least { round_trip, at: now });
+                self.floor = self.least;
                 self.phase = Phase::cruise();
             }
             (Some(round_trip), Some(before)) if !is_alone => {

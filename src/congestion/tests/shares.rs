@@ -104,6 +104,18 @@ fn cubic_and_it_share_a_line() {
     }
 }
 
+/// A buffer that TCP fills slowly is not taken, bit by bit, for a way that has become longer.
+#[test]
+fn who_finds_a_full_buffer_gets_a_like_share() {
+    for buffer in [50, 100] {
+        let flows = vec![Flow::model().beginning(s(5)), Flow::tcp()];
+        let mut line = Line::new(100.0, ms(20), ms(buffer), flows);
+        line.run(s(20));
+        let shares = line.run(s(40));
+        assert!(shares[0] / shares[1] > 0.6, "buffer {buffer} ms: {shares:.2?}");
+    }
+}
+
 /// Whoever gets hold of a few packets' room only, since TCP has filled the buffer before, does not stay there.
 #[test]
 fn a_flow_of_few_packets_gets_its_share() {
