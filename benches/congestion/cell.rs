@@ -74,7 +74,10 @@ pub(crate) struct Setting {
     pub(crate) streams: u8,
     /// Bytes for each stream.
     pub(crate) outstanding: Option<u32>,
-    pub(crate) beside: bool,
+    /// Who shares the line, sending bulk too.
+    pub(crate) beside: Option<Carrier>,
+    /// Bytes of the largest IP packet.
+    pub(crate) mtu: u16,
     pub(crate) warmup: Duration,
     pub(crate) time: Duration,
 }
@@ -101,13 +104,11 @@ impl Setting {
     }
 }
 
-/// What both ends note. Shared, since they are one process.
+/// What both ends of a load note. Shared, since they are one process.
 #[derive(Default)]
 pub(crate) struct Tally {
     /// Bytes of bulk that arrived as they were sent.
     pub(crate) bulk: AtomicU64,
-    /// Bytes of the flow beside.
-    pub(crate) beside: AtomicU64,
     /// No more is to be sent.
     pub(crate) stop: AtomicBool,
     /// When each call was due, and how long its answer took from then.
@@ -152,25 +153,31 @@ impl Cell {
                 namespace: namespace.clone(),
                 address: address.to_owned(),
             });
-        let cable = Cable::lay(&ends, [setting.line(), setting.line()], seed, 1500)?;
-        let tally = Arc::new(Tally::default());
-        let mut threads = Vec::new();
-        if setting.beside {
-            threads.extend(kernel::flow_beside(&namespaces, &tally));
-        }
-        match carrier {
-            Carrier::Quic(algorithm) => threads.extend(quic::start(&namespaces, &tally, algorithm, setting)?),
-            Carrier::Tcp(name) => threads.extend(kernel::start(&namespaces, &tally, name)),
-            Carrier::None => {}
-        }
+        let cable = Cable::lay(&ends, [setting.line(), setting.line()], seed, setting.mtu)?;
+        let tallies: [Arc<Tally>; 2] = Default::default();
+        let [tally, beside] = &tallies;
+        let beside = match setting.beside {
+            Some(Carrier::Quic(algorithm)) => {
+                quic::start(&namespaces, beside, algorithm, quic::PORT_BESIDE, setting)?.into()
+            }
+            Some(Carrier::Tcp(name)) => kernel::flow_beside(&namespaces, beside, name).into(),
+            Some(Carrier::None) | None => Vec::new(),
+        };
+        let measured = match carrier {
+            Carrier::Quic(algorithm) => quic::start(&namespaces, tally, algorithm, quic::PORT, setting)?.into(),
+            Carrier::Tcp(name) => kernel::start(&namespaces, tally, name).into(),
+            Carrier::None => Vec::new(),
+        };
         thread::sleep(setting.warmup);
-        let (began, before, cpu) = (Instant::now(), counts(&tally), cpu());
+        let (began, before, cpu) = (Instant::now(), counts(&tallies), cpu());
         thread::sleep(setting.time);
-        let (ended, after, cpu_after) = (Instant::now(), counts(&tally), self::cpu());
-        tally.stop.store(true, Ordering::Relaxed);
-        let sent: [u64; 2] = join(threads)?;
-        if counts(&tally) != sent {
-            bail!("of {sent:?} bytes {:?} arrived", counts(&tally));
+        let (ended, after, cpu_after) = (Instant::now(), counts(&tallies), self::cpu());
+        for tally in &tallies {
+            tally.stop.store(true, Ordering::Relaxed);
+        }
+        let sent = [join(measured)?, join(beside)?];
+        if counts(&tallies) != sent {
+            bail!("of {sent:?} bytes {:?} arrived", counts(&tallies));
         }
         let seconds = (ended - began).as_secs_f64();
         let mut calls: Vec<Duration> = tally
@@ -204,15 +211,16 @@ impl Cell {
     }
 }
 
-fn counts(tally: &Tally) -> [u64; 2] {
-    [&tally.bulk, &tally.beside].map(|counter| counter.load(Ordering::Relaxed))
+/// Bytes that arrived, of what is measured and of the flow beside.
+fn counts(tallies: &[Arc<Tally>; 2]) -> [u64; 2] {
+    tallies.each_ref().map(|tally| tally.bulk.load(Ordering::Relaxed))
 }
 
-/// A thread of one end, and the bytes that it sent as bulk and beside.
-pub(crate) type EndThread = JoinHandle<anyhow::Result<[u64; 2]>>;
+/// A thread of one end, and the bytes of bulk that it sent.
+pub(crate) type EndThread = JoinHandle<anyhow::Result<u64>>;
 
 /// A thread in a network namespace.
-pub(crate) fn within(namespace: &str, run: impl FnOnce() -> anyhow::Result<[u64; 2]> + Send + 'static) -> EndThread {
+pub(crate) fn within(namespace: &str, run: impl FnOnce() -> anyhow::Result<u64> + Send + 'static) -> EndThread {
     let path = format!("/run/netns/{namespace}");
     thread::spawn(move || {
         setns(File::open(path)?, CloneFlags::CLONE_NEWNET)?;
@@ -220,10 +228,10 @@ pub(crate) fn within(namespace: &str, run: impl FnOnce() -> anyhow::Result<[u64;
     })
 }
 
-/// Waits for all ends; gives the sums of what they sent.
-fn join(threads: Vec<EndThread>) -> anyhow::Result<[u64; 2]> {
+/// Waits for all ends; gives the sum of what they sent.
+fn join(threads: Vec<EndThread>) -> anyhow::Result<u64> {
     let deadline = Instant::now() + DRAIN;
-    let mut sums = [0; 2];
+    let mut sum = 0;
     for thread in threads {
         while !thread.is_finished() {
             if Instant::now() > deadline {
@@ -232,10 +240,9 @@ fn join(threads: Vec<EndThread>) -> anyhow::Result<[u64; 2]> {
             thread::sleep(Duration::from_millis(5));
         }
         let sent = thread.join().map_err(|_| anyhow::anyhow!("an end has panicked"))?;
-        let [bulk, beside] = sent.context("an end of the line")?;
-        sums = [sums[0] + bulk, sums[1] + beside];
+        sum += sent.context("an end of the line")?;
     }
-    Ok(sums)
+    Ok(sum)
 }
 
 /// All CPU time of the machine, idle time and stolen time since its start, ticks (`/proc/stat`, proc(5)).

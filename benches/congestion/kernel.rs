@@ -34,8 +34,8 @@ fn ends(
     namespaces: &[String; 2],
     port: u16,
     congestion: &'static str,
-    receive: impl FnOnce(TcpStream) -> anyhow::Result<[u64; 2]> + Send + 'static,
-    send: impl FnOnce(TcpStream) -> anyhow::Result<[u64; 2]> + Send + 'static,
+    receive: impl FnOnce(TcpStream) -> anyhow::Result<u64> + Send + 'static,
+    send: impl FnOnce(TcpStream) -> anyhow::Result<u64> + Send + 'static,
 ) -> [EndThread; 2] {
     let (ready_in, ready) = std::sync::mpsc::channel();
     let receiving = within(&namespaces[1], move || {
@@ -53,13 +53,13 @@ fn ends(
     [receiving, sending]
 }
 
-/// One TCP connection with Cubic that sends for itself.
-pub(crate) fn flow_beside(namespaces: &[String; 2], tally: &Arc<Tally>) -> [EndThread; 2] {
+/// One TCP connection that sends bulk only.
+pub(crate) fn flow_beside(namespaces: &[String; 2], tally: &Arc<Tally>, congestion: &'static str) -> [EndThread; 2] {
     let [arrived, asked] = [tally.clone(), tally.clone()];
     ends(
         namespaces,
         PORT_BESIDE,
-        "cubic",
+        congestion,
         move |mut stream| {
             let (pattern, mut buffer, mut offset) = (cell::pattern(), vec![0; 1 << 16], 0);
             loop {
@@ -67,9 +67,9 @@ pub(crate) fn flow_beside(namespaces: &[String; 2], tally: &Arc<Tally>) -> [EndT
                 let bytes = buffer.get(..size).unwrap_or_default();
                 ensure!(cell::is_pattern(&pattern, offset, bytes), "TCP has changed on the way");
                 offset += size as u64;
-                arrived.beside.fetch_add(size as u64, Ordering::Relaxed);
+                arrived.bulk.fetch_add(size as u64, Ordering::Relaxed);
                 if size == 0 {
-                    return Ok([0, 0]);
+                    return Ok(0);
                 }
             }
         },
@@ -80,7 +80,7 @@ pub(crate) fn flow_beside(namespaces: &[String; 2], tally: &Arc<Tally>) -> [EndT
                 sent += PATTERN as u64;
             }
             stream.shutdown(Shutdown::Write)?;
-            Ok([0, sent])
+            Ok(sent)
         },
     )
 }
@@ -97,7 +97,7 @@ pub(crate) fn start(namespaces: &[String; 2], tally: &Arc<Tally>, congestion: &'
     )
 }
 
-fn receive(stream: TcpStream, tally: &Tally) -> anyhow::Result<[u64; 2]> {
+fn receive(stream: TcpStream, tally: &Tally) -> anyhow::Result<u64> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(1 << 17, stream.try_clone()?);
     let (mut answers, pattern) = (stream, cell::pattern());
@@ -118,10 +118,10 @@ fn receive(stream: TcpStream, tally: &Tally) -> anyhow::Result<[u64; 2]> {
         }
     }
     answers.shutdown(Shutdown::Write)?;
-    Ok([0, 0])
+    Ok(0)
 }
 
-fn send(mut stream: TcpStream, tally: &Arc<Tally>) -> anyhow::Result<[u64; 2]> {
+fn send(mut stream: TcpStream, tally: &Arc<Tally>) -> anyhow::Result<u64> {
     let began = Instant::now();
     let answers = {
         let (stream, tally) = (stream.try_clone()?, tally.clone());
@@ -143,7 +143,7 @@ fn send(mut stream: TcpStream, tally: &Arc<Tally>) -> anyhow::Result<[u64; 2]> {
         .join()
         .map_err(|_| anyhow::anyhow!("the reader of answers has panicked"))??;
     ensure!(answered == number, "an answer is missing");
-    Ok([sent, 0])
+    Ok(sent)
 }
 
 fn answers_of(mut stream: TcpStream, tally: &Tally, began: Instant) -> anyhow::Result<u64> {

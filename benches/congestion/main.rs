@@ -3,7 +3,8 @@
 //! `cargo bench --bench congestion -- --loss 0,1 --rtt 20,80` lays lines by the tool behind `beamway linkem` (root) and sends
 //! over each, in one direction, several streams that never end and a small call every 10 ms: by QUIC alone, without nodes and
 //! sessions, and beside it by one TCP connection of the kernel's. Of the figures of several rounds the median counts. What
-//! arrives is compared byte for byte and counted. `--beside` adds a TCP connection of its own with Cubic, which shares the line.
+//! arrives is compared byte for byte and counted. `--beside` adds somebody who shares the line: a TCP connection of its own with Cubic, if
+//! nothing else is said.
 
 mod cell;
 mod kernel;
@@ -48,9 +49,12 @@ struct Arguments {
     /// Bytes that each stream may have outstanding, kB; by default enough for the line and its buffer.
     #[arg(long)]
     outstanding: Option<u32>,
-    /// A TCP connection with Cubic shares the line.
-    #[arg(long)]
-    beside: bool,
+    /// Who shares the line: TCP with Cubic, or `--beside=tcp-bbr`, `--beside=model` …
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "tcp-cubic")]
+    beside: Option<Carrier>,
+    /// Bytes of the largest packet on the line.
+    #[arg(long, default_value_t = 1500)]
+    mtu: u16,
     /// Length of a measurement, seconds.
     #[arg(long, default_value_t = 8.0)]
     seconds: f64,
@@ -141,6 +145,7 @@ fn settings(arguments: &Arguments) -> Vec<Setting> {
                         streams: arguments.streams,
                         outstanding: arguments.outstanding.map(|kilobytes| kilobytes * 1000),
                         beside: arguments.beside,
+                        mtu: arguments.mtu,
                         warmup: Duration::from_secs_f64(arguments.warmup),
                         time: Duration::from_secs_f64(arguments.seconds),
                     });

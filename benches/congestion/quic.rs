@@ -34,13 +34,15 @@ use crate::cell::Setting;
 use crate::cell::Tally;
 use crate::cell::within;
 
-const PORT: u16 = 7000;
+pub(crate) const PORT: u16 = 7000;
+pub(crate) const PORT_BESIDE: u16 = 7003;
 
 /// The threads of both ends, sending end second.
 pub(crate) fn start(
     namespaces: &[String; 2],
     tally: &Arc<Tally>,
     algorithm: Algorithm,
+    port: u16,
     setting: Setting,
 ) -> anyhow::Result<[EndThread; 2]> {
     let config = TrunkConfig {
@@ -57,12 +59,12 @@ pub(crate) fn start(
         let (config, tally) = (config.clone(), tally.clone());
         within(&namespaces[1], move || {
             run(async {
-                let endpoint = endpoint(&config, &receiver, PORT)?;
+                let endpoint = endpoint(&config, &receiver, port)?;
                 ready_in.send(())?;
                 let incoming = endpoint.accept().await.context("an endpoint that is open")?;
                 receive(incoming.await?, &tally).await?;
                 endpoint.wait_idle().await;
-                Ok([0, 0])
+                Ok(0)
             })
         })
     };
@@ -74,19 +76,19 @@ pub(crate) fn start(
                 let endpoint = endpoint(&config, &sender, 0)?;
                 let tls = Arc::new(client_config(&sender)?);
                 let client = config.client(tls).map_err(anyhow::Error::msg)?;
-                let to = SocketAddr::new(cell::RECEIVER.parse()?, PORT);
+                let to = SocketAddr::new(cell::RECEIVER.parse()?, port);
                 let connection = endpoint.connect_with(client, to, "receiver")?.await?;
                 let sent = send(&connection, &tally, setting.streams).await?;
                 connection.close(0u8.into(), b"");
                 endpoint.wait_idle().await;
-                Ok([sent, 0])
+                Ok(sent)
             })
         })
     };
     Ok([receiving, sending])
 }
 
-fn run(work: impl Future<Output = anyhow::Result<[u64; 2]>>) -> anyhow::Result<[u64; 2]> {
+fn run(work: impl Future<Output = anyhow::Result<u64>>) -> anyhow::Result<u64> {
     Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn table(cells: &[Cell]) -> String {
         }
     }
     table.push_str(
-        "\n\nA cell: small calls p50 / p99, bulk, the flow of TCP beside it; a star where a wanted figure is missed.",
+        "\n\nA cell: small calls p50 / p99, bulk, the flow beside it; a star where a wanted figure is missed.",
     );
     table
 }
@@ -71,7 +71,7 @@ fn summary(rounds: &[&Cell], setting: &Setting) -> String {
         p99 * 1e3,
         mark(p99 <= (most + setting.rtt.mul_f64(1.5)).as_secs_f64()),
     );
-    if setting.beside {
+    if setting.beside.is_some() {
         return format!("{calls}, {:.1} : {:.1} MB/s", bulk / 1e6, beside / 1e6);
     }
     let is_met = bulk * 8.0 / setting.rate as f64 >= BULK_SHARE;
@@ -90,7 +90,7 @@ pub(crate) fn json(cells: &[Cell]) -> String {
                 "buffer_ms": cell.setting.buffer.as_millis() as u64,
                 "loss": cell.setting.loss,
                 "bulk_bytes_per_second": cell.bulk,
-                "beside_bytes_per_second": cell.setting.beside.then_some(cell.beside),
+                "beside_bytes_per_second": cell.setting.beside.map(|_| cell.beside),
                 "calls": cell.calls,
                 "calls_p50_ms": cell.p50.as_secs_f64() * 1e3,
                 "calls_p99_ms": cell.p99.as_secs_f64() * 1e3,

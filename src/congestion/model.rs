@@ -53,6 +53,10 @@ const FORGET: Duration = Duration::from_secs(30);
 /// Beside such flows: how fast the window grows after a loss. Faster than theirs (0.4), for what is given up while looking.
 const COMPANY_GROWTH: f64 = 2.0;
 
+/// After a look the window grows by this share of what is acknowledged. What fits on the line, sent at once into the gap that the look
+/// has left, would fill a short buffer for a moment, and others lose packets by that.
+const RETURN: f64 = 0.125;
+
 /// While looking: how much of what fits on the line without a queue may be under way.
 const LOOK_SHARE: f64 = 0.75;
 
@@ -71,6 +75,8 @@ pub(super) struct Model {
     least: Option<Least>,
     /// What the least was before it was seen to be longer, and when that was.
     before: Option<Least>,
+    /// The shortest that looks have seen lately, and when.
+    floor: Option<Least>,
     /// By how much round trips are longer than the least although nothing of ours is in the queue.
     noise: Duration,
     /// The best rate since that was measured.
@@ -81,6 +87,8 @@ pub(super) struct Model {
     losses: LossRate,
     phase: Phase,
     window: u64,
+    /// Bytes acknowledged since the window was set.
+    acknowledged: u64,
 }
 
 /// The least round trip, and when one was as short last.
@@ -114,6 +122,7 @@ impl Model {
             rate_before: 0.0,
             least: None,
             before: None,
+            floor: None,
             noise: Duration::ZERO,
             best: 0.0,
             round: Round::default(),
@@ -121,6 +130,7 @@ impl Model {
             losses: LossRate::default(),
             phase: Phase::start(),
             window: INITIAL * u64::from(mtu),
+            acknowledged: 0,
         }
     }
 
@@ -153,6 +163,7 @@ impl Model {
     pub(super) fn handle_ack(&mut self, now: Instant, sent: Instant, bytes: u64, is_app_limited: bool) {
         self.sampler.on_ack(sent, bytes);
         self.losses.on_ack(bytes);
+        self.acknowledged = self.acknowledged.saturating_add(bytes);
         match &mut self.phase {
             Phase::Start(_) if !is_app_limited => self.window = self.window.saturating_add(bytes),
             Phase::Company(company) if !is_app_limited => company.on_ack(now, sent, bytes),
@@ -321,9 +332,22 @@ impl Model {
         }
     }
 
+    /// By how much the round trip of a look is longer than the shortest of the last ones: what others fill slowly is not to be taken,
+    /// look by look, for a way that has become a little longer.
+    fn risen(&mut self, now: Instant, seen: Duration) -> Duration {
+        let shorter = seen.min(self.least_round_trip());
+        let is_valid = |floor: &Least| now.saturating_duration_since(floor.at) < FORGET && floor.round_trip < shorter;
+        let floor = self.floor.filter(is_valid).unwrap_or(Least {
+            round_trip: shorter,
+            at: now,
+        });
+        self.floor = Some(floor);
+        seen.saturating_sub(floor.round_trip)
+    }
+
     /// A queue that is not ours is either a longer way, or one that fluctuates, or the work of others. These let it grow again.
     fn end_look(&mut self, now: Instant, look: &Look) {
-        let queue = self.queue_of(look.seen());
+        let queue = look.seen().map_or(Duration::ZERO, |seen| self.risen(now, seen));
         let before = self.doubted(now);
         let is_alone = queue
             <= if before.is_some() {
@@ -335,6 +359,7 @@ impl Model {
             (Some(round_trip), before) if !is_alone && before.is_none() && look.cubic.is_none() => {
                 self.before = self.least.map(|least| Least { at: now, ..least });
                 self.least = Some(Least { round_trip, at: now });
+                self.floor = self.least;
                 self.phase = Phase::cruise();
             }
             (Some(round_trip), Some(before)) if !is_alone => {
@@ -359,11 +384,14 @@ impl Model {
         self.best = self.rate.get();
     }
 
+    /// Not less than may be under way in any case, or a flow of few packets would never see the line drained.
     fn look_window(&self) -> u64 {
-        (self.rate_now * self.least_round_trip().as_secs_f64() * LOOK_SHARE) as u64
+        let window = (self.rate_now * self.least_round_trip().as_secs_f64() * LOOK_SHARE) as u64;
+        window.max(self.least_window())
     }
 
     fn set_window(&mut self) {
+        let acknowledged = std::mem::take(&mut self.acknowledged);
         let window = match &self.phase {
             Phase::Start(_) => self.window,
             Phase::Cruise(cruise) => {
@@ -374,11 +402,16 @@ impl Model {
                 };
                 // What is lost is sent once more.
                 let time = least + self.noise.as_secs_f64() + more;
-                let known = self.rate.get() * time / (1.0 - self.losses.rate());
-                known as u64 + SPARE * u64::from(self.mtu)
+                let known = (self.rate.get() * time / (1.0 - self.losses.rate())) as u64 + SPARE * u64::from(self.mtu);
+                let returned = self.window + (acknowledged as f64 * RETURN) as u64;
+                match cruise.haste() {
+                    Some(_) => known,
+                    None => known.min(returned),
+                }
             }
             Phase::Look(_) => self.look_window(),
-            Phase::Company(company) => company.cubic.window(),
+            // Twice as much with each round trip, as at the start.
+            Phase::Company(company) => company.cubic.window().min(self.window + acknowledged),
         };
         self.window = window.max(self.least_window());
     }

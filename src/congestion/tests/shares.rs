@@ -86,6 +86,7 @@ fn cubic_and_it_share_a_line() {
         (20, 50),
         (20, 100),
         (20, 200),
+        (80, 10),
         (80, 20),
         (80, 50),
         (80, 100),
@@ -101,6 +102,27 @@ fn cubic_and_it_share_a_line() {
             assert!((1.0 / 3.0..=3.0).contains(&ratio), "{seen}");
         }
     }
+}
+
+/// A buffer that TCP fills slowly is not taken, bit by bit, for a way that has become longer.
+#[test]
+fn who_finds_a_full_buffer_gets_a_like_share() {
+    for buffer in [50, 100] {
+        let flows = vec![Flow::model().beginning(s(5)), Flow::tcp()];
+        let mut line = Line::new(100.0, ms(20), ms(buffer), flows);
+        line.run(s(20));
+        let shares = line.run(s(40));
+        assert!(shares[0] / shares[1] > 0.6, "buffer {buffer} ms: {shares:.2?}");
+    }
+}
+
+/// Whoever gets hold of a few packets' room only, since TCP has filled the buffer before, does not stay there.
+#[test]
+fn a_flow_of_few_packets_gets_its_share() {
+    let mut line = Line::new(20.0, ms(20), ms(200), vec![Flow::model(), Flow::tcp()]);
+    line.run(s(20));
+    let shares = line.run(s(40));
+    assert!(shares[0] > 0.25, "{shares:.2?}");
 }
 
 /// Cubic gets little of a line that loses packets; it keeps at least half of that.
