@@ -17,8 +17,8 @@ use crate::app::Loaded;
 use crate::app::own_hosts;
 
 /// Steps of tasks after which sockets are asked for news, however much there is to do. Beside bulk a step is up to 0.2 ms of
-/// sending, and with tokio's usual 61 a small call waited for milliseconds at each gateway until it was seen. Fewer than this
-/// cost throughput: what arrives is then taken in smaller pieces.
+/// sending, and tokio's usual 61 of them made a small call wait longer until it was seen. Fewer than this cost throughput:
+/// what arrives is then taken in smaller pieces.
 const EVENT_INTERVAL: u32 = 24;
 
 /// `beamway run`: reads and checks everything, then serves until told to stop.
