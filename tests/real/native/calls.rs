@@ -114,7 +114,7 @@ fn casts_arrive() {
     let builder = site.builder("native").export("log", "write", move |_, arguments| {
         let sender = sender.clone();
         async move {
-            sender.send(Term::List(arguments)).unwrap();
+            sender.send(Term::from(arguments)).unwrap();
             Ok(term!(ok))
         }
     });
