@@ -13,6 +13,7 @@ use super::TermError;
 use super::atom::IN_PLACE_MAX;
 use super::list::Row;
 use super::pen::Pen;
+use super::pen::ROOM;
 use super::tag;
 
 impl Term {
@@ -61,12 +62,20 @@ impl Term {
     }
 }
 
-/// The length of what is mostly bytes in a row: a binary or a string.
+/// The length of what is mostly bytes in a row: a binary, a string, or a tuple with such a one.
 fn bulk(term: &Term) -> Option<usize> {
-    match term {
+    let bytes = |term: &Term| match term {
         Term::Binary(bytes) => Some(1 + 4 + bytes.len()),
         Term::List(list) => list.as_bytes().map(|bytes| 1 + 2 + bytes.len()),
         _ => None,
+    };
+    match term {
+        Term::Tuple(items) => {
+            let all: usize = items.iter().filter_map(bytes).sum();
+            // An item beside them is mostly a name or a number, and not much longer.
+            (all > ROOM).then_some(all + 2 + 12 * items.len())
+        }
+        other => bytes(other),
     }
 }
 

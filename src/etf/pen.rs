@@ -14,7 +14,7 @@ pub(super) struct Pen {
 }
 
 /// Bytes made ready at once: room for most messages.
-const ROOM: usize = 256;
+pub(super) const ROOM: usize = 256;
 
 impl Pen {
     /// A pen that has written the version byte.
@@ -68,11 +68,11 @@ impl Pen {
         self.at = end;
     }
 
-    /// Makes room for a block of `count` bytes, and for some that follow.
+    /// Makes room for a block of `count` bytes, and for about as much as is written.
     #[cold]
     fn grow(&mut self, count: usize) {
         let needed = self.at + count;
-        let ample = needed + ROOM;
+        let ample = needed + self.at.max(ROOM);
         let kept = self.bytes.capacity();
         self.bytes
             .resize(if kept < needed { ample } else { ample.min(kept) }, 0);
