@@ -358,6 +358,9 @@ pub(super) struct RunArgs {
     /// info]
     #[arg(long, value_name = "LEVEL")]
     pub(super) log_level: Option<LogLevel>,
+    /// Stop when standard input ends: whoever started it holds that, and is gone
+    #[arg(long, hide = true)]
+    pub(super) until_input_ends: bool,
 }
 
 #[derive(Debug, clap::Args)]

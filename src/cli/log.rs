@@ -61,6 +61,7 @@ mod tests {
             config: "x.toml".into(),
             log: None,
             log_level,
+            until_input_ends: false,
         };
         let settings = LogSettings {
             format: LogFormat::Text,

@@ -7,6 +7,7 @@
 //! - `check`: the same reading and checking without running; every mistake at once.
 //! - [`mod@bench`]: carriers of distribution compared: what a user measures before he decides.
 //! - [`certs`]: makes an authority and certificates.
+//! - `cookie`: where the nodes' cookie comes from.
 //! - [`demo`]: the main job, shown on this machine with real nodes.
 //! - [`errand`]: calls a function, sends a message, or pings, as a native node.
 //! - `linkem`: a line with faults, for tests and measurements; hidden.
@@ -20,6 +21,7 @@ mod args;
 pub mod bench;
 pub mod certs;
 mod check;
+mod cookie;
 pub mod demo;
 pub mod errand;
 mod linkem;

@@ -38,12 +38,12 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .event_interval(EVENT_INTERVAL)
         .build()
         .context("the threads of the daemon cannot be started")?;
-    runtime.block_on(serve(loaded))?;
+    runtime.block_on(serve(loaded, args.until_input_ends))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until SIGTERM or Ctrl-C.
-async fn serve(loaded: Loaded) -> anyhow::Result<()> {
+/// Serves until SIGTERM or Ctrl-C, or until standard input ends, if that counts.
+async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
     let Loaded { config, identity } = loaded;
     let app = App::bind(config, &identity, own_hosts()).await?;
     output::say(&app.banner());
@@ -66,6 +66,14 @@ async fn serve(loaded: Loaded) -> anyhow::Result<()> {
         info!("told to stop");
         told.cancel();
     });
+    if until_input_ends {
+        let told = leave.clone();
+        // Reading blocks, so a thread of its own does it.
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            told.cancel();
+        });
+    }
     app.run(leave).await;
     Ok(())
 }

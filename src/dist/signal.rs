@@ -252,7 +252,7 @@ impl Signal {
                 let control = term!(
                     {29, (id.clone()), (from.clone()), (group_leader.clone()), (function), (options.clone())}
                 );
-                (control, Some(Term::List(arguments.clone())))
+                (control, Some(arguments.clone().into()))
             }
             Self::SpawnReply { id, to, flags, result } => {
                 let result = match result {
@@ -468,7 +468,7 @@ impl Fields {
             group_leader,
             module: module.clone(),
             function: function.clone(),
-            arguments,
+            arguments: arguments.into(),
             options,
         })
     }

@@ -11,6 +11,7 @@ use super::Bits;
 use super::Export;
 use super::Float;
 use super::Fun;
+use super::List;
 use super::Map;
 use super::NodePid;
 use super::NodePort;
@@ -112,6 +113,7 @@ macro_rules! kinds {
 kinds! {
     Atom: Atom = value => value, "an atom";
     Pid: NodePid = value => value, "a pid";
+    List: List = value => value, "a list";
     Map: Map = value => value, "a map";
     Binary: Bytes = value => value, "a binary";
     Float: Float = value => value, "a float";
@@ -318,9 +320,6 @@ impl TryFrom<Term> for Vec<Term> {
 
     /// The elements of a proper list.
     fn try_from(term: Term) -> Result<Self, Mismatch> {
-        match term {
-            Term::List(elements) => Ok(elements),
-            _ => Err(Mismatch { expected: "a list" }),
-        }
+        List::try_from(term).map(Self::from)
     }
 }

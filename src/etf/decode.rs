@@ -9,6 +9,7 @@ use super::Export;
 use super::Float;
 use super::Fun;
 use super::Limits;
+use super::List;
 use super::Map;
 use super::NodePid;
 use super::NodePort;
@@ -42,7 +43,7 @@ impl Term {
         Decoder::new(versioned(bytes)?, limits, None)?.whole()
     }
 
-    /// [`Term::decode`] without copies: binaries share `bytes`, and keep them alive.
+    /// [`Term::decode`] without copies: binaries and strings share `bytes`, and keep them alive.
     ///
     /// ```
     /// use beamway::etf::{Limits, Term};
@@ -220,7 +221,7 @@ impl<'a> Decoder<'a> {
                 let length = self.reader.u16("string length")?;
                 self.budget.take(length.into())?;
                 let text = self.reader.take(length.into(), "string")?;
-                Term::List(text.iter().map(|byte| Term::Integer((*byte).into())).collect())
+                Term::List(List::from_bytes(self.keep(text)))
             }
             tag::BINARY => {
                 let length = self.reader.u32("binary length")?;
@@ -332,7 +333,7 @@ impl<'a> Decoder<'a> {
         if self.reader.peek() == Some(tag::NIL) {
             self.reader.u8("tail")?;
             self.budget.leave();
-            return Ok(Term::List(items));
+            return Ok(Term::List(items.into()));
         }
         let tail = self.term()?;
         self.budget.leave();

@@ -5,19 +5,16 @@ use bytes::BytesMut;
 use super::Atom;
 use super::Big;
 use super::DEPTH_MAX;
+use super::List;
 use super::NodePort;
 use super::NodeReference;
 use super::Term;
 use super::TermError;
 use super::atom::IN_PLACE_MAX;
+use super::list::Row;
 use super::pen::Pen;
+use super::pen::ROOM;
 use super::tag;
-
-/// A list of at most this many bytes is written as a string (`external.c: MAX_STRING_LEN`).
-pub(super) const STRING_MAX: usize = 0xffff;
-
-/// Characters of a string that are gathered before they are written.
-const CHUNK: usize = 64;
 
 impl Term {
     /// The term as `term_to_binary` of OTP 26 and later writes it (before, with `{minor_version, 2}`), byte for byte but
@@ -26,7 +23,10 @@ impl Term {
     /// # Errors
     /// If it is nested deeper than [`DEPTH_MAX`], or if something in it has more than 2^32 - 1 bytes or elements.
     pub fn encode(&self) -> Result<Bytes, TermError> {
-        let mut out = Pen::versioned();
+        let mut out = match bulk(self) {
+            Some(length) => Pen::versioned_for(length),
+            None => Pen::versioned(),
+        };
         term(self, &mut out, DEPTH_MAX)?;
         Ok(out.finish().into())
     }
@@ -59,6 +59,23 @@ impl Term {
         term(self, &mut pen, DEPTH_MAX)?;
         out.extend_from_slice(pen.written(0));
         Ok(None)
+    }
+}
+
+/// The length of what is mostly bytes in a row: a binary, a string, or a tuple with such a one.
+fn bulk(term: &Term) -> Option<usize> {
+    let bytes = |term: &Term| match term {
+        Term::Binary(bytes) => Some(1 + 4 + bytes.len()),
+        Term::List(list) => list.as_bytes().map(|bytes| 1 + 2 + bytes.len()),
+        _ => None,
+    };
+    match term {
+        Term::Tuple(items) => {
+            let all: usize = items.iter().filter_map(bytes).sum();
+            // An item beside them is mostly a name or a number, and not much longer.
+            (all > ROOM).then_some(all + 2 + 12 * items.len())
+        }
+        other => bytes(other),
     }
 }
 
@@ -161,35 +178,34 @@ fn item(one: &Term, out: &mut Pen, depth: usize) -> Result<(), Excess> {
     Ok(())
 }
 
-fn list(items: &[Term], out: &mut Pen, depth: usize) -> Result<(), Excess> {
-    if items.is_empty() {
-        out.put([tag::NIL]);
-        return Ok(());
-    }
-    if items.len() <= STRING_MAX && items.iter().all(|item| byte(item).is_some()) {
-        out.put([tag::STRING]);
-        out.put((items.len() as u16).to_be_bytes());
-        for items in items.chunks(CHUNK) {
-            let mut text = [0; CHUNK];
-            for (place, item) in text.iter_mut().zip(items) {
-                *place = byte(item).unwrap_or_default();
-            }
-            out.block(text, items.len());
+fn list(list: &List, out: &mut Pen, depth: usize) -> Result<(), Excess> {
+    match list.row() {
+        Row::Bytes(bytes) => return string(bytes, out, depth),
+        Row::Terms(items) if items.is_empty() => {}
+        Row::Terms(items) => {
+            head(tag::LIST, items.len(), out)?;
+            elements(items, out, depth)?;
         }
-        return Ok(());
     }
-    head(tag::LIST, items.len(), out)?;
-    elements(items, out, depth)?;
     out.put([tag::NIL]);
     Ok(())
 }
 
-/// The value, of an integer from 0 to 255.
-fn byte(term: &Term) -> Option<u8> {
-    match term {
-        Term::Integer(value) => u8::try_from(*value).ok(),
-        _ => None,
+/// A list of bytes: in its short form if that can say how many they are (`external.c: MAX_STRING_LEN`).
+fn string(bytes: &[u8], out: &mut Pen, depth: usize) -> Result<(), Excess> {
+    if let Ok(length) = u16::try_from(bytes.len()) {
+        let [high, low] = length.to_be_bytes();
+        out.put([tag::STRING, high, low]);
+        out.slice(bytes);
+        return Ok(());
     }
+    deeper(depth)?;
+    head(tag::LIST, bytes.len(), out)?;
+    for byte in bytes {
+        out.put([tag::SMALL_INTEGER, *byte]);
+    }
+    out.put([tag::NIL]);
+    Ok(())
 }
 
 /// A tag and a length of 32 bits.

@@ -48,7 +48,8 @@ macro_rules! term {
         $crate::etf::Term::list(::std::vec![$($done),*], $crate::term!($($tail)+))
     };
     (@tuple [$($done:expr,)*]) => { $crate::etf::Term::Tuple(::std::vec![$($done),*]) };
-    (@list [$($done:expr,)*]) => { $crate::etf::Term::List(::std::vec![$($done),*]) };
+    (@list []) => { $crate::etf::Term::NIL };
+    (@list [$($done:expr,)*]) => { $crate::etf::Term::List(::std::vec![$($done),*].into()) };
 
     // The pairs of a map: `@key [pairs so far] rest`, and with the key found `@value [pairs so far] {key} rest`.
     (@key [$($done:expr,)*]) => {

@@ -2,6 +2,7 @@ use std::cmp::Ordering;
 
 use super::Big;
 use super::Bits;
+use super::Elements;
 use super::Export;
 use super::Float;
 use super::Map;
@@ -78,14 +79,11 @@ fn lists(one: &Term, two: &Term) -> Ordering {
     let (mut items_one, tail_one) = parts(one);
     let (mut items_two, tail_two) = parts(two);
     loop {
-        match (items_one.split_first(), items_two.split_first()) {
-            (Some((head_one, rest_one)), Some((head_two, rest_two))) => {
-                match head_one.cmp(head_two) {
-                    Ordering::Equal => {}
-                    unequal => return unequal,
-                }
-                (items_one, items_two) = (rest_one, rest_two);
-            }
+        match (items_one.next(), items_two.next()) {
+            (Some(item_one), Some(item_two)) => match item_one.cmp(item_two) {
+                Ordering::Equal => {}
+                unequal => return unequal,
+            },
             // What is left of the longer list is a list, and not empty.
             (None, Some(_)) => return tail_one.map_or(Ordering::Less, |tail| rank(tail).cmp(&rank(two))),
             (Some(_), None) => return tail_two.map_or(Ordering::Greater, |tail| rank(one).cmp(&rank(tail))),
@@ -102,11 +100,11 @@ fn lists(one: &Term, two: &Term) -> Ordering {
 }
 
 /// The items of a list, and its tail unless that is `[]`.
-fn parts(list: &Term) -> (&[Term], Option<&Term>) {
+fn parts(list: &Term) -> (Elements<'_>, Option<&Term>) {
     match list {
-        Term::List(items) => (items, None),
-        Term::Improper(list) => (list.elements(), Some(list.tail())),
-        _ => (&[], None),
+        Term::List(list) => (list.iter(), None),
+        Term::Improper(list) => (Elements::of_terms(list.elements()), Some(list.tail())),
+        _ => (Elements::of_terms(&[]), None),
     }
 }
 

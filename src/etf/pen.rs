@@ -14,13 +14,21 @@ pub(super) struct Pen {
 }
 
 /// Bytes made ready at once: room for most messages.
-const ROOM: usize = 256;
+pub(super) const ROOM: usize = 256;
 
 impl Pen {
     /// A pen that has written the version byte.
     pub(super) fn versioned() -> Self {
-        let mut pen = Self::default();
-        pen.block([tag::VERSION], 1);
+        Self::versioned_for(ROOM)
+    }
+
+    /// The same, for a term that is known to take so many bytes.
+    pub(super) fn versioned_for(count: usize) -> Self {
+        let mut pen = Self {
+            bytes: Vec::with_capacity(1 + count),
+            at: 0,
+        };
+        pen.put([tag::VERSION]);
         pen
     }
 
@@ -60,10 +68,14 @@ impl Pen {
         self.at = end;
     }
 
-    /// Makes room for a block of `count` bytes, and for some that follow.
+    /// Makes room for a block of `count` bytes, and for about as much as is written.
     #[cold]
     fn grow(&mut self, count: usize) {
-        self.bytes.resize(self.at + count + ROOM, 0);
+        let needed = self.at + count;
+        let ample = needed + self.at.max(ROOM);
+        let kept = self.bytes.capacity();
+        self.bytes
+            .resize(if kept < needed { ample } else { ample.min(kept) }, 0);
     }
 
     /// What is written, from `start` on.
@@ -93,7 +105,7 @@ impl Pen {
 impl Default for Pen {
     fn default() -> Self {
         Self {
-            bytes: vec![0; ROOM],
+            bytes: Vec::with_capacity(ROOM),
             at: 0,
         }
     }

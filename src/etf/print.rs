@@ -8,6 +8,7 @@ use super::Export;
 use super::Float;
 use super::Fun;
 use super::Improper;
+use super::List;
 use super::Map;
 use super::NodePid;
 use super::NodePort;
@@ -88,14 +89,7 @@ fn term(f: &mut Formatter<'_>, term: &Term, style: Style, depth: usize) -> fmt::
             row(f, items, style, depth)?;
             f.write_char('}')
         }
-        Term::List(items) => match text(items, style) {
-            Some(text) => quoted(f, text.chars(), '"'),
-            None => {
-                f.write_char('[')?;
-                row(f, items, style, depth)?;
-                f.write_char(']')
-            }
-        },
+        Term::List(list) => self::list(f, list, style, depth),
         Term::Improper(list) => {
             f.write_char('[')?;
             row(f, list.elements(), style, depth)?;
@@ -109,8 +103,22 @@ fn term(f: &mut Formatter<'_>, term: &Term, style: Style, depth: usize) -> fmt::
     }
 }
 
-fn row(f: &mut Formatter<'_>, items: &[Term], style: Style, depth: usize) -> fmt::Result {
-    for (index, item) in items.iter().enumerate() {
+fn list(f: &mut Formatter<'_>, list: &List, style: Style, depth: usize) -> fmt::Result {
+    if let Some(text) = text(list, style) {
+        return quoted(f, text.chars(), '"');
+    }
+    f.write_char('[')?;
+    row(f, list, style, depth)?;
+    f.write_char(']')
+}
+
+fn row<'a>(
+    f: &mut Formatter<'_>,
+    items: impl IntoIterator<Item = &'a Term>,
+    style: Style,
+    depth: usize,
+) -> fmt::Result {
+    for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             f.write_char(',')?;
         }
@@ -143,7 +151,7 @@ fn is_printable(c: char, style: Style) -> bool {
 }
 
 /// The text that a list is, if it is to be printed as text.
-fn text(items: &[Term], style: Style) -> Option<String> {
+fn text(items: &List, style: Style) -> Option<String> {
     if items.is_empty() || style == Style::Plain {
         return None;
     }
@@ -360,6 +368,12 @@ impl fmt::Display for Fun {
             Some((module, index, uniq)) => write!(f, "#Fun<{module}.{index}.{uniq}>"),
             None => f.write_str("#Fun<>"),
         }
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        list(f, self, Style::Pretty, DEPTH_MAX)
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Atom;
 use super::Big;
+use super::List;
 use super::Map;
 use super::NodePid;
 use super::NodePort;
@@ -50,7 +51,7 @@ pub enum Term {
     /// A tuple.
     Tuple(Vec<Term>),
     /// A list that ends in `[]`; without elements it is `[]` itself.
-    List(Vec<Term>),
+    List(List),
     /// A list that ends in something else.
     Improper(Improper),
     /// A map.
@@ -70,7 +71,7 @@ const _: () = assert!(size_of::<Term>() == 40);
 
 impl Term {
     /// The empty list.
-    pub const NIL: Self = Self::List(Vec::new());
+    pub const NIL: Self = Self::List(List::EMPTY);
 
     /// An atom of the program's text; [`Atom::literal`].
     ///
@@ -91,9 +92,10 @@ impl Term {
     /// `[elements… | tail]`: proper if the tail is a proper list, and the tail itself if there are no elements.
     pub fn list(mut elements: Vec<Self>, tail: Self) -> Self {
         match tail {
+            Self::List(rest) if elements.is_empty() => Self::List(rest),
             Self::List(rest) => {
                 elements.extend(rest);
-                Self::List(elements)
+                Self::List(elements.into())
             }
             Self::Improper(rest) => {
                 elements.extend(rest.elements);
@@ -112,7 +114,11 @@ impl Term {
 
     /// A list of characters, as Erlang's `"text"` is one.
     pub fn charlist(text: &str) -> Self {
-        Self::List(text.chars().map(|c| Self::Integer(u32::from(c).into())).collect())
+        let bytes: Option<Bytes> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+        Self::List(match bytes {
+            Some(bytes) => List::from_bytes(bytes),
+            None => text.chars().map(Self::from).collect(),
+        })
     }
 
     /// The name, of an atom.
@@ -137,9 +143,9 @@ impl Term {
     }
 
     /// The elements, of a proper list.
-    pub fn as_list(&self) -> Option<&[Self]> {
+    pub const fn as_list(&self) -> Option<&List> {
         match self {
-            Self::List(elements) => Some(elements),
+            Self::List(list) => Some(list),
             _ => None,
         }
     }
@@ -320,4 +326,4 @@ macro_rules! debug_as_display {
     )*};
 }
 
-debug_as_display!(Term, Float, Improper, Bits, Export, Fun, Map);
+debug_as_display!(Term, Float, List, Improper, Bits, Export, Fun, Map);

@@ -173,7 +173,7 @@ impl Context {
             tag.clone(),
             module.into().into(),
             function.into().into(),
-            Term::List(arguments),
+            arguments.into(),
         ];
         let ties = Ties {
             monitor: true,

@@ -94,7 +94,7 @@ impl Raise {
                  [{file, (Term::charlist(place.file()))}, {line, (place.line())}]}
             ),
         };
-        Term::List(vec![frame])
+        term!([(frame)])
     }
 }
 
@@ -197,6 +197,7 @@ pub(super) async fn serve_request(shared: Arc<Shared>, context: Context, request
     } = *request;
     match (&*module, &*function, arguments.as_slice()) {
         ("erpc", "execute_call", [tag, Term::Atom(module), Term::Atom(function), Term::List(arguments)]) => {
+            let arguments = &Vec::from(arguments.clone());
             let outcome = shared.exports.apply(context, module, function, arguments).await;
             Exit::new(match outcome {
                 Ok(value) => term!({(tag.clone()), return, (value)}),
@@ -211,7 +212,7 @@ pub(super) async fn serve_request(shared: Arc<Shared>, context: Context, request
             })
         }
         ("erpc", "execute_cast", [Term::Atom(module), Term::Atom(function), Term::List(arguments)]) => {
-            run(&shared, context, module, function, arguments).await
+            run(&shared, context, module, function, &Vec::from(arguments.clone())).await
         }
         _ => run(&shared, context, &module, &function, &arguments).await,
     }

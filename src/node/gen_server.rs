@@ -43,7 +43,8 @@ pub trait GenServer: Send {
         async { Next::NoReply }
     }
 
-    /// The server ends for this reason, but for an exit signal that it does not trap.
+    /// The server ends for this reason, but for an exit signal that it does not trap. If it traps exits, also when its node
+    /// stops: for `shutdown`.
     fn terminate(&mut self, context: &mut Context, reason: &Term) -> impl Future<Output = ()> + Send {
         let _ = (context, reason);
         async {}
@@ -97,8 +98,11 @@ pub async fn serve(mut context: Context, mut server: impl GenServer) -> Result<(
 }
 
 async fn step(context: &mut Context, server: &mut impl GenServer, message: Message) -> (Next, Option<From>) {
-    let Message::Term(term) = message else {
-        return (server.handle_info(context, message).await, None);
+    let term = match message {
+        Message::Term(term) => term,
+        // The node stops, as a supervisor would have it in Erlang.
+        Message::Exit { from, reason } if from == *context.pid() => return (Next::Stop { reason, reply: None }, None),
+        other => return (server.handle_info(context, other).await, None),
     };
     if let Some((from, request)) = From::of_call(&term) {
         let next = server.handle_call(context, request.clone(), from.clone()).await;

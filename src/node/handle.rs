@@ -403,22 +403,15 @@ impl Node {
             .apply(|machine| machine.lose(node, "disconnected by the program"));
     }
 
-    /// Ends the node in order: no more connections come up, processes are sent the exit signal `shutdown`, those that are
-    /// still there after [`NodeConfig::stop_time`] are killed; then connections end, after all that was sent.
+    /// Ends the node in order: no more connections come up, and processes are sent the exit signal `shutdown`. One that
+    /// traps exits receives it, as from itself, and has [`NodeConfig::stop_time`] for a last word; then it is killed. At last
+    /// connections end, after all that was sent.
     pub async fn stop(&self) {
         let shared = &self.shared;
         shared.stopping.cancel();
-        for reason in ["shutdown", "killed"] {
+        for end in [Machine::shut_down, Machine::kill_all] {
             let deadline = Instant::now() + shared.config.stop_time;
-            shared.apply(|machine| {
-                let processes: Vec<Pid> = machine.processes().collect();
-                for process in processes {
-                    machine.outputs.push_back(Output::Kill {
-                        process,
-                        reason: Term::atom(reason),
-                    });
-                }
-            });
+            shared.apply(end);
             while self.process_count() > 0 && Instant::now() < deadline {
                 tokio::time::sleep(STOP_LOOK).await;
             }

@@ -118,6 +118,24 @@ impl Machine {
         }
     }
 
+    /// The node stops: each process is sent the exit signal `shutdown`, from itself, since it has no supervisor.
+    pub(super) fn shut_down(&mut self) {
+        let processes: Vec<Pid> = self.processes().collect();
+        for process in processes {
+            let from = self.full(process);
+            self.exit_signal(process, from, Term::atom("shutdown"), Cause::Link);
+        }
+    }
+
+    /// Ends all processes, whatever they do.
+    pub(super) fn kill_all(&mut self) {
+        let processes: Vec<Pid> = self.processes().collect();
+        for process in processes {
+            let reason = Term::atom("killed");
+            self.outputs.push_back(Output::Kill { process, reason });
+        }
+    }
+
     /// A link now crosses to another node.
     pub(super) fn cross(&mut self, process: Pid, other: &NodePid) {
         if let Some(peer) = self.peers.get_mut(&other.node) {

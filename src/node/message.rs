@@ -154,12 +154,14 @@ impl From<Message> for Mail {
 fn weight(term: &Term) -> usize {
     let flat = |term: &Term| match term {
         Term::Binary(bytes) => bytes.len(),
-        Term::Tuple(items) | Term::List(items) => size_of_val(items.as_slice()),
+        Term::Tuple(items) => size_of_val(items.as_slice()),
+        Term::List(list) => list.as_bytes().map_or(list.len() * size_of::<Term>(), Bytes::len),
         Term::Map(map) => 2 * size_of::<Term>() * map.len(),
         _ => 0,
     };
     match term {
-        Term::Tuple(items) | Term::List(items) => flat(term) + items.iter().map(flat).sum::<usize>(),
+        Term::Tuple(items) => flat(term) + items.iter().map(flat).sum::<usize>(),
+        Term::List(list) if list.as_bytes().is_none() => flat(term) + list.iter().map(flat).sum::<usize>(),
         other => flat(other),
     }
 }

@@ -60,7 +60,8 @@ struct State {
 /// What the node has sent to mailboxes that were full, in bytes.
 #[derive(Debug, Default)]
 struct Arrears {
-    bytes: usize,
+    /// Below zero for a moment, if a message is received before its connection has been charged for it.
+    bytes: isize,
     reader: Option<Waker>,
 }
 
@@ -288,14 +289,14 @@ impl Connection {
 
     /// Charges what came for a full mailbox.
     pub(super) fn charge(&self, bytes: usize) {
-        self.arrears().bytes += bytes;
+        self.arrears().bytes += bytes.cast_signed();
     }
 
     /// What was charged has been received.
     pub(super) fn release(&self, bytes: usize) {
         let mut arrears = self.arrears();
-        arrears.bytes -= bytes;
-        let reader = if arrears.bytes < self.arrears_max {
+        arrears.bytes -= bytes.cast_signed();
+        let reader = if arrears.bytes < self.arrears_max.cast_signed() {
             arrears.reader.take()
         } else {
             None
@@ -309,7 +310,7 @@ impl Connection {
     /// Waits until more may be read.
     pub(super) fn poll_arrears(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut arrears = self.arrears();
-        if arrears.bytes < self.arrears_max {
+        if arrears.bytes < self.arrears_max.cast_signed() {
             return Poll::Ready(());
         }
         arrears.reader = Some(context.waker().clone());

@@ -152,8 +152,7 @@ impl GenServer for Scope {
                 self.remote.remove(&pid);
                 if let Some((_, groups)) = self.local.remove(&pid) {
                     let own = context.pid().clone();
-                    self.broadcast(context, &term!({leave, (own), (pid), (Term::List(groups))}))
-                        .await;
+                    self.broadcast(context, &term!({leave, (own), (pid), (groups)})).await;
                 }
             }
             Message::Term(term) if term.is_atom("begin") => {
@@ -269,7 +268,7 @@ impl Scope {
         Term::List(
             groups
                 .into_iter()
-                .map(|(group, members)| term!({(group), (Term::List(members))}))
+                .map(|(group, members)| term!({(group), (members)}))
                 .collect(),
         )
     }

@@ -101,7 +101,7 @@ fn call_of(request: &Term) -> Option<(Atom, Atom, Vec<Term>)> {
             Term::List(arguments),
             _,
         ] if matches!(&**kind, "call" | "block_call" | "cast") => {
-            Some((module.clone(), function.clone(), arguments.clone()))
+            Some((module.clone(), function.clone(), arguments.clone().into()))
         }
         _ => None,
     }

@@ -12,7 +12,6 @@ use beamway::cli::bench::findings::Group;
 use beamway::cli::bench::findings::Measure;
 use beamway::cli::stage::carriers::Carrier;
 use beamway::cli::stage::carriers::Stage;
-use beamway::cli::stage::children::Children;
 use beamway::cli::stage::children::until;
 use beamway::cli::stage::erlang::Erlang;
 use beamway::cli::stage::gateways::Transport;
@@ -23,7 +22,6 @@ use beamway::cli::stage::nodes::NodeSettings;
 use beamway::cli::stage::pairs::Side;
 use beamway::cli::stage::pairs::Starter;
 use beamway::cli::stage::port_mapper;
-use beamway::cli::stage::workspace::Workspace;
 use beamway::etf::Atom;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
@@ -32,6 +30,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::children::on_children;
 use crate::outside::assert_nothing_left;
 use crate::outside::beamway;
 use crate::outside::running_in;
@@ -296,20 +295,6 @@ fn verdicts(mistakes: &[(&str, &str)]) -> Vec<Value> {
             verdicts.push(answer["verified"].clone());
         }
         verdicts
-    })
-}
-
-fn on_children<T>(body: impl AsyncFnOnce(&Workspace, &Children) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let workspace = Workspace::create().unwrap();
-        let children = Children::default();
-        let done = body(&workspace, &children).await;
-        children.end().await;
-        done
     })
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod children;
 mod outside;
 mod rows;
 mod runs;

@@ -18,6 +18,8 @@ use beamway::cli::stage::pairs::Pair;
 use beamway::cli::stage::port_mapper;
 use beamway::cli::stage::workspace::Workspace;
 
+use crate::children::on_children;
+
 #[derive(Clone, Copy)]
 enum Side<'a> {
     Native,
@@ -51,22 +53,15 @@ fn with_pair(near: Side<'_>, far: Side<'_>, test: impl AsyncFnOnce(&mut Pair)) {
 
 /// The same for a test that ends the pair itself.
 fn with_children(near: Side<'_>, far: Side<'_>, test: impl AsyncFnOnce(Pair, &Children)) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let workspace = Workspace::create().unwrap();
-        let children = Children::default();
+    on_children(async |workspace, children| {
         let epmd = port_mapper::start().await.unwrap();
         let mut pair = Pair {
             carrier: Carrier::Plain,
-            a: near.start("a", epmd, &children, &workspace).await,
-            b: far.start("b", epmd, &children, &workspace).await,
+            a: near.start("a", epmd, children, workspace).await,
+            b: far.start("b", epmd, children, workspace).await,
         };
         assert!(pair.ping().await.unwrap(), "{}", children.last_words());
-        test(pair, &children).await;
-        children.end().await;
+        test(pair, children).await;
     });
 }
 

@@ -3,6 +3,8 @@
 use std::io::Read as _;
 use std::process::Child;
 use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
@@ -121,6 +123,26 @@ fn ctrl_c_in_the_middle_leaves_nothing_behind() {
 #[test]
 fn sigterm_at_the_start_leaves_nothing_behind() {
     interrupted(demo, "\nnodes", Signal::SIGTERM, 143);
+}
+
+/// Nobody can hear SIGKILL: what the demo had started sees its own input end.
+#[test]
+fn killed_it_leaves_no_process_behind() {
+    let temporary = TempDir::new().unwrap();
+    let mut child = demo(&temporary).spawn().unwrap();
+    read_until(&mut child, "\ncalls");
+    assert!(running_in(temporary.path()).len() > 2, "the search finds what runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while !running_in(temporary.path()).is_empty() {
+        assert!(
+            Instant::now() < until,
+            "still there: {:?}",
+            running_in(temporary.path())
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -15,12 +15,16 @@ use crate::harness::Site;
 
 /// Runs an errand with the configuration of a site, in a home without a cookie.
 fn errand(folder: &Path, site: &str, words: &[&str]) -> Output {
+    errand_of(&folder.join("nobody"), folder, site, words)
+}
+
+fn errand_of(home: &Path, folder: &Path, site: &str, words: &[&str]) -> Output {
     let config = folder.join(format!("{site}.toml"));
     std::process::Command::new(BEAMWAY)
         .args([words[0], "--config"])
         .arg(config)
         .args(&words[1..])
-        .env("HOME", folder.join("nobody"))
+        .env("HOME", home)
         .env_remove("RUST_LOG")
         .output()
         .expect("beamway runs")
@@ -203,6 +207,32 @@ fn pings() {
             .count()
     };
     assert_eq!(count("a session has ended"), 10, "{log:#?}");
+    assert_undisturbed(cluster, a, b);
+}
+
+/// As nodes of that person find it.
+#[test]
+fn the_cookie_is_that_of_the_home_folder() {
+    let (cluster, a, b) = watched();
+    let home = cluster.folder().join("somebody");
+    std::fs::create_dir(&home).expect("a folder");
+    for (cookie, is_right) in [(format!("{COOKIE}\n"), true), ("another".to_owned(), false)] {
+        std::fs::write(home.join(".erlang.cookie"), cookie).expect("a file");
+        for node in [&a, &b] {
+            let words = ["call", node.full_name(), "erlang", "node"];
+            let output = errand_of(&home, cluster.folder(), "left", &words);
+            if is_right {
+                assert_eq!(
+                    text(&output.stdout),
+                    format!("{}\n", node.atom()),
+                    "{}",
+                    text(&output.stderr)
+                );
+            } else {
+                assert!(complaint(&output).contains("another cookie?"));
+            }
+        }
+    }
     assert_undisturbed(cluster, a, b);
 }
 

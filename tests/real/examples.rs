@@ -90,6 +90,19 @@ fn cache() {
         beam.eval("erpc:call('cache@127.0.0.1', cache, hash, [<<\"some text\">>])"),
         "11158630452276271175"
     );
+    // Elixir, for which it is; and what one of them puts there the other gets.
+    let mut elixir = cluster.node(&NodeSpec::new("elixir", 0).elixir("real_elixir.exs"));
+    elixir.await_value(
+        "erlang:function_exported('Elixir.RealElixir', cache, 1)",
+        "true",
+        PATIENCE,
+    );
+    elixir.eval(&format!("erlang:set_cookie('cache@127.0.0.1', {COOKIE})"));
+    assert_eq!(elixir.eval("'Elixir.RealElixir':cache('cache@127.0.0.1')"), "ok");
+    assert_eq!(
+        beam.eval(&format!("gen_server:call({server}, {{get, #{{sku => <<\"tea\">>}}}})")),
+        "{ok,\"list\"}"
+    );
     interrupt(example);
 }
 

@@ -100,7 +100,7 @@ async fn call(errand: Call) -> anyhow::Result<Vec<String>> {
     errand
         .joining
         .visit(async |mut context, target, limit| {
-            let called = context.rpc(&target, module, function, arguments, limit).await;
+            let called = context.rpc(&target, module, function, arguments.into(), limit).await;
             Ok(vec![called?.to_string()])
         })
         .await

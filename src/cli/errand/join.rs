@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::cookie::cookie;
 use crate::app;
 use crate::app::App;
 use crate::app::Loaded;
 use crate::app::own_hosts;
+use crate::cli::cookie::cookie;
 use crate::cli::output;
 use crate::config::Config;
 use crate::config::PeerSettings;

@@ -2,10 +2,9 @@
 //!
 //! - `join`: the node joins the cluster, as a daemon that passes by or, for a node of this host, by plain distribution.
 //! - `command`: the three errands.
-//! - `cookie`: where the cookie comes from. `log`: what is told only when something fails.
+//! - `log`: what is told only when something fails.
 
 mod command;
-mod cookie;
 mod join;
 mod log;
 

@@ -175,7 +175,7 @@ impl Gateways {
                 .arg("run")
                 .arg("--config")
                 .arg(config)
-                .args(["--log", "json", "--log-level", "info"])
+                .args(["--log", "json", "--log-level", "info", "--until-input-ends"])
                 .env_remove("RUST_LOG");
             let (lanes, serving) = (Arc::clone(lanes), Arc::clone(serving));
             inputs.push(stage.children.start(label, &mut command, move |line: &str| {

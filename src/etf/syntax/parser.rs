@@ -266,7 +266,7 @@ impl<'a> Parser<'a> {
         self.items(&mut items, "]", "|")?;
         if !self.eat("|") {
             self.expect("]")?;
-            return Ok(Term::List(items));
+            return Ok(Term::List(items.into()));
         }
         self.enter()?;
         let tail = self.term()?;

@@ -5,14 +5,14 @@ use crate::etf::Term;
 impl Parser<'_> {
     /// One string or more in a row, as one list of characters.
     pub(super) fn strings(&mut self) -> Result<Term, SyntaxError> {
-        let mut items = Vec::new();
+        let mut all = String::new();
         while self.eat("\"") {
             let text = self.quoted('"')?;
             self.take(text.chars().count())?;
-            items.extend(text.chars().map(Term::from));
+            all.push_str(&text);
             self.space();
         }
-        Ok(Term::List(items))
+        Ok(Term::charlist(&all))
     }
 
     /// The text up to a quote, which opened before it and is read.

@@ -109,7 +109,7 @@ fn other_forms_of_a_term_are_read() {
 #[test]
 fn a_list_in_its_short_form_is_at_most_65535_bytes() {
     for (count, tag) in [(65_535, 107), (65_536, 108)] {
-        let list = Term::List(vec![Term::Integer(7); count]);
+        let list = Term::from(vec![Term::Integer(7); count]);
         let bytes = list.encode().unwrap();
         assert_eq!(bytes[1], tag);
         assert_eq!(Term::decode(&bytes), Ok(list));
@@ -130,7 +130,7 @@ fn binaries_are_shared_on_demand() {
 
 #[test]
 fn compressed_terms_are_inflated() {
-    let term = Term::List(vec![term!("the same again"); 100]);
+    let term = Term::from(vec![term!("the same again"); 100]);
     let plain = term.encode().unwrap();
     let packed = compressed(&plain[1..], plain.len() as u32 - 1);
     assert!(packed.len() < plain.len() / 4);

@@ -107,7 +107,7 @@ fn made(creation: u32) -> impl Strategy<Value = Term> {
     leaf.prop_recursive(5, 100, 10, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..10).prop_map(Term::Tuple),
-            vec(inner.clone(), 0..10).prop_map(Term::List),
+            vec(inner.clone(), 0..10).prop_map(Term::from),
             (vec(inner.clone(), 1..4), inner.clone()).prop_map(|(items, tail)| Term::list(items, tail)),
             vec((inner.clone(), inner), 0..10).prop_map(|pairs| Term::Map(pairs.into_iter().collect())),
         ]

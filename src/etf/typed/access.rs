@@ -43,9 +43,7 @@ impl<'a, 'de> Items<'a, 'de> {
 
     /// Fails if items are left, or the list does not end in `[]`.
     fn finish(self) -> Result<(), ValueError> {
-        if self.left > 0 {
-            return Err(ValueError::Value(format!("{} items too many", self.left)));
-        }
+        none_left(self.left)?;
         match self.has_tail && self.input.reader.u8("tail").map_err(cut)? != tag::NIL {
             true => Err(ValueError::custom("a list that ends in [] expected")),
             false => Ok(()),
@@ -66,6 +64,38 @@ impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.left)
+    }
+}
+
+fn none_left(count: usize) -> Result<(), ValueError> {
+    match count {
+        0 => Ok(()),
+        _ => Err(ValueError::Value(format!("{count} items too many"))),
+    }
+}
+
+/// The items of a list in its short form, each as the term that it is.
+pub(super) struct Characters<'de>(pub(super) crate::etf::Items<'de>);
+
+impl<'de> Characters<'de> {
+    /// Has them visited, all of them.
+    pub(super) fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ValueError> {
+        let value = visitor.visit_seq(&mut self)?;
+        none_left(self.0.len())?;
+        Ok(value)
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Characters<'de> {
+    type Error = ValueError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ValueError> {
+        let item = self.0.next();
+        item.map(|item| seed.deserialize(&mut Input::of(item))).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 }
 

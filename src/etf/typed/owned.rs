@@ -15,6 +15,7 @@ use crate::etf::Atom;
 use crate::etf::Bits;
 use crate::etf::Export;
 use crate::etf::Fun;
+use crate::etf::List;
 use crate::etf::Map;
 use crate::etf::NodePid;
 use crate::etf::NodePort;
@@ -145,4 +146,4 @@ macro_rules! kinds_of_term {
     )*};
 }
 
-kinds_of_term!(NodePid, NodePort, NodeReference, Map, Bits, Export, Fun);
+kinds_of_term!(NodePid, NodePort, NodeReference, List, Map, Bits, Export, Fun);

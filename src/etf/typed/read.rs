@@ -13,6 +13,7 @@ use serde::de::value::SeqDeserializer;
 use serde::forward_to_deserialize_any;
 
 use super::ValueError;
+use super::access::Characters;
 use super::access::Items;
 use super::access::Pairs;
 use super::access::Variant;
@@ -73,9 +74,7 @@ pub fn from_bytes_within<'de, T: Deserialize<'de>>(bytes: &'de [u8], limits: &Li
 /// # Errors
 /// If the term is not what the type asks for.
 pub fn from_view<'de, T: Deserialize<'de>>(term: TermRef<'de>) -> Result<T, ValueError> {
-    T::deserialize(&mut Input {
-        reader: Reader::new(term.bytes()),
-    })
+    T::deserialize(&mut Input::of(term))
 }
 
 /// A value from a [`Term`], which is encoded for it.
@@ -92,6 +91,12 @@ pub(super) struct Input<'de> {
 }
 
 impl<'de> Input<'de> {
+    pub(super) fn of(term: TermRef<'de>) -> Self {
+        Self {
+            reader: Reader::new(term.bytes()),
+        }
+    }
+
     /// The next term as a whole.
     pub(super) fn whole(&mut self) -> Result<TermRef<'de>, ValueError> {
         let term = TermRef::next_of(&mut self.reader);
@@ -185,7 +190,7 @@ impl<'de> Input<'de> {
                 Ok(text) => visitor.visit_borrowed_str(text),
                 Err(_) => visitor.visit_borrowed_bytes(bytes),
             },
-            View::List(items) => visitor.visit_seq(SeqDeserializer::new(items.filter_map(TermRef::as_i64))),
+            View::List(items) => Characters(items).visit(visitor),
             _ => Err(unexpected(term, "a value")),
         }
     }

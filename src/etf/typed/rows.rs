@@ -10,7 +10,6 @@ use serde::ser::SerializeTupleVariant;
 use super::ValueError;
 use super::write::Output;
 use crate::etf::TermError;
-use crate::etf::encode::STRING_MAX;
 use crate::etf::pen::Pen;
 use crate::etf::tag;
 
@@ -90,7 +89,7 @@ impl<'a> Row<'a> {
             Kind::List { start } => {
                 if count == 0 {
                     out.truncate(start);
-                } else if count <= STRING_MAX && shorten(out, start, count) {
+                } else if u16::try_from(count).is_ok_and(|count| shorten(out, start, count)) {
                     return Ok(());
                 } else {
                     put_count(out, start, count)?;
@@ -113,72 +112,70 @@ fn put_count(out: &mut Pen, start: usize, count: usize) -> Result<(), ValueError
 }
 
 /// Gives a list of bytes its short form, as `term_to_binary` does; says whether it is one.
-fn shorten(out: &mut Pen, start: usize, count: usize) -> bool {
+fn shorten(out: &mut Pen, start: usize, count: u16) -> bool {
     let items = out.written(start + HEAD);
     let (pairs, rest) = items.as_chunks::<2>();
     // A row of so many bytes in which each second one is this tag is so many small integers.
-    let is_string = pairs.len() == count && rest.is_empty() && pairs.iter().all(|[tag, _]| *tag == tag::SMALL_INTEGER);
+    let is_string =
+        pairs.len() == usize::from(count) && rest.is_empty() && pairs.iter().all(|[tag, _]| *tag == tag::SMALL_INTEGER);
     if is_string {
         let text: Vec<u8> = pairs.iter().map(|[_, value]| *value).collect();
         out.truncate(start);
         out.put([tag::STRING]);
-        out.put((count as u16).to_be_bytes());
+        out.put(count.to_be_bytes());
         out.slice(&text);
     }
     is_string
 }
 
-impl SerializeSeq for Row<'_> {
-    type Ok = ();
-    type Error = ValueError;
+/// Rows of values without names.
+macro_rules! rows_of_items {
+    ($($kind:ident::$method:ident),*) => {$(
+        impl $kind for Row<'_> {
+            type Ok = ();
+            type Error = ValueError;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.item(value)
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+                self.item(value)
+            }
 
-    fn end(self) -> Result<(), ValueError> {
-        self.finish()
-    }
+            fn end(self) -> Result<(), ValueError> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl SerializeTuple for Row<'_> {
-    type Ok = ();
-    type Error = ValueError;
+rows_of_items!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.item(value)
-    }
+/// Rows of values with names.
+macro_rules! rows_of_fields {
+    ($($kind:ident),*) => {$(
+        impl $kind for Row<'_> {
+            type Ok = ();
+            type Error = ValueError;
 
-    fn end(self) -> Result<(), ValueError> {
-        self.finish()
-    }
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), ValueError> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<(), ValueError> {
+                self.finish()
+            }
+        }
+    )*};
 }
 
-impl SerializeTupleStruct for Row<'_> {
-    type Ok = ();
-    type Error = ValueError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), ValueError> {
-        self.finish()
-    }
-}
-
-impl SerializeTupleVariant for Row<'_> {
-    type Ok = ();
-    type Error = ValueError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), ValueError> {
-        self.finish()
-    }
-}
+rows_of_fields!(SerializeStruct, SerializeStructVariant);
 
 impl SerializeMap for Row<'_> {
     type Ok = ();
@@ -190,32 +187,6 @@ impl SerializeMap for Row<'_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
         self.value(value)
-    }
-
-    fn end(self) -> Result<(), ValueError> {
-        self.finish()
-    }
-}
-
-impl SerializeStruct for Row<'_> {
-    type Ok = ();
-    type Error = ValueError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ValueError> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<(), ValueError> {
-        self.finish()
-    }
-}
-
-impl SerializeStructVariant for Row<'_> {
-    type Ok = ();
-    type Error = ValueError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ValueError> {
-        self.field(name, value)
     }
 
     fn end(self) -> Result<(), ValueError> {

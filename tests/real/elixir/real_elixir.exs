@@ -1,4 +1,8 @@
 # What Elixir builds upon distribution. The console of the node calls these functions; they raise when something is wrong.
+defmodule Shop.Order do
+  defstruct [:id, :tags, note: nil]
+end
+
 defmodule RealElixir do
   defmodule Counter do
     use GenServer
@@ -96,6 +100,53 @@ defmodule RealElixir do
     :ok
   end
 
+  # What a native node does with a struct, and with the fields that it leaves alone.
+  def order(peer) do
+    again = fn order -> :erpc.call(peer, :shop, :again, [order]) end
+    equal(%Shop.Order{id: 2, tags: [:new, :again]}, again.(%Shop.Order{id: 1, tags: [:new]}))
+    equal(%Shop.Order{id: 3, tags: [:again], note: "TEA"}, again.(%Shop.Order{id: 2, tags: [], note: "tea"}))
+
+    try do
+      again.(%{id: 1, tags: []})
+      raise "a map is no order"
+    rescue
+      error in ErlangError -> {:exception, :function_clause, _} = error.original
+    end
+
+    :ok
+  end
+
+  # What a native node raises, as Elixir sees it.
+  def failures(peer) do
+    fail = fn function, class -> :erpc.call(peer, :shop, function, [class]) end
+    equal({:exception, :gone}, catch_exit(fn -> fail.(:fail, :exit) end))
+    equal(:ball, catch_throw(fn -> fail.(:fail, :throw) end))
+
+    for {function, reason} <- [fail: :badarg, nothing: :undef] do
+      try do
+        fail.(function, :error)
+        raise "it did not fail"
+      rescue
+        error in ErlangError -> {:exception, ^reason, [_ | _]} = error.original
+      end
+    end
+
+    :ok
+  end
+
+  # The lines that `examples/cache.rs` tells to type.
+  def cache(peer) do
+    server = {:cache, peer}
+    equal(:error, GenServer.call(server, {:get, :cost}))
+    equal(:ok, GenServer.cast(server, {:put, :price, 12.5}))
+    equal({:ok, 12.5}, GenServer.call(server, {:get, :price}))
+    equal(:ok, GenServer.cast(server, {:put, %{sku: "tea"}, ~c"list"}))
+    equal({:ok, ~c"list"}, GenServer.call(server, {:get, %{sku: "tea"}}))
+    equal({:error, :bad_request}, GenServer.call(server, :nonsense))
+    equal(11_158_630_452_276_271_175, :erpc.call(peer, :cache, :hash, ["some text"]))
+    :ok
+  end
+
   # Says on standard output that it watches, then waits for the end of the other node.
   def watch(peer) do
     true = Node.monitor(peer, true)
@@ -112,6 +163,13 @@ defmodule RealElixir do
 
   defp payload(n, large) when rem(n, 20) == 0, do: large
   defp payload(n, _), do: n
+
+  defp catch_throw(fun) do
+    fun.()
+    raise "it did not throw"
+  catch
+    :throw, thrown -> thrown
+  end
 
   defp catch_exit(fun) do
     fun.()

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use beamway::etf::Atom;
-use beamway::etf::NodePid;
 use beamway::etf::Term;
 use beamway::node::CallError;
 use beamway::node::Context;
 use beamway::node::From;
 use beamway::node::GenServer;
-use beamway::node::Groups;
 use beamway::node::Message;
 use beamway::node::Next;
 use beamway::node::Raise;
@@ -19,10 +17,22 @@ use beamway::term;
 
 use super::PATIENCE;
 use super::Site;
-use super::receive;
+use crate::harness::Carrier;
 use crate::harness::NodeSpec;
 
-fn priced(site: &Site) -> beamway::node::Node {
+cases! {
+    control:
+        exported_functions_are_called_from_erlang,
+        casts_arrive,
+        functions_of_a_beam_are_called,
+        global_names_are_looked_up_through_a_beam,
+        a_server_here_answers_erlang,
+        a_server_there_is_called,
+        elixir_calls_and_is_called;
+    bridge: ;
+}
+
+pub(super) fn priced(site: &Site) -> beamway::node::Node {
     let builder = site
         .builder("native")
         .export_typed("pricing", "quote", async |(sku, count): (String, u32)| {
@@ -41,9 +51,8 @@ fn priced(site: &Site) -> beamway::node::Node {
     site.start(builder)
 }
 
-#[test]
-fn exported_functions_are_called_from_erlang() {
-    let mut site = Site::new();
+fn exported_functions_are_called_from_erlang(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let node = priced(&site);
     let call = |function: &str, arguments: &str| {
         format!(
@@ -107,14 +116,13 @@ fn exported_functions_are_called_from_erlang() {
     site.stop(&node);
 }
 
-#[test]
-fn casts_arrive() {
-    let mut site = Site::new();
+fn casts_arrive(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let (sender, arrived) = std::sync::mpsc::channel();
     let builder = site.builder("native").export("log", "write", move |_, arguments| {
         let sender = sender.clone();
         async move {
-            sender.send(Term::List(arguments)).unwrap();
+            sender.send(Term::from(arguments)).unwrap();
             Ok(term!(ok))
         }
     });
@@ -138,9 +146,8 @@ fn casts_arrive() {
     site.stop(&node);
 }
 
-#[test]
-fn functions_of_a_beam_are_called() {
-    let site = Site::new();
+fn functions_of_a_beam_are_called(carrier: Carrier) {
+    let site = Site::of(carrier);
     let node = priced(&site);
     let beam = site.beam_name();
     site.run(&node, async |mut context| {
@@ -186,9 +193,8 @@ fn functions_of_a_beam_are_called() {
     site.stop(&node);
 }
 
-#[test]
-fn global_names_are_looked_up_through_a_beam() {
-    let mut site = Site::new();
+fn global_names_are_looked_up_through_a_beam(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let node = site.native("native");
     site.beam
         .eval("yes = global:register_name(shop, whereis(kernel_sup)), ok");
@@ -202,7 +208,7 @@ fn global_names_are_looked_up_through_a_beam() {
 }
 
 /// Keeps a value, answers late if told so, and stops.
-struct Cell(Term);
+pub(super) struct Cell(pub(super) Term);
 
 impl GenServer for Cell {
     async fn handle_call(&mut self, context: &mut Context, request: Term, from: From) -> Next {
@@ -234,9 +240,8 @@ impl GenServer for Cell {
     }
 }
 
-#[test]
-fn a_server_here_answers_erlang() {
-    let mut site = Site::new();
+fn a_server_here_answers_erlang(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let node = site.native("native");
     let pid = node.spawn(|context| serve(context, Cell(term!(empty))));
     node.register("cell", &pid).unwrap();
@@ -267,9 +272,8 @@ fn a_server_here_answers_erlang() {
     site.stop(&node);
 }
 
-#[test]
-fn a_server_there_is_called() {
-    let mut site = Site::new();
+fn a_server_there_is_called(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let node = site.native("native");
     let beam = site.beam_name();
     site.beam.eval("{ok, _} = real_server:start(real_server), ok");
@@ -295,9 +299,8 @@ fn a_server_there_is_called() {
     site.stop(&node);
 }
 
-#[test]
-fn elixir_calls_and_is_called() {
-    let site = Site::new();
+fn elixir_calls_and_is_called(carrier: Carrier) {
+    let site = Site::of(carrier);
     let mut elixir = site.cluster.node(&NodeSpec::new("elixir", 0).elixir("real_elixir.exs"));
     elixir.await_value(
         "code:ensure_loaded('Elixir.Agent')",
@@ -325,55 +328,4 @@ fn elixir_calls_and_is_called() {
         assert_eq!(context.call(("agent", &name), get, PATIENCE).await, Ok(term!(14)));
     });
     site.stop(&node);
-}
-
-#[test]
-fn groups_are_shared_with_pg() {
-    let mut site = Site::new();
-    let node = site.native("native");
-    let beam = site.beam_name();
-    site.beam
-        .eval("{ok, _} = pg:start(pg), register(worker, spawn(fun() -> receive stop -> ok end end)), ok");
-    site.beam.eval("pg:join(workers, whereis(worker))");
-    site.run(&node, async |mut context| {
-        let groups = Groups::start(&node, "pg");
-        node.connect(&beam).await.expect("a connection");
-        let own = context.pid().clone();
-        until(async || groups.members(&mut context, term!(workers)).await.unwrap().len() == 1).await;
-        groups.join(&mut context, term!(workers), &own).await.unwrap();
-        until(async || {
-            let members = context
-                .rpc(&beam, "pg", "get_members", vec![term!(workers)], PATIENCE)
-                .await;
-            members.unwrap().as_list().unwrap().len() == 2
-        })
-        .await;
-        let members = groups.members(&mut context, term!(workers)).await.unwrap();
-        let worker = members.iter().find(|pid| pid.node != own.node).unwrap().clone();
-        context.monitor(&worker);
-        context.send(&worker, term!(stop)).await.unwrap();
-        assert!(matches!(receive(&mut context).await, Message::Down { .. }));
-        until(async || groups.members(&mut context, term!(workers)).await.unwrap() == [own.clone()]).await;
-        assert_eq!(groups.leave(&mut context, term!(workers), &own).await, Ok(true));
-        assert_eq!(groups.leave(&mut context, term!(workers), &own).await, Ok(false));
-        let other: NodePid = context.spawn(|mut context| async move {
-            context.receive().await;
-        });
-        groups.join(&mut context, term!(others), &other).await.unwrap();
-        context.send(&other, term!(end)).await.unwrap();
-        until(async || groups.members(&mut context, term!(others)).await.unwrap().is_empty()).await;
-    });
-    site.beam.await_value("pg:get_members(workers)", "[]", PATIENCE);
-    site.beam.await_value("pg:get_members(others)", "[]", PATIENCE);
-    site.stop(&node);
-}
-
-async fn until(mut done: impl AsyncFnMut() -> bool) {
-    for _ in 0..500 {
-        if done().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("waited in vain");
 }

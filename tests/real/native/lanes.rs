@@ -1,156 +1,33 @@
 //! Native nodes attached to a daemon of this process, and real nodes behind a gateway of another.
 
 use std::fs;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::net::Ipv4Addr;
 
-use beamway::app::App;
 use beamway::app::Lanes;
-use beamway::config;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
-use beamway::node::ConnectionError;
-use beamway::node::Context;
 use beamway::node::Message;
 use beamway::node::Node;
-use beamway::node::NodeBuilder;
-use beamway::session::handle::Request;
 use beamway::term;
-use beamway::tls::Identity;
-use beamway::tls::PemFiles;
 use bytes::Bytes;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::PATIENCE;
+use super::Site;
+use super::connect;
 use super::receive;
 use super::receive_term;
 use crate::harness;
 use crate::harness::COOKIE;
 use crate::harness::Carrier;
-use crate::harness::Certificates;
 use crate::harness::Cluster;
 use crate::harness::NodeSpec;
-use crate::harness::Site;
-
-/// A daemon that runs on a thread of this process.
-struct Daemon {
-    natives: mpsc::Sender<Request>,
-    leave: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Daemon {
-    fn start(site: &Site, sites: &[Site], certificates: &Certificates) -> Self {
-        let folder = certificates.issue(&site.name);
-        let config = config::parse(&site.config(&folder, sites)).expect("a configuration");
-        let read = |file: &str| fs::read(folder.join(file)).expect("a file of a certificate");
-        let (authorities, certificate, key) = (read("ca.pem"), read("cert.pem"), read("key.pem"));
-        let files = PemFiles {
-            authorities: &authorities,
-            certificate: &certificate,
-            key: &key,
-        };
-        let identity = Identity::load(&files, &site.name, SystemTime::now()).expect("a certificate");
-        let (sender, natives) = std::sync::mpsc::channel();
-        let leave = CancellationToken::new();
-        let left = leave.clone();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async move {
-                let app = App::bind(config, &identity, Vec::new()).await.expect("free ports");
-                sender.send(app.natives()).expect("a test that waits");
-                app.run(left).await;
-            });
-        });
-        let natives = natives.recv_timeout(PATIENCE).expect("a daemon that listens");
-        Self {
-            natives,
-            leave,
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.leave.cancel();
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            assert!(std::thread::panicking() || ended.is_ok(), "the daemon panicked");
-        }
-    }
-}
-
-/// A gateway with a real node, and a daemon here.
-struct Carried {
-    runtime: Runtime,
-    daemon: Daemon,
-    cluster: Cluster,
-    beam: harness::Node,
-}
-
-impl Carried {
-    fn new() -> Self {
-        let sites = [
-            Site::loopback("left"),
-            Site::loopback("here").setting("circuit_budget = \"16MiB\""),
-        ];
-        let cluster = Cluster::with_absent(Carrier::Bridge, sites.to_vec(), 1);
-        let daemon = Daemon::start(&sites[1], &sites, cluster.certificates());
-        let beam = cluster.node(&NodeSpec::new("beam", 0));
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        Self {
-            runtime,
-            daemon,
-            cluster,
-            beam,
-        }
-    }
-
-    fn builder(&self, name: &str) -> NodeBuilder {
-        Node::builder(&format!("{name}@127.0.0.1"))
-            .cookie(COOKIE)
-            .attach(self.daemon.natives.clone())
-    }
-
-    fn native(&self, name: &str) -> Node {
-        self.runtime
-            .block_on(self.builder(name).start())
-            .expect("a native node")
-    }
-
-    /// Waits until the two know of each other, and connects them.
-    fn connect(&mut self, node: &Node) -> Atom {
-        let ping = format!("net_adm:ping('{}')", node.name().as_str());
-        self.beam.await_value(&ping, "pong", PATIENCE);
-        Atom::new(self.beam.full_name()).expect("a node name")
-    }
-
-    fn run<F: Future>(&self, node: &Node, body: impl FnOnce(Context) -> F) -> F::Output {
-        self.runtime
-            .block_on(node.run(body))
-            .expect("a process that is not ended by others")
-    }
-
-    fn stop(&self, node: &Node) {
-        let stopped = async { tokio::time::timeout(PATIENCE, node.stop()).await };
-        self.runtime.block_on(stopped).expect("a node that stops");
-    }
-}
 
 #[test]
 fn a_native_node_and_a_real_one_talk_over_lanes() {
-    let mut lanes = Carried::new();
+    let mut lanes = Site::of(Carrier::Bridge);
     let builder = lanes
         .builder("native")
         .export_typed("math", "add", async |(a, b): (i64, i64)| Ok(a + b));
@@ -226,7 +103,7 @@ fn a_native_node_and_a_real_one_talk_over_lanes() {
 
 #[test]
 fn native_and_real_nodes_of_one_host_share_a_daemon() {
-    let mut lanes = Carried::new();
+    let mut lanes = Site::of(Carrier::Bridge);
     let (one, two) = (lanes.native("one"), lanes.native("two"));
     let mut beside = lanes.cluster.node(&NodeSpec::new("beside", 1));
     let beam = lanes.connect(&one);
@@ -265,7 +142,7 @@ fn native_and_real_nodes_of_one_host_share_a_daemon() {
 
 #[test]
 fn a_receiver_that_does_not_read_slows_its_sender_down() {
-    let mut lanes = Carried::new();
+    let mut lanes = Site::of(Carrier::Bridge);
     let node = lanes.native("native");
     lanes.connect(&node);
     let (sender, told) = mpsc::channel::<()>(1);
@@ -293,11 +170,9 @@ fn a_receiver_that_does_not_read_slows_its_sender_down() {
          [{sleeper, 'native@127.0.0.1'} ! B || _ <- lists:seq(1, 800)], {sleeper, 'native@127.0.0.1'} ! self(), \
          receive {seen, _, _} = Seen -> receive {get, P} -> P ! Seen end end end)), ok",
     );
-    std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(
-        lanes.beam.eval("element(2, process_info(whereis(flood), status))"),
-        "suspended"
-    );
+    lanes
+        .beam
+        .await_value("process_info(whereis(flood), status)", "{status,suspended}", PATIENCE);
     // Other nodes are served meanwhile.
     let other = lanes.native("other");
     lanes.connect(&other);
@@ -310,13 +185,14 @@ fn a_receiver_that_does_not_read_slows_its_sender_down() {
 
 #[test]
 fn a_program_has_lanes_and_nodes_with_a_few_lines() {
-    let sites = [Site::loopback("left"), Site::loopback("here")];
+    let sites = [harness::Site::loopback("left"), harness::Site::loopback("here")];
     let mut cluster = Cluster::with_absent(Carrier::Bridge, sites.to_vec(), 1);
     let mut beam = cluster.node(&NodeSpec::new("beam", 0));
     let far = Atom::new(beam.full_name()).expect("a node name");
     let certs = cluster.certificates().issue("here");
     let left = sites[0].quic.to_string();
-    let lanes = || Lanes::new("here", &certs).listen(sites[1].quic);
+    // Another port each time: QUIC keeps that of a daemon that has ended for a while, and nobody needs to dial this one.
+    let lanes = || Lanes::new("here", &certs).listen((Ipv4Addr::LOCALHOST, 0).into());
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let running = lanes().peer_for("left", &left, &["*@127.0.0.1"]).start().await.unwrap();
@@ -369,15 +245,4 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
         assert!(stranger.contains("there"), "{stranger}");
     });
     cluster.assert_healthy();
-}
-
-/// Connects as soon as the two daemons have met.
-async fn connect(node: &Node, to: &Atom) -> Result<(), ConnectionError> {
-    let until = tokio::time::Instant::now() + Duration::from_secs(5);
-    loop {
-        match node.connect(to).await {
-            Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
-            outcome => return outcome,
-        }
-    }
 }

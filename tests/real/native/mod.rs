@@ -1,8 +1,13 @@
-//! Native nodes and real ones, over plain distribution: each does what the other expects of a node.
+//! Native nodes and real ones, over plain distribution and over lanes: each does what the other expects of a node.
 
 mod basics;
+mod bounds;
 mod calls;
+mod daemon;
+mod groups;
 mod lanes;
+mod pairs;
+mod served;
 mod ties;
 
 use std::net::Ipv4Addr;
@@ -10,12 +15,14 @@ use std::time::Duration;
 
 use beamway::etf::Atom;
 use beamway::etf::Term;
+use beamway::node::ConnectionError;
 use beamway::node::Context;
 use beamway::node::Message;
 use beamway::node::Node;
 use beamway::node::NodeBuilder;
 use tokio::runtime::Runtime;
 
+use self::daemon::Daemon;
 use crate::harness;
 use crate::harness::COOKIE;
 use crate::harness::Carrier;
@@ -25,30 +32,53 @@ use crate::harness::NodeSpec;
 /// What is awaited comes within this, on a machine that is busy with other tests.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A real node, and the runtime of the native ones beside it.
+/// A real node, and the runtime of the native ones: beside it, or on the other side of lanes.
 pub(super) struct Site {
     pub(super) runtime: Runtime,
+    daemon: Option<Daemon>,
     pub(super) cluster: Cluster,
     pub(super) beam: harness::Node,
 }
 
 impl Site {
+    /// Over plain distribution.
     pub(super) fn new() -> Self {
-        let cluster = Cluster::new(Carrier::Plain, 1);
+        Self::of(Carrier::Plain)
+    }
+
+    pub(super) fn of(carrier: Carrier) -> Self {
+        let sites = [
+            harness::Site::loopback("left"),
+            harness::Site::loopback("here").setting("circuit_budget = \"16MiB\""),
+        ];
+        let (cluster, daemon) = match carrier {
+            Carrier::Bridge => {
+                let cluster = Cluster::with_absent(carrier, sites.to_vec(), 1);
+                let daemon = Daemon::start(&sites[1], &sites, cluster.certificates());
+                (cluster, Some(daemon))
+            }
+            _ => (Cluster::new(carrier, 1), None),
+        };
         let beam = cluster.node(&NodeSpec::new("beam", 0));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime");
-        Self { runtime, cluster, beam }
+        Self {
+            runtime,
+            daemon,
+            cluster,
+            beam,
+        }
     }
 
     pub(super) fn builder(&self, name: &str) -> NodeBuilder {
-        let port = self.cluster.epmd_port(0);
-        Node::builder(&format!("{name}@127.0.0.1"))
-            .cookie(COOKIE)
-            .epmd((Ipv4Addr::LOCALHOST, port).into())
+        let builder = Node::builder(&format!("{name}@127.0.0.1")).cookie(COOKIE);
+        match &self.daemon {
+            Some(daemon) => builder.attach(daemon.natives.clone()),
+            None => builder.epmd((Ipv4Addr::LOCALHOST, self.cluster.epmd_port(0)).into()),
+        }
     }
 
     /// A native node.
@@ -57,8 +87,23 @@ impl Site {
         self.start(builder)
     }
 
+    /// Starts it; over lanes, waits until it and the real node can reach each other.
     pub(super) fn start(&self, builder: NodeBuilder) -> Node {
-        self.runtime.block_on(builder.start()).expect("a native node")
+        let beam = self.beam_name();
+        self.runtime.block_on(async {
+            let node = builder.start().await.expect("a native node");
+            if self.daemon.is_some() {
+                connect(&node, &beam).await.expect("daemons that have met");
+            }
+            node
+        })
+    }
+
+    /// The real node connects to a native one; gives its name.
+    pub(super) fn connect(&mut self, node: &Node) -> Atom {
+        let ping = format!("net_adm:ping('{}')", node.name().as_str());
+        self.beam.await_value(&ping, "pong", PATIENCE);
+        self.beam_name()
     }
 
     /// Runs a process of a native node to its end.
@@ -90,4 +135,26 @@ pub(super) async fn receive_term(context: &mut Context) -> Term {
         Message::Term(term) => term,
         other => panic!("{other:?} where a term was due"),
     }
+}
+
+/// Connects as soon as the two daemons have met.
+pub(super) async fn connect(node: &Node, to: &Atom) -> Result<(), ConnectionError> {
+    let until = tokio::time::Instant::now() + Duration::from_secs(5);
+    loop {
+        match node.connect(to).await {
+            Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Waits for something that no message tells.
+pub(super) async fn until(mut done: impl AsyncFnMut() -> bool) {
+    for _ in 0..500 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain");
 }

@@ -14,7 +14,21 @@ use beamway::term;
 use super::Site;
 use super::receive;
 use super::receive_term;
+use crate::harness::Carrier;
 use crate::harness::NodeSpec;
+
+cases! {
+    control:
+        links_break_both_ways,
+        what_is_unlinked_stays_alive,
+        monitors_fire_once_with_the_reason,
+        exit_signals_end_or_are_trapped,
+        an_exit_signal_ends_a_process_that_waits,
+        a_lost_node_breaks_all_that_crosses,
+        processes_are_spawned_both_ways,
+        group_leaders_are_set_both_ways;
+    bridge: ;
+}
 
 /// A process of the real node that does what it is told, and reports what it receives to `spy`.
 const PUPPET: &str = "register(maker, spawn(fun Maker() -> receive {make, Spy} -> \
@@ -53,16 +67,15 @@ fn victim(node: &Node) -> NodePid {
     })
 }
 
-fn site() -> (Site, Node, Atom) {
-    let mut site = Site::new();
+fn site(carrier: Carrier) -> (Site, Node, Atom) {
+    let mut site = Site::of(carrier);
     site.beam.eval(PUPPET);
     let (node, beam) = (site.native("native"), site.beam_name());
     (site, node, beam)
 }
 
-#[test]
-fn links_break_both_ways() {
-    let (site, node, beam) = site();
+fn links_break_both_ways(carrier: Carrier) {
+    let (site, node, beam) = site(carrier);
     site.run(&node, async |mut context| {
         context.trap_exit(true);
         // Made here, broken there.
@@ -125,9 +138,8 @@ fn links_break_both_ways() {
     site.stop(&node);
 }
 
-#[test]
-fn what_is_unlinked_stays_alive() {
-    let (site, node, beam) = site();
+fn what_is_unlinked_stays_alive(carrier: Carrier) {
+    let (site, node, beam) = site(carrier);
     site.run(&node, async |mut context| {
         context.trap_exit(true);
         let far = puppet(&mut context, &beam).await;
@@ -166,9 +178,8 @@ fn what_is_unlinked_stays_alive() {
     site.stop(&node);
 }
 
-#[test]
-fn monitors_fire_once_with_the_reason() {
-    let (site, node, beam) = site();
+fn monitors_fire_once_with_the_reason(carrier: Carrier) {
+    let (site, node, beam) = site(carrier);
     site.run(&node, async |mut context| {
         let far = puppet(&mut context, &beam).await;
         let kept = context.monitor(&far);
@@ -233,9 +244,8 @@ fn monitors_fire_once_with_the_reason() {
     site.stop(&node);
 }
 
-#[test]
-fn exit_signals_end_or_are_trapped() {
-    let (site, node, beam) = site();
+fn exit_signals_end_or_are_trapped(carrier: Carrier) {
+    let (site, node, beam) = site(carrier);
     site.run(&node, async |mut context| {
         let far = puppet(&mut context, &beam).await;
         let own = context.pid().clone();
@@ -279,9 +289,8 @@ fn exit_signals_end_or_are_trapped() {
     site.stop(&node);
 }
 
-#[test]
-fn an_exit_signal_ends_a_process_that_waits() {
-    let site = Site::new();
+fn an_exit_signal_ends_a_process_that_waits(carrier: Carrier) {
+    let site = Site::of(carrier);
     let node = site.native("native");
     let error = site.runtime.block_on(node.run(async |context| {
         let own = context.pid().clone();
@@ -292,9 +301,8 @@ fn an_exit_signal_ends_a_process_that_waits() {
     site.stop(&node);
 }
 
-#[test]
-fn a_lost_node_breaks_all_that_crosses() {
-    let (mut site, node, beam) = site();
+fn a_lost_node_breaks_all_that_crosses(carrier: Carrier) {
+    let (mut site, node, beam) = site(carrier);
     let spec = NodeSpec::new("other", 0);
     let spare = site.cluster.node(&spec);
     let doomed = std::mem::replace(&mut site.beam, spare);
@@ -323,9 +331,8 @@ fn a_lost_node_breaks_all_that_crosses() {
     site.stop(&node);
 }
 
-#[test]
-fn processes_are_spawned_both_ways() {
-    let mut site = Site::new();
+fn processes_are_spawned_both_ways(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let builder = site
         .builder("native")
         .export("demo", "loop", async |mut context, arguments| {
@@ -398,9 +405,8 @@ fn processes_are_spawned_both_ways() {
     site.stop(&node);
 }
 
-#[test]
-fn group_leaders_are_set_both_ways() {
-    let (mut site, node, beam) = site();
+fn group_leaders_are_set_both_ways(carrier: Carrier) {
+    let (mut site, node, beam) = site(carrier);
     let answering = node.spawn(|mut context| async move {
         while let Message::Term(Term::Pid(asks)) = context.receive().await {
             let _ = context.send(asks, term!({leader, (context.group_leader())})).await;

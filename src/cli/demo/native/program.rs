@@ -20,6 +20,7 @@ use super::service::SERVICE;
 use super::service::Service;
 use super::stream;
 use super::transfer;
+use crate::cli::cookie;
 use crate::cli::output;
 use crate::cli::stage::protocol::Command;
 use crate::cli::stage::protocol::Disconnected;
@@ -49,13 +50,12 @@ pub struct Options {
 ///
 /// When the node does not start.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let cookie = std::fs::read_to_string(&options.cookie)
-        .with_context(|| format!("cannot read {}", options.cookie.display()))?;
+    let cookie = cookie::read(&options.cookie).with_context(|| format!("cannot read {}", options.cookie.display()))?;
     // On one thread a small call waits for no other to wake: 24 us there and back over plain distribution, 106 on two.
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let node = Node::builder(&options.name)
-            .cookie(cookie.trim_end())
+            .cookie(&cookie)
             .epmd((Ipv4Addr::LOCALHOST, options.epmd).into())
             .visible()
             .start()

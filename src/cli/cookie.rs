@@ -1,5 +1,6 @@
 use std::env;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ pub(super) fn cookie(given: Option<String>) -> anyhow::Result<String> {
         Some(given) => given,
         None => {
             let home = env::var_os("HOME").map(PathBuf::from);
-            read(&home.context("no cookie: give --cookie, since there is no home folder to look into")?)?
+            at_home(&home.context("no cookie: give --cookie, since there is no home folder to look into")?)?
         }
     };
     if cookie.is_empty() || cookie.len() > 255 {
@@ -24,11 +25,17 @@ pub(super) fn cookie(given: Option<String>) -> anyhow::Result<String> {
     Ok(cookie)
 }
 
-/// As nodes read it: what follows the first line break is none of it.
-fn read(home: &Path) -> anyhow::Result<String> {
+fn at_home(home: &Path) -> anyhow::Result<String> {
     let file = home.join(FILE);
-    let text = fs::read_to_string(&file)
-        .with_context(|| format!("no cookie: give --cookie, or write one to {}", file.display()))?;
+    read(&file).with_context(|| format!("no cookie: give --cookie, or write one to {}", file.display()))
+}
+
+/// The cookie of a file, as nodes read it: what follows the first line break is none of it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn read(file: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(file)?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
@@ -39,10 +46,10 @@ mod tests {
     #[test]
     fn the_first_line_of_the_file_is_the_cookie() {
         let home = tempfile::tempdir().unwrap();
-        let missing = read(home.path()).unwrap_err().to_string();
+        let missing = at_home(home.path()).unwrap_err().to_string();
         assert!(missing.contains("--cookie"), "{missing}");
         fs::write(home.path().join(FILE), "SECRET\n\n").unwrap();
-        assert_eq!(read(home.path()).unwrap(), "SECRET");
+        assert_eq!(at_home(home.path()).unwrap(), "SECRET");
     }
 
     #[test]
