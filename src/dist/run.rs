@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use super::Control;
 use super::Format;
 use super::PacketError;
@@ -7,6 +9,10 @@ use crate::codec::Reader;
 
 /// The longest run, in bytes: as much as a strand sends in its turn, so that nobody waits longer for runs than for others.
 pub const RUN_MAX: usize = 16 * 1024;
+
+/// What packets of a run begin with, prefix and control term, in bytes: at least `{2, '', Pid}` of a node without fragments,
+/// whose name has three characters; at most this, where nearly all are below 100, so that long payloads are not compared.
+const START: RangeInclusive<usize> = 1 + 25..=512;
 
 /// Reads a run: messages with the same control term, one after another as packets of one format, their lengths included.
 ///
@@ -83,7 +89,8 @@ pub(super) fn length(input: &[u8], format: Format) -> Option<usize> {
     let first = next(&mut reader).ok()?;
     let mut end = input.len() - reader.len();
     let mut start = None;
-    while let Ok(packet) = next(&mut reader)
+    while end < RUN_MAX
+        && let Ok(packet) = next(&mut reader)
         && input.len() - reader.len() <= RUN_MAX
         && let Some(found) = start.or_else(|| common_start(first, packet, format))
         && packet.len() > found.len()
@@ -98,6 +105,10 @@ pub(super) fn length(input: &[u8], format: Format) -> Option<usize> {
 /// What two packets begin with, if that holds the whole control term of a message.
 fn common_start<'a>(first: &'a [u8], second: &[u8], format: Format) -> Option<&'a [u8]> {
     let (same, _) = first.split_at(common_length(first, second));
+    // Of two senders this is where most end.
+    if !START.contains(&same.len()) {
+        return None;
+    }
     let prefix = format.prefix();
     let control = length_of_message(same.strip_prefix(prefix)?, format)?;
     // The first too must have a payload.
@@ -105,11 +116,13 @@ fn common_start<'a>(first: &'a [u8], second: &[u8], format: Format) -> Option<&'
         .filter(|start| start.len() < first.len())
 }
 
-/// How many bytes are the same from the start.
+/// How many bytes are the same from the start; more than may matter are not looked at.
 fn common_length(one: &[u8], other: &[u8]) -> usize {
     const WORD: usize = 8;
+    let length = one.len().min(other.len()).min(*START.end());
+    let ((one, _), (other, _)) = (one.split_at(length), other.split_at(length));
     let words = one.chunks_exact(WORD).zip(other.chunks_exact(WORD));
     let same = words.take_while(|(one, other)| one == other).count() * WORD;
-    let rest = one.iter().zip(other).skip(same);
-    same + rest.take_while(|(one, other)| one == other).count()
+    let ((_, one), (_, other)) = (one.split_at(same), other.split_at(same));
+    same + one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
