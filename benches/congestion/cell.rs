@@ -74,6 +74,8 @@ pub(crate) struct Setting {
     pub(crate) streams: u8,
     /// Bytes for each stream.
     pub(crate) outstanding: Option<u32>,
+    /// Bulk goes both ways, over QUIC.
+    pub(crate) both_ways: bool,
     /// Who shares the line, sending bulk too.
     pub(crate) beside: Option<Carrier>,
     /// Bytes of the largest IP packet.
@@ -91,6 +93,11 @@ impl Setting {
     pub(crate) fn window(&self) -> u32 {
         let line = self.bytes_in(self.rtt + self.buffer) as u32;
         self.outstanding.unwrap_or_else(|| line.saturating_mul(2).max(1 << 18))
+    }
+
+    /// Streams from the receiver to the sender.
+    pub(crate) const fn back(&self) -> u8 {
+        if self.both_ways { self.streams } else { 0 }
     }
 
     fn line(&self) -> LineConfig {

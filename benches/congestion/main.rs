@@ -49,6 +49,9 @@ struct Arguments {
     /// Bytes that each stream may have outstanding, kB; by default enough for the line and its buffer.
     #[arg(long)]
     outstanding: Option<u32>,
+    /// Bulk goes both ways over QUIC, and is counted together.
+    #[arg(long)]
+    both_ways: bool,
     /// Who shares the line: TCP with Cubic, or `--beside=tcp-bbr`, `--beside=model` …
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "tcp-cubic")]
     beside: Option<Carrier>,
@@ -144,6 +147,7 @@ fn settings(arguments: &Arguments) -> Vec<Setting> {
                         loss: *loss / 100.0,
                         streams: arguments.streams,
                         outstanding: arguments.outstanding.map(|kilobytes| kilobytes * 1000),
+                        both_ways: arguments.both_ways,
                         beside: arguments.beside,
                         mtu: arguments.mtu,
                         warmup: Duration::from_secs_f64(arguments.warmup),

@@ -62,9 +62,9 @@ pub(crate) fn start(
                 let endpoint = endpoint(&config, &receiver, port)?;
                 ready_in.send(())?;
                 let incoming = endpoint.accept().await.context("an endpoint that is open")?;
-                receive(incoming.await?, &tally).await?;
+                let sent = receive(incoming.await?, &tally, setting.back()).await?;
                 endpoint.wait_idle().await;
-                Ok(0)
+                Ok(sent)
             })
         })
     };
@@ -78,7 +78,7 @@ pub(crate) fn start(
                 let client = config.client(tls).map_err(anyhow::Error::msg)?;
                 let to = SocketAddr::new(cell::RECEIVER.parse()?, port);
                 let connection = endpoint.connect_with(client, to, "receiver")?.await?;
-                let sent = send(&connection, &tally, setting.streams).await?;
+                let sent = send(&connection, &tally, setting.streams, setting.back()).await?;
                 connection.close(0u8.into(), b"");
                 endpoint.wait_idle().await;
                 Ok(sent)
@@ -111,15 +111,40 @@ fn endpoint(config: &TrunkConfig, identity: &Identity, port: u16) -> anyhow::Res
     Ok(bind(address, config, tls, Arc::new(reset_key(identity)))?.endpoint)
 }
 
-/// Streams that end when told to, and calls; gives the bytes of bulk.
-async fn send(connection: &Connection, tally: &Arc<Tally>, streams: u8) -> anyhow::Result<u64> {
-    let mut bulk = JoinSet::new();
+/// Streams that end when told to, `back` of them towards here, and calls; gives the bytes of bulk that were sent.
+async fn send(connection: &Connection, tally: &Arc<Tally>, streams: u8, back: u8) -> anyhow::Result<u64> {
     let (calls, answers) = connection.open_bi().await?;
+    let bulk = bulk(connection, tally, streams).await?;
+    let back = {
+        let (connection, tally) = (connection.clone(), tally.clone());
+        tokio::spawn(async move {
+            let mut tasks = JoinSet::new();
+            for _ in 0..back {
+                tasks.spawn(receive_bulk(connection.accept_uni().await?, tally.clone()));
+            }
+            while let Some(task) = tasks.join_next().await {
+                task??;
+            }
+            anyhow::Ok(())
+        })
+    };
+    let answers = tokio::spawn(answers_of(answers, tally.clone(), Instant::now()));
+    call(calls, tally, answers).await?;
+    back.await??;
+    sum(bulk).await
+}
+
+type Bulk = JoinSet<anyhow::Result<u64>>;
+
+async fn bulk(connection: &Connection, tally: &Arc<Tally>, streams: u8) -> anyhow::Result<Bulk> {
+    let mut bulk = JoinSet::new();
     for _ in 0..streams {
         bulk.spawn(send_bulk(connection.open_uni().await?, tally.clone()));
     }
-    let answers = tokio::spawn(answers_of(answers, tally.clone(), Instant::now()));
-    call(calls, tally, answers).await?;
+    Ok(bulk)
+}
+
+async fn sum(mut bulk: Bulk) -> anyhow::Result<u64> {
     let mut sent = 0;
     while let Some(stream) = bulk.join_next().await {
         sent += stream??;
@@ -170,9 +195,11 @@ async fn answers_of(mut stream: RecvStream, tally: Arc<Tally>, began: Instant) -
     Ok(number)
 }
 
-async fn receive(connection: Connection, tally: &Arc<Tally>) -> anyhow::Result<()> {
+/// Receives all, answers calls and sends on `back` streams; gives the bytes of bulk that were sent.
+async fn receive(connection: Connection, tally: &Arc<Tally>, back: u8) -> anyhow::Result<u64> {
     let mut tasks = JoinSet::new();
     let (mut answers, mut calls) = connection.accept_bi().await?;
+    let bulk = tokio::spawn(sum(bulk(&connection, tally, back).await?));
     tasks.spawn(async move {
         let mut call = [0; 8];
         while calls.read_exact(&mut call).await.is_ok() {
@@ -187,7 +214,7 @@ async fn receive(connection: Connection, tally: &Arc<Tally>) -> anyhow::Result<(
     while let Some(task) = tasks.join_next().await {
         task??;
     }
-    Ok(())
+    bulk.await?
 }
 
 async fn receive_bulk(mut stream: RecvStream, tally: Arc<Tally>) -> anyhow::Result<()> {

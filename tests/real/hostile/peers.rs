@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use beamway::tls;
 use beamway::wire::Hello;
 use beamway::wire::Notice;
+use beamway::wire::VERSION;
 use bytes::BytesMut;
 use quinn::Connection;
 use quinn::ConnectionError;
@@ -139,7 +140,7 @@ async fn greet(connection: &Connection, claims: &str) -> (Option<(SendStream, Re
 fn hello(claims: &str) -> Notice {
     Notice::Hello(Hello {
         session: None,
-        versions: (1, 1),
+        versions: (VERSION, VERSION),
         name: claims.to_owned(),
         boot: [7; 16],
         lanes: 16,
