@@ -24,7 +24,8 @@ cases! {
         what_a_full_mailbox_drops_is_gone,
         who_writes_to_a_full_mailbox_waits,
         messages_and_processes_have_their_limits,
-        messages_are_chosen_from_behind_others;
+        messages_are_chosen_from_behind_others,
+        a_node_stops_in_order;
     bridge: ;
 }
 
@@ -273,15 +274,15 @@ fn messages_are_chosen_from_behind_others(carrier: Carrier) {
 }
 
 /// Processes hear of it and may say a last word, which comes before their ends, and these before the node's.
-#[test]
-fn a_node_stops_in_order() {
-    let mut site = Site::new();
+fn a_node_stops_in_order(carrier: Carrier) {
+    let mut site = Site::of(carrier);
     let node = site.native("native");
     let beam = site.connect(&node);
     site.beam.eval(
         "register(witness, spawn(fun() -> process_flag(trap_exit, true), monitor_node('native@127.0.0.1', true), \
          receive {P, Q} -> link(P), R = monitor(process, Q), Q ! P ! ready, \
-         Next = fun() -> receive {'EXIT', P, Why} -> {exit, Why}; {'DOWN', R, process, Q, Why} -> {down, Why}; Any -> Any end end, \
+         Next = fun() -> receive {'EXIT', P, Why} -> {exit, Why}; {'DOWN', R, process, Q, Why} -> {down, Why}; \
+         {last, _, _} = Word -> Word; {nodedown, _} = Down -> Down end end, \
          Seen = [Next() || _ <- lists:seq(1, 4)], receive {get, From} -> From ! {seen, Seen} end end end)), ok",
     );
     // One that is ended, and one that ends as it likes.
