@@ -197,6 +197,11 @@ impl Machine {
         let Some(peer) = self.peers.remove(node) else {
             return;
         };
+        // First of all: who has heard of the end may send at once, and that must not go where nobody reads.
+        self.outputs.push_back(Output::Close {
+            connection: peer.connection,
+            reason: reason.to_owned(),
+        });
         let noconnection = || Term::atom("noconnection");
         for (process, other) in peer.links {
             let from = NodePid {
@@ -250,10 +255,6 @@ impl Machine {
         for process in subscribers {
             self.mail(process, Message::NodeDown { node: node.clone() });
         }
-        self.outputs.push_back(Output::Close {
-            connection: peer.connection,
-            reason: reason.to_owned(),
-        });
     }
 
     /// The nodes that are connected.

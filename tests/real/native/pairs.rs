@@ -434,5 +434,10 @@ fn nodes_come_and_go(carrier: Carrier) {
         for _ in 0..2 {
             assert_eq!(receive(&mut context).await, Message::NodeDown { node: node.clone() });
         }
+        // The next message connects again, and the process lives.
+        let own = context.pid().clone();
+        context.send(&process, own).await.unwrap();
+        assert_eq!(receive(&mut context).await, Message::NodeUp { node });
+        assert_eq!(receive_term(&mut context).await, term!(here));
     });
 }
