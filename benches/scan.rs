@@ -11,6 +11,7 @@ use beamway::codec::Reader;
 use beamway::dist::Format;
 use beamway::dist::Packet;
 use beamway::dist::PacketDecoder;
+use beamway::dist::Run;
 use beamway::dist::scan;
 use beamway::etf;
 use bytes::Bytes;
@@ -89,27 +90,48 @@ fn terms(c: &mut Criterion) {
     group.finish();
 }
 
-/// Bytes of a connection to signals with their routes.
+/// A signal as it stands on a connection.
+fn packet(deed: &str) -> Vec<u8> {
+    let body = body(deed);
+    let mut packet = ((body.len() + 3) as u32).to_be_bytes().to_vec();
+    packet.extend([131, 68, 0]);
+    packet.extend_from_slice(&body);
+    packet
+}
+
+/// Bytes of a connection to signals with their routes: messages of two ways in turns, and those of one way.
 fn packets(c: &mut Criterion) {
-    let body = body("send");
-    let mut one = ((body.len() + 3) as u32).to_be_bytes().to_vec();
-    one.extend([131, 68, 0]);
-    one.extend_from_slice(&body);
-    let stream = one.repeat(STREAM);
     let mut group = c.benchmark_group("packets");
     group.throughput(Throughput::Elements(STREAM as u64));
-    group.bench_function("decode and scan", |b| {
-        b.iter(|| {
-            let mut decoder = PacketDecoder::new(Format::Header);
-            let mut input = BytesMut::from(&stream[..]);
-            let mut signals = 0;
-            while let Ok(Some(Packet::Signal(body))) = decoder.decode(&mut input) {
-                signals += usize::from(scan(&body, Format::Header).is_ok());
-            }
-            assert_eq!(signals, STREAM);
-        });
-    });
+    let (one, other) = (packet("send"), packet("send by name"));
+    for (name, pair) in [
+        ("decode and scan", [&one, &other]),
+        ("decode and scan runs", [&one, &one]),
+    ] {
+        let stream = pair.map(Vec::as_slice).concat().repeat(STREAM / 2);
+        group.bench_function(name, |b| b.iter(|| assert_eq!(signals(&stream), STREAM)));
+    }
     group.finish();
+}
+
+/// How many signals there are.
+fn signals(stream: &[u8]) -> usize {
+    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut input = BytesMut::from(stream);
+    let mut signals = 0;
+    while let Ok(Some(packet)) = decoder.decode(&mut input) {
+        match packet {
+            Packet::Signal(body) => signals += usize::from(scan(&body, Format::Header).is_ok()),
+            Packet::Run(packets) => {
+                let mut run = Run::new(&packets, Format::Header).expect("a run");
+                while let Ok(Some(_)) = run.next_payload() {
+                    signals += 1;
+                }
+            }
+            Packet::Tick | Packet::First { .. } | Packet::Next { .. } => {}
+        }
+    }
+    signals
 }
 
 criterion_group!(benches, control_terms, terms, packets);
