@@ -53,7 +53,7 @@ pub const fn strand_of(hash: u64, width: u16) -> StrandId {
     ((hash as u128 * width as u128) >> 64) as StrandId
 }
 
-/// The lane that carries a strand, out of `lanes`.
+/// The lane that a strand prefers, out of `lanes`: which one carries it the session decides.
 pub const fn lane_of(strand: StrandId, lanes: u8) -> LaneId {
     (strand % lanes as StrandId) as LaneId
 }

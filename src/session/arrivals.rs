@@ -8,7 +8,6 @@ use super::SessionConfig;
 use super::SessionError;
 use super::circuit::Circuit;
 use super::machine::Lanes;
-use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Frame;
@@ -22,7 +21,7 @@ impl Session {
     /// Frames of one lane, in order.
     ///
     /// # Errors
-    /// If the session has no such lane, or a frame belongs on another.
+    /// If the session has no such lane.
     pub fn handle_frames(&mut self, lane: LaneId, frames: Vec<Frame>, now: Instant) -> Result<(), SessionError> {
         for frame in frames {
             match self.receipts.frame(lane, now) {
@@ -31,10 +30,6 @@ impl Session {
                 Some(false) if self.config.bug == Some(super::Bug::TakeTwice) => {}
                 Some(false) => continue,
                 None => return Err(self.no_such(lane)),
-            }
-            if lane_of(frame.strand, self.config.lanes) != lane {
-                let strand = frame.strand;
-                return Err(SessionError::Strand { strand, lane });
             }
             let Some(state) = self.circuits.get_mut(&frame.circuit) else {
                 self.stats.frames_late += 1;

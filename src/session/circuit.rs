@@ -54,6 +54,8 @@ pub(super) struct Circuit {
     pub(super) draining: Draining,
     /// Signals in fragments of which nothing is delivered; at most [`DROPPED_MAX`].
     pub(super) dropped: HashSet<u64>,
+    /// Frames that each lane has carried towards the peer.
+    pub(super) carried: Vec<u64>,
     /// Cost of what was handed to the leg and not written yet.
     pub(super) underway: u64,
     /// Whether the circuit stands in the queue of those with something to deliver.
@@ -80,6 +82,7 @@ impl Circuit {
             closed: None,
             draining: Draining::default(),
             dropped: HashSet::new(),
+            carried: vec![0; usize::from(config.lanes)],
             underway: 0,
             is_ready: false,
             owes: false,

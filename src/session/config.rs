@@ -39,6 +39,8 @@ pub(crate) enum Bug {
     AcknowledgeEarly,
     /// What is sent again and was there already is taken for new.
     TakeTwice,
+    /// Strands change lanes although the peer may not have what the former lane was given.
+    ChangeLanes,
 }
 
 impl SessionConfig {

@@ -1,7 +1,6 @@
 use thiserror::Error;
 
 use crate::wire::CircuitId;
-use crate::wire::StrandId;
 
 /// What a peer did that no peer may do: the session ends.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -37,14 +36,6 @@ pub enum SessionError {
         lane: u8,
         /// How many there are.
         lanes: u8,
-    },
-    /// A frame on another lane than its strand's: nothing orders it among the others.
-    #[error("a frame of strand {strand} on lane {lane}")]
-    Strand {
-        /// Its strand.
-        strand: StrandId,
-        /// Where it came.
-        lane: u8,
     },
     /// Frames are missing where a lane goes on.
     #[error("lane {lane} goes on with frame {first}, but only {received} arrived")]

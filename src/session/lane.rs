@@ -4,16 +4,16 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
+use super::assignment::Assignment;
+use super::assignment::Key;
 use crate::codec::Buffers;
 use crate::codec::OWN_BUFFER_MIN;
 use crate::lanes::Placed;
-use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 use crate::wire::FrameHead;
 use crate::wire::LaneId;
 use crate::wire::Mark;
-use crate::wire::StrandId;
 
 /// A batch handed to QUIC at once: enough to fill many packets, little enough that lanes take turns.
 const BATCH: usize = 128 * 1024;
@@ -31,6 +31,7 @@ const RESERVED: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Outboxes {
     outboxes: Vec<Outbox>,
+    assignment: Assignment,
     /// Bytes that wait, in all and for each circuit that has any.
     waiting: u64,
     of_circuit: FxHashMap<CircuitId, u64>,
@@ -47,6 +48,7 @@ impl Outboxes {
         Self {
             keeps,
             outboxes: (0..lanes).map(|_| Outbox::default()).collect(),
+            assignment: Assignment::new(lanes),
             waiting: 0,
             of_circuit: FxHashMap::default(),
             kept: 0,
@@ -82,7 +84,10 @@ impl Outboxes {
     /// The peer has everything up to `mark` in memory.
     pub(super) fn acknowledged(&mut self, mark: Mark) {
         if let Some(outbox) = self.outboxes.get_mut(usize::from(mark.lane)) {
-            self.kept -= outbox.acknowledge(mark.number);
+            let freed = outbox.acknowledge(mark.number);
+            self.kept -= freed;
+            self.assignment.free(mark.lane, freed);
+            self.assignment.received(mark.lane, mark.number);
         }
     }
 
@@ -98,6 +103,12 @@ impl Outboxes {
         self.outboxes.iter_mut().map(Outbox::rewind).collect()
     }
 
+    /// The next frame of each strand may go on any lane.
+    #[cfg(test)]
+    pub(super) fn change_lanes(&mut self) {
+        self.assignment.forget();
+    }
+
     /// Leaves out the first batch of what is to be sent again.
     #[cfg(test)]
     pub(super) fn skip_replay(&mut self) {
@@ -106,14 +117,16 @@ impl Outboxes {
         }
     }
 
-    /// Appends a frame to its strand.
-    pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) {
-        let lane = lane_of(placed.strand, self.outboxes.len() as u8);
+    /// Appends a frame to its strand, and says which lane will carry it.
+    pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> LaneId {
+        let lane = self.assignment.lane((circuit, placed.strand));
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
             let length = outbox.push(placed, circuit, content);
+            self.assignment.add(lane, length);
             self.waiting += length;
             *self.of_circuit.entry(circuit).or_default() += length;
         }
+        lane
     }
 
     /// Takes a lane's next batch, or `None` when nothing waits.
@@ -130,9 +143,12 @@ impl Outboxes {
         let before = outbox.number;
         let mut batch = Batch::default();
         while batch.length < BATCH
-            && let Some((circuit, length)) = outbox.take(&mut batch)
+            && let Some(taken) = outbox.take(&mut batch)
         {
-            let length = length as u64;
+            let ((circuit, _), length) = (taken.strand, taken.length as u64);
+            if taken.is_last {
+                self.assignment.drained(taken.strand, outbox.number);
+            }
             self.waiting -= length;
             if let Some(waiting) = self.of_circuit.get_mut(&circuit) {
                 *waiting -= length;
@@ -153,9 +169,19 @@ impl Outboxes {
                 length,
                 buffers: buffers.clone(),
             });
+        } else {
+            self.assignment.free(lane, length);
         }
         Some(buffers)
     }
+}
+
+/// What a strand gave to a batch.
+struct Taken {
+    strand: Key,
+    length: usize,
+    /// Whether nothing of the strand is left.
+    is_last: bool,
 }
 
 /// A batch that the peer may not have.
@@ -173,9 +199,9 @@ struct Outbox {
     number: u64,
     /// The last of them that the peer has in memory.
     acknowledged: u64,
-    strands: FxHashMap<(CircuitId, StrandId), Queue>,
+    strands: FxHashMap<Key, Queue>,
     /// Those with something to send; the first one has its turn.
-    turns: VecDeque<(CircuitId, StrandId)>,
+    turns: VecDeque<Key>,
     /// Bytes sent in this turn.
     served: usize,
     spare: Vec<Queue>,
@@ -231,18 +257,18 @@ impl Outbox {
         self.number - self.sent_frames + 1
     }
 
-    /// Moves the next piece into the batch; whose it was, and its length.
-    fn take(&mut self, batch: &mut Batch) -> Option<(CircuitId, usize)> {
+    /// Moves the next piece into the batch.
+    fn take(&mut self, batch: &mut Batch) -> Option<Taken> {
         let key = *self.turns.front()?;
         let queue = self.strands.get_mut(&key)?;
         let (frames, length) = queue.take(batch);
         self.number += frames;
         self.served += length;
-        let is_over = queue.is_empty();
-        if is_over || self.served >= QUANTUM {
+        let is_last = queue.is_empty();
+        if is_last || self.served >= QUANTUM {
             self.served = 0;
             self.turns.pop_front();
-            if !is_over {
+            if !is_last {
                 self.turns.push_back(key);
             } else if let Some(queue) = self.strands.remove(&key)
                 && self.spare.len() < SPARE
@@ -250,7 +276,11 @@ impl Outbox {
                 self.spare.push(queue);
             }
         }
-        Some((key.0, length))
+        Some(Taken {
+            strand: key,
+            length,
+            is_last,
+        })
     }
 }
 

@@ -16,7 +16,6 @@ use super::leaving::Leaving;
 use super::notices::Notices;
 use super::receipts::Receipts;
 use crate::dist::Lesson;
-use crate::lanes::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
@@ -416,7 +415,14 @@ impl Session {
             self.stats.frames_fenced += u64::from(!placed.fences.is_empty());
             #[cfg(test)]
             let placed = super::tests::with_bug(self.config.bug, self.stats.frames_fenced, placed);
-            self.outboxes.push(&placed, circuit, &intake.content);
+            #[cfg(test)]
+            if self.config.bug == Some(super::Bug::ChangeLanes) {
+                self.outboxes.change_lanes();
+            }
+            let lane = self.outboxes.push(&placed, circuit, &intake.content);
+            if let Some(count) = state.carried.get_mut(usize::from(lane)) {
+                *count += 1;
+            }
         }
         if !state.waiting.is_empty() && state.outbound.has_credit() && !self.crowded.contains(&circuit) {
             self.crowded.push_back(circuit);
@@ -464,13 +470,7 @@ impl Session {
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let state = self.circuits.remove(&circuit)?;
         self.stats.aliases += state.aliases.stats();
-        let mut frames = vec![0; usize::from(self.config.lanes)];
-        for last in state.outbound.last() {
-            let lane = usize::from(lane_of(last.strand, self.config.lanes));
-            if let Some(count) = frames.get_mut(lane) {
-                *count += last.number;
-            }
-        }
+        let frames = state.carried.clone();
         self.events.push_back(Event::Ended { circuit, frames });
         Some(state)
     }

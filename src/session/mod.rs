@@ -8,6 +8,7 @@
 //! wants) and `poll_*` (work to do). After each input or command, every `poll_*` is drained before the next one.
 
 mod arrivals;
+mod assignment;
 mod circuit;
 mod config;
 mod error;

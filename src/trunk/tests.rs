@@ -129,12 +129,16 @@ fn a_version_must_be_common() {
         assert_eq!(met.is_ok(), is_common, "{versions:?}: {met:?}");
     }
     let newer = Hello {
-        versions: (3, 4),
+        versions: (VERSION + 1, VERSION + 2),
         ..hello("right")
     };
     assert_eq!(
         meet(newer, None).unwrap_err(),
-        "the peer speaks versions 3 to 4 of the protocol; this daemon speaks 2"
+        format!(
+            "the peer speaks versions {} to {} of the protocol; this daemon speaks {VERSION}",
+            VERSION + 1,
+            VERSION + 2
+        )
     );
 }
 

@@ -14,7 +14,7 @@ use crate::codec::Reader;
 use crate::codec::Writer;
 
 /// The version of the protocol that is spoken: 2 has runs.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The longest notice, in bytes. The longest in practice is a receipt for many circuits; it is split well below this.
 pub const NOTICE_MAX: usize = 256 * 1024;

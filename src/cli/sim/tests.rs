@@ -183,6 +183,11 @@ fn a_fence_that_is_dropped_is_noticed() {
 }
 
 #[test]
+fn a_strand_that_changes_lanes_too_early_is_noticed() {
+    assert!(!complaints_with(Bug::ChangeLanes).is_empty());
+}
+
+#[test]
 fn an_acknowledgement_that_comes_early_is_noticed() {
     assert!(!complaints_with(Bug::AcknowledgeEarly).is_empty());
 }

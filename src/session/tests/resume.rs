@@ -57,6 +57,16 @@ fn a_replay_that_leaves_out_a_frame_is_noticed() {
     });
 }
 
+/// Frames of a strand overtake each other, parts of a signal too, so that none of it can be delivered.
+#[test]
+#[should_panic(expected = "no progress")]
+fn a_strand_that_changes_lanes_too_early_is_noticed() {
+    run(Setting {
+        bug: Some(Bug::ChangeLanes),
+        ..Setting::default()
+    });
+}
+
 fn numbered(number: u8) -> Content {
     signal(send(1, u64::from(number % 5)), &[0x6a, number])
 }
