@@ -2,8 +2,8 @@
 
 use super::super::findings::Latency;
 
-/// At each quantile that any round knows, the least of the rounds that reach so far.
-pub(super) fn least_curve(latencies: &[&Latency]) -> Vec<(f64, f64)> {
+/// At each quantile that any round knows, what the rounds that reach so far say `together`.
+pub(super) fn curve(latencies: &[&Latency], together: fn(Vec<f64>) -> Option<f64>) -> Vec<(f64, f64)> {
     let mut quantiles: Vec<f64> = latencies
         .iter()
         .flat_map(|latency| latency.curve.iter().map(|(quantile, _)| *quantile))
@@ -20,10 +20,15 @@ pub(super) fn least_curve(latencies: &[&Latency]) -> Vec<(f64, f64)> {
     quantiles
         .into_iter()
         .filter_map(|quantile| {
-            let micros: Vec<f64> = latencies.iter().filter_map(|latency| at(latency, quantile)).collect();
-            Some((quantile, bounds(&micros)?.0))
+            let micros = latencies.iter().filter_map(|latency| at(latency, quantile));
+            Some((quantile, together(micros.collect())?))
         })
         .collect()
+}
+
+/// The least one.
+pub(super) fn least(values: Vec<f64>) -> Option<f64> {
+    values.into_iter().min_by(f64::total_cmp)
 }
 
 /// The middle one; of an even count the mean of the two in the middle.

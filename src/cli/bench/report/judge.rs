@@ -9,7 +9,8 @@ use super::super::findings::Measure;
 use super::super::findings::Row;
 use super::super::findings::Unit;
 use super::arithmetic::bounds;
-use super::arithmetic::least_curve;
+use super::arithmetic::curve;
+use super::arithmetic::least;
 use super::arithmetic::median;
 use super::carriers::carriers;
 use super::carriers::is_ours;
@@ -81,7 +82,7 @@ pub(super) struct Item<'a> {
 /// What all rounds say of one item over one carrier.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Figure {
-    /// Of times the least, since noise only adds to them; of all else the median.
+    /// Of times the least, since noise only adds to them; of all else, and of times on lines, the median.
     pub(super) value: f64,
     /// The least of the rounds.
     pub(super) least: f64,
@@ -96,7 +97,7 @@ pub(super) struct Figure {
 /// How many times as fast one carrier is as another; below 1 it is slower.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ratio {
-    /// Of times the ratio of the least ones; of all else the median of the rounds' ratios.
+    /// Where figures are the least of times, the ratio of these; else the median of the rounds' ratios.
     pub(super) times: f64,
     /// The least of the rounds' ratios.
     pub(super) least: f64,
@@ -203,7 +204,7 @@ impl<'a> Judgement<'a> {
         groups
     }
 
-    /// The round trips of a row over a carrier, least of the rounds at each quantile: quantile and microseconds; and how
+    /// The round trips of a row over a carrier, what the rounds say of each quantile: quantile and microseconds; and how
     /// many samples the smallest round has.
     #[must_use]
     pub(super) fn curve(&self, row: &Row, carrier: &str) -> Option<(Vec<(f64, f64)>, u64)> {
@@ -213,7 +214,8 @@ impl<'a> Judgement<'a> {
             .filter(|latency| !latency.curve.is_empty())
             .collect();
         let samples = latencies.iter().map(|latency| latency.samples).min()?;
-        Some((least_curve(&latencies), samples))
+        let together = if noise_only_adds(row) { least } else { median };
+        Some((curve(&latencies, together), samples))
     }
 
     /// The rounds, in their order.
@@ -256,7 +258,7 @@ impl Item<'_> {
         let series = self.series.get(carrier)?;
         let values: Vec<f64> = series.values().map(|sample| sample.value).collect();
         let (least, most) = bounds(&values)?;
-        let value = if is_time(self.unit()) { least } else { median(values)? };
+        let value = if self.is_least() { least } else { median(values)? };
         Some(Figure {
             value,
             least,
@@ -284,7 +286,7 @@ impl Item<'_> {
         };
         let ratios: Vec<f64> = pairs.iter().map(|(ours, theirs)| speed(*ours, *theirs)).collect();
         let (least, most) = bounds(&ratios)?;
-        let times = if is_time(self.unit()) {
+        let times = if self.is_least() {
             let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
             speed(bounds(&ours)?.0, bounds(&theirs)?.0)
         } else {
@@ -296,6 +298,11 @@ impl Item<'_> {
             most,
             rounds: ratios.len(),
         })
+    }
+
+    /// Whether the least of the rounds stands for all.
+    fn is_least(&self) -> bool {
+        is_time(self.unit()) && noise_only_adds(self.row)
     }
 
     /// Part of what is shown where there is room for little: no quantiles but the median and the 99th of a hundred.
@@ -337,6 +344,11 @@ pub(super) fn trusted(samples: u64) -> f64 {
 /// Noise only adds to a time that passes. Processor time it also takes away.
 fn is_time(unit: Unit) -> bool {
     unit == Unit::Microseconds
+}
+
+/// What a line loses is drawn anew in each round: the least of them would be the one that lost least.
+const fn noise_only_adds(row: &Row) -> bool {
+    row.line.is_none()
 }
 
 /// Each measurement once: of one that was repeated the last.

@@ -239,8 +239,8 @@ pub(super) fn how_to_read(judgement: &Judgement<'_>) -> Vec<String> {
         ));
     }
     sentences.push(
-        "Times are the least of the rounds, since noise only adds to them; all else is the median of the rounds. \
-         1 MB is 1,000,000 bytes."
+        "Times are the least of the rounds, since noise only adds to them; all else is the median of the rounds, also \
+         times on lines, whose losses are drawn anew in each round. 1 MB is 1,000,000 bytes."
             .to_owned(),
     );
     sentences.push(

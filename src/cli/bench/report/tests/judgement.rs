@@ -157,6 +157,28 @@ fn a_time_is_the_least_of_the_rounds_and_so_is_its_ratio() {
 }
 
 #[test]
+fn a_time_on_a_line_is_the_median_of_the_rounds_and_so_are_its_ratio_and_its_curve() {
+    let rounds = [(0, 10.0, 20.0), (1, 20.0, 20.0), (2, 30.0, 90.0)];
+    let measures = rounds.into_iter().flat_map(|(round, ours, theirs)| {
+        [(US, ours), ("plain", theirs)].map(|(carrier, p50)| Measure {
+            latency: Some(latency(100, p50, &[(0.5, p50)])),
+            ..measure("time", carrier, round, p50)
+        })
+    });
+    let line = Row {
+        line: Some("100 Mbit/s, 20 ms, loss 0.5 %".to_owned()),
+        ..time_row()
+    };
+    let findings = found(vec![line], measures.collect());
+    let judgement = Judgement::new(&findings);
+    let p50 = item(&judgement, Aspect::P50);
+    assert_eq!(p50.figure(US).unwrap().value, 20.0);
+    assert_eq!(p50.ratio(US, "plain").unwrap().times, 2.0);
+    let (curve, _) = judgement.curve(&findings.rows[0], US).unwrap();
+    assert_eq!(curve, [(0.5, 20.0)]);
+}
+
+#[test]
 fn processor_time_is_a_cost_but_not_a_time_that_noise_only_adds_to() {
     let row = sample::row("speed", "100 B", Group::Processor, Unit::MicrosecondsPerMessage);
     let mut findings = speeds(&[(US, &[4.0, 5.0, 9.0]), ("plain", &[2.0, 2.0, 2.0])]);
