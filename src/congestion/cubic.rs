@@ -4,6 +4,13 @@ use std::time::Instant;
 /// A loss makes the window so much smaller.
 const BETA: f64 = 0.7;
 
+/// How fast the window grows after a loss, packets per cubic second (RFC 9438 §5.1).
+const GROWTH: f64 = 0.4;
+
+/// Until the first loss the window grows by this share of what is acknowledged. That loss is seen a round trip late: had the window
+/// doubled, as at the start of a connection, far more than the line's share would be left.
+const START: f64 = 0.5;
+
 /// The window of Cubic between losses (RFC 9438), in bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Cubic {
@@ -16,25 +23,23 @@ pub(super) struct Cubic {
     /// What Reno would have.
     reno: f64,
     mtu: f64,
-    growth: f64,
+    is_starting: bool,
 }
 
 impl Cubic {
-    /// Begins as after a loss, with this window; `growth`: how fast it grows, in packets per cubic second (0.4 in RFC 9438 §5.1).
-    pub(super) fn new(window: u64, mtu: u16, growth: f64, now: Instant) -> Self {
+    /// Begins with this window.
+    pub(super) fn new(window: u64, mtu: u16, now: Instant) -> Self {
         let mtu = f64::from(mtu);
         let window = (window as f64).max(2.0 * mtu);
-        let mut cubic = Self {
-            window: window / BETA,
+        Self {
+            window,
             window_max: 0.0,
             epoch: now,
             k: 0.0,
             reno: window,
             mtu,
-            growth,
-        };
-        cubic.on_congestion(now);
-        cubic
+            is_starting: true,
+        }
     }
 
     pub(super) fn window(&self) -> u64 {
@@ -43,8 +48,12 @@ impl Cubic {
 
     /// Bytes are acknowledged, of a sender that could have sent more.
     pub(super) fn on_ack(&mut self, now: Instant, bytes: u64, round_trip: Duration) {
+        if self.is_starting {
+            self.window += bytes as f64 * START;
+            return;
+        }
         let time = (now.saturating_duration_since(self.epoch) + round_trip).as_secs_f64();
-        let target = self.growth * (time - self.k).powi(3) * self.mtu + self.window_max;
+        let target = GROWTH * (time - self.k).powi(3) * self.mtu + self.window_max;
         let share = bytes as f64 / self.window;
         self.reno += 3.0 * (1.0 - BETA) / (1.0 + BETA) * self.mtu * share;
         if target < self.reno {
@@ -58,6 +67,7 @@ impl Cubic {
 
     /// The line was full.
     pub(super) fn on_congestion(&mut self, now: Instant) {
+        self.is_starting = false;
         // Whoever had more before leaves room for others.
         self.window_max = if self.window < self.window_max {
             self.window * (1.0 + BETA) / 2.0
@@ -67,8 +77,6 @@ impl Cubic {
         self.window = (self.window * BETA).max(2.0 * self.mtu);
         self.reno = self.window;
         self.epoch = now;
-        self.k = ((self.window_max - self.window) / self.mtu / self.growth)
-            .max(0.0)
-            .cbrt();
+        self.k = ((self.window_max - self.window) / self.mtu / GROWTH).max(0.0).cbrt();
     }
 }

@@ -50,8 +50,8 @@ const FRESH: Duration = Duration::from_secs(10);
 /// A queue that has grown twice within this time is that of flows that fill the line's buffer.
 const FORGET: Duration = Duration::from_secs(30);
 
-/// Beside such flows: how fast the window grows after a loss. Faster than theirs (0.4), for what is given up while looking.
-const COMPANY_GROWTH: f64 = 2.0;
+/// So much of what we had is kept until it is known whether the way has become longer or others fill the buffer.
+const DOUBTED_SHARE: f64 = 0.5;
 
 /// After a look the window grows by this share of what is acknowledged. What fits on the line, sent at once into the gap that the look
 /// has left, would fill a short buffer for a moment, and others lose packets by that.
@@ -360,16 +360,17 @@ impl Model {
                 self.before = self.least.map(|least| Least { at: now, ..least });
                 self.least = Some(Least { round_trip, at: now });
                 self.floor = self.least;
+                // The look has left a few packets. Others would take all the rest before they are known to be there.
+                let kept = self.rate.get() * round_trip.as_secs_f64() * DOUBTED_SHARE;
+                self.window = self.window.max(kept as u64);
                 self.phase = Phase::cruise();
             }
             (Some(round_trip), Some(before)) if !is_alone => {
                 // What we had until now, also beside a queue.
                 let kept = self.rate.get() * round_trip.as_secs_f64();
                 let window = look.window.max(kept as u64);
-                let cubic = look
-                    .cubic
-                    .clone()
-                    .unwrap_or_else(|| Cubic::new(window, self.mtu, COMPANY_GROWTH, now));
+                let cubic = look.cubic.clone();
+                let cubic = cubic.unwrap_or_else(|| Cubic::new(window, self.mtu, now));
                 let round_trip = self.least_round_trip().min(before.round_trip);
                 self.before = Some(Least { at: now, round_trip });
                 self.least = self.before;

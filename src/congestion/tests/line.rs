@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
 use std::collections::VecDeque;
+use std::collections::binary_heap::PeekMut;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -19,9 +20,6 @@ use super::super::phase::Phase;
 /// Bytes of each packet, and those of headers below QUIC.
 pub(super) const MTU: u64 = 1452;
 const HEADERS: u64 = 28;
-
-/// How fast TCP's window grows (RFC 9438 §5.1).
-const GROWTH: f64 = 0.4;
 
 /// How often the queue is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -52,8 +50,7 @@ pub(super) struct Flow {
     sent: BTreeMap<u64, Duration>,
     next: u64,
     smoothed: f64,
-    tokens: f64,
-    paced_at: Duration,
+    pacer: Pacer,
     wakes_at: Duration,
     is_app_limited: bool,
     /// Packets that arrived, of which the first `acknowledged` ever are known to the sender.
@@ -94,9 +91,57 @@ pub(super) struct Line {
     now: Duration,
     idle_at: Duration,
     ordered_from: Duration,
-    events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
-    number: u64,
+    agenda: Agenda<Event>,
     rng: StdRng,
+}
+
+/// What will happen, in the order of time.
+pub(super) struct Agenda<E> {
+    events: BinaryHeap<Reverse<(Duration, u64, E)>>,
+    number: u64,
+}
+
+impl<E: Ord> Agenda<E> {
+    pub(super) const fn new() -> Self {
+        Self {
+            events: BinaryHeap::new(),
+            number: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, at: Duration, event: E) {
+        self.number += 1;
+        self.events.push(Reverse((at, self.number, event)));
+    }
+
+    /// The next event that happens by then, and when it does.
+    pub(super) fn pop(&mut self, until: Duration) -> Option<(Duration, E)> {
+        let next = self.events.peek_mut().filter(|next| next.0.0 <= until)?;
+        let Reverse((at, _, event)) = PeekMut::pop(next);
+        Some((at, event))
+    }
+}
+
+/// quinn's pace: 1.25 windows in a round trip, at least ten packets at once after a pause.
+#[derive(Default)]
+pub(super) struct Pacer {
+    tokens: f64,
+    paced_at: Duration,
+}
+
+impl Pacer {
+    /// When the next packet may leave; nothing: now, and it is counted.
+    pub(super) fn wait(&mut self, now: Duration, window: u64, smoothed: f64) -> Option<Duration> {
+        let rate = 1.25 * window as f64 / smoothed;
+        let most = (rate / 1.25 * 0.002).clamp(10.0 * MTU as f64, 256.0 * MTU as f64);
+        self.tokens = (self.tokens + rate * (now - self.paced_at).as_secs_f64()).min(most);
+        self.paced_at = now;
+        if self.tokens < MTU as f64 {
+            return Some(now + Duration::from_secs_f64((most - self.tokens) / rate));
+        }
+        self.tokens -= MTU as f64;
+        None
+    }
 }
 
 impl Flow {
@@ -109,8 +154,7 @@ impl Flow {
             sent: BTreeMap::new(),
             next: 0,
             smoothed: 0.1,
-            tokens: 0.0,
-            paced_at: Duration::ZERO,
+            pacer: Pacer::default(),
             wakes_at: Duration::ZERO,
             is_app_limited: false,
             arrived: VecDeque::new(),
@@ -156,22 +200,6 @@ impl Flow {
 
     fn in_flight(&self) -> u64 {
         self.sent.len() as u64 * MTU
-    }
-
-    /// When the next packet may leave by the pace; nothing: now, and it is counted.
-    fn pace(&mut self, now: Duration) -> Option<Duration> {
-        if matches!(self.control, Control::Tcp { .. }) {
-            return None;
-        }
-        let rate = 1.25 * self.window() as f64 / self.smoothed;
-        let most = (rate / 1.25 * 0.002).clamp(10.0 * MTU as f64, 256.0 * MTU as f64);
-        self.tokens = (self.tokens + rate * (now - self.paced_at).as_secs_f64()).min(most);
-        self.paced_at = now;
-        if self.tokens < MTU as f64 {
-            return Some(now + Duration::from_secs_f64((most - self.tokens) / rate));
-        }
-        self.tokens -= MTU as f64;
-        None
     }
 
     /// What is acknowledged, and then what that shows to be lost.
@@ -233,7 +261,7 @@ impl Flow {
                 *answered = self.next;
                 match cubic {
                     Some(cubic) => cubic.on_congestion(at),
-                    None => *cubic = Some(Cubic::new(*window * 7 / 10, MTU as u16, GROWTH, at)),
+                    None => cubic.insert(Cubic::new(*window, MTU as u16, at)).on_congestion(at),
                 }
             }
             Control::Tcp { .. } => {}
@@ -276,11 +304,10 @@ impl Line {
             now: Duration::ZERO,
             idle_at: Duration::ZERO,
             ordered_from: Duration::ZERO,
-            events: BinaryHeap::new(),
-            number: 0,
+            agenda: Agenda::new(),
             rng: StdRng::seed_from_u64(1),
         };
-        line.push(Duration::ZERO, Event::Look);
+        line.agenda.push(Duration::ZERO, Event::Look);
         line
     }
 
@@ -295,10 +322,7 @@ impl Line {
         let until = self.now + time;
         let before: Vec<u64> = self.flows.iter().map(Flow::carried).collect();
         self.queue.clear();
-        while self.events.peek().is_some_and(|Reverse((at, ..))| *at <= until) {
-            let Some(Reverse((at, _, event))) = self.events.pop() else {
-                break;
-            };
+        while let Some((at, event)) = self.agenda.pop(until) {
             self.now = at;
             self.handle(event);
         }
@@ -315,11 +339,6 @@ impl Line {
         queue[((queue.len() - 1) as f64 * quantile) as usize]
     }
 
-    fn push(&mut self, at: Duration, event: Event) {
-        self.number += 1;
-        self.events.push(Reverse((at, self.number, event)));
-    }
-
     fn handle(&mut self, event: Event) {
         match event {
             Event::Arrives(flow, packet) => self.arrive(flow, packet),
@@ -332,7 +351,7 @@ impl Line {
             Event::Wakes(flow) => self.send(flow),
             Event::Look => {
                 self.queue.push(self.idle_at.saturating_sub(self.now));
-                self.push(self.now + LOOK, Event::Look);
+                self.agenda.push(self.now + LOOK, Event::Look);
                 for flow in 0..self.flows.len() {
                     let now = self.now;
                     self.flows[flow].on_silence(now);
@@ -348,7 +367,7 @@ impl Line {
         this.arrivals += 1;
         this.unacknowledged += 1;
         if this.unacknowledged == 1 {
-            self.push(self.now + ACK_DELAY, Event::Delayed(flow));
+            self.agenda.push(self.now + ACK_DELAY, Event::Delayed(flow));
         }
         self.acknowledge(flow, 2);
     }
@@ -365,7 +384,7 @@ impl Line {
         let at = (self.now + self.round_trip / 2 + late).max(self.ordered_from);
         self.ordered_from = at;
         if !self.is_dark && self.rng.random::<f64>() >= self.loss {
-            self.push(at, Event::Acknowledged(flow, upto));
+            self.agenda.push(at, Event::Acknowledged(flow, upto));
         }
     }
 
@@ -381,11 +400,13 @@ impl Line {
             if this.is_app_limited || this.in_flight() + MTU >= this.window() {
                 return;
             }
-            if let Some(at) = this.pace(now) {
+            let window = this.window();
+            let is_paced = matches!(this.control, Control::Model(_));
+            if is_paced && let Some(at) = this.pacer.wait(now, window, this.smoothed) {
                 if this.wakes_at <= now {
                     this.wakes_at = at + Duration::from_micros(1);
                     let at = this.wakes_at;
-                    self.push(at, Event::Wakes(flow));
+                    self.agenda.push(at, Event::Wakes(flow));
                 }
                 return;
             }
@@ -414,7 +435,8 @@ impl Line {
             } else {
                 Duration::ZERO
             };
-            self.push(passed + self.round_trip / 2 + late, Event::Arrives(flow, packet));
+            self.agenda
+                .push(passed + self.round_trip / 2 + late, Event::Arrives(flow, packet));
         }
     }
 }

@@ -104,6 +104,22 @@ fn cubic_and_it_share_a_line() {
     }
 }
 
+/// Who begins together with TCP before a long buffer has a like share soon. Which packets a full buffer drops is chance, so it is the mean
+/// of several beginnings that counts.
+#[test]
+fn who_begins_beside_cubic_has_its_share_soon() {
+    let beginnings = [(0, 0), (0, 10), (0, 30), (0, 100), (10, 0), (30, 0), (100, 0)];
+    let ratios = beginnings.map(|(model, tcp)| {
+        let flows = vec![Flow::model().beginning(ms(model)), Flow::tcp().beginning(ms(tcp))];
+        let mut line = Line::new(100.0, ms(20), ms(200), flows);
+        line.run(s(8));
+        let shares = line.run(s(20));
+        shares[0] / shares[1]
+    });
+    let mean = ratios.map(f64::ln).iter().sum::<f64>() / ratios.len() as f64;
+    assert!((0.5..2.0).contains(&mean.exp()), "{:.2}: {ratios:.2?}", mean.exp());
+}
+
 /// A buffer that TCP fills slowly is not taken, bit by bit, for a way that has become longer.
 #[test]
 fn who_finds_a_full_buffer_gets_a_like_share() {
