@@ -66,7 +66,7 @@ impl LossRate {
         self.clear = if self.is_lost { 0 } else { self.clear.saturating_add(1) };
         self.rounds = (self.rounds << 1) | u16::from(std::mem::take(&mut self.is_lost));
         self.unjudged += 1;
-        if self.clear >= CLEAR_ROUNDS {
+        if self.is_clear() {
             self.is_high = false;
             self.care = (self.care * 1.5).min(1.0);
         }
@@ -89,6 +89,11 @@ impl LossRate {
     /// Losses come by chance: they are few, and spread evenly.
     pub(super) const fn is_by_chance(&self) -> bool {
         self.rounds.count_ones() >= SPREAD && !self.is_high
+    }
+
+    /// Nothing was lost for some round trips.
+    pub(super) const fn is_clear(&self) -> bool {
+        self.clear >= CLEAR_ROUNDS
     }
 
     /// The network asks for less.

@@ -20,6 +20,13 @@ const SPARE: u64 = 3;
 /// The least window, packets.
 const LEAST: u64 = 5;
 
+/// The least window where both ends have waited for each other's acknowledgements. quinn sends none while data waits for the window, and
+/// a window of about ten packets may leave at once: if both do that, all that is under way is unacknowledged, until a timeout.
+const LEAST_STALLED: u64 = 16;
+
+/// Such a wait is remembered for so long.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// The window at the start, packets (RFC 9002 §7.2).
 const INITIAL: u64 = 10;
 
@@ -79,6 +86,8 @@ pub(super) struct Model {
     floor: Option<Least>,
     /// By how much round trips are longer than the least although nothing of ours is in the queue.
     noise: Duration,
+    /// When a packet left last although the window was full: a probe, after a timeout.
+    probed: Option<Instant>,
     /// The best rate since that was measured.
     best: f64,
     round: Round,
@@ -124,6 +133,7 @@ impl Model {
             before: None,
             floor: None,
             noise: Duration::ZERO,
+            probed: None,
             best: 0.0,
             round: Round::default(),
             busy_rounds: 0,
@@ -157,6 +167,10 @@ impl Model {
     pub(super) fn handle_sent(&mut self, now: Instant, bytes: u64) {
         self.sampler.on_sent(now, self.in_flight == 0);
         self.in_flight = self.in_flight.saturating_add(bytes);
+        // Acknowledgements alone leave at any time.
+        if self.in_flight > self.window && bytes > u64::from(self.mtu) / 2 && self.losses.is_clear() {
+            self.probed = Some(now);
+        }
     }
 
     /// A packet that left at `sent` is acknowledged; `is_app_limited`: there is nothing more to send.
@@ -214,13 +228,16 @@ impl Model {
     pub(super) fn handle_dark(&mut self) {
         self.rate.clear();
         self.losses = LossRate::default();
+        self.probed = None;
         self.in_flight = 0;
         self.window = self.least_window();
         self.phase = Phase::start();
     }
 
     fn least_window(&self) -> u64 {
-        LEAST * u64::from(self.mtu)
+        let is_stalled = self.probed.is_some() && !self.losses.is_high();
+        let packets = if is_stalled { LEAST_STALLED } else { LEAST };
+        packets * u64::from(self.mtu)
     }
 
     fn least_round_trip(&self) -> Duration {
@@ -301,6 +318,7 @@ impl Model {
             return;
         }
         self.busy_rounds += 1;
+        self.probed = self.probed.filter(|at| now.saturating_duration_since(*at) < STALLED);
         let is_growing = round.rate > self.rate_before * GROWTH;
         self.rate_now = round.rate;
         self.rate_before = self.rate.get();
