@@ -65,6 +65,11 @@ impl Cubic {
         }
     }
 
+    /// Nothing was lost since the beginning.
+    pub(super) const fn is_starting(&self) -> bool {
+        self.is_starting
+    }
+
     /// The line was full.
     pub(super) fn on_congestion(&mut self, now: Instant) {
         self.is_starting = false;

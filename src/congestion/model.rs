@@ -206,10 +206,8 @@ impl Model {
         self.losses.on_loss(bytes);
         self.in_flight = self.in_flight.saturating_sub(bytes);
         let queue = self.queue_of(self.round.least);
-        if let Phase::Company(company) = &mut self.phase
-            && !self.losses.is_by_chance()
-        {
-            company.on_loss(now, sent, queue);
+        if let Phase::Company(company) = &mut self.phase {
+            company.on_loss(now, sent, queue, self.losses.is_by_chance());
         }
         self.set_window();
     }

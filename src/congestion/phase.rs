@@ -214,9 +214,9 @@ impl Company {
         now.saturating_duration_since(self.looked) > COMPANY_LOOK
     }
 
-    /// A loss beside so long a queue. Beside a short one it is one by chance.
-    pub(super) fn on_loss(&mut self, now: Instant, sent: Instant, queue: Duration) {
-        if queue * 2 > self.longest {
+    /// A loss beside so long a queue. Beside a short one it is one by chance. The start has no other end, so there each counts.
+    pub(super) fn on_loss(&mut self, now: Instant, sent: Instant, queue: Duration, is_by_chance: bool) {
+        if self.cubic.is_starting() || (queue * 2 > self.longest && !is_by_chance) {
             self.give_way(now, sent);
         }
     }

@@ -1,7 +1,10 @@
 //! How much of a line the model gets, how long the queue is, and what is left to others.
 
 use std::time::Duration;
+use std::time::Instant;
 
+use super::super::cubic::Cubic;
+use super::super::phase::Company;
 use super::line::Flow;
 use super::line::Line;
 use super::line::MTU;
@@ -118,6 +121,17 @@ fn who_begins_beside_cubic_has_its_share_soon() {
     });
     let mean = ratios.map(f64::ln).iter().sum::<f64>() / ratios.len() as f64;
     assert!((0.5..2.0).contains(&mean.exp()), "{:.2}: {ratios:.2?}", mean.exp());
+}
+
+/// In company a loss by chance changes nothing, but what doubles and doubles again must not wait for another kind.
+#[test]
+fn a_slow_start_ends_with_any_loss() {
+    let now = Instant::now();
+    let mut company = Company::new(now, Cubic::new(100 * MTU, MTU as u16, now), ms(50));
+    for round_trip in 1..=3 {
+        company.on_loss(now + ms(20 * round_trip), now + ms(20 * round_trip - 1), ms(50), true);
+        assert_eq!(company.cubic.window(), 70 * MTU, "once");
+    }
 }
 
 /// A buffer that TCP fills slowly is not taken, bit by bit, for a way that has become longer.
