@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 use serde::de::DeserializeOwned;
@@ -42,6 +41,7 @@ use crate::node::mail::open;
 use crate::node::mailbox::Mailbox;
 use crate::node::outlet::Connection;
 use crate::node::outlet::Offered;
+use crate::node::outlet::start;
 use crate::node::queue::Queue;
 
 /// Binaries from this size on travel from where they are.
@@ -63,9 +63,16 @@ pub struct Context {
 struct Route {
     to: Destination,
     head: Head,
-    /// The control term of a message.
-    control: Bytes,
+    /// What a message begins with: all of it but the payload.
+    start: Bytes,
     connection: Arc<Connection>,
+}
+
+impl Route {
+    fn offer(&self, message: &Term) -> Result<Offered, TermError> {
+        let payload = |out: &mut BytesMut| message.write_but(LARGE, out);
+        self.connection.offer(self.head, &self.start, payload)
+    }
 }
 
 impl Context {
@@ -114,6 +121,12 @@ impl Context {
     /// If it is for a name of this node that nobody has, or cannot be encoded.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
         let (to, message) = (to.into(), message.into());
+        if let Some(route) = &self.route
+            && route.to == to
+            && route.offer(&message)? == Offered::Taken
+        {
+            return Ok(());
+        }
         if to.node().is_none_or(|node| *node == self.shared.name) {
             self.send_near(to.into(), message).await
         } else {
@@ -150,16 +163,10 @@ impl Context {
             let Some(route) = &self.route else {
                 return Ok(());
             };
-            let offer = || {
-                let control = |out: &mut BytesMut| out.put_slice(&route.control);
-                route
-                    .connection
-                    .offer(route.head, control, |out| message.write_but(LARGE, out))
-            };
-            let mut offered = offer()?;
+            let mut offered = route.offer(message)?;
             while offered == Offered::Full {
                 poll_fn(|context| route.connection.poll_room(context)).await;
-                offered = offer()?;
+                offered = route.offer(message)?;
             }
             if offered == Offered::Taken {
                 return Ok(());
@@ -186,7 +193,7 @@ impl Context {
                     Target::Alias(alias) => Address::Alias(alias.reference),
                 },
             },
-            control: send_term(&self.pid, &target),
+            start: start(&send_term(&self.pid, &target)),
             connection,
         });
     }

@@ -30,6 +30,7 @@ use crate::node::outlet::Batch;
 use crate::node::outlet::Connection;
 use crate::node::outlet::HEADER;
 use crate::node::outlet::Offered;
+use crate::node::outlet::start;
 use crate::node::queue::Queue;
 use crate::session::packets;
 use crate::wire::Content;
@@ -59,13 +60,12 @@ fn offer(connection: &Connection, to: u32, body: &[u8]) -> Offered {
         sender: Sender::Unknown,
         address: Address::Process(pid(to)),
     };
-    let control = |out: &mut BytesMut| out.put_slice(&control(to));
     let payload = |out: &mut BytesMut| {
         let (copied, tail) = body.split_at(if body.len() < FRAGMENT_SIZE { body.len() } else { 10 });
         out.put_slice(copied);
         Ok((!tail.is_empty()).then(|| Bytes::copy_from_slice(tail)))
     };
-    connection.offer(head, control, payload).unwrap()
+    connection.offer(head, &start(&control(to)), payload).unwrap()
 }
 
 /// `{2, '', To}`.
@@ -192,9 +192,7 @@ fn messages_with_different_control_terms_are_kept_apart() {
             out.put_slice(b"payload");
             Ok(None)
         };
-        connection
-            .offer(head, |out| out.put_slice(&control(to)), payload)
-            .unwrap();
+        connection.offer(head, &start(&control(to)), payload).unwrap();
     }
     let contents = batch(&connection).contents(&mut 0);
     let is_run = |(_, content): &(_, Content)| matches!(content, Content::Run(_));
