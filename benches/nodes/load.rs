@@ -179,7 +179,8 @@ pub(crate) async fn flood(
         senders.spawn(async move {
             node.run(async move |mut context| {
                 let sink = make(&mut context, &far, "sink").await?;
-                let pattern = pattern();
+                // Of its own, as a process' messages are: else all share one reference count.
+                let pattern = Bytes::from(pattern().to_vec());
                 ready.wait().await;
                 for number in 0..count {
                     context.send(&sink, payload(&pattern, number, size)).await?;

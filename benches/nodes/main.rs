@@ -1,7 +1,8 @@
 //! Native nodes in two processes of this machine: messages, bulk, calls, and what a process costs.
 //!
-//! `cargo bench --bench nodes` measures over lanes, over plain distribution, and beside them raw QUIC with the settings of
-//! trunks that writes the same bytes in pieces of 16 KiB; all in one pair of processes, in turns. What arrives is counted
+//! `cargo bench --bench nodes` measures over lanes, over plain distribution, and beside them raw QUIC that writes the same bytes
+//! in pieces of 16 KiB: with the settings of trunks, and with those that quinn has when nothing is set. All in one pair of
+//! processes, in turns. What arrives is counted
 //! and digested by its receivers. The median of several rounds counts; ratios are taken within a round. The processes run
 //! with the allocator that the program `beamway` has.
 //!
@@ -52,7 +53,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Carriers to compare.
-    #[arg(long, value_delimiter = ',', default_value = "lanes,plain,quic")]
+    #[arg(long, value_delimiter = ',', default_value = "lanes,plain,quic,default")]
     over: Vec<Carrier>,
     /// Only rows whose label contains this.
     #[arg(long)]
@@ -153,11 +154,12 @@ async fn far(folder: &Path, ports: Ports) -> anyhow::Result<()> {
     for way in Way::ALL {
         load::serve_far(site.node(way))?;
     }
-    let serving = quic::serve(&site, ports.raw);
+    let [tuned, default] = ports.raw;
+    let serving = async { tokio::try_join!(quic::serve(&site, tuned, false), quic::serve(&site, default, true)) };
     // Its standard input ends with the first process.
     let parent = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     tokio::select! {
-        served = serving => served,
+        served = serving => served.map(drop),
         ended = parent => ended?.map(drop).map_err(Into::into),
     }
 }
@@ -174,11 +176,16 @@ async fn near(arguments: &Arguments) -> anyhow::Result<()> {
     for way in Way::ALL {
         await_node(&site, way).await?;
     }
-    let raw = Raw::connect(&site, ports.raw).await?;
+    let [tuned, default] = ports.raw;
+    let (raw, default) = (
+        Raw::connect(&site, tuned, false).await?,
+        Raw::connect(&site, default, true).await?,
+    );
     let is_test = arguments.test || !arguments.bench;
     let mut bench = Bench {
         site,
         raw,
+        default,
         share: if is_test { 100 } else { 1 },
         found: Found::default(),
     };
@@ -224,6 +231,7 @@ impl Measure {
 struct Bench {
     site: Site,
     raw: Raw,
+    default: Raw,
     /// What share of the work is done.
     share: usize,
     found: Found,
@@ -236,7 +244,7 @@ impl Bench {
                 let each = count / pairs / self.share + 1;
                 let took = match carrier.way() {
                     Some(way) => load::flood(self.site.node(way), &way.far(), pairs, size, each).await?,
-                    None => self.raw.flood(pairs, each * load::signal_size(size)?).await?,
+                    None => self.raw(carrier).flood(pairs, each * load::signal_size(size)?).await?,
                 };
                 let rate = (each * pairs) as f64 / took.as_secs_f64();
                 let (unit, value) = match size {
@@ -249,7 +257,7 @@ impl Bench {
                 let count = 5000 / self.share;
                 let times = match carrier.way() {
                     Some(way) => load::round_trips(self.site.node(way), &way.far(), count, 100).await?,
-                    None => self.raw.round_trips(count, 100).await?,
+                    None => self.raw(carrier).round_trips(count, 100).await?,
                 };
                 self.add_times(&measure.label(), carrier, round, times)?;
             }
@@ -268,6 +276,14 @@ impl Bench {
             }
         }
         Ok(())
+    }
+
+    /// The connection of a carrier without nodes.
+    const fn raw(&mut self, carrier: Carrier) -> &mut Raw {
+        match carrier {
+            Carrier::Default => &mut self.default,
+            _ => &mut self.raw,
+        }
     }
 
     async fn busy(&mut self, way: Way, carrier: Carrier, round: u32) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Raw QUIC with the settings of trunks: what the lanes are compared with.
+//! Raw QUIC, with the settings of trunks and with quinn's own: what the lanes are compared with.
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -24,8 +24,8 @@ const CHUNK: usize = 16 * 1024;
 const CHUNKS: usize = 64;
 
 /// The second process: counts what streams bring, and echoes what a connection's stream both ways brings.
-pub(crate) async fn serve(site: &Site, port: u16) -> anyhow::Result<()> {
-    let (endpoint, _) = site.endpoint(port)?;
+pub(crate) async fn serve(site: &Site, port: u16, is_default: bool) -> anyhow::Result<()> {
+    let (endpoint, _) = site.endpoint(port, is_default)?;
     while let Some(incoming) = endpoint.accept().await {
         let connection = incoming.await?;
         let calling = connection.clone();
@@ -76,8 +76,8 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) async fn connect(site: &Site, port: u16) -> anyhow::Result<Self> {
-        let (endpoint, client) = site.endpoint(0)?;
+    pub(crate) async fn connect(site: &Site, port: u16, is_default: bool) -> anyhow::Result<Self> {
+        let (endpoint, client) = site.endpoint(0, is_default)?;
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let connection = endpoint.connect_with(client, to, "far")?.await?;
         let (calls, answers) = connection.open_bi().await?;

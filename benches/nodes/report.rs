@@ -12,17 +12,24 @@ use crate::site::Way;
 pub(crate) enum Carrier {
     Lanes,
     Plain,
+    /// Raw QUIC with the settings of trunks.
     Quic,
+    /// Raw QUIC as any program has it that changes nothing.
+    Default,
 }
 
 impl Carrier {
-    const ALL: [Self; 3] = [Self::Lanes, Self::Plain, Self::Quic];
+    const ALL: [Self; 4] = [Self::Lanes, Self::Plain, Self::Quic, Self::Default];
+
+    /// Those that lanes are compared with.
+    const OTHERS: [Self; 3] = [Self::Plain, Self::Quic, Self::Default];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Lanes => "lanes",
             Self::Plain => "plain",
             Self::Quic => "quic",
+            Self::Default => "default",
         }
     }
 
@@ -31,7 +38,7 @@ impl Carrier {
         match self {
             Self::Lanes => Some(Way::Lanes),
             Self::Plain => Some(Way::Plain),
-            Self::Quic => None,
+            Self::Quic | Self::Default => None,
         }
     }
 }
@@ -41,7 +48,7 @@ impl FromStr for Carrier {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|carrier| carrier.name() == name);
-        found.ok_or_else(|| "one of lanes, plain, quic".to_owned())
+        found.ok_or_else(|| "one of lanes, plain, quic, default".to_owned())
     }
 }
 
@@ -100,8 +107,8 @@ impl Found {
             return Ok(());
         }
         println!(
-            "{:<44} {:>12} {:>12} {:>12}  lanes by plain, by quic",
-            "", "lanes", "plain", "quic"
+            "{:<44} {:>12} {:>12} {:>12} {:>12}  lanes by each",
+            "", "lanes", "plain", "quic", "quic default"
         );
         for (row, values) in &self.rows {
             print!("{:<44}", format!("{} ({})", row.label, row.unit.name()));
@@ -112,7 +119,7 @@ impl Found {
                     figure.map_or("-".to_owned(), |figure| format!("{figure:.0}"))
                 );
             }
-            for other in [Carrier::Plain, Carrier::Quic] {
+            for other in Carrier::OTHERS {
                 let ratio = median(ratios(row, values, other));
                 print!("  {}", ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")));
             }
@@ -132,12 +139,15 @@ impl Found {
                     )
                 })
                 .collect();
+            let by: serde_json::Map<_, _> = Carrier::OTHERS
+                .into_iter()
+                .map(|other| (other.name().to_owned(), json!(ratios(row, values, other))))
+                .collect();
             json!({
                 "row": row.label,
                 "unit": row.unit.name(),
                 "rounds": rounds,
-                "by_plain": ratios(row, values, Carrier::Plain),
-                "by_quic": ratios(row, values, Carrier::Quic),
+                "lanes_by": by,
             })
         });
         json!({ "verified": true, "rows": rows.collect::<Vec<_>>() })

@@ -24,6 +24,9 @@ use beamway::trunk::TrunkConfig;
 use beamway::trunk::server::bind;
 use quinn::ClientConfig;
 use quinn::Endpoint;
+use quinn::ServerConfig;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::crypto::rustls::QuicServerConfig;
 use serde::Deserialize;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -36,21 +39,21 @@ pub(crate) struct Ports {
     /// Of the daemons.
     quic: [u16; 2],
     epmd: [u16; 2],
-    /// Of the second process's raw QUIC.
-    pub(crate) raw: u16,
+    /// Of the second process's raw QUIC: with the settings of trunks, and with its own.
+    pub(crate) raw: [u16; 2],
 }
 
 impl Ports {
     pub(crate) fn find() -> anyhow::Result<Self> {
         // All are kept until all are found, so that they differ.
-        let udp = [(); 3].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)));
+        let udp = [(); 4].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)));
         let tcp = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let [one, two, raw] = udp.map(|socket| anyhow::Ok(socket?.local_addr()?.port()));
+        let [one, two, raw, default] = udp.map(|socket| anyhow::Ok(socket?.local_addr()?.port()));
         let [first, second] = tcp.map(|socket| anyhow::Ok(socket?.local_addr()?.port()));
         Ok(Self {
             quic: [one?, two?],
             epmd: [first?, second?],
-            raw: raw?,
+            raw: [raw?, default?],
         })
     }
 }
@@ -144,14 +147,20 @@ impl Site {
         }
     }
 
-    /// An endpoint without daemon, with the settings that trunks have.
-    pub(crate) fn endpoint(&self, port: u16) -> anyhow::Result<(Endpoint, ClientConfig)> {
+    /// An endpoint without daemon, with the settings that trunks have, or with quinn's own.
+    pub(crate) fn endpoint(&self, port: u16, is_default: bool) -> anyhow::Result<(Endpoint, ClientConfig)> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if is_default {
+            let server = QuicServerConfig::try_from(server_config(&self.identity)?)?;
+            let client = QuicClientConfig::try_from(client_config(&self.identity)?)?;
+            let endpoint = Endpoint::server(ServerConfig::with_crypto(Arc::new(server)), address)?;
+            return Ok((endpoint, ClientConfig::new(Arc::new(client))));
+        }
         let config = TrunkConfig::default();
         let server = server_config(&self.identity)?;
         let server = config.server(Arc::new(server)).map_err(anyhow::Error::msg)?;
         let client = client_config(&self.identity)?;
         let client = config.client(Arc::new(client)).map_err(anyhow::Error::msg)?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let bound = bind(address, &config, server, Arc::new(reset_key(&self.identity)))?;
         Ok((bound.endpoint, client))
     }

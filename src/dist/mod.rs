@@ -16,7 +16,7 @@ mod run;
 mod signal;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use control::Control;
 pub use control::Destination;

@@ -14,6 +14,9 @@ pub const RUN_MAX: usize = 16 * 1024;
 /// whose name has three characters; at most this, where nearly all are below 100, so that long payloads are not compared.
 const START: RangeInclusive<usize> = 1 + 25..=512;
 
+/// Bytes of a packet's length.
+const LENGTH: usize = 4;
+
 /// Reads a run: messages with the same control term, one after another as packets of one format, their lengths included.
 ///
 /// What a message costs beside its bytes, from leg to leg, is nearly all for finding and keeping its place. A run has one
@@ -68,13 +71,29 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Bytes of each packet before its payload, its length included.
+    pub const fn start(&self) -> usize {
+        LENGTH + self.start.len()
+    }
+
     /// Reads all that is left.
     ///
     /// # Errors
     /// As [`Run::next_payload`].
-    pub fn check(mut self) -> Result<(), PacketError> {
-        while self.next_payload()?.is_some() {}
-        Ok(())
+    pub fn check(self) -> Result<(), PacketError> {
+        self.count().map(drop)
+    }
+
+    /// The same, and says how many messages were left.
+    ///
+    /// # Errors
+    /// As [`Run::next_payload`].
+    pub fn count(mut self) -> Result<usize, PacketError> {
+        let mut messages = 0;
+        while self.next_payload()?.is_some() {
+            messages += 1;
+        }
+        Ok(messages)
     }
 }
 

@@ -16,6 +16,9 @@ use super::pen::Pen;
 use super::pen::ROOM;
 use super::tag;
 
+/// Tag and length of a binary.
+const BINARY_HEAD: usize = 1 + 4;
+
 impl Term {
     /// The term as `term_to_binary` of OTP 26 and later writes it (before, with `{minor_version, 2}`), byte for byte but
     /// for the order of a map's pairs: they come in the order of their keys.
@@ -47,13 +50,17 @@ impl Term {
     /// # Errors
     /// As [`Term::encode`]; then nothing is appended.
     pub fn write_but(&self, large: usize, out: &mut BytesMut) -> Result<Option<Bytes>, TermError> {
-        if let Self::Binary(bytes) = self
-            && bytes.len() >= large
-        {
+        if let Self::Binary(bytes) = self {
             let length = u32::try_from(bytes.len()).map_err(|_| Excess::Length)?;
+            let is_large = bytes.len() >= large;
+            out.reserve(BINARY_HEAD + if is_large { 0 } else { bytes.len() });
             out.put_u8(tag::BINARY);
             out.put_u32(length);
-            return Ok(Some(bytes.clone()));
+            if is_large {
+                return Ok(Some(bytes.clone()));
+            }
+            out.put_slice(bytes);
+            return Ok(None);
         }
         let mut pen = Pen::default();
         term(self, &mut pen, DEPTH_MAX)?;
@@ -65,7 +72,7 @@ impl Term {
 /// The length of what is mostly bytes in a row: a binary, a string, or a tuple with such a one.
 fn bulk(term: &Term) -> Option<usize> {
     let bytes = |term: &Term| match term {
-        Term::Binary(bytes) => Some(1 + 4 + bytes.len()),
+        Term::Binary(bytes) => Some(BINARY_HEAD + bytes.len()),
         Term::List(list) => list.as_bytes().map(|bytes| 1 + 2 + bytes.len()),
         _ => None,
     };

@@ -10,7 +10,8 @@ use crate::dist::Sender;
 use crate::dist::handshake::Challenge;
 use crate::dist::handshake::SendName;
 use crate::dist::handshake::Status;
-use crate::etf::Pid;
+use crate::dist::tests::packets::pid;
+use crate::dist::tests::packets::pid_term;
 use crate::etf::Reference;
 use crate::lanes::Address;
 use crate::wire::Content;
@@ -208,21 +209,6 @@ fn nothing_is_taken_from_the_wrong_side_or_at_the_wrong_time() {
 fn first_messages_that_are_none_are_refused() {
     for message in [&b""[..], b"n", b"N", b"x", &send_name("a@h1", ALL)[..10]] {
         assert!(Relay::new(message).is_err(), "{message:x?}");
-    }
-}
-
-fn pid_term(id: u8) -> Vec<u8> {
-    let mut term = b"\x58\x77\x03a@h\x00\x00\x00".to_vec();
-    term.push(id);
-    term.extend(b"\x00\x00\x00\x00\x00\x00\x00\x05");
-    term
-}
-
-fn pid(id: u32) -> Pid {
-    Pid {
-        id,
-        serial: 0,
-        creation: 5,
     }
 }
 

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use super::ConnectionError;
 use super::handle::Shared;
 use super::inlet::Inlet;
+use super::mail::Mail;
+use super::mail::Packed;
 use super::mailbox::Mailbox;
-use super::message::Mail;
 use super::outlet::Connection;
 use crate::dist::Destination;
 use crate::dist::Format;
@@ -64,17 +65,20 @@ impl Arrivals {
         let length = control.length;
         self.turn_to(&control.destination);
         body.advance(length);
-        self.put(body);
+        self.put(Mail::Encoded {
+            payload: body,
+            connection: self.connection.id,
+            debt: 0,
+        });
         Ok(())
     }
 
-    /// Whoever they are for is looked for once.
+    /// It stays whole: whoever receives its messages takes it apart.
     fn take_run(&mut self, packets: &Bytes) -> Result<(), ConnectionError> {
-        let mut run = Run::new(packets, Format::Header)?;
+        let run = Run::new(packets, Format::Header)?;
         self.turn_to(&run.control.destination);
-        while let Some(payload) = run.next_payload()? {
-            self.put(packets.slice_ref(payload));
-        }
+        let packed = Packed::new(run, packets, self.connection.id)?;
+        self.put(Mail::Packed(packed.into()));
         Ok(())
     }
 
@@ -87,13 +91,9 @@ impl Arrivals {
         }
     }
 
-    fn put(&mut self, payload: Bytes) {
+    fn put(&mut self, mail: Mail) {
         if self.mailbox.is_some() {
-            self.mails.push(Mail::Encoded {
-                payload,
-                connection: self.connection.id,
-                debt: 0,
-            });
+            self.mails.push(mail);
         }
     }
 

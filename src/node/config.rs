@@ -28,7 +28,7 @@ pub struct NodeConfig {
     pub stop_time: Duration,
 }
 
-/// A bound of what waits for one process. One message more than fits is always taken.
+/// A bound of what waits for one process. One message more than fits is always taken, or one run of them (16 KiB).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailboxBound {
     /// Messages.

@@ -27,17 +27,19 @@ use super::exports;
 use super::exports::Exports;
 use super::machine::Machine;
 use super::machine::Output;
+use super::mail::Mail;
 use super::mailbox::Mailbox;
-use super::message::Mail;
 use super::outlet::Connection;
 use super::process::handle::Context;
 use super::process::live;
+use super::queue::Received;
 use super::server::Ways;
 use crate::dist::Signal;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Pid;
 use crate::etf::Term;
+use crate::etf::TermError;
 
 /// How often a node that stops looks whether its processes have ended.
 const STOP_LOOK: Duration = Duration::from_millis(5);
@@ -223,10 +225,8 @@ impl Shared {
 
     /// What full mailboxes owed is paid when messages are received, or when nobody will receive them.
     pub(super) fn release_all(&self, mails: impl IntoIterator<Item = Mail>) {
-        for mail in mails {
-            if let Mail::Encoded { connection, debt, .. } = mail {
-                self.release(connection, debt);
-            }
+        for mut mail in mails {
+            self.release(mail.connection(), mail.settle());
         }
     }
 
@@ -235,6 +235,22 @@ impl Shared {
             && let Some(connection) = self.connection(connection)
         {
             connection.release(debt as usize);
+        }
+    }
+
+    /// A message was received. A node that sent what is no term loses its connection, as a BEAM does it: when the receiver
+    /// finds out.
+    pub(super) fn settle<T>(self: &Arc<Self>, received: Received<Result<T, TermError>>) -> Option<T> {
+        self.release(received.connection, received.settled);
+        match received.value {
+            Ok(value) => Some(value),
+            Err(error) => {
+                if let Some(connection) = self.connection(received.connection) {
+                    let reason = ConnectionError::Term(error).to_string();
+                    self.disconnect(&connection.node, connection.id, &reason);
+                }
+                None
+            }
         }
     }
 

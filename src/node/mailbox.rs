@@ -10,7 +10,8 @@ use std::task::Waker;
 
 use super::MailboxBound;
 use super::WhenFull;
-use super::message::Mail;
+use super::mail::Mail;
+use super::queue::Queue;
 use crate::etf::Pid;
 use crate::etf::Term;
 
@@ -48,20 +49,21 @@ impl State {
         self.messages >= bound.messages || self.bytes >= bound.bytes
     }
 
-    /// Puts a message in; gives what its connection owes for it.
+    /// Puts mail in; gives what its connection owes for it.
     fn put(&mut self, mut mail: Mail, bound: &MailboxBound) -> usize {
-        let cost = mail.cost();
-        let mut owed = 0;
         let is_full = self.is_full(bound);
-        if is_full && bound.when_full == WhenFull::Drop && mail.is_message() {
-            return 0;
+        if bound.when_full == WhenFull::Drop && mail.is_message() {
+            // Of a run as many are kept as fit.
+            if let Mail::Packed(packed) = mail {
+                return packed.unpack().map(|mail| self.put(mail, bound)).sum();
+            }
+            if is_full {
+                return 0;
+            }
         }
-        if is_full && let Mail::Encoded { debt, .. } = &mut mail {
-            *debt = cost as u32;
-            owed = cost;
-        }
-        self.messages += 1;
-        self.bytes += cost;
+        let owed = if is_full { mail.charge() } else { 0 };
+        self.messages += mail.count();
+        self.bytes += mail.cost();
         self.queue.push_back(mail);
         owed
     }
@@ -81,13 +83,13 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a message in. If the mailbox was full already, says how many bytes its connection is to be charged until the
-    /// message is received.
+    /// Puts mail in. If the mailbox was full already, says how many bytes its connection is to be charged until it is
+    /// received.
     pub(super) fn push(&self, mail: Mail, bound: &MailboxBound) -> usize {
         self.push_all(std::iter::once(mail), bound)
     }
 
-    /// The same for several messages at once.
+    /// The same for several at once.
     pub(super) fn push_all(&self, mails: impl Iterator<Item = Mail>, bound: &MailboxBound) -> usize {
         let mut state = self.state();
         if state.is_closed {
@@ -112,15 +114,11 @@ impl Mailbox {
         Poll::Pending
     }
 
-    /// Moves all that has come behind `taken`, of which `received` messages and bytes were received meanwhile.
-    pub(super) fn poll_take(
-        &self,
-        context: &mut Context<'_>,
-        taken: &mut VecDeque<Mail>,
-        received: &mut (usize, usize),
-    ) -> Poll<()> {
-        let mut state = self.state();
-        let (messages, bytes) = std::mem::take(received);
+    /// Moves all that has come behind what the receiver has taken before, of which some was received meanwhile.
+    pub(super) fn poll_take(&self, context: &mut Context<'_>, taken: &mut Queue) -> Poll<()> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let (messages, bytes) = taken.take_received();
         state.messages -= messages;
         // A message that was looked at and left may count otherwise than when it came.
         state.bytes = state.bytes.saturating_sub(bytes);
@@ -130,11 +128,7 @@ impl Mailbox {
             Vec::new()
         };
         let is_there = !state.queue.is_empty();
-        if taken.is_empty() {
-            std::mem::swap(&mut state.queue, taken);
-        } else {
-            taken.append(&mut state.queue);
-        }
+        taken.append(&mut state.queue);
         if !is_there
             && !state
                 .receiver
@@ -143,7 +137,7 @@ impl Mailbox {
         {
             state.receiver = Some(context.waker().clone());
         }
-        drop(state);
+        drop(guard);
         senders.into_iter().for_each(Waker::wake);
         if is_there { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -1,5 +1,3 @@
-use bytes::Bytes;
-
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
@@ -100,68 +98,5 @@ impl From<Message> for Term {
                 result: Err(reason),
             } => term!({spawn_reply, (*request), error, (reason)}),
         }
-    }
-}
-
-/// A message in a mailbox, small: most mailboxes hold many or none.
-#[derive(Debug)]
-pub(super) enum Mail {
-    /// A term that has not been decoded.
-    Encoded {
-        /// The term, without version byte.
-        payload: Bytes,
-        /// The connection that brought it, which ends if it is no term.
-        connection: u32,
-        /// What its connection is still charged for it, in bytes.
-        debt: u32,
-    },
-    /// A term.
-    Term(Term),
-    /// Anything else.
-    Other(Box<Message>),
-}
-
-// A mailbox is a row of these.
-const _: () = assert!(size_of::<Mail>() <= 48);
-
-impl Mail {
-    /// Whether it is what somebody sent, no exit and the like.
-    pub(super) const fn is_message(&self) -> bool {
-        matches!(self, Self::Encoded { .. } | Self::Term(_))
-    }
-
-    /// What it counts in a mailbox, in bytes: those of the wire, or a flat sum for what never was on it.
-    pub(super) fn cost(&self) -> usize {
-        const KEEPING: usize = size_of::<Mail>();
-        match self {
-            Self::Encoded { payload, .. } => KEEPING + payload.len(),
-            Self::Term(term) => KEEPING + weight(term),
-            Self::Other(_) => KEEPING + size_of::<Message>(),
-        }
-    }
-}
-
-impl From<Message> for Mail {
-    fn from(message: Message) -> Self {
-        match message {
-            Message::Term(term) => Self::Term(term),
-            other => Self::Other(Box::new(other)),
-        }
-    }
-}
-
-/// What a term holds in memory beside itself, roughly: the elements of its outermost container, and their bytes.
-fn weight(term: &Term) -> usize {
-    let flat = |term: &Term| match term {
-        Term::Binary(bytes) => bytes.len(),
-        Term::Tuple(items) => size_of_val(items.as_slice()),
-        Term::List(list) => list.as_bytes().map_or(list.len() * size_of::<Term>(), Bytes::len),
-        Term::Map(map) => 2 * size_of::<Term>() * map.len(),
-        _ => 0,
-    };
-    match term {
-        Term::Tuple(items) => flat(term) + items.iter().map(flat).sum::<usize>(),
-        Term::List(list) if list.as_bytes().is_none() => flat(term) + list.iter().map(flat).sum::<usize>(),
-        other => flat(other),
     }
 }

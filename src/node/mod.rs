@@ -8,7 +8,8 @@
 //! | file | what |
 //! |---|---|
 //! | `machine.rs`, `links.rs`, `monitors.rs`, `peers.rs`, `signals.rs`, `spawning.rs` | who is tied to whom, here and elsewhere |
-//! | `mailbox.rs`, `outlet.rs` | what waits for a process, for a connection |
+//! | `mail.rs`, `mailbox.rs`, `queue.rs` | what waits for a process: one place of it, all, and what it has taken aside |
+//! | `outlet.rs` | what waits for a connection |
 //! | `inlet.rs`, `arrivals.rs` | signals in parts, put together; and put where they belong |
 //! | `handshake.rs` | one party of the distribution handshake |
 //! | `driver.rs`, `client.rs`, `server.rs` | plain distribution over TCP, on this host |
@@ -32,6 +33,7 @@ mod handshake;
 mod inlet;
 mod links;
 mod machine;
+mod mail;
 mod mailbox;
 mod message;
 mod monitors;
@@ -39,6 +41,7 @@ mod outlet;
 mod peers;
 mod pg;
 mod process;
+mod queue;
 mod server;
 mod signals;
 mod spawning;

@@ -47,7 +47,7 @@ struct State {
     /// All of them, in order.
     runs: Vec<Run>,
     tail_bytes: usize,
-    /// Bytes that were taken last: as many are made room for at once.
+    /// Bytes that are made room for at once: as many as were taken lately, so that the buffer need not grow.
     usual: usize,
     /// The handshake is done.
     is_up: bool,
@@ -134,6 +134,20 @@ impl State {
     }
 }
 
+/// What a packet begins with; its length is put in when that is known.
+fn begin(out: &mut BytesMut) {
+    out.put_bytes(0, LENGTH);
+    out.put_slice(Format::Header.prefix());
+}
+
+/// What all messages with this control term begin with.
+pub(super) fn start(control: &[u8]) -> Bytes {
+    let mut out = BytesMut::new();
+    begin(&mut out);
+    out.put_slice(control);
+    out.freeze()
+}
+
 impl Connection {
     /// A connection that is being set up.
     pub(super) fn new(id: u32, node: Atom, bounds: (usize, usize), arrears_max: usize) -> Self {
@@ -165,18 +179,18 @@ impl Connection {
         if state.closed.is_some() {
             return Ok(());
         }
-        self.append(state, None, |_| {}, |out| write(out).map(|()| None))
+        self.append(state, None, begin, |out| write(out).map(|()| None))
     }
 
-    /// Adds a message, if it is taken now: `control` appends its control term and `payload` the rest, of which it may give a
-    /// tail. `head` says where it goes.
+    /// Adds a message, if it is taken now: `start` is what [`start`] made of its control term, and `payload` appends the rest,
+    /// of which it may give a tail. `head` says where it goes.
     ///
     /// # Errors
     /// If the message cannot be encoded; then nothing is added.
     pub(super) fn offer(
         &self,
         head: Head,
-        control: impl FnOnce(&mut BytesMut),
+        start: &[u8],
         payload: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
     ) -> Result<Offered, TermError> {
         let state = self.state();
@@ -186,7 +200,7 @@ impl Connection {
         if state.waiting() >= self.bounds.0 {
             return Ok(Offered::Full);
         }
-        self.append(state, Some(head), control, payload)?;
+        self.append(state, Some(head), |out| out.put_slice(start), payload)?;
         Ok(Offered::Taken)
     }
 
@@ -194,7 +208,7 @@ impl Connection {
         &self,
         mut state: MutexGuard<'_, State>,
         head: Option<Head>,
-        control: impl FnOnce(&mut BytesMut),
+        start: impl FnOnce(&mut BytesMut),
         payload: impl FnOnce(&mut BytesMut) -> Result<Option<Bytes>, TermError>,
     ) -> Result<(), TermError> {
         let before = state.buffer.len();
@@ -202,9 +216,7 @@ impl Connection {
             let usual = state.usual;
             state.buffer.reserve(usual);
         }
-        state.buffer.put_bytes(0, LENGTH);
-        state.buffer.put_slice(Format::Header.prefix());
-        control(&mut state.buffer);
+        start(&mut state.buffer);
         let start = state.buffer.len() - before;
         let tail = match payload(&mut state.buffer) {
             Ok(tail) => tail,
@@ -276,7 +288,8 @@ impl Connection {
         }
         let bytes = std::mem::take(&mut state.buffer).freeze();
         state.tail_bytes = 0;
-        state.usual = bytes.len().min(self.bounds.0);
+        // The last signal may go beyond what may wait.
+        state.usual = bytes.len().max(state.usual - state.usual / 8).min(2 * self.bounds.0);
         let batch = Batch {
             bytes,
             runs: std::mem::take(&mut state.runs),

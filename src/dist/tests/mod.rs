@@ -1,4 +1,4 @@
 //! Handshake messages, packets, control terms; runs.
 
-mod packets;
+pub(crate) mod packets;
 mod runs;

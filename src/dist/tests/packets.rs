@@ -10,14 +10,15 @@ use crate::etf::Pid;
 use crate::etf::Reference;
 
 /// `<<"a@h">>`'s pids as OTP 25 writes them.
-pub(super) fn pid_term(id: u8) -> Vec<u8> {
+pub(crate) fn pid_term(id: u8) -> Vec<u8> {
     let mut term = b"\x58\x77\x03a@h\x00\x00\x00".to_vec();
     term.push(id);
     term.extend(b"\x00\x00\x00\x00\x00\x00\x00\x05");
     term
 }
 
-fn pid(id: u32) -> Pid {
+/// What it is read as.
+pub(crate) fn pid(id: u32) -> Pid {
     Pid {
         id,
         serial: 0,

@@ -1,11 +1,9 @@
 //! What a process does: send, receive, link, watch.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 use serde::de::DeserializeOwned;
@@ -16,6 +14,7 @@ use crate::dist::Sender;
 use crate::dist::Target;
 use crate::dist::send_term;
 use crate::etf::Atom;
+use crate::etf::Limits;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
 use crate::etf::Pid;
@@ -28,7 +27,6 @@ use crate::etf::from_view;
 use crate::lanes::Address;
 use crate::lanes::Head;
 use crate::node::AliasMode;
-use crate::node::ConnectionError;
 use crate::node::Message;
 use crate::node::Outcome;
 use crate::node::RegisterError;
@@ -37,10 +35,14 @@ use crate::node::Ties;
 use crate::node::destination::Destination;
 use crate::node::handle::Node;
 use crate::node::handle::Shared;
+use crate::node::mail::Letter;
+use crate::node::mail::Mail;
+use crate::node::mail::open;
 use crate::node::mailbox::Mailbox;
-use crate::node::message::Mail;
 use crate::node::outlet::Connection;
 use crate::node::outlet::Offered;
+use crate::node::outlet::start;
+use crate::node::queue::Queue;
 
 /// Binaries from this size on travel from where they are.
 const LARGE: usize = 64 * 1024;
@@ -52,10 +54,7 @@ pub struct Context {
     pub(in crate::node) shared: Arc<Shared>,
     pub(in crate::node) mailbox: Arc<Mailbox>,
     pid: NodePid,
-    /// What was taken out of the mailbox and not yet received.
-    taken: VecDeque<Mail>,
-    /// Messages and bytes received since the mailbox was last looked at.
-    received: (usize, usize),
+    queue: Queue,
     /// The way that the last message to another node went.
     route: Option<Route>,
 }
@@ -64,9 +63,16 @@ pub struct Context {
 struct Route {
     to: Destination,
     head: Head,
-    /// The control term of a message.
-    control: Bytes,
+    /// What a message begins with: all of it but the payload.
+    start: Bytes,
     connection: Arc<Connection>,
+}
+
+impl Route {
+    fn offer(&self, message: &Term) -> Result<Offered, TermError> {
+        let payload = |out: &mut BytesMut| message.write_but(LARGE, out);
+        self.connection.offer(self.head, &self.start, payload)
+    }
 }
 
 impl Context {
@@ -79,8 +85,7 @@ impl Context {
             shared,
             mailbox,
             pid,
-            taken: VecDeque::new(),
-            received: (0, 0),
+            queue: Queue::default(),
             route: None,
         }
     }
@@ -103,7 +108,7 @@ impl Context {
 
     /// Messages that wait to be received.
     pub fn queue_len(&self) -> usize {
-        self.mailbox.len() - self.received.0
+        self.mailbox.len() - self.queue.received()
     }
 
     // Sending.
@@ -116,6 +121,12 @@ impl Context {
     /// If it is for a name of this node that nobody has, or cannot be encoded.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
         let (to, message) = (to.into(), message.into());
+        if let Some(route) = &self.route
+            && route.to == to
+            && route.offer(&message)? == Offered::Taken
+        {
+            return Ok(());
+        }
         if to.node().is_none_or(|node| *node == self.shared.name) {
             self.send_near(to.into(), message).await
         } else {
@@ -152,16 +163,10 @@ impl Context {
             let Some(route) = &self.route else {
                 return Ok(());
             };
-            let offer = || {
-                let control = |out: &mut BytesMut| out.put_slice(&route.control);
-                route
-                    .connection
-                    .offer(route.head, control, |out| message.write_but(LARGE, out))
-            };
-            let mut offered = offer()?;
+            let mut offered = route.offer(message)?;
             while offered == Offered::Full {
                 poll_fn(|context| route.connection.poll_room(context)).await;
-                offered = offer()?;
+                offered = route.offer(message)?;
             }
             if offered == Offered::Taken {
                 return Ok(());
@@ -188,7 +193,7 @@ impl Context {
                     Target::Alias(alias) => Address::Alias(alias.reference),
                 },
             },
-            control: send_term(&self.pid, &target),
+            start: start(&send_term(&self.pid, &target)),
             connection,
         });
     }
@@ -199,15 +204,7 @@ impl Context {
     ///
     /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then.
     pub async fn receive(&mut self) -> Message {
-        loop {
-            while let Some(mail) = self.taken.pop_front() {
-                self.account(&mail);
-                if let Some(message) = self.open(mail) {
-                    return message;
-                }
-            }
-            self.refill().await;
-        }
+        self.take_next(open).await
     }
 
     /// The next message that `wanted` takes; others stay in their order.
@@ -231,19 +228,23 @@ impl Context {
     /// # Errors
     /// If it is no such value; the message is gone. Signals that are no terms are read as Erlang's terms for them.
     pub async fn receive_as<T: DeserializeOwned>(&mut self) -> Result<T, ValueError> {
+        self.take_next(|letter, limits| match letter {
+            Letter::Encoded(payload, _) => TermRef::read(&mut Reader::new(payload), limits).map(from_view),
+            Letter::Open(message) => Ok(from_term(&Term::from(message))),
+        })
+        .await
+    }
+
+    /// The next message, as `read` makes of it; what is no term is passed over.
+    async fn take_next<T>(&mut self, read: impl Fn(Letter<'_>, &Limits) -> Result<T, TermError>) -> T {
         loop {
-            if let Some(mail) = self.taken.pop_front() {
-                self.account(&mail);
-                let Mail::Encoded { payload, .. } = &mail else {
-                    return from_term(&Term::from(self.open(mail).unwrap_or(Message::Term(Term::NIL))));
-                };
-                match TermRef::read(&mut Reader::new(payload), &self.shared.config.limits) {
-                    Ok(term) => return from_view(term),
-                    Err(error) => self.refuse(&mail, &error),
+            let limits = &self.shared.config.limits;
+            while let Some(received) = self.queue.take(|letter| read(letter, limits)) {
+                if let Some(value) = self.shared.settle(received) {
+                    return value;
                 }
-            } else {
-                self.refill().await;
             }
+            self.refill().await;
         }
     }
 
@@ -254,25 +255,16 @@ impl Context {
         mut take: impl FnMut(Message) -> Result<T, Message>,
     ) -> T {
         loop {
-            while let Some(place) = self.taken.get_mut(seen) {
-                let mail = std::mem::replace(place, Mail::Term(Term::NIL));
-                self.account(&mail);
-                let Some(message) = self.open(mail) else {
-                    self.taken.remove(seen);
-                    continue;
-                };
-                match take(message) {
-                    Ok(value) => {
-                        self.taken.remove(seen);
+            let limits = &self.shared.config.limits;
+            while let Some(received) = self.queue.take_at(seen, |letter| open(letter, limits)) {
+                match self.shared.settle(received).map(&mut take) {
+                    None => self.queue.remove(seen),
+                    Some(Ok(value)) => {
+                        self.queue.remove(seen);
                         return value;
                     }
-                    Err(message) => {
-                        let mail = Mail::from(message);
-                        self.received.0 -= 1;
-                        self.received.1 -= mail.cost().min(self.received.1);
-                        if let Some(place) = self.taken.get_mut(seen) {
-                            *place = mail;
-                        }
+                    Some(Err(message)) => {
+                        self.queue.put_back(seen, message);
                         seen += 1;
                     }
                 }
@@ -294,52 +286,12 @@ impl Context {
     /// How many messages [`Context::receive_from`] may pass over, when what it looks for has not been sent yet.
     pub(in crate::node) fn seen(&mut self) -> usize {
         let mut idle = std::task::Context::from_waker(std::task::Waker::noop());
-        let _ = self.mailbox.poll_take(&mut idle, &mut self.taken, &mut self.received);
-        self.taken.len()
+        let _ = self.mailbox.poll_take(&mut idle, &mut self.queue);
+        self.queue.len()
     }
 
     async fn refill(&mut self) {
-        poll_fn(|context| self.mailbox.poll_take(context, &mut self.taken, &mut self.received)).await;
-    }
-
-    /// A message leaves the mailbox.
-    fn account(&mut self, mail: &Mail) {
-        self.received.0 += 1;
-        self.received.1 += mail.cost();
-        if let Mail::Encoded { connection, debt, .. } = mail {
-            self.shared.release(*connection, *debt);
-        }
-    }
-
-    fn open(&self, mail: Mail) -> Option<Message> {
-        match &mail {
-            Mail::Encoded { payload, .. } => match self.decode(payload) {
-                Ok(term) => Some(Message::Term(term)),
-                Err(error) => {
-                    self.refuse(&mail, &error);
-                    None
-                }
-            },
-            Mail::Term(_) | Mail::Other(_) => match mail {
-                Mail::Term(term) => Some(Message::Term(term)),
-                Mail::Other(message) => Some(*message),
-                Mail::Encoded { .. } => None,
-            },
-        }
-    }
-
-    fn decode(&self, payload: &Bytes) -> Result<Term, TermError> {
-        Term::read_shared(&mut Reader::new(payload), payload, &self.shared.config.limits)
-    }
-
-    /// A node that sends what is no term loses its connection, as a BEAM does it: when the receiver finds out.
-    fn refuse(&self, mail: &Mail, error: &TermError) {
-        if let Mail::Encoded { connection, .. } = mail
-            && let Some(connection) = self.shared.connection(*connection)
-        {
-            let reason = ConnectionError::Term(*error).to_string();
-            self.shared.disconnect(&connection.node, connection.id, &reason);
-        }
+        poll_fn(|context| self.mailbox.poll_take(context, &mut self.queue)).await;
     }
 
     /// `rpc:call/4` of an exported function of this node, within this process.
@@ -388,15 +340,8 @@ impl Context {
         }
         // It has fired, or never was.
         self.seen();
-        let is_it = |mail: &Mail| match mail {
-            Mail::Other(message) => matches!(&**message, Message::Down { reference, .. } if **reference == *monitor),
-            _ => false,
-        };
-        if let Some(index) = self.taken.iter().position(is_it)
-            && let Some(mail) = self.taken.remove(index)
-        {
-            self.account(&mail);
-        }
+        self.queue
+            .discard(|message| matches!(message, Message::Down { reference, .. } if **reference == *monitor));
     }
 
     /// `alias/0`: another address of this process, until [`Context::unalias`].
@@ -507,6 +452,6 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        self.shared.release_all(self.taken.drain(..));
+        self.shared.release_all(self.queue.drain());
     }
 }

@@ -2,5 +2,6 @@
 
 mod handshake;
 mod rules;
+mod runs;
 mod simulation;
 mod waiting;

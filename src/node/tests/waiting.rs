@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
@@ -25,12 +24,14 @@ use crate::node::MailboxBound;
 use crate::node::Message;
 use crate::node::WhenFull;
 use crate::node::inlet::Inlet;
+use crate::node::mail::Mail;
 use crate::node::mailbox::Mailbox;
-use crate::node::message::Mail;
 use crate::node::outlet::Batch;
 use crate::node::outlet::Connection;
 use crate::node::outlet::HEADER;
 use crate::node::outlet::Offered;
+use crate::node::outlet::start;
+use crate::node::queue::Queue;
 use crate::session::packets;
 use crate::wire::Content;
 
@@ -59,17 +60,16 @@ fn offer(connection: &Connection, to: u32, body: &[u8]) -> Offered {
         sender: Sender::Unknown,
         address: Address::Process(pid(to)),
     };
-    let control = |out: &mut BytesMut| out.put_slice(&control(to));
     let payload = |out: &mut BytesMut| {
         let (copied, tail) = body.split_at(if body.len() < FRAGMENT_SIZE { body.len() } else { 10 });
         out.put_slice(copied);
         Ok((!tail.is_empty()).then(|| Bytes::copy_from_slice(tail)))
     };
-    connection.offer(head, control, payload).unwrap()
+    connection.offer(head, &start(&control(to)), payload).unwrap()
 }
 
 /// `{2, '', To}`.
-fn control(to: u32) -> Vec<u8> {
+pub(super) fn control(to: u32) -> Vec<u8> {
     let words = [to, 1, 1].map(u32::to_be_bytes).concat();
     [&b"\x68\x03\x61\x02\x77\x00\x58\x77\x03b@h"[..], &words].concat()
 }
@@ -81,7 +81,7 @@ fn batch(connection: &Connection) -> Batch {
     }
 }
 
-const fn pid(id: u32) -> Pid {
+pub(super) const fn pid(id: u32) -> Pid {
     Pid {
         id,
         serial: 1,
@@ -192,9 +192,7 @@ fn messages_with_different_control_terms_are_kept_apart() {
             out.put_slice(b"payload");
             Ok(None)
         };
-        connection
-            .offer(head, |out| out.put_slice(&control(to)), payload)
-            .unwrap();
+        connection.offer(head, &start(&control(to)), payload).unwrap();
     }
     let contents = batch(&connection).contents(&mut 0);
     let is_run = |(_, content): &(_, Content)| matches!(content, Content::Run(_));
@@ -307,17 +305,11 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
     assert_eq!(connection.poll_arrears(&mut context()), Poll::Ready(()));
     // Local messages owe nothing: their senders wait instead.
     assert_eq!(mailbox.push(Mail::Term(Term::NIL), &bound), 0);
-    let (mut taken, mut received) = (VecDeque::new(), (0, 0));
-    assert_eq!(
-        mailbox.poll_take(&mut context(), &mut taken, &mut received),
-        Poll::Ready(())
-    );
-    assert_eq!((taken.len(), mailbox.len()), (4, 4), "taken aside is not received");
-    received = (taken.len(), taken.iter().map(Mail::cost).sum());
-    assert_eq!(
-        mailbox.poll_take(&mut context(), &mut taken, &mut received),
-        Poll::Pending
-    );
+    let mut queue = Queue::default();
+    assert_eq!(mailbox.poll_take(&mut context(), &mut queue), Poll::Ready(()));
+    assert_eq!((queue.len(), mailbox.len()), (4, 4), "taken aside is not received");
+    while queue.take(|_| ()).is_some() {}
+    assert_eq!(mailbox.poll_take(&mut context(), &mut queue), Poll::Pending);
     assert_eq!(
         (mailbox.len(), mailbox.poll_room(&mut context(), &bound)),
         (0, Poll::Ready(()))
@@ -369,8 +361,8 @@ fn a_full_mailbox_may_drop_messages_but_nothing_else() {
         Poll::Ready(()),
         "nobody waits"
     );
-    let (mut taken, mut received) = (VecDeque::new(), (0, 0));
-    let _ = mailbox.poll_take(&mut context(), &mut taken, &mut received);
-    let kinds: Vec<bool> = taken.iter().map(Mail::is_message).collect();
+    let mut queue = Queue::default();
+    let _ = mailbox.poll_take(&mut context(), &mut queue);
+    let kinds: Vec<bool> = queue.drain().map(|mail| mail.is_message()).collect();
     assert_eq!(kinds, [true, true, false]);
 }

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use beamway::etf::Atom;
 use beamway::etf::Term;
 use beamway::node::Context;
+use beamway::node::From;
+use beamway::node::GenServer;
 use beamway::node::MailboxBound;
 use beamway::node::Message;
+use beamway::node::Next;
 use beamway::node::Node;
 use beamway::node::NodeConfig;
 use beamway::node::Raise;
 use beamway::node::WhenFull;
+use beamway::node::serve;
 use beamway::term;
 
 use super::PATIENCE;
@@ -25,7 +30,8 @@ cases! {
         who_writes_to_a_full_mailbox_waits,
         messages_and_processes_have_their_limits,
         messages_are_chosen_from_behind_others,
-        a_node_stops_in_order;
+        a_node_stops_in_order,
+        a_server_that_traps_exits_terminates_with_its_node;
     bridge: ;
 }
 
@@ -323,4 +329,42 @@ fn a_node_stops_in_order(carrier: Carrier) {
         site.beam.eval(seen),
         "{[{down,normal},{exit,shutdown},{last,word,shutdown}],{nodedown,'native@127.0.0.1'},1}"
     );
+}
+
+/// Tells a process of the real node why it ends.
+struct Farewell(Atom);
+
+impl GenServer for Farewell {
+    async fn handle_call(&mut self, context: &mut Context, request: Term, _: From) -> Next {
+        context.trap_exit(request.is_atom("trap"));
+        Next::Reply(term!(ok))
+    }
+
+    async fn terminate(&mut self, context: &mut Context, reason: &Term) {
+        let word = term!({terminated, (reason.clone())});
+        context.send(("witness", &self.0), word).await.unwrap();
+    }
+}
+
+/// `terminate` runs as a supervisor would have it in Erlang, and what it sends comes before the node is gone; without
+/// `trap_exit` it does not run.
+fn a_server_that_traps_exits_terminates_with_its_node(carrier: Carrier) {
+    let mut site = Site::of(carrier);
+    for (request, seen) in [("trap", "{seen,[{terminated,shutdown}]}"), ("none", "{seen,[]}")] {
+        let node = site.native("native");
+        let beam = site.connect(&node);
+        site.beam.eval(
+            "register(witness, spawn(fun() -> monitor_node('native@127.0.0.1', true), \
+             All = fun F(Seen) -> receive {terminated, _} = Word -> F([Word | Seen]); {nodedown, _} -> Seen end end, \
+             Words = All([]), receive {get, From} -> From ! {seen, Words} end end)), ok",
+        );
+        let server = node.spawn(|context| serve(context, Farewell(beam)));
+        node.register("server", &server).unwrap();
+        let call = format!("gen_server:call({{server, 'native@127.0.0.1'}}, {request})");
+        assert_eq!(site.beam.eval(&call), "ok");
+        site.stop(&node);
+        let told = "begin witness ! {get, self()}, receive {seen, _} = Seen -> Seen after 10000 -> none end end";
+        assert_eq!(site.beam.eval(told), seen);
+        site.beam.await_value("whereis(witness)", "undefined", PATIENCE);
+    }
 }
