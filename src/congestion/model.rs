@@ -17,6 +17,12 @@ const RATE_ROUNDS: u64 = 10;
 /// keeps back. So a window of few packets grows again, whatever was measured.
 const SPARE: u64 = 3;
 
+/// Within a host or a rack round trips are shorter than this.
+const SHORT: Duration = Duration::from_millis(2);
+
+/// Bytes that keep the programs at both ends of such a way busy, beside those that the way holds.
+const HANDED_OVER: f64 = 128.0 * 1024.0;
+
 /// The least window, packets.
 const LEAST: u64 = 5;
 
@@ -269,6 +275,16 @@ impl Model {
         Duration::from_secs_f64(queue / longer.sqrt())
     }
 
+    /// How long what is under way may wait, seconds. On a short way it waits for the programs at both ends, not for a line, and what
+    /// is more than keeps them busy makes small calls wait for a processor.
+    fn longest_queue(&self) -> f64 {
+        if self.least_round_trip() < SHORT {
+            HANDED_OVER / self.rate.get().max(SLOWEST)
+        } else {
+            f64::INFINITY
+        }
+    }
+
     /// A queue longer than this is not ours. On a slow line the least window alone makes one.
     fn company(&self) -> Duration {
         let (slack, rate) = (self.slack(), self.rate.get().max(SLOWEST));
@@ -417,9 +433,10 @@ impl Model {
                     Some(haste) if !self.losses.is_high() => (slack * haste.times).min(least * haste.most).max(slack),
                     _ => slack * self.losses.care(),
                 };
+                let queue = (self.noise.as_secs_f64() + more).min(self.longest_queue());
                 // What is lost is sent once more.
-                let time = least + self.noise.as_secs_f64() + more;
-                let known = (self.rate.get() * time / (1.0 - self.losses.rate())) as u64 + SPARE * u64::from(self.mtu);
+                let known = (self.rate.get() * (least + queue) / (1.0 - self.losses.rate())) as u64
+                    + SPARE * u64::from(self.mtu);
                 let returned = self.window + (acknowledged as f64 * RETURN) as u64;
                 match cruise.haste() {
                     Some(_) => known,
