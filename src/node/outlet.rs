@@ -289,7 +289,7 @@ impl Connection {
         let bytes = std::mem::take(&mut state.buffer).freeze();
         state.tail_bytes = 0;
         // The last signal may go beyond what may wait.
-        state.usual = bytes.len().max(state.usual - state.usual / 8).min(2 * self.bounds.0);
+        state.usual = bytes.len().max(state.usual - state.usual / 8).min(self.bounds.0.saturating_mul(2));
         let batch = Batch {
             bytes,
             runs: std::mem::take(&mut state.runs),
