@@ -289,7 +289,8 @@ impl Connection {
         let bytes = std::mem::take(&mut state.buffer).freeze();
         state.tail_bytes = 0;
         // The last signal may go beyond what may wait.
-        state.usual = bytes.len().max(state.usual - state.usual / 8).min(self.bounds.0.saturating_mul(2));
+        let usual = bytes.len().max(state.usual - state.usual / 8);
+        state.usual = usual.min(self.bounds.0.saturating_mul(2));
         let batch = Batch {
             bytes,
             runs: std::mem::take(&mut state.runs),
