@@ -468,9 +468,9 @@ impl Session {
     }
 
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
-        let state = self.circuits.remove(&circuit)?;
+        let mut state = self.circuits.remove(&circuit)?;
         self.stats.aliases += state.aliases.stats();
-        let frames = state.carried.clone();
+        let frames = std::mem::take(&mut state.carried);
         self.events.push_back(Event::Ended { circuit, frames });
         Some(state)
     }

@@ -13,7 +13,7 @@ use super::generated as proto;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The version of the protocol that is spoken: 2 has runs.
+/// The version of the protocol that is spoken: 2 has runs, in 3 a strand may change its lane.
 pub const VERSION: u32 = 3;
 
 /// The longest notice, in bytes. The longest in practice is a receipt for many circuits; it is split well below this.

@@ -57,7 +57,7 @@ fn a_small_signal_passes_bulk_on_its_own_lane() {
     }
 }
 
-/// And bulk fills what may wait for the line.
+/// They share the only lane, and bulk fills what may wait for the line.
 #[test]
 fn bulk_of_one_circuit_does_not_hold_up_another() {
     for backlog in [1 << 20, 1 << 30] {
