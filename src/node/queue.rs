@@ -10,6 +10,8 @@ pub(super) struct Queue {
     mails: VecDeque<Mail>,
     /// Messages and bytes received since the mailbox was last told.
     received: (usize, usize),
+    /// Places at the front, at least, for which no connection is charged any more.
+    settled: usize,
 }
 
 /// A message that was received.
@@ -52,8 +54,18 @@ impl Queue {
         let received = self.read(0, read)?;
         if self.mails.front().is_some_and(|mail| mail.left() == 0) {
             self.mails.pop_front();
+            self.settled = self.settled.saturating_sub(1);
         }
         Some(received)
+    }
+
+    /// What was passed over, the mail before this place: the connection that brought each, and what that is not charged for
+    /// any more.
+    pub(super) fn pass_over(&mut self, place: usize) -> impl Iterator<Item = (u32, u32)> {
+        let first = self.settled.min(place);
+        self.settled = self.settled.max(place);
+        let passed = self.mails.range_mut(first..place);
+        passed.map(|mail| (mail.connection(), mail.settle()))
     }
 
     /// The message in this place, as `read` makes of it. A run there is taken apart, since messages may be left in it. The
@@ -93,6 +105,7 @@ impl Queue {
     /// Gives up a place whose message was taken.
     pub(super) fn remove(&mut self, place: usize) {
         self.mails.remove(place);
+        self.settled = self.settled.saturating_sub(1);
     }
 
     /// Drops the first of those that nobody sent for which this holds.

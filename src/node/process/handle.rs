@@ -269,6 +269,10 @@ impl Context {
                     }
                 }
             }
+            // What is waited for comes behind the mail that was passed over, perhaps on the connection that is charged for it.
+            for (connection, debt) in self.queue.pass_over(seen) {
+                self.shared.release(connection, debt);
+            }
             self.refill().await;
         }
     }

@@ -30,6 +30,7 @@ cases! {
         who_writes_to_a_full_mailbox_waits,
         messages_and_processes_have_their_limits,
         messages_are_chosen_from_behind_others,
+        a_reply_comes_behind_what_its_caller_has_not_received,
         a_node_stops_in_order,
         a_server_that_traps_exits_terminates_with_its_node;
     bridge: ;
@@ -276,6 +277,54 @@ fn messages_are_chosen_from_behind_others(carrier: Carrier) {
         assert_eq!(context.queue_len(), 0);
         assert_eq!(context.receive_within(Duration::from_millis(20)).await, None);
     });
+    site.stop(&node);
+}
+
+/// More than its mailbox and its connection may owe waits for a process that makes calls: their replies come behind it.
+fn a_reply_comes_behind_what_its_caller_has_not_received(carrier: Carrier) {
+    let mut site = Site::of(carrier);
+    let mailbox = MailboxBound {
+        messages: 10,
+        bytes: 1 << 20,
+        when_full: WhenFull::Wait,
+    };
+    let node = narrow(&site, mailbox, 256 << 10);
+    let beam = site.connect(&node);
+    site.beam.eval(
+        "register(writer, spawn(fun() -> B = binary:copy(<<7>>, 30000), \
+         receive P -> [P ! {N, B} || N <- lists:seq(1, 1000)] end end)), ok",
+    );
+    let (ready, waits) = std::sync::mpsc::channel();
+    let (call, told) = tokio::sync::oneshot::channel::<()>();
+    let done = {
+        let beam = beam.clone();
+        let (done, at_end) = std::sync::mpsc::channel();
+        node.spawn(async move |mut context: Context| {
+            context.send(("writer", &beam), context.pid().clone()).await.unwrap();
+            ready.send(()).unwrap();
+            told.await.unwrap();
+            let asked = term!({is_auth, (context.node().name().clone())});
+            for _ in 0..2 {
+                let answer = context.call(("net_kernel", &beam), asked.clone(), PATIENCE).await;
+                assert_eq!(answer, Ok(term!(yes)));
+            }
+            let name = context.rpc(&beam, "erlang", "node", vec![], PATIENCE).await;
+            assert_eq!(name, Ok(beam.into()));
+            for number in 1..=1000 {
+                let Term::Tuple(pair) = receive_term(&mut context).await else {
+                    panic!("a pair");
+                };
+                assert_eq!(pair[0], Term::from(number));
+            }
+            done.send(()).unwrap();
+        });
+        at_end
+    };
+    waits.recv_timeout(PATIENCE).unwrap();
+    site.beam
+        .await_value("process_info(whereis(writer), status)", "{status,suspended}", PATIENCE);
+    call.send(()).unwrap();
+    done.recv_timeout(3 * PATIENCE).unwrap();
     site.stop(&node);
 }
 
