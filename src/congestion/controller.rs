@@ -6,6 +6,7 @@ use quinn::congestion::Controller;
 use quinn::congestion::ControllerFactory;
 use quinn_proto::RttEstimator;
 
+use super::Calls;
 use super::model::Model;
 
 /// Makes a [`Model`] for each trunk.
@@ -16,6 +17,11 @@ impl ControllerFactory for ModelFactory {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
         Box::new(Model::new(now, current_mtu))
     }
+}
+
+/// Where that controller hears of calls, if it wants to.
+pub(crate) fn calls(state: Box<dyn Controller>) -> Option<Calls> {
+    state.into_any().downcast::<Model>().ok().map(|model| model.calls())
 }
 
 /// quinn asks for the window only: it stops sending there, and paces by 1.25 windows a round trip.

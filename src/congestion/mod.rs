@@ -9,12 +9,13 @@
 //! - [`Algorithm`]: the choices, by the names that the configuration uses.
 //! - `rate`: how fast bytes arrive, from acknowledgements. `filter`: the best of the last rounds. `loss`: the share that is lost.
 //! - `model`: the machine. `phase`: what it is at, and what it knows there. `cubic`: what it does beside others.
-//! - `controller`: the machine as quinn sees it.
+//! - `controller`: the machine as quinn sees it. [`Calls`]: what it is told beside that, since what is small does not show in packets.
 //!
 //! quinn asks a controller for one number, the window, and derives the pace from it: 1.25 windows in each round trip. So a pace of its
 //! own, which BBR needs, cannot be had; the window alone must hold the queue short.
 
 mod algorithm;
+mod calls;
 mod controller;
 mod cubic;
 mod filter;
@@ -27,3 +28,5 @@ mod rate;
 mod tests;
 
 pub use algorithm::Algorithm;
+pub use calls::Calls;
+pub(crate) use controller::calls;

@@ -1,6 +1,8 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use super::calls::Calls;
+use super::calls::Listener;
 use super::cubic::Cubic;
 use super::filter::RecentMax;
 use super::loss::LossRate;
@@ -20,8 +22,8 @@ const SPARE: u64 = 3;
 /// Within a host or a rack round trips are shorter than this.
 const SHORT: Duration = Duration::from_millis(2);
 
-/// Bytes that keep the programs at both ends of such a way busy, beside those that the way holds.
-const HANDED_OVER: f64 = 128.0 * 1024.0;
+/// Bytes that wait there while calls travel beside bulk, beside those that the way holds.
+const HANDED_OVER: f64 = 32.0 * 1024.0;
 
 /// The least window, packets.
 const LEAST: u64 = 5;
@@ -100,6 +102,7 @@ pub(super) struct Model {
     /// Rounds in which there was enough to send. Only they make the best rate a former one.
     busy_rounds: u64,
     losses: LossRate,
+    listener: Listener,
     phase: Phase,
     window: u64,
     /// Bytes acknowledged since the window was set.
@@ -144,6 +147,7 @@ impl Model {
             round: Round::default(),
             busy_rounds: 0,
             losses: LossRate::default(),
+            listener: Listener::default(),
             phase: Phase::start(),
             window: INITIAL * u64::from(mtu),
             acknowledged: 0,
@@ -157,6 +161,11 @@ impl Model {
 
     pub(super) fn initial_window(&self) -> u64 {
         INITIAL * u64::from(self.mtu)
+    }
+
+    /// Where it hears of calls.
+    pub(super) fn calls(&self) -> Calls {
+        self.listener.calls.clone()
     }
 
     #[cfg(test)]
@@ -194,6 +203,7 @@ impl Model {
     /// That was all of one acknowledgement; so much is still under way.
     pub(super) fn handle_end_acks(&mut self, now: Instant, in_flight: u64, is_app_limited: bool) {
         self.in_flight = in_flight;
+        self.listener.listen(now);
         if let Some(sample) = self.sampler.on_end_acks(now, in_flight, is_app_limited) {
             self.on_sample(now, sample);
         }
@@ -275,10 +285,10 @@ impl Model {
         Duration::from_secs_f64(queue / longer.sqrt())
     }
 
-    /// How long what is under way may wait, seconds. On a short way it waits for the programs at both ends, not for a line, and what
-    /// is more than keeps them busy makes small calls wait for a processor.
+    /// How long what is under way may wait, seconds. On a short way it waits for the programs at both ends, not for a line: the more,
+    /// the less they have to do for each byte, and the longer a call that comes behind it waits for a processor.
     fn longest_queue(&self) -> f64 {
-        if self.least_round_trip() < SHORT {
+        if self.listener.has_calls() && self.least_round_trip() < SHORT {
             HANDED_OVER / self.rate.get().max(SLOWEST)
         } else {
             f64::INFINITY

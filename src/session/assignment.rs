@@ -61,6 +61,11 @@ impl Assignment {
         least.map_or(own, |(lane, _)| lane)
     }
 
+    /// Whether nothing is under way on a lane.
+    pub(super) fn is_idle(&self, lane: LaneId) -> bool {
+        self.lanes.get(usize::from(lane)).is_none_or(|state| state.load == 0)
+    }
+
     /// Bytes were added to a lane.
     pub(super) fn add(&mut self, lane: LaneId, bytes: u64) {
         if let Some(state) = self.lanes.get_mut(usize::from(lane)) {

@@ -21,6 +21,11 @@ const BATCH: usize = 128 * 1024;
 /// Bytes that a strand sends before the next one of its lane has its turn.
 const QUANTUM: usize = 16 * 1024;
 
+/// A frame of at most so many bytes is small, and so many bytes of others are bulk: where it comes alone to a lane and these
+/// are under way on others, it is a call.
+const SMALL: u64 = 4 * 1024;
+const BULK: u64 = 64 * 1024;
+
 /// Empty queues kept for the next strand that needs one.
 const SPARE: usize = 64;
 
@@ -41,6 +46,8 @@ pub(super) struct Outboxes {
     kept: u64,
     /// Bound of both together.
     limit: u64,
+    /// Calls beside bulk so far.
+    calls: u64,
 }
 
 impl Outboxes {
@@ -53,12 +60,18 @@ impl Outboxes {
             of_circuit: FxHashMap::default(),
             kept: 0,
             limit,
+            calls: 0,
         }
     }
 
     /// Whether one more frame of the circuit may wait.
     pub(super) fn has_room(&self, circuit: CircuitId) -> bool {
         self.waiting + self.kept < self.limit || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
+    }
+
+    /// How often something small came to a lane of its own while bulk was under way on others.
+    pub(super) const fn calls(&self) -> u64 {
+        self.calls
     }
 
     /// How many frames the peer has of all lanes, and whether it has all that were sent.
@@ -122,6 +135,9 @@ impl Outboxes {
         let lane = self.assignment.lane((circuit, placed.strand));
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
             let length = outbox.push(placed, circuit, content);
+            if length <= SMALL && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane) {
+                self.calls += 1;
+            }
             self.assignment.add(lane, length);
             self.waiting += length;
             *self.of_circuit.entry(circuit).or_default() += length;

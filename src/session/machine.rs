@@ -107,6 +107,11 @@ impl Session {
         }
     }
 
+    /// How often something small was about to leave while bulk of others was under way.
+    pub const fn calls(&self) -> u64 {
+        self.outboxes.calls()
+    }
+
     /// The circuits there are.
     pub fn circuits(&self) -> Vec<CircuitId> {
         self.circuits.keys().copied().collect()

@@ -418,6 +418,7 @@ impl Owner {
         let Some(streams) = &mut self.streams else {
             return;
         };
+        streams.tell_calls(self.session.calls());
         if let Some(first) = self.session.poll_start() {
             streams.open_lanes(first);
         }

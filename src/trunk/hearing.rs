@@ -8,6 +8,9 @@ use quinn::congestion::ControllerFactory;
 use quinn::congestion::ControllerMetrics;
 use quinn_proto::RttEstimator;
 
+use crate::congestion;
+use crate::congestion::Calls;
+
 /// Tells a trunk that is slow from one that is dead, by QUIC's own acknowledgements.
 ///
 /// The session knows of whole frames. On a slow line those of all lanes share it and arrive together, seconds apart: by
@@ -70,6 +73,12 @@ pub(super) fn acknowledgements(state: Box<dyn Controller>) -> u64 {
         .map_or(0, |counted| counted.count)
 }
 
+/// Where the controller of a connection that has such a one hears of calls, if it wants to.
+pub(super) fn calls(state: Box<dyn Controller>) -> Option<Calls> {
+    let counted = state.into_any().downcast::<Counted>().ok()?;
+    congestion::calls(counted.inner)
+}
+
 impl Controller for Counted {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
         self.inner.on_sent(now, bytes, last_packet_number);
@@ -122,8 +131,21 @@ impl Controller for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::congestion::Algorithm;
 
     const MS: Duration = Duration::from_millis(1);
+
+    /// What one copy of a controller is told, all hear.
+    #[test]
+    fn the_model_hears_of_calls_and_others_do_not_care() {
+        let controller = |of: Algorithm| Arc::new(Counting(of.factory())).build(Instant::now(), 1200);
+        let model = controller(Algorithm::Model);
+        calls(model.clone_box()).expect("the model").tell(7);
+        let heard = calls(model.clone_box()).expect("the model");
+        assert_eq!(format!("{heard:?}"), format!("{:?}", calls(model).expect("the model")));
+        assert!(format!("{heard:?}").contains('7'));
+        assert!(calls(controller(Algorithm::Cubic)).is_none());
+    }
 
     #[test]
     fn acknowledgements_put_silence_off_and_their_end_begins_it() {

@@ -13,6 +13,7 @@ use rand::RngExt;
 use rand::SeedableRng;
 use rand::prelude::StdRng;
 
+use super::super::Calls;
 use super::super::cubic::Cubic;
 use super::super::model::Model;
 use super::super::phase::Phase;
@@ -180,6 +181,13 @@ impl Flow {
     pub(super) fn beginning(mut self, at: Duration) -> Self {
         self.begins = at;
         self
+    }
+
+    pub(super) fn calls(&self) -> Option<Calls> {
+        match &self.control {
+            Control::Model(model) => Some(model.calls()),
+            Control::Tcp { .. } => None,
+        }
     }
 
     pub(super) fn window(&self) -> u64 {

@@ -5,16 +5,35 @@ use std::time::Duration;
 use super::line::Flow;
 use super::line::Line;
 
-/// Three gigabits a second, a fifth of a millisecond, and a buffer without end, as between two processes of one host.
+/// Three gigabits a second, a fifth of a millisecond, and a buffer without end, as between two processes of one host. Bulk and,
+/// every 10 ms, a call beside it, if there are any.
+fn carries(line: &mut Line, has_calls: bool) -> (f64, f64) {
+    let mut share = 0.0;
+    for count in 1..=100 {
+        if has_calls {
+            line.flows[0].calls().expect("the model").tell(count);
+        }
+        share += line.run(Duration::from_millis(10))[0] / 100.0;
+    }
+    (share, line.queue_at(0.9).as_secs_f64() * line.rate)
+}
+
 #[test]
-fn on_a_short_way_no_more_waits_than_keeps_both_ends_busy() {
+fn on_a_short_way_little_waits_while_calls_travel_beside_bulk() {
     let (trip, buffer) = (Duration::from_micros(200), Duration::from_millis(50));
     let mut line = Line::new(3000.0, trip, buffer, vec![Flow::model()]);
     line.run(Duration::from_secs(1));
-    let share = line.run(Duration::from_secs(1))[0];
-    let bytes = line.queue_at(0.9).as_secs_f64() * line.rate;
+    let (share, bytes) = carries(&mut line, false);
+    assert!(share > 0.95, "{share:.2} of the line");
     assert!(
-        share > 0.95 && bytes < 160.0 * 1024.0,
-        "{share:.2} of the line, {bytes:.0} bytes wait"
+        bytes > 512.0 * 1024.0,
+        "{bytes:.0} bytes wait although there are no calls"
     );
+    let (share, bytes) = carries(&mut line, true);
+    assert!(share > 0.95, "{share:.2} of the line beside calls");
+    assert!(bytes < 64.0 * 1024.0, "{bytes:.0} bytes wait before calls");
+    // Two seconds after the last one.
+    line.run(Duration::from_secs(3));
+    let (_, bytes) = carries(&mut line, false);
+    assert!(bytes > 512.0 * 1024.0, "{bytes:.0} bytes wait when calls are over");
 }

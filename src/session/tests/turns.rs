@@ -86,3 +86,17 @@ fn nothing_shares_a_lane_with_bulk_while_another_is_free() {
     assert_eq!(shared.count(), 0);
     assert_eq!(lanes.iter().filter(|lane| lane.iter().any(is_small)).count(), 12);
 }
+
+#[test]
+fn a_call_beside_bulk_is_noticed_and_bulk_beside_bulk_is_not() {
+    let mut pair = Pair::new(&config(8));
+    let circuit = pair.established();
+    pair.signal(0, circuit, signal(send(2, 4), SMALL));
+    assert_eq!(pair.sides[0].session.calls(), 0, "nothing is under way");
+    crowd(&mut pair, (circuit, 1..4), (circuit, 1));
+    assert_eq!(pair.sides[0].session.calls(), 0, "it is sent where bulk is");
+    for (receiver, calls) in [(8, 1), (12, 2)] {
+        pair.signal(0, circuit, signal(send(2, receiver), SMALL));
+        assert_eq!(pair.sides[0].session.calls(), calls, "to {receiver}");
+    }
+}

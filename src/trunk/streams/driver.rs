@@ -15,10 +15,11 @@ use quinn::WriteError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::congestion::Calls;
 use crate::session::SessionError;
 use crate::trunk::TrunkError;
 use crate::trunk::hearing::acknowledgements;
-
+use crate::trunk::hearing::calls;
 use crate::trunk::server::Greeted;
 use crate::trunk::server::NoticeReader;
 use crate::wire::Frame;
@@ -49,6 +50,7 @@ pub(in crate::trunk) enum Arrival {
 #[derive(Debug)]
 pub(in crate::trunk) struct Streams {
     connection: Connection,
+    calls: Option<Calls>,
     control: Writer,
     lanes: Vec<Writer>,
     arrivals: mpsc::Receiver<Arrival>,
@@ -73,6 +75,7 @@ impl Streams {
         tasks.spawn(read_notices(greeted.notices, arrivals_in.clone()));
         tasks.spawn(accept_lanes(greeted.connection.clone(), lanes, arrivals_in.clone()));
         Self {
+            calls: calls(greeted.connection.congestion_state()),
             connection: greeted.connection,
             control,
             lanes: Vec::new(),
@@ -126,6 +129,13 @@ impl Streams {
         if let Some(writer) = self.writer(lane) {
             // There is room, or the task is gone and has said why.
             writer.is_idle = writer.batches.try_send(batch).is_err();
+        }
+    }
+
+    /// Tells congestion control how often something small was about to leave beside bulk.
+    pub(in crate::trunk) fn tell_calls(&self, count: u64) {
+        if let Some(calls) = &self.calls {
+            calls.tell(count);
         }
     }
 
