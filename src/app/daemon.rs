@@ -1,12 +1,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Cluster;
@@ -33,9 +31,6 @@ use crate::trunk::server::Listening;
 
 /// News of peers that may wait for the gateway.
 const PEER_EVENTS: usize = 256;
-
-/// Peers are told that the daemon stops; most have heard it sooner.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A daemon whose sockets are bound.
 #[derive(Debug)]
@@ -238,9 +233,7 @@ impl App {
         cluster.run(peers.collect(), greeted_in, greeted).await;
         gateway_leave.cancel();
         let _ = gateway.await;
-        self.listening.endpoint.close(TrunkConfig::OVER, b"this daemon stops");
-        // An attempt to reach nobody is waited for in vain.
-        let _ = timeout(LAST_WORDS, self.listening.endpoint.wait_idle()).await;
+        self.listening.close("this daemon stops").await;
         tasks.shutdown().await;
     }
 }

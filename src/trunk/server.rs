@@ -1,5 +1,6 @@
 //! The UDP endpoint of the daemon, and peers that dial it.
 
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use socket2::Socket;
 use socket2::Type;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::debug;
 use tracing::info;
 use tracing::warn;
@@ -25,6 +28,7 @@ use super::Daemon;
 use super::TrunkConfig;
 use super::TrunkError;
 use super::datagrams::Datagrams;
+use super::datagrams::Nowhere;
 use super::handle::Held;
 use crate::tls::PeerCertificate;
 use crate::wire::Notice;
@@ -81,13 +85,33 @@ impl NoticeReader {
     }
 }
 
+/// Peers are told that the daemon stops; most have heard it sooner.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// The endpoint and what the kernel granted it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Listening {
     /// One socket for peers that dial us and peers that we dial.
     pub endpoint: Endpoint,
     /// Bytes granted for receiving and for sending.
     pub buffers: (usize, usize),
+    /// Ends when the socket does.
+    gone: oneshot::Receiver<()>,
+}
+
+impl Listening {
+    /// Tells the peers, and gives the port back.
+    pub async fn close(self, reason: &str) {
+        self.endpoint.close(TrunkConfig::OVER, reason.as_bytes());
+        // An attempt to reach nobody is waited for in vain.
+        let _ = timeout(LAST_WORDS, self.endpoint.wait_idle()).await;
+        let address = self.endpoint.local_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+        // It keeps the socket of before as well, until something comes in over the new one.
+        for _ in 0..2 {
+            let _ = self.endpoint.rebind_abstract(Arc::new(Nowhere(address)));
+        }
+        let _ = timeout(LAST_WORDS, self.gone).await;
+    }
 }
 
 /// Binds the UDP socket.
@@ -112,10 +136,15 @@ pub fn bind(
         socket.send_buffer_size().unwrap_or(0),
     );
     let runtime = Arc::new(quinn::TokioRuntime);
-    let socket = Arc::new(Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?);
+    let (socket, gone) = Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?;
+    let socket = Arc::new(socket);
     let endpoint =
         Endpoint::new_with_abstract_socket(config.endpoint(reset_key), Some(tls), socket, runtime).map_err(refuse)?;
-    Ok(Listening { endpoint, buffers })
+    Ok(Listening {
+        endpoint,
+        buffers,
+        gone,
+    })
 }
 
 /// Accepts peers until the endpoint is closed; those that greet as they should go to `greeted`.
@@ -134,7 +163,7 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, held: Held, greeted
         let (daemon, held, greeted) = (Arc::clone(&daemon), held.clone(), greeted.clone());
         tokio::spawn(async move {
             let from = incoming.remote_address();
-            let welcomed = tokio::time::timeout(GREETING_TIME, answer(incoming, &daemon, &held)).await;
+            let welcomed = timeout(GREETING_TIME, answer(incoming, &daemon, &held)).await;
             drop(permit);
             match welcomed.unwrap_or(Err(TrunkError::Late("greet"))) {
                 Ok(peer) => {

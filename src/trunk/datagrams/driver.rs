@@ -17,6 +17,7 @@ use quinn::udp::Transmit;
 use quinn::udp::UdpSocketState;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
 
 /// The most that the kernel takes at once for datagrams to leave together: what one UDP datagram over IPv4 can hold.
 const BURST_MAX: usize = 65_507;
@@ -33,6 +34,8 @@ pub(in crate::trunk) struct Datagrams {
     joined: usize,
     /// The kernel had no room for the last one.
     pub(super) is_full: AtomicBool,
+    /// Dropped after the socket.
+    _gone: oneshot::Sender<()>,
 }
 
 #[allow(
@@ -44,18 +47,21 @@ fn registered(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSo
 }
 
 impl Datagrams {
-    /// Takes over a socket that does not block, for datagrams of up to `most` bytes.
+    /// Takes over a socket that does not block, for datagrams of up to `most` bytes. Gives also what ends when it is closed.
     ///
     /// # Errors
     /// What the system says.
-    pub(in crate::trunk) fn new(socket: UdpSocket, most: u16) -> io::Result<Self> {
+    pub(in crate::trunk) fn new(socket: UdpSocket, most: u16) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let state = UdpSocketState::new((&socket).into())?;
-        Ok(Self {
+        let (sender, gone) = oneshot::channel();
+        let datagrams = Self {
             joined: state.gro_segments().min(BURST_MAX.div_ceil(usize::from(most.max(1)))),
             state,
             socket: registered(socket, Interest::READABLE)?,
             is_full: AtomicBool::new(false),
-        })
+            _gone: sender,
+        };
+        Ok((datagrams, gone))
     }
 }
 

@@ -24,7 +24,7 @@ fn socket() -> Arc<Datagrams> {
     socket.set_nonblocking(true).expect("a socket that does not block");
     let room = SockRef::from(&socket).set_recv_buffer_size(1 << 20);
     room.expect("room for what is not read at once");
-    Arc::new(Datagrams::new(socket, DATAGRAM_MAX).expect("a socket"))
+    Arc::new(Datagrams::new(socket, DATAGRAM_MAX).expect("a socket").0)
 }
 
 fn send(from: &Datagrams, to: &Datagrams, contents: &[u8], segment_size: Option<usize>) {

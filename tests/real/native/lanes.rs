@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use beamway::app::Lanes;
 use beamway::etf::Atom;
@@ -191,7 +192,7 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
     let far = Atom::new(beam.full_name()).expect("a node name");
     let certs = cluster.certificates().issue("here");
     let left = sites[0].quic.to_string();
-    // Another port each time: QUIC keeps that of a daemon that has ended for a while, and nobody needs to dial this one.
+    // Nobody needs to dial this one.
     let lanes = || Lanes::new("here", &certs).listen((Ipv4Addr::LOCALHOST, 0).into());
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -245,4 +246,23 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
         assert!(stranger.contains("there"), "{stranger}");
     });
     cluster.assert_healthy();
+}
+
+/// The gateway dials them as well, so that a connection may have been given up while it began.
+#[test]
+fn lanes_that_have_stopped_leave_their_port() {
+    let sites = [harness::Site::loopback("left"), harness::Site::loopback("here")];
+    let cluster = Cluster::with_absent(Carrier::Bridge, sites.to_vec(), 1);
+    let certs = cluster.certificates().issue("here");
+    let runtime = Runtime::new().expect("a runtime");
+    for wait in [0, 300, 600, 0, 300] {
+        runtime.block_on(async {
+            let lanes = Lanes::new("here", &certs).listen(sites[1].quic);
+            let lanes = lanes.peer("left", &sites[0].quic.to_string());
+            let running = lanes.start().await.expect("the port is free");
+            // Whatever the two are at by then.
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            running.stop().await;
+        });
+    }
 }

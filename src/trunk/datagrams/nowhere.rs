@@ -1,0 +1,46 @@
+use std::io;
+use std::io::IoSliceMut;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use quinn::AsyncUdpSocket;
+use quinn::UdpPoller;
+use quinn::udp::RecvMeta;
+use quinn::udp::Transmit;
+
+/// What an endpoint that has stopped has instead of its socket: nothing comes from there, and all that is sent is lost.
+///
+/// quinn keeps a socket for as long as it knows of a connection, and one that its peer gave up in the very first packet it
+/// knows until the idle timeout, since such a packet starts no closing timer (quinn-proto 0.11, `handle_first_packet`).
+#[derive(Debug)]
+pub(in crate::trunk) struct Nowhere(pub(in crate::trunk) SocketAddr);
+
+impl AsyncUdpSocket for Nowhere {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(Always)
+    }
+
+    fn try_send(&self, _: &Transmit<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn poll_recv(&self, _: &mut Context<'_>, _: &mut [IoSliceMut<'_>], _: &mut [RecvMeta]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.0)
+    }
+}
+
+#[derive(Debug)]
+struct Always;
+
+impl UdpPoller for Always {
+    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
