@@ -4,7 +4,7 @@
 //! in pieces of 16 KiB: with the settings of trunks, and with those that quinn has when nothing is set. All in one pair of
 //! processes, in turns. What arrives is counted
 //! and digested by its receivers. The median of several rounds counts; ratios are taken within a round. The processes run
-//! with the allocator that the program `beamway` has.
+//! with the allocator that the program `beamway` has, and on one thread each, as gateways do, unless told otherwise.
 //!
 //! With `--test`, or when not started by `cargo bench`, everything runs once with little to do.
 
@@ -55,6 +55,9 @@ struct Arguments {
     /// Carriers to compare.
     #[arg(long, value_delimiter = ',', default_value = "lanes,plain,quic,default")]
     over: Vec<Carrier>,
+    /// Worker threads of either process; without it one thread does everything there.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: Option<u8>,
     /// Only rows whose label contains this.
     #[arg(long)]
     row: Option<String>,
@@ -142,7 +145,13 @@ fn main() -> anyhow::Result<()> {
     {
         return Ok(());
     }
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = match arguments.workers {
+        None => Builder::new_current_thread().enable_all().build()?,
+        Some(workers) => Builder::new_multi_thread()
+            .worker_threads(workers.into())
+            .enable_all()
+            .build()?,
+    };
     match &arguments.far {
         Some(folder) => runtime.block_on(far(folder, serde_json::from_str(&arguments.ports)?)),
         None => runtime.block_on(near(&arguments)),
@@ -171,6 +180,7 @@ async fn near(arguments: &Arguments) -> anyhow::Result<()> {
     let site = Site::start(0, folder.path(), ports).await?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--far").arg(folder.path());
+    command.args(arguments.workers.map(|workers| format!("--workers={workers}")));
     command.arg("--ports").arg(serde_json::to_string(&ports)?);
     let _far = Guard(command.stdin(Stdio::piped()).spawn()?);
     for way in Way::ALL {
