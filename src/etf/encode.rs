@@ -69,7 +69,8 @@ impl Term {
     }
 }
 
-/// The length of what is mostly bytes in a row: a binary, a string, or a tuple with such a one.
+/// The length of what is mostly bytes in a row: a binary, a string, or a tuple with such a one. Exact, if the rest are atoms: what
+/// fills its memory need not be kept with a size of its own.
 fn bulk(term: &Term) -> Option<usize> {
     let bytes = |term: &Term| match term {
         Term::Binary(bytes) => Some(BINARY_HEAD + bytes.len()),
@@ -79,8 +80,12 @@ fn bulk(term: &Term) -> Option<usize> {
     match term {
         Term::Tuple(items) => {
             let all: usize = items.iter().filter_map(bytes).sum();
-            // An item beside them is mostly a name or a number, and not much longer.
-            (all > ROOM).then_some(all + 2 + 12 * items.len())
+            let beside = |item: &Term| match item {
+                Term::Atom(name) => 2 + name.len(),
+                // Mostly a number, or short.
+                other => bytes(other).map_or(12, |_| 0),
+            };
+            (all > ROOM).then(|| 2 + all + items.iter().map(beside).sum::<usize>())
         }
         other => bytes(other),
     }
