@@ -6,6 +6,9 @@ use std::time::SystemTime;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::handle::Held;
+use super::hearing::calls;
+use super::streams::Streams;
 use super::*;
 use crate::tls::Authority;
 use crate::tls::Identity;
@@ -196,4 +199,30 @@ async fn datagrams_grow_to_what_both_sides_allow() {
         let mtu = connection.stats().path.current_mtu;
         assert!(settled.is_ok() && mtu <= most, "{mtu} bytes between {near} and {far}");
     }
+}
+
+#[tokio::test]
+async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let address = far.local_addr().unwrap().to_string();
+    let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(server::accept(
+        far,
+        Arc::new(daemon("far", 4)),
+        Held::default(),
+        greeted,
+    ));
+    let (us, held) = (daemon("near", 4), Held::default());
+    let trunk = client::dial(&near, client, &us, &held, "far", &address).await.unwrap();
+    let _peer = peers.recv().await.unwrap();
+    let connection = trunk.connection.clone();
+    let heard = || format!("{:?}", calls(connection.congestion_state()).expect("the model"));
+    let streams = Streams::new(trunk, 4);
+    let before = heard();
+    streams.tell_calls(7);
+    assert_ne!(heard(), before);
+    streams.tell_calls(0);
+    assert_eq!(heard(), before);
 }
