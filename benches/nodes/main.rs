@@ -2,9 +2,9 @@
 //!
 //! `cargo bench --bench nodes` measures over lanes, over plain distribution, and beside them raw QUIC that writes the same bytes
 //! in pieces of 16 KiB: with the settings of trunks, and with those that quinn has when nothing is set. All in one pair of
-//! processes, in turns. What arrives is counted
-//! and digested by its receivers. The median of several rounds counts; ratios are taken within a round. The processes run
-//! with the allocator that the program `beamway` has, and on one thread each, as gateways do, unless told otherwise.
+//! processes, in turns. What arrives is counted and digested by its receivers. The median of several rounds counts; ratios are
+//! taken within a round. The processes run with the allocator that the program `beamway` has, and on one thread each, as
+//! gateways do, unless told otherwise.
 //!
 //! With `--test`, or when not started by `cargo bench`, everything runs once with little to do.
 

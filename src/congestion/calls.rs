@@ -17,6 +17,11 @@ impl Calls {
     pub fn tell(&self, count: u64) {
         self.0.store(count, Ordering::Relaxed);
     }
+
+    /// What was told last.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The controller's side.
@@ -31,7 +36,7 @@ pub(super) struct Listener {
 impl Listener {
     /// Looks for news.
     pub(super) fn listen(&mut self, now: Instant) {
-        let count = self.calls.0.load(Ordering::Relaxed);
+        let count = self.calls.count();
         if count != std::mem::replace(&mut self.known, count) {
             self.last = Some(now);
         }

@@ -141,9 +141,7 @@ mod tests {
         let controller = |of: Algorithm| Arc::new(Counting(of.factory())).build(Instant::now(), 1200);
         let model = controller(Algorithm::Model);
         calls(model.clone_box()).expect("the model").tell(7);
-        let heard = calls(model.clone_box()).expect("the model");
-        assert_eq!(format!("{heard:?}"), format!("{:?}", calls(model).expect("the model")));
-        assert!(format!("{heard:?}").contains('7'));
+        assert_eq!(calls(model).expect("the model").count(), 7);
         assert!(calls(controller(Algorithm::Cubic)).is_none());
     }
 

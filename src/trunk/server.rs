@@ -40,6 +40,9 @@ const GREETINGS: usize = 32;
 /// A connection that has not greeted by then is dropped.
 const GREETING_TIME: Duration = Duration::from_secs(10);
 
+/// Peers are told that the daemon stops; most have heard it sooner.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A connection to a peer whose certificate and greeting were accepted.
 #[derive(Debug)]
 pub struct Greeted {
@@ -84,9 +87,6 @@ impl NoticeReader {
         }
     }
 }
-
-/// Peers are told that the daemon stops; most have heard it sooner.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The endpoint and what the kernel granted it.
 #[derive(Debug)]
