@@ -3,6 +3,8 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
+use std::time::Instant;
 
 use crate::basics::each_way;
 use crate::harness::BEAMWAY;
@@ -247,6 +249,15 @@ fn without_a_daemon_of_our_own() {
         done(cluster.folder(), "left", &["call", b.full_name(), "erlang", "node"]),
         b.atom()
     );
+    // Every peer is there and has told of its nodes: it need not be waited for.
+    let began = Instant::now();
+    let unknown = failed(cluster.folder(), "left", &["ping", "nobody@127.0.0.9"]);
+    assert!(
+        unknown.contains(&format!("nodes known: {};", b.full_name())),
+        "{unknown}"
+    );
+    assert!(unknown.contains("do not answer: none"), "{unknown}");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     cluster.gateway(1).terminate();
     let alone = failed(cluster.folder(), "left", &["ping", b.full_name(), "--timeout", "2"]);
     assert!(alone.contains("do not answer: right at "), "{alone}");

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -33,6 +34,10 @@ const EPMD_TIME: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether a peer has the node.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a peer may take to tell of its nodes once it is there. It tells them all at once, so this is some round trips
+/// of the longest way and their losses.
+const TELL: Duration = Duration::from_secs(2);
 
 /// How a node joins for an errand.
 #[derive(Debug)]
@@ -195,13 +200,14 @@ async fn here(config: &Config, hosts: &[String], target: &NodeName) -> Option<So
     None
 }
 
-/// Waits until a peer tells of the node.
+/// Waits until a peer tells of the node; not longer than it takes if all of them are there and none does.
 async fn find(
     requests: &mpsc::Sender<Request>,
     target: &NodeName,
     dialled: &[PeerSettings],
     deadline: Instant,
 ) -> anyhow::Result<SessionHandle> {
+    let mut complete_since = None;
     loop {
         let (answer, found) = oneshot::channel();
         let request = Request::Find {
@@ -209,24 +215,33 @@ async fn find(
             answer,
         };
         requests.send(request).await.context("the daemon has ended")?;
-        match found.await.context("the daemon has ended")? {
+        let (known, peers) = match found.await.context("the daemon has ended")? {
             Place::Peer { session, .. } => return Ok(session),
             Place::Here { .. } => bail!("{target} is a node of this process"),
-            Place::Unknown { known, peers } if Instant::now() >= deadline => {
-                let is_there = |name: &str| peers.iter().any(|peer| peer.eq_ignore_ascii_case(name));
-                let absent = dialled.iter().filter(|peer| !is_there(&peer.name));
-                let absent: Vec<String> = absent
-                    .map(|peer| format!("{} at {}", peer.name, peer.address))
-                    .collect();
-                bail!(
-                    "no peer has told of a node {target}; nodes known: {}; peers that do not answer: {}",
-                    list(&known),
-                    list(&absent)
-                );
-            }
-            Place::Unknown { .. } => tokio::time::sleep(LOOK).await,
+            Place::Unknown { known, peers } => (known, peers),
+        };
+        let absent = absent(dialled, &peers);
+        let now = Instant::now();
+        complete_since = absent.is_empty().then(|| complete_since.unwrap_or(now));
+        let all_have_told = complete_since.is_some_and(|since| now >= since + TELL);
+        if all_have_told || now >= deadline {
+            bail!(
+                "no peer has told of a node {target}; nodes known: {}; peers that do not answer: {}",
+                list(&known),
+                list(&absent)
+            );
         }
+        tokio::time::sleep(LOOK).await;
     }
+}
+
+/// The peers that are dialled and not there.
+fn absent(dialled: &[PeerSettings], there: &[Arc<str>]) -> Vec<String> {
+    let is_there = |name: &str| there.iter().any(|peer| peer.eq_ignore_ascii_case(name));
+    let absent = dialled.iter().filter(|peer| !is_there(&peer.name));
+    absent
+        .map(|peer| format!("{} at {}", peer.name, peer.address))
+        .collect()
 }
 
 fn list(words: &[String]) -> String {
