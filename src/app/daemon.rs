@@ -25,6 +25,7 @@ use crate::tls::reset_key;
 use crate::tls::server_config;
 use crate::trunk::Daemon;
 use crate::trunk::TrunkConfig;
+use crate::trunk::busy_wait::BusyWait;
 use crate::trunk::handle::Held;
 use crate::trunk::server;
 use crate::trunk::server::Listening;
@@ -41,6 +42,7 @@ pub struct App {
     client: quinn::ClientConfig,
     epmd: Vec<TcpListener>,
     hosts: Vec<String>,
+    busy_wait: BusyWait,
     /// Where native nodes ask.
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
 }
@@ -92,6 +94,7 @@ impl App {
         Ok(Self {
             requests: mpsc::channel(handle::REQUESTS),
             hosts: config.epmd.hosts.clone().unwrap_or(hosts),
+            busy_wait: BusyWait::default(),
             config,
             daemon,
             listening,
@@ -182,6 +185,28 @@ impl App {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
+    /// Keeps its thread awake for `[gateway] busy_wait` after each small signal, until it is dropped. For a daemon that has
+    /// a thread of its own.
+    ///
+    /// ```no_run
+    /// use beamway::app::App;
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # async fn example(app: App) {
+    /// let awake = tokio::spawn(app.busy_wait());
+    /// app.run(CancellationToken::new()).await;
+    /// awake.abort();
+    /// # }
+    /// ```
+    pub fn busy_wait(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
+        async move {
+            if !time.is_zero() {
+                wait.run(time).await;
+            }
+        }
+    }
+
     /// Serves until `leave` is cancelled; then ends all circuits in order.
     pub async fn run(self, leave: CancellationToken) {
         let (questions_in, questions) = mpsc::channel(epmd::handle::QUESTIONS);
@@ -223,6 +248,7 @@ impl App {
             race_interval: self.config.session.race_interval,
             held,
             gateway: news_in,
+            busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),
         };

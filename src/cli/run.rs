@@ -74,6 +74,8 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
             told.cancel();
         });
     }
+    let awake = tokio::spawn(app.busy_wait());
     app.run(leave).await;
+    awake.abort();
     Ok(())
 }

@@ -30,6 +30,7 @@ use crate::session::handle::PeerEvent;
 use crate::trunk::Daemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
+use crate::trunk::busy_wait::BusyWait;
 use crate::trunk::client::dial;
 use crate::trunk::driver;
 use crate::trunk::driver::Terms;
@@ -92,6 +93,8 @@ pub struct Cluster {
     pub held: Held,
     /// Where the gateway hears of peers.
     pub gateway: mpsc::Sender<PeerEvent>,
+    /// Who is told of what comes to sessions.
+    pub busy_wait: BusyWait,
     /// Cancelled when the daemon stops.
     pub leave: CancellationToken,
     /// Where the numbers of sessions come from: drawn at random when the daemon starts.
@@ -243,6 +246,7 @@ impl Cluster {
             gateway: self.gateway.clone(),
             leave: self.leave.clone(),
             parting: sessions.parting.clone(),
+            busy_wait: self.busy_wait.clone(),
         };
         let held = self.held.clone();
         let task = tokio::spawn(async move {

@@ -123,6 +123,7 @@ fn read_gateway(
     let circuit_budget = section.size(report, "circuit_budget", &Gateway::CIRCUIT_BUDGET_ALLOWED);
     let memory = section.size(report, "memory", &Gateway::MEMORY_ALLOWED);
     let close_deadline = section.time(report, "close_deadline", &Gateway::CLOSE_DEADLINE_ALLOWED);
+    let busy_wait = section.time(report, "busy_wait", &Gateway::BUSY_WAIT_ALLOWED);
     let budget = value_or(circuit_budget.as_ref(), Gateway::CIRCUIT_BUDGET);
     let bound = value_or(memory.as_ref(), Gateway::MEMORY);
     if bound < budget {
@@ -147,6 +148,7 @@ fn read_gateway(
         circuit_budget: budget,
         memory: bound,
         close_deadline: value_or(close_deadline.as_ref(), Gateway::CLOSE_DEADLINE),
+        busy_wait: value_or(busy_wait.as_ref(), Gateway::BUSY_WAIT),
     })
 }
 

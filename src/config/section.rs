@@ -229,7 +229,7 @@ impl<'a, 'i> Section<'a, 'i> {
         limits: &RangeInclusive<Duration>,
     ) -> Option<Found<Duration>> {
         let allowed = format!(
-            "a time from \"{}\" to \"{}\" (ms, s, m, h)",
+            "a time from \"{}\" to \"{}\" (us, ms, s, m, h)",
             units::time_text(*limits.start()),
             units::time_text(*limits.end())
         );

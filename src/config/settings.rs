@@ -48,6 +48,8 @@ pub struct GatewaySettings {
     pub memory: u64,
     /// `close_deadline`: how long a closing circuit may take to deliver what is left.
     pub close_deadline: Duration,
+    /// `busy_wait`: how long the daemon's thread stays awake after something small came.
+    pub busy_wait: Duration,
 }
 
 impl GatewaySettings {
@@ -72,6 +74,10 @@ impl GatewaySettings {
     pub const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
     /// Up to ten minutes.
     pub const CLOSE_DEADLINE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
+    /// 200 µs: a call between two nodes of one rack is answered within it.
+    pub const BUSY_WAIT: Duration = Duration::from_micros(200);
+    /// Zero turns it off; beyond 10 ms a call every now and then would occupy a core.
+    pub const BUSY_WAIT_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(10);
 }
 
 /// `[epmd]`: the port mapper for the local nodes.

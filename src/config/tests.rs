@@ -17,6 +17,7 @@ net_ticktime = 4
 circuit_budget = "8MiB"
 memory = "512 MiB"
 close_deadline = "2500ms"
+busy_wait = "50us"
 
 [epmd]
 listen = ["127.0.0.1:4369", "[::1]:4369"]
@@ -85,6 +86,7 @@ fn a_full_file_is_read() {
     assert_eq!(gateway.net_ticktime, Duration::from_secs(4));
     assert_eq!((gateway.circuit_budget, gateway.memory), (8 << 20, 512 << 20));
     assert_eq!(gateway.close_deadline, Duration::from_millis(2500));
+    assert_eq!(gateway.busy_wait, Duration::from_micros(50));
     assert_eq!(config.epmd.listen.len(), 2);
     assert_eq!(
         config.epmd.hosts.as_deref(),
@@ -135,6 +137,7 @@ fn the_least_file_gets_every_default() {
     assert_eq!(gateway.net_ticktime, Duration::from_secs(60));
     assert_eq!((gateway.circuit_budget, gateway.memory), (64 << 20, 1 << 30));
     assert_eq!(gateway.close_deadline, Duration::from_secs(10));
+    assert_eq!(gateway.busy_wait, Duration::from_micros(200));
     assert_eq!(config.epmd.listen, ["127.0.0.1:4369".parse().expect("an address")]);
     assert_eq!(config.epmd.hosts, None);
     assert!(config.peers.is_empty());
@@ -295,6 +298,7 @@ fn values_outside_their_limits_are_refused() {
         ("gateway", "close_deadline = '99ms'"),
         ("gateway", "close_deadline = 10"),
         ("gateway", "close_deadline = '1 day'"),
+        ("gateway", "busy_wait = '11ms'"),
         ("epmd", "listen = []"),
         ("epmd", "listen = 'localhost:4369'"),
         ("epmd", "listen = ['127.0.0.1:1', '127.0.0.1:1']"),
@@ -415,9 +419,9 @@ proptest! {
     }
 
     #[test]
-    fn sizes_and_times_read_back(size in 1..u64::MAX, ms in 1..1_000_000_000_u64) {
+    fn sizes_and_times_read_back(size in 1..u64::MAX, us in 1..1_000_000_000_000_u64) {
         prop_assert_eq!(units::size(&units::size_text(size)), Some(size));
-        let time = Duration::from_millis(ms);
+        let time = Duration::from_micros(us);
         prop_assert_eq!(units::time(&units::time_text(time)), Some(time));
     }
 }

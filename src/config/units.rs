@@ -11,11 +11,12 @@ const SIZES: &[(&str, u64)] = &[
 ];
 
 const TIMES: &[(&str, u64)] = &[
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("min", 60_000),
-    ("h", 3_600_000),
+    ("us", 1),
+    ("ms", 1_000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("min", 60_000_000),
+    ("h", 3_600_000_000),
 ];
 
 /// A size in bytes from `"64MiB"`: a whole number and a unit, a blank between them if wanted. `None` for anything else,
@@ -24,9 +25,9 @@ pub(super) fn size(text: &str) -> Option<u64> {
     scaled(text, SIZES)
 }
 
-/// A time from `"15s"`: a whole number and a unit (ms, s, m or min, h). `None` for anything else.
+/// A time from `"15s"`: a whole number and a unit (us, ms, s, m or min, h). `None` for anything else.
 pub(super) fn time(text: &str) -> Option<Duration> {
-    scaled(text, TIMES).map(Duration::from_millis)
+    scaled(text, TIMES).map(Duration::from_micros)
 }
 
 /// A size as one would write it, in the largest binary unit that divides it.
@@ -43,12 +44,12 @@ pub(super) fn size_text(bytes: u64) -> String {
 
 /// A time as one would write it, in the largest unit that divides it.
 pub(super) fn time_text(time: Duration) -> String {
-    let ms = time.as_millis();
-    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+    let us = time.as_micros();
+    let units = [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)];
     units
         .iter()
-        .find(|(_, scale)| ms >= *scale && ms.is_multiple_of(*scale))
-        .map_or_else(|| format!("{ms}ms"), |(unit, scale)| format!("{}{unit}", ms / scale))
+        .find(|(_, scale)| us >= *scale && us.is_multiple_of(*scale))
+        .map_or_else(|| format!("{us}us"), |(unit, scale)| format!("{}{unit}", us / scale))
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

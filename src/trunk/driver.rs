@@ -19,6 +19,7 @@ use tracing::info;
 
 use super::TrunkConfig;
 use super::TrunkError;
+use super::busy_wait::BusyWait;
 use super::handle::Link;
 use super::handle::Listening;
 use super::handle::Parting;
@@ -62,6 +63,19 @@ fn clock() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// Bytes of signals in what came.
+fn bytes(arrived: &[Arrival], commanded: &[Command]) -> usize {
+    let arrived = arrived.iter().map(|arrival| match arrival {
+        Arrival::Frames { frames, .. } => frames.iter().map(|frame| frame.content.body().len()).sum(),
+        _ => 0,
+    });
+    let commanded = commanded.iter().map(|command| match command {
+        Command::Signals { signals, .. } => signals.iter().map(|signal| signal.content.body().len()).sum(),
+        _ => 0,
+    });
+    arrived.chain(commanded).sum()
+}
+
 /// The owner's side of a leg.
 #[derive(Debug)]
 struct Leg {
@@ -83,6 +97,8 @@ pub struct Terms {
     pub leave: CancellationToken,
     /// When circuits end then.
     pub parting: Parting,
+    /// Who is told of what comes.
+    pub busy_wait: BusyWait,
 }
 
 /// Runs a session over `greeted` and the trunks that follow it, until the grace is over after one was lost, the peer
@@ -207,6 +223,7 @@ impl Owner {
                 () = sleep => {}
             }
             let now = clock();
+            terms.busy_wait.came(bytes(&arrived, &commanded));
             if let Some(reason) = self.handle_arrivals(arrived.drain(..), now) {
                 return reason;
             }

@@ -5,6 +5,7 @@
 //! `streams` and the legs. One task owns the machine. A session outlives its trunk: the next one arrives through
 //! [`handle`].
 
+pub mod busy_wait;
 pub mod client;
 mod config;
 mod datagrams;

@@ -29,6 +29,7 @@ use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk;
 use crate::trunk::TrunkConfig;
+use crate::trunk::busy_wait::BusyWait;
 use crate::trunk::handle::Held;
 use crate::wire::SessionId;
 
@@ -101,6 +102,8 @@ impl Daemon {
             race_interval: setting.race_interval,
             held: Held::default(),
             gateway: news_in,
+            // It is for a thread, whose time is not simulated.
+            busy_wait: BusyWait::default(),
             leave: CancellationToken::new(),
             seed: random.bytes(),
         };
