@@ -43,6 +43,33 @@ fn told_to_end_and_restarted() {
     }
 }
 
+/// What small signals cost: little, and the time that a gateway is told to stay awake for.
+#[test]
+fn stays_awake_as_long_as_told() {
+    const CALLS: u32 = 30;
+    let sites = [
+        Site::loopback("left").setting("busy_wait = \"10ms\""),
+        Site::loopback("right").setting("busy_wait = \"0s\""),
+    ];
+    let mut cluster = Cluster::of(Carrier::Bridge, sites.to_vec());
+    let [mut a, b] = [("a", 0), ("b", 1)].map(|(name, site)| cluster.node(&NodeSpec::new(name, site)));
+    a.await_known(&b);
+    a.connect(&b);
+    let mut worked = || [0, 1].map(|site| cluster.gateway(site).process().worked());
+    let before = worked();
+    let calls = format!(
+        "[begin timer:sleep(30), {{_, pong}} = {{N, net_adm:ping({})}} end || N <- lists:seq(1, {CALLS})]",
+        b.atom()
+    );
+    a.eval(&calls);
+    let after = worked();
+    let [awake, asleep] = [after[0] - before[0], after[1] - before[1]];
+    // Others may have wanted the core meanwhile, and got it.
+    assert!(awake >= Duration::from_millis(3) * CALLS, "{awake:?} for {CALLS} calls");
+    assert!(asleep <= awake / 2, "{asleep:?} without staying awake, {awake:?} with");
+    cluster.assert_healthy();
+}
+
 #[test]
 fn killed_and_restarted() {
     let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);

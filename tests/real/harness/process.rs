@@ -83,6 +83,14 @@ impl Process {
         kilobytes << 10
     }
 
+    /// Processor time that its first thread has had.
+    pub(crate) fn worked(&self) -> Duration {
+        let found =
+            fs::read_to_string(format!("/proc/{}/schedstat", self.id())).expect("a process that runs, on Linux");
+        let nanoseconds = found.split_whitespace().next().and_then(|number| number.parse().ok());
+        Duration::from_nanos(nanoseconds.expect("a number of ns"))
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
