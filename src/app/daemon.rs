@@ -185,8 +185,8 @@ impl App {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
-    /// Keeps its thread awake for `[gateway] busy_wait` after each small signal, until it is dropped. For a daemon that has
-    /// a thread of its own.
+    /// Keeps its thread awake for `[gateway] busy_wait` after each small signal, until it is dropped; over at once if that
+    /// is zero. For a daemon that has a thread of its own.
     ///
     /// ```no_run
     /// use beamway::app::App;
