@@ -185,35 +185,18 @@ impl App {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
-    /// Keeps its thread awake for `[gateway] busy_wait` after each small signal, until it is dropped; over at once if that
-    /// is zero. For a daemon that has a thread of its own.
-    ///
-    /// ```no_run
-    /// use beamway::app::App;
-    /// use tokio_util::sync::CancellationToken;
-    ///
-    /// # async fn example(app: App) {
-    /// let awake = tokio::spawn(app.busy_wait());
-    /// app.run(CancellationToken::new()).await;
-    /// awake.abort();
-    /// # }
-    /// ```
-    pub fn busy_wait(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
-        async move {
-            if !time.is_zero() {
-                wait.run(time).await;
-            }
-        }
-    }
-
-    /// Serves until `leave` is cancelled; then ends all circuits in order.
+    /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
+    /// runtime awake for `[gateway] busy_wait`.
     pub async fn run(self, leave: CancellationToken) {
         let (questions_in, questions) = mpsc::channel(epmd::handle::QUESTIONS);
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let mut tasks = JoinSet::new();
         for listener in self.epmd {
             tasks.spawn(epmd::server::serve(listener, questions_in.clone()));
+        }
+        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
+        if !time.is_zero() {
+            tasks.spawn(async move { wait.run(time).await });
         }
         let policies: Policies = self
             .config

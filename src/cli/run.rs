@@ -74,8 +74,6 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
             told.cancel();
         });
     }
-    let awake = tokio::spawn(app.busy_wait());
     app.run(leave).await;
-    awake.abort();
     Ok(())
 }

@@ -31,4 +31,5 @@ pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
 pub(crate) use otp::is_mixed;
 pub(crate) use process::Process;
+pub(crate) use process::worked;
 pub(crate) use relay::Relay;

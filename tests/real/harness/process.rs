@@ -85,10 +85,7 @@ impl Process {
 
     /// Processor time that its first thread has had.
     pub(crate) fn worked(&self) -> Duration {
-        let found =
-            fs::read_to_string(format!("/proc/{}/schedstat", self.id())).expect("a process that runs, on Linux");
-        let nanoseconds = found.split_whitespace().next().and_then(|number| number.parse().ok());
-        Duration::from_nanos(nanoseconds.expect("a number of ns"))
+        worked(&self.id().to_string())
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -210,4 +207,11 @@ pub(crate) fn until(wait: Duration, what: &str, mut done: impl FnMut() -> bool) 
         assert!(Instant::now() < deadline, "waited {wait:?} in vain for {what}");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Processor time that the first thread of a process has had, or a thread: what `/proc` calls it.
+pub(crate) fn worked(by: &str) -> Duration {
+    let found = fs::read_to_string(format!("/proc/{by}/schedstat")).expect("a thread that runs, on Linux");
+    let nanoseconds = found.split_whitespace().next().and_then(|number| number.parse().ok());
+    Duration::from_nanos(nanoseconds.expect("a number of ns"))
 }

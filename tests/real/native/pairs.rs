@@ -33,6 +33,7 @@ use crate::harness::COOKIE;
 use crate::harness::Carrier;
 use crate::harness::Certificates;
 use crate::harness::Cluster;
+use crate::harness::worked;
 
 cases! {
     control:
@@ -43,6 +44,18 @@ cases! {
         servers_and_groups_are_shared,
         nodes_come_and_go;
     bridge: ;
+}
+
+/// Lanes that will reach each other.
+fn two_lanes(certificates: &Certificates) -> [Lanes; 2] {
+    ["one", "two"].map(|name| Lanes::new(name, certificates.issue(name)))
+}
+
+async fn start([one, two]: [Lanes; 2]) -> [RunningLanes; 2] {
+    let two = two.listen((Ipv4Addr::LOCALHOST, 0).into()).peer("one", "127.0.0.1:9");
+    let two = two.start().await.expect("lanes");
+    let one = one.peer("two", &two.address().to_string());
+    [one.start().await.expect("lanes"), two]
 }
 
 /// A port mapper for both, or lanes of each.
@@ -59,17 +72,7 @@ impl Pair {
         let lanes = match carrier {
             Carrier::Bridge => {
                 let certificates = Certificates::init(cluster.folder().join("certs"));
-                let [one, two] = ["one", "two"].map(|name| Lanes::new(name, certificates.issue(name)));
-                runtime.block_on(async {
-                    let two = two.listen((Ipv4Addr::LOCALHOST, 0).into()).peer("one", "127.0.0.1:9");
-                    let two = two.start().await.expect("lanes");
-                    let one = one
-                        .peer("two", &two.address().to_string())
-                        .start()
-                        .await
-                        .expect("lanes");
-                    vec![one, two]
-                })
+                runtime.block_on(start(two_lanes(&certificates))).into()
             }
             _ => Vec::new(),
         };
@@ -440,4 +443,53 @@ fn nodes_come_and_go(carrier: Carrier) {
         assert_eq!(receive(&mut context).await, Message::NodeUp { node });
         assert_eq!(receive_term(&mut context).await, term!(here));
     });
+}
+
+/// What calls cost a program: little, and the time that it is told to stay awake for.
+#[test]
+fn lanes_stay_awake_as_long_as_told() {
+    const CALLS: u32 = 30;
+    let cluster = Cluster::new(Carrier::Plain, 1);
+    let certificates = Certificates::init(cluster.folder().join("certs"));
+    let lanes = two_lanes(&certificates);
+    let far = Atom::literal("far@127.0.0.1");
+    let [awake, asleep] = [Duration::from_millis(10), Duration::ZERO].map(|time| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let lanes = start(lanes.clone().map(|lanes| lanes.busy_wait(time))).await;
+            let native = |name: &str, host: usize| {
+                let builder = Node::builder(name).cookie(COOKIE).attach(lanes[host].natives());
+                let builder = builder.export_typed("math", "add", async |(a, b): (i64, i64)| Ok(a + b));
+                async { builder.start().await.expect("a node") }
+            };
+            let nodes = [native("near@127.0.0.1", 0).await, native(far.as_str(), 1).await];
+            let [near, _] = &nodes;
+            connect(near, &far).await.expect("a connection");
+            let before = worked("thread-self");
+            let calls = near.run(async |mut context| {
+                for _ in 0..CALLS {
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                    let sum = context.rpc(&far, "math", "add", vec![term!(20), term!(22)], PATIENCE);
+                    assert_eq!(sum.await, Ok(term!(42)));
+                }
+            });
+            calls.await.expect("a process that ends");
+            let worked = worked("thread-self") - before;
+            for node in nodes {
+                node.stop().await;
+            }
+            for lanes in lanes {
+                lanes.stop().await;
+            }
+            worked
+        })
+    });
+    // Others may have wanted the core meanwhile, and got it.
+    assert!(awake >= Duration::from_millis(3) * CALLS, "{awake:?} for {CALLS} calls");
+    assert!(asleep <= awake / 2, "{asleep:?} without staying awake, {awake:?} with");
+    let too_long = Lanes::new("one", certificates.issue("three")).busy_wait(Duration::from_secs(1));
+    let refused = tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(too_long.start());
+    assert!(refused.unwrap_err().to_string().contains("busy_wait"));
 }
