@@ -93,7 +93,7 @@ enum Measure {
     Busy,
 }
 
-const MEASURES: [Measure; 8] = [
+const MEASURES: [Measure; 10] = [
     Measure::Flood {
         pairs: 1,
         size: 100,
@@ -120,7 +120,15 @@ const MEASURES: [Measure; 8] = [
         count: 10_000,
     },
     Measure::Calls {
+        callers: 16,
+        count: 64_000,
+    },
+    Measure::Calls {
         callers: 64,
+        count: 64_000,
+    },
+    Measure::Calls {
+        callers: 1000,
         count: 64_000,
     },
     Measure::Busy,

@@ -57,7 +57,13 @@ pub struct Context {
     queue: Queue,
     /// The way that the last message to another node went.
     route: Option<Route>,
+    /// Messages received and sent since others could last run.
+    reductions: u32,
 }
+
+/// So many messages received and sent are a turn; then others run, as processes of Erlang do after 4000 reductions. What was
+/// sent leaves then, so that a server and 64 callers on another machine work at the same time, and not by turns.
+const TURN: u32 = 64;
 
 /// The way to a receiver on another node: whoever sends much sends to the same ones again and again.
 struct Route {
@@ -87,6 +93,7 @@ impl Context {
             pid,
             queue: Queue::default(),
             route: None,
+            reductions: 0,
         }
     }
 
@@ -121,6 +128,7 @@ impl Context {
     /// If it is for a name of this node that nobody has, or cannot be encoded.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
         let (to, message) = (to.into(), message.into());
+        self.reductions += 1;
         if let Some(route) = &self.route
             && route.to == to
             && route.offer(&message)? == Offered::Taken
@@ -202,7 +210,8 @@ impl Context {
 
     /// The next message, in the order of arrival.
     ///
-    /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then.
+    /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then. Now and then it lets others run
+    /// first, though a message is there; [`Context::receive_within`] with a time of zero never does.
     pub async fn receive(&mut self) -> Message {
         self.take_next(open).await
     }
@@ -218,8 +227,9 @@ impl Context {
         self.receive_from(0, take).await
     }
 
-    /// The next message, unless none comes within `limit`.
+    /// The next message, unless none comes within `limit`. If that is zero, it is one that is there already.
     pub async fn receive_within(&mut self, limit: Duration) -> Option<Message> {
+        self.keep_turn(limit);
         timeout(limit, self.receive()).await.ok()
     }
 
@@ -237,6 +247,7 @@ impl Context {
 
     /// The next message, as `read` makes of it; what is no term is passed over.
     async fn take_next<T>(&mut self, read: impl Fn(Letter<'_>, &Limits) -> Result<T, TermError>) -> T {
+        self.take_turns().await;
         loop {
             let limits = &self.shared.config.limits;
             while let Some(received) = self.queue.take(|letter| read(letter, limits)) {
@@ -254,6 +265,7 @@ impl Context {
         mut seen: usize,
         mut take: impl FnMut(Message) -> Result<T, Message>,
     ) -> T {
+        self.take_turns().await;
         loop {
             let limits = &self.shared.config.limits;
             while let Some(received) = self.queue.take_at(seen, |letter| open(letter, limits)) {
@@ -284,7 +296,24 @@ impl Context {
         seen: usize,
         take: impl FnMut(Message) -> Result<T, Message>,
     ) -> Option<T> {
+        self.keep_turn(limit);
         timeout(limit, self.receive_from(seen, take)).await.ok()
+    }
+
+    /// Before a message is received: lets others run, if this process has had its turn.
+    async fn take_turns(&mut self) {
+        self.reductions += 1;
+        if self.reductions >= TURN {
+            self.reductions = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// With a limit of zero there is no time for the turns of others.
+    const fn keep_turn(&mut self, limit: Duration) {
+        if limit.is_zero() {
+            self.reductions = 0;
+        }
     }
 
     /// How many messages [`Context::receive_from`] may pass over, when what it looks for has not been sent yet.

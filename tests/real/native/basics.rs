@@ -1,11 +1,18 @@
 //! Connections, names, messages.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io::Read;
 use std::io::Write;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
 
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
+use beamway::node::Context;
 use beamway::node::Message;
 use beamway::term;
 use bytes::Bytes;
@@ -91,6 +98,53 @@ fn a_name_that_is_taken_is_refused() {
     let again = site.builder("beam");
     let error = site.runtime.block_on(again.start()).err().expect("a refusal");
     assert_eq!(error.to_string(), "the name beam@127.0.0.1 is taken");
+}
+
+/// As Erlang's processes do: one that finds message after message does not keep the thread for itself.
+#[test]
+fn others_run_while_a_process_receives() {
+    const MESSAGES: u32 = 10_000;
+    let site = Site::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let node = site.builder("native").start().await.expect("a native node");
+        let turns = Rc::new(Cell::new(0));
+        let others = async {
+            loop {
+                tokio::task::yield_now().await;
+                turns.set(turns.get() + 1);
+            }
+        };
+        let process = node.run(async |mut context| {
+            let own = context.pid().clone();
+            let fill = async |context: &mut Context| {
+                for number in 0..MESSAGES {
+                    context.send(&own, number).await.unwrap();
+                }
+            };
+            fill(&mut context).await;
+            let before = turns.get();
+            for number in 0..MESSAGES {
+                assert_eq!(context.receive().await, Message::Term(Term::from(number)));
+            }
+            let had = turns.get() - before;
+            // `after 0` gives no turn away: a message that is there is found at once.
+            fill(&mut context).await;
+            for number in 0..MESSAGES {
+                let mut receiving = pin!(context.receive_within(Duration::ZERO));
+                let found = poll_fn(|task| Poll::Ready(receiving.as_mut().poll(task))).await;
+                assert_eq!(found, Poll::Ready(Some(Message::Term(Term::from(number)))));
+            }
+            assert_eq!(context.receive_within(Duration::ZERO).await, None);
+            had
+        });
+        let had = tokio::select! {
+            had = process => had.expect("a process that ends"),
+            () = others => unreachable!("it goes on and on"),
+        };
+        assert!(had >= MESSAGES / 100, "{had} turns of others");
+        node.stop().await;
+    });
 }
 
 #[test]
