@@ -33,6 +33,8 @@ use clap::ValueEnum;
 use joined::Joined;
 use joined::PAIRS;
 use joined::body;
+use joined::pid;
+use joined::to;
 
 /// Signals carried at once, about what one read of a busy leg brings.
 const BATCH: u32 = 256;
@@ -78,6 +80,8 @@ enum Stage {
     Intake,
     /// Two sessions carry signals.
     Sessions,
+    /// The same, addressed by name, once a thousand receivers have had something.
+    Names,
     /// A gateway writes packets to its node.
     Packets,
     /// All of it.
@@ -93,6 +97,7 @@ impl Stage {
         match self {
             Self::Intake => "a node's packet to a signal, 100 B",
             Self::Sessions => "from session to session, 100 B",
+            Self::Names => "the same by name, after 1000 receivers",
             Self::Packets => "a signal to a node's packet, 100 B",
             Self::Way => "from node to node, 100 B",
             Self::Runs => "from node to node, 100 B, 16 at a time",
@@ -106,10 +111,16 @@ impl Stage {
         let (written, taken) = signals(payload, together)?;
         let contents: Vec<Content> = taken.iter().map(|signal| signal.content.clone()).collect();
         let mut joined = Joined::new();
+        let mut named = Vec::new();
+        if self == Self::Names {
+            joined.carry(take(&give(&scattered()))?);
+            named = take(&give(&by_name(payload)))?;
+        }
         for _ in 0..batches {
             let seen = match self {
                 Self::Intake => take(&written)?.len(),
                 Self::Sessions => joined.carry(taken.clone()).len(),
+                Self::Names => joined.carry(named.clone()).len(),
                 Self::Packets => {
                     anyhow::ensure!(written == give(&contents), "a node gets other packets than were sent");
                     contents.len()
@@ -134,6 +145,18 @@ fn signals(payload: usize, together: u32) -> anyhow::Result<(BytesMut, Vec<Intak
     let written = give(&contents);
     let taken = take(&written)?;
     Ok((written, taken))
+}
+
+/// Something for each of a thousand receivers: `{22, From, To}`.
+fn scattered() -> Vec<Content> {
+    let to_each = |id| Content::Signal(to(b"\x68\x03\x61\x16", id % PAIRS, &pid(2000 + id), 10));
+    (0..1000).map(to_each).collect()
+}
+
+/// A batch for one registered process: `{6, From, '', server}`.
+fn by_name(payload: usize) -> Vec<Content> {
+    let to_server = |id| Content::Signal(to(b"\x68\x04\x61\x06", id % PAIRS, b"\x77\x00\x77\x06server", payload));
+    (0..BATCH).map(to_server).collect()
 }
 
 fn take(written: &BytesMut) -> anyhow::Result<Vec<Intake>> {

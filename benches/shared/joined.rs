@@ -19,18 +19,20 @@ const LANES: u8 = 16;
 
 /// `{22, From, To}` and a payload of `size` bytes.
 pub(crate) fn body(pair: u32, size: usize) -> Bytes {
-    let term = |id: u32| {
-        [
-            b"\x58\x77\x0bb@127.0.0.1",
-            &id.to_be_bytes()[..],
-            &[0; 4],
-            &5u32.to_be_bytes(),
-        ]
-        .concat()
-    };
-    let mut body = [b"\x68\x03\x61\x16".to_vec(), term(pair), term(1000 + pair)].concat();
+    to(b"\x68\x03\x61\x16", pair, &pid(1000 + pair), size)
+}
+
+/// A control term that begins like this and names sender and receiver, and a payload of `size` bytes.
+pub(crate) fn to(start: &[u8], sender: u32, receiver: &[u8], size: usize) -> Bytes {
+    let mut body = [start, &pid(sender), receiver].concat();
     body.resize(body.len() + size, 7);
     body.into()
+}
+
+/// A process of either node.
+pub(crate) fn pid(id: u32) -> Vec<u8> {
+    let (id, serial, creation) = (id.to_be_bytes(), [0; 4], 5u32.to_be_bytes());
+    [&b"\x58\x77\x0bb@127.0.0.1"[..], &id, &serial, &creation].concat()
 }
 
 /// The two sessions.

@@ -58,13 +58,33 @@ struct Route {
     ambiguous: bool,
 }
 
-/// The last frames of one strand, by number; zero where there is none.
+/// The last frame of one strand, and the last that was delivered, by number; zero where there is none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Strand {
     last: u64,
-    ambiguous: u64,
-    senderless: u64,
     delivered: u64,
+}
+
+/// The last frames of one kind by strand, while they are not delivered: few, however many strands are in use.
+#[derive(Debug, Default)]
+struct Undelivered(FxHashMap<StrandId, u64>);
+
+impl Undelivered {
+    fn set(&mut self, frame: FrameId) {
+        self.0.insert(frame.strand, frame.number);
+    }
+
+    fn delivered(&mut self, up_to: FrameId) {
+        if self.0.get(&up_to.strand).is_some_and(|number| *number <= up_to.number) {
+            self.0.remove(&up_to.strand);
+        }
+    }
+
+    /// Those of all strands but one.
+    fn fences(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
+        let frames = self.0.iter().map(|(&strand, &number)| FrameId { strand, number });
+        frames.filter(move |frame| frame.strand != except)
+    }
 }
 
 /// The machine of the side where signals come in: key → strand, fences, credit.
@@ -77,6 +97,9 @@ pub struct Outbound {
     ongoing: FxHashMap<u64, Route>,
     /// The strands that were used.
     strands: FxHashMap<StrandId, Strand>,
+    /// Frames of ambiguous signals, and of signals whose sender is not known.
+    ambiguous: Undelivered,
+    senderless: Undelivered,
     charged: u64,
     granted: u64,
     fences_off: bool,
@@ -90,6 +113,8 @@ impl Outbound {
             senders: Senders::default(),
             ongoing: FxHashMap::default(),
             strands: FxHashMap::default(),
+            ambiguous: Undelivered::default(),
+            senderless: Undelivered::default(),
             charged: 0,
             granted,
             fences_off: false,
@@ -133,6 +158,8 @@ impl Outbound {
             return Err(strand.last);
         }
         strand.delivered = up_to.number.max(strand.delivered);
+        self.ambiguous.delivered(up_to);
+        self.senderless.delivered(up_to);
         self.senders.delivered(up_to);
         Ok(())
     }
@@ -189,12 +216,12 @@ impl Outbound {
         match route.sender {
             Sender::Service => Vec::new(),
             // Any earlier ambiguous signal of the circuit may be of the same sender, to the same process.
-            Sender::Unknown if route.ambiguous => self.undelivered(|strand| strand.last, route.strand).collect(),
-            Sender::Unknown => self.undelivered(|strand| strand.ambiguous, route.strand).collect(),
+            Sender::Unknown if route.ambiguous => self.undelivered(route.strand).collect(),
+            Sender::Unknown => self.ambiguous.fences(route.strand).collect(),
             Sender::Process(sender) => {
                 let mut fences = self.senders.fences(&sender, route.strand, route.ambiguous);
                 if route.ambiguous {
-                    for fence in self.undelivered(|strand| strand.senderless, route.strand) {
+                    for fence in self.senderless.fences(route.strand) {
                         merge(&mut fences, fence);
                     }
                 }
@@ -203,10 +230,10 @@ impl Outbound {
         }
     }
 
-    /// The marks that are not delivered yet, of all strands but one.
-    fn undelivered(&self, mark: fn(&Strand) -> u64, except: StrandId) -> impl Iterator<Item = FrameId> {
-        self.strands.iter().filter_map(move |(strand, state)| {
-            let (strand, number) = (*strand, mark(state));
+    /// The last frames of all strands but one, where they are not delivered.
+    fn undelivered(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
+        self.strands.iter().filter_map(move |(&strand, state)| {
+            let number = state.last;
             (strand != except && number > state.delivered).then_some(FrameId { strand, number })
         })
     }
@@ -219,11 +246,11 @@ impl Outbound {
             number: strand.last,
         };
         if route.ambiguous {
-            strand.ambiguous = frame.number;
+            self.ambiguous.set(frame);
         }
         match route.sender {
             Sender::Process(sender) => self.senders.placed(sender, frame, route.ambiguous, opens),
-            Sender::Unknown => strand.senderless = frame.number,
+            Sender::Unknown => self.senderless.set(frame),
             Sender::Service => {}
         }
     }
