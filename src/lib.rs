@@ -62,7 +62,8 @@
 //! # }
 //! ```
 //!
-//! `docs/NODES.md` has the rest: what Erlang has and what it is called here, lanes, limits and promises.
+//! [`node`] says what Erlang has and what it is called here, and what is promised; `docs/NODES.md` has the rest: how a node is
+//! reached, limits, figures.
 //!
 //! # The code
 //!

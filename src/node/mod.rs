@@ -17,6 +17,7 @@
 //! | `process/` | a process as its own code sees it |
 //! | `calls.rs`, `gen_server.rs`, `exports.rs` | calls of servers and functions, and serving them |
 //! | `system.rs`, `pg.rs` | the processes that Erlang expects of a node |
+#![doc = concat!("\n", include_str!("../../docs/FROM_ERLANG.md"))]
 
 mod arrivals;
 mod calls;

@@ -128,7 +128,8 @@ impl Context {
     /// If it is for a name of this node that nobody has, or cannot be encoded.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
         let (to, message) = (to.into(), message.into());
-        self.reductions += 1;
+        // Whoever only sends has no end of it.
+        self.reductions = self.reductions.saturating_add(1);
         if let Some(route) = &self.route
             && route.to == to
             && route.offer(&message)? == Offered::Taken
@@ -302,7 +303,7 @@ impl Context {
 
     /// Before a message is received: lets others run, if this process has had its turn.
     async fn take_turns(&mut self) {
-        self.reductions += 1;
+        self.reductions = self.reductions.saturating_add(1);
         if self.reductions >= TURN {
             self.reductions = 0;
             tokio::task::yield_now().await;
