@@ -10,3 +10,8 @@ pub(crate) fn say(line: &str) {
 pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
+
+/// Text beside the results, on standard error, as it is.
+pub(crate) fn print_beside(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -103,6 +103,38 @@ fn calls() {
     assert_undisturbed(cluster, a, b);
 }
 
+/// On standard error, as standard output is for the result.
+#[test]
+fn what_a_function_prints_appears() {
+    let (cluster, a, b) = watched();
+    for node in [&a, &b] {
+        let call = |words: &[&str]| {
+            let words = [&["call", "--cookie", COOKIE, node.full_name()], words].concat();
+            let output = errand(cluster.folder(), "left", &words);
+            assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+            (text(&output.stdout), text(&output.stderr))
+        };
+        let printed = |result: &str, printed: &str| (format!("{result}\n"), printed.to_owned());
+        for (words, expected) in [
+            (
+                ["io", "format", r#"["~p of ~ts~n", [{a, 1}, "\x{fc}\x{1F600}"]]"#],
+                printed("ok", "{a,1} of \u{fc}\u{1f600}\n"),
+            ),
+            (
+                ["io", "put_chars", r#"[<<"no end of line">>]"#],
+                printed("ok", "no end of line"),
+            ),
+            (["io", "get_line", r#"["? "]"#], printed("eof", "")),
+            (["io", "getopts", "[]"], printed("{error,request}", "")),
+        ] {
+            assert_eq!(call(&words), expected, "{words:?}");
+        }
+        let many = call(&["lists", "foreach", "[fun io:write/1, [1, {2}, []]]"]);
+        assert_eq!(many, printed("ok", "1{2}[]"));
+    }
+    assert_undisturbed(cluster, a, b);
+}
+
 #[test]
 fn what_cannot_be_called() {
     let (cluster, a, b) = watched();
