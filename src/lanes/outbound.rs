@@ -65,7 +65,8 @@ struct Strand {
     delivered: u64,
 }
 
-/// The last frames of one kind by strand, while they are not delivered: few, however many strands are in use.
+/// The last frames of one kind by strand, while they are not delivered. Those of a whole circuit may be many, so they are no
+/// list as a sender's are.
 #[derive(Debug, Default)]
 struct Undelivered(FxHashMap<StrandId, u64>);
 

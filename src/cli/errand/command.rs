@@ -8,9 +8,9 @@ use anyhow::bail;
 use tokio::runtime::Builder;
 
 use super::Joining;
+use super::group_leader;
 use super::join::Visit;
 use super::join::Way;
-use super::leader;
 use super::log::Warnings;
 use crate::cli::output;
 use crate::etf::Atom;
@@ -102,7 +102,7 @@ async fn call(errand: Call) -> anyhow::Result<Vec<String>> {
         .joining
         .visit(async |mut context, target, limit| {
             let (own, beam) = (context.pid().clone(), target.clone());
-            let leader = context.spawn(|context| leader::serve(context, beam));
+            let leader = context.spawn(|context| group_leader::serve(context, beam));
             context.set_group_leader(leader, own);
             let called = context.rpc(&target, module, function, arguments.into(), limit).await;
             Ok(vec![called?.to_string()])

@@ -2,12 +2,12 @@
 //!
 //! - `join`: the node joins the cluster, as a daemon that passes by or, for a node of this host, by plain distribution.
 //! - `command`: the three errands.
-//! - `leader`: prints what a called function prints.
+//! - `group_leader`: prints what a called function prints.
 //! - `log`: what is told only when something fails.
 
 mod command;
+mod group_leader;
 mod join;
-mod leader;
 mod log;
 
 pub use command::Call;

@@ -487,9 +487,8 @@ fn lanes_stay_awake_as_long_as_told() {
     // Others may have wanted the core meanwhile, and got it.
     assert!(awake >= Duration::from_millis(3) * CALLS, "{awake:?} for {CALLS} calls");
     assert!(asleep <= awake / 2, "{asleep:?} without staying awake, {awake:?} with");
-    let too_long = Lanes::new("one", certificates.issue("three")).busy_wait(Duration::from_secs(1));
-    let refused = tokio::runtime::Runtime::new()
-        .expect("a runtime")
-        .block_on(too_long.start());
-    assert!(refused.unwrap_err().to_string().contains("busy_wait"));
+    let [one, _] = lanes;
+    let too_long = one.busy_wait(Duration::from_secs(1)).start();
+    let refused = Runtime::new().expect("a runtime").block_on(too_long).unwrap_err();
+    assert!(refused.to_string().contains("busy_wait"), "{refused}");
 }
