@@ -43,6 +43,11 @@ impl Listener {
         self.last = self.last.filter(|last| now.saturating_duration_since(*last) < EXPECTED);
     }
 
+    /// Whether there was a call since the last look.
+    pub(super) fn is_call_new(&self) -> bool {
+        self.calls.count() != self.known
+    }
+
     /// Whether calls travel beside the bulk, as far as was heard.
     pub(super) const fn has_calls(&self) -> bool {
         self.last.is_some()

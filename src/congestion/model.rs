@@ -22,8 +22,15 @@ const SPARE: u64 = 3;
 /// Within a host or a rack round trips are shorter than this.
 const SHORT: Duration = Duration::from_millis(2);
 
-/// Bytes that wait there while calls travel beside bulk, beside those that the way holds.
-const HANDED_OVER: f64 = 32.0 * 1024.0;
+/// While calls travel beside bulk there: bytes that may be under way beside those that the way holds, and in any case.
+const HANDED_OVER: u64 = 50_000;
+const HANDED_OVER_LEAST: u64 = 100_000;
+
+/// Room for a call, packets: quinn stops one short of the window.
+const CALL_ROOM: u64 = 2;
+
+/// What one acknowledgement counts in the mean rate.
+const MEAN_SHARE: f64 = 1.0 / 64.0;
 
 /// The least window, packets.
 const LEAST: u64 = 5;
@@ -83,6 +90,8 @@ pub(super) struct Model {
     /// Bytes under way, those of mere acknowledgements among them until the next acknowledgement comes.
     in_flight: u64,
     rate: RecentMax,
+    /// The mean of late, while there was enough to send.
+    rate_mean: f64,
     /// The best of the last busy round.
     rate_now: f64,
     /// The best of the rounds before the present one.
@@ -136,6 +145,7 @@ impl Model {
             sampler: RateSampler::new(now),
             in_flight: 0,
             rate: RecentMax::new(RATE_ROUNDS),
+            rate_mean: 0.0,
             rate_now: 0.0,
             rate_before: 0.0,
             least: None,
@@ -154,9 +164,10 @@ impl Model {
         }
     }
 
-    /// Bytes that may be under way.
-    pub(super) const fn window(&self) -> u64 {
-        self.window
+    /// Bytes that may be under way. A call that was told of and may not have left goes beyond what bulk may fill.
+    pub(super) fn window(&self) -> u64 {
+        let room = if self.listener.is_call_new() { CALL_ROOM } else { 0 };
+        self.window + room * u64::from(self.mtu)
     }
 
     pub(super) fn initial_window(&self) -> u64 {
@@ -183,7 +194,7 @@ impl Model {
         self.sampler.on_sent(now, self.in_flight == 0);
         self.in_flight = self.in_flight.saturating_add(bytes);
         // Acknowledgements alone leave at any time.
-        if self.in_flight > self.window && bytes > u64::from(self.mtu) / 2 && self.losses.is_clear() {
+        if self.in_flight > self.window() && bytes > u64::from(self.mtu) / 2 && self.losses.is_clear() {
             self.probed = Some(now);
         }
     }
@@ -285,13 +296,15 @@ impl Model {
         Duration::from_secs_f64(queue / longer.sqrt())
     }
 
-    /// How long what is under way may wait, seconds. On a short way it waits for the programs at both ends, not for a line: the more,
-    /// the less they have to do for each byte, and the longer a call that comes behind it waits for a processor.
-    fn longest_queue(&self) -> f64 {
-        if self.listener.has_calls() && self.least_round_trip() < SHORT {
-            HANDED_OVER / self.rate.get().max(SLOWEST)
+    /// The most that may be under way. On a short way packets wait for the programs at both ends, not for a line: the more,
+    /// the less work a byte is, and the longer a call that comes behind them waits for a processor. The best rate is one of
+    /// bursts there, so the mean counts.
+    fn most(&self) -> u64 {
+        let way = self.least_round_trip();
+        if self.listener.has_calls() && way < SHORT {
+            HANDED_OVER_LEAST.max((self.rate_mean * way.as_secs_f64()) as u64 + HANDED_OVER)
         } else {
-            f64::INFINITY
+            u64::MAX
         }
     }
 
@@ -316,6 +329,9 @@ impl Model {
         self.round.rate = self.round.rate.max(sample.rate);
         if !sample.is_app_limited || sample.rate > self.rate.get() {
             self.rate.add(self.busy_rounds, sample.rate);
+        }
+        if !sample.is_app_limited {
+            self.rate_mean += (sample.rate - self.rate_mean) * MEAN_SHARE;
         }
         if let Phase::Look(look) = &mut self.phase {
             look.on_sample(sample);
@@ -443,7 +459,7 @@ impl Model {
                     Some(haste) if !self.losses.is_high() => (slack * haste.times).min(least * haste.most).max(slack),
                     _ => slack * self.losses.care(),
                 };
-                let queue = (self.noise.as_secs_f64() + more).min(self.longest_queue());
+                let queue = self.noise.as_secs_f64() + more;
                 // What is lost is sent once more.
                 let known = (self.rate.get() * (least + queue) / (1.0 - self.losses.rate())) as u64
                     + SPARE * u64::from(self.mtu);
@@ -457,6 +473,6 @@ impl Model {
             // Twice as much with each round trip, as at the start.
             Phase::Company(company) => company.cubic.window().min(self.window + acknowledged),
         };
-        self.window = window.max(self.least_window());
+        self.window = window.min(self.most()).max(self.least_window());
     }
 }

@@ -38,6 +38,9 @@ use crate::session::packets;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 
+/// Bytes read at once from a node that has more.
+const READ_MOST: usize = 256 * 1024;
+
 /// A leg whose circuit is known.
 pub(super) struct Leg {
     pub(super) stream: TcpStream,
@@ -169,6 +172,7 @@ impl Leg {
             input: self.input,
             decoder: PacketDecoder::new(format),
             format,
+            has_more: false,
             taken: self.receiver.taken,
             sent: 0,
             circuit: self.circuit,
@@ -203,6 +207,8 @@ struct Reader {
     input: BytesMut,
     decoder: PacketDecoder,
     format: Format,
+    /// The last read took all that there was room for.
+    has_more: bool,
     taken: watch::Receiver<u64>,
     sent: u64,
     circuit: CircuitId,
@@ -248,11 +254,14 @@ impl Reader {
         }
     }
 
-    /// Reads what there is. A leg that waits keeps no buffer: of a thousand nodes most are silent.
+    /// Reads what there is. A leg that waits keeps no buffer: of a thousand nodes most are silent. One that has more to
+    /// read gets a larger one: what is left of a packet at a buffer's end is copied into the next.
     async fn read(&mut self) -> std::io::Result<usize> {
         poll_fn(|context| {
-            self.input.reserve(FRAGMENT_SIZE);
+            self.input
+                .reserve(if self.has_more { READ_MOST } else { FRAGMENT_SIZE });
             let read = pin!(self.stream.read_buf(&mut self.input)).poll(context);
+            self.has_more = self.input.len() == self.input.capacity();
             if read.is_pending() && self.input.is_empty() {
                 self.input = BytesMut::new();
             }

@@ -74,6 +74,12 @@ impl Outboxes {
         self.calls
     }
 
+    /// Whether nothing waits for the lane but one of these.
+    pub(super) fn has_call(&self, lane: LaneId) -> bool {
+        let outbox = self.outboxes.get(usize::from(lane));
+        outbox.is_some_and(|outbox| outbox.has_call && outbox.sent_again == outbox.sent.len())
+    }
+
     /// How many frames the peer has of all lanes, and whether it has all that were sent.
     pub(super) fn acknowledged_count(&self) -> (u64, bool) {
         let all = self.outboxes.iter();
@@ -135,9 +141,8 @@ impl Outboxes {
         let lane = self.assignment.lane((circuit, placed.strand));
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
             let length = outbox.push(placed, circuit, content);
-            if length <= SMALL && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane) {
-                self.calls += 1;
-            }
+            outbox.has_call = length <= SMALL && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane);
+            self.calls += u64::from(outbox.has_call);
             self.assignment.add(lane, length);
             self.waiting += length;
             *self.of_circuit.entry(circuit).or_default() += length;
@@ -157,6 +162,7 @@ impl Outboxes {
             return None;
         }
         let before = outbox.number;
+        outbox.has_call = false;
         let mut batch = Batch::default();
         while batch.length < BATCH
             && let Some(taken) = outbox.take(&mut batch)
@@ -221,6 +227,8 @@ struct Outbox {
     /// Bytes sent in this turn.
     served: usize,
     spare: Vec<Queue>,
+    /// The last frame was small and came to an idle lane beside bulk.
+    has_call: bool,
     /// Batches kept to be sent again, the oldest first.
     sent: VecDeque<Sent>,
     /// Frames in them.

@@ -112,6 +112,11 @@ impl Session {
         self.outboxes.calls()
     }
 
+    /// Whether what the lane sends next is such, alone.
+    pub fn has_call(&self, lane: LaneId) -> bool {
+        self.outboxes.has_call(lane)
+    }
+
     /// The circuits there are.
     pub fn circuits(&self) -> Vec<CircuitId> {
         self.circuits.keys().copied().collect()

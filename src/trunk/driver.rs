@@ -442,13 +442,15 @@ impl Owner {
         if streams.is_idle(None)
             && let Some(bytes) = self.session.poll_control()
         {
-            streams.write(None, vec![bytes]);
+            streams.write_control(bytes);
         }
         for lane in 0..self.session.lanes() {
-            if streams.is_idle(Some(lane))
-                && let Some(batch) = self.session.poll_lane(lane)
-            {
-                streams.write(Some(lane), batch);
+            if !streams.is_idle(Some(lane)) {
+                continue;
+            }
+            let is_call = self.session.has_call(lane);
+            if let Some(batch) = self.session.poll_lane(lane) {
+                streams.write(lane, batch, is_call);
             }
         }
     }

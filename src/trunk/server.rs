@@ -30,6 +30,7 @@ use super::TrunkError;
 use super::datagrams::Datagrams;
 use super::datagrams::Nowhere;
 use super::handle::Held;
+use super::streams::CONTROL_PRIORITY;
 use crate::tls::PeerCertificate;
 use crate::wire::Notice;
 use crate::wire::NoticeDecoder;
@@ -213,7 +214,7 @@ pub(super) async fn greet(
         control.write_all(&hello(&agreement.peer)).await?;
     }
     // Acknowledgements and the ends of circuits must not wait behind data.
-    let _ = control.set_priority(1);
+    let _ = control.set_priority(CONTROL_PRIORITY);
     Ok(Greeted {
         connection,
         control,

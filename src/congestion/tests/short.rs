@@ -1,7 +1,9 @@
 //! Within a host or a rack.
 
 use std::time::Duration;
+use std::time::Instant;
 
+use super::super::model::Model;
 use super::line::Flow;
 use super::line::Line;
 
@@ -16,6 +18,18 @@ fn carries(line: &mut Line, has_calls: bool) -> (f64, f64) {
         share += line.run(Duration::from_millis(10))[0] / 100.0;
     }
     (share, line.queue_at(0.9).as_secs_f64() * line.rate)
+}
+
+#[test]
+fn a_call_that_was_told_of_has_room_until_the_next_acknowledgement() {
+    const MTU: u16 = 1200;
+    let now = Instant::now();
+    let mut model = Model::new(now, MTU);
+    let before = model.window();
+    model.calls().tell(1);
+    assert_eq!(model.window(), before + 2 * u64::from(MTU));
+    model.handle_end_acks(now, 0, true);
+    assert_eq!(model.window(), before);
 }
 
 #[test]

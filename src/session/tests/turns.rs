@@ -99,4 +99,22 @@ fn a_call_beside_bulk_is_noticed_and_bulk_beside_bulk_is_not() {
         pair.signal(0, circuit, signal(send(2, receiver), SMALL));
         assert_eq!(pair.sides[0].session.calls(), calls, "to {receiver}");
     }
+    let session = &mut pair.sides[0].session;
+    session.poll_start();
+    let called: Vec<_> = (0..8).filter(|lane| session.has_call(*lane)).collect();
+    assert_eq!(called.len(), 2);
+    for lane in called {
+        let batch = session.poll_lane(lane).unwrap();
+        assert!(batch.iter().map(Bytes::len).sum::<usize>() < BODY, "more than the call");
+        assert!(!session.has_call(lane), "it has left");
+    }
+    // Two at once are no call.
+    for message in 0..2 {
+        assert_eq!(
+            (0..8).filter(|lane| pair.sides[0].session.has_call(*lane)).count(),
+            message
+        );
+        pair.signal(0, circuit, signal(send(2, 16), SMALL));
+    }
+    assert_eq!((0..8).filter(|lane| pair.sides[0].session.has_call(*lane)).count(), 0);
 }

@@ -28,6 +28,11 @@ use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::lane_header;
 
+/// Streams of a higher priority are sent first: notices, then calls beside bulk, which are few, then all else in turns.
+pub(in crate::trunk) const CONTROL_PRIORITY: i32 = 2;
+const CALL_PRIORITY: i32 = 1;
+const PRIORITY: i32 = 0;
+
 /// Batches of arrivals that may wait for the owner.
 const ARRIVALS: usize = 256;
 
@@ -58,10 +63,17 @@ pub(in crate::trunk) struct Streams {
     tasks: JoinSet<()>,
 }
 
+/// What a stream is to send.
+#[derive(Debug)]
+struct Batch {
+    buffers: Vec<Bytes>,
+    priority: i32,
+}
+
 /// The owner's side of a task that writes a stream.
 #[derive(Debug)]
 struct Writer {
-    batches: mpsc::Sender<Vec<Bytes>>,
+    batches: mpsc::Sender<Batch>,
     is_idle: bool,
 }
 
@@ -124,8 +136,22 @@ impl Streams {
         self.writer(lane).is_some_and(|writer| writer.is_idle)
     }
 
-    /// Hands a batch to a stream that is idle.
-    pub(in crate::trunk) fn write(&mut self, lane: Option<LaneId>, batch: Vec<Bytes>) {
+    /// Hands a lane a batch that it is idle for; a call is sent before what other lanes have.
+    pub(in crate::trunk) fn write(&mut self, lane: LaneId, buffers: Vec<Bytes>, is_call: bool) {
+        let priority = if is_call { CALL_PRIORITY } else { PRIORITY };
+        self.hand(Some(lane), Batch { buffers, priority });
+    }
+
+    /// Hands notices to the control stream, which is idle.
+    pub(in crate::trunk) fn write_control(&mut self, notices: Bytes) {
+        let batch = Batch {
+            buffers: vec![notices],
+            priority: CONTROL_PRIORITY,
+        };
+        self.hand(None, batch);
+    }
+
+    fn hand(&mut self, lane: Option<LaneId>, batch: Batch) {
         if let Some(writer) = self.writer(lane) {
             // There is room, or the task is gone and has said why.
             writer.is_idle = writer.batches.try_send(batch).is_err();
@@ -175,11 +201,16 @@ fn writer(
 async fn write(
     stream: &mut SendStream,
     lane: Option<LaneId>,
-    batches: &mut mpsc::Receiver<Vec<Bytes>>,
+    batches: &mut mpsc::Receiver<Batch>,
     arrivals: &mpsc::Sender<Arrival>,
 ) {
+    let mut priority = None;
     while let Some(mut batch) = batches.recv().await {
-        let arrival = match stream.write_all_chunks(&mut batch).await {
+        if priority.replace(batch.priority) != Some(batch.priority) {
+            // A stream that is gone says so when it is written.
+            let _ = stream.set_priority(batch.priority);
+        }
+        let arrival = match stream.write_all_chunks(&mut batch.buffers).await {
             Ok(()) => Arrival::Written(lane),
             Err(error) => Arrival::Broken(error.into()),
         };
@@ -193,7 +224,7 @@ async fn write_lane(
     connection: Connection,
     lane: LaneId,
     first: u64,
-    mut batches: mpsc::Receiver<Vec<Bytes>>,
+    mut batches: mpsc::Receiver<Batch>,
     arrivals: mpsc::Sender<Arrival>,
 ) {
     let begin = async {

@@ -3,4 +3,5 @@
 mod driver;
 
 pub(super) use driver::Arrival;
+pub(super) use driver::CONTROL_PRIORITY;
 pub(super) use driver::Streams;
