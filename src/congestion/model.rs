@@ -29,6 +29,9 @@ const HANDED_OVER_LEAST: u64 = 100_000;
 /// Room for a call, packets: quinn stops one short of the window.
 const CALL_ROOM: u64 = 2;
 
+/// Packets of so few bytes have nothing but acknowledgements in them.
+const ACKNOWLEDGEMENT_MOST: u64 = 64;
+
 /// What one acknowledgement counts in the mean rate.
 const MEAN_SHARE: f64 = 1.0 / 64.0;
 
@@ -192,8 +195,11 @@ impl Model {
     /// Packets leave.
     pub(super) fn handle_sent(&mut self, now: Instant, bytes: u64) {
         self.sampler.on_sent(now, self.in_flight == 0);
+        // They leave at any time, and quinn does not count them: with them a full window would look like more than that.
+        if bytes <= ACKNOWLEDGEMENT_MOST {
+            return;
+        }
         self.in_flight = self.in_flight.saturating_add(bytes);
-        // Acknowledgements alone leave at any time.
         if self.in_flight > self.window() && bytes > u64::from(self.mtu) / 2 && self.losses.is_clear() {
             self.probed = Some(now);
         }

@@ -32,6 +32,37 @@ fn a_call_that_was_told_of_has_room_until_the_next_acknowledgement() {
     assert_eq!(model.window(), before);
 }
 
+/// Else its least window would be 16 packets for 30 s, as after a probe.
+#[test]
+fn acknowledgements_that_leave_do_not_fill_the_window() {
+    const MTU: u16 = 16_200;
+    let mut now = Instant::now();
+    let mut model = Model::new(now, MTU);
+    for count in 1..50 {
+        model.calls().tell(count);
+        let sent = now;
+        model.handle_sent(sent, model.window());
+        now += Duration::from_millis(1);
+        model.handle_ack(now, sent, 81_000, false);
+        model.handle_end_acks(now, 0, false);
+    }
+    let window = model.window();
+    assert!(
+        window < 10 * u64::from(MTU),
+        "{window} is not what is kept beside calls"
+    );
+    for _ in 0..5 {
+        model.handle_sent(now, 40);
+    }
+    model.handle_sent(now, window);
+    model.set_mtu(MTU);
+    assert_eq!(model.window(), window);
+    // That is a probe.
+    model.handle_sent(now, u64::from(MTU));
+    model.set_mtu(MTU);
+    assert_eq!(model.window(), 16 * u64::from(MTU));
+}
+
 #[test]
 fn on_a_short_way_little_waits_while_calls_travel_beside_bulk() {
     let (trip, buffer) = (Duration::from_micros(200), Duration::from_millis(50));
