@@ -90,7 +90,7 @@ const LOOK_SHARE: f64 = 0.75;
 pub(super) struct Model {
     mtu: u16,
     sampler: RateSampler,
-    /// Bytes under way, those of mere acknowledgements among them until the next acknowledgement comes.
+    /// Bytes under way, without mere acknowledgements.
     in_flight: u64,
     rate: RecentMax,
     /// The mean of late, while there was enough to send.
@@ -195,7 +195,7 @@ impl Model {
     /// Packets leave.
     pub(super) fn handle_sent(&mut self, now: Instant, bytes: u64) {
         self.sampler.on_sent(now, self.in_flight == 0);
-        // They leave at any time, and quinn does not count them: with them a full window would look like more than that.
+        // Acknowledgements leave at any time, and quinn does not count them: with them a full window would seem to be exceeded.
         if bytes <= ACKNOWLEDGEMENT_MOST {
             return;
         }
