@@ -253,7 +253,9 @@ impl Owner {
         for arrival in arrived {
             match self.handle_arrival(arrival, now) {
                 Ok(()) => {}
-                Err(TrunkError::Connection(reason)) => return self.lose(reason, now),
+                Err(error @ (TrunkError::Connection(_) | TrunkError::Withdrawn)) => {
+                    return self.lose(error.to_string(), now);
+                }
                 Err(error) => {
                     self.close(TrunkConfig::BROKEN, &error.to_string());
                     return Some(error.to_string());

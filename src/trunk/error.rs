@@ -1,5 +1,9 @@
+use quinn::ReadError;
+use quinn::TransportErrorCode;
+use quinn::WriteError;
 use thiserror::Error;
 
+use super::TrunkConfig;
 use crate::session::SessionError;
 use crate::wire::WireError;
 
@@ -25,6 +29,9 @@ pub enum TrunkError {
     /// The connection could not be made or was lost.
     #[error("{0}")]
     Connection(String),
+    /// The peer dropped a connection that was its own idea: another one was faster, or it stops.
+    #[error("the peer does not want this connection any more")]
+    Withdrawn,
     /// The peer is not whom it should be.
     #[error("refused {claimed:?}: {reason}")]
     Identity {
@@ -55,6 +62,31 @@ pub enum TrunkError {
 
 impl From<quinn::ConnectionError> for TrunkError {
     fn from(error: quinn::ConnectionError) -> Self {
-        Self::Connection(error.to_string())
+        use quinn::ConnectionError::ApplicationClosed;
+        use quinn::ConnectionError::ConnectionClosed;
+        match error {
+            ApplicationClosed(close) if close.error_code == TrunkConfig::DROPPED => Self::Withdrawn,
+            // All that an application may say before the handshake is complete (RFC 9000 section 10.2.3).
+            ConnectionClosed(close) if close.error_code == TransportErrorCode::APPLICATION_ERROR => Self::Withdrawn,
+            error => Self::Connection(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for TrunkError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::ConnectionLost(why) => why.into(),
+            error => Self::Connection(error.to_string()),
+        }
+    }
+}
+
+impl From<WriteError> for TrunkError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::ConnectionLost(why) => why.into(),
+            error => Self::Connection(error.to_string()),
+        }
     }
 }

@@ -80,10 +80,9 @@ impl NoticeReader {
             if let Some(notice) = self.decoder.poll_notice()? {
                 return Ok(notice);
             }
-            match self.stream.read_chunk(usize::MAX, true).await {
-                Ok(Some(chunk)) => self.decoder.push(&chunk.bytes),
-                Ok(None) => return Err(TrunkError::Ended("its control stream")),
-                Err(error) => return Err(TrunkError::Connection(error.to_string())),
+            match self.stream.read_chunk(usize::MAX, true).await? {
+                Some(chunk) => self.decoder.push(&chunk.bytes),
+                None => return Err(TrunkError::Ended("its control stream")),
             }
         }
     }
@@ -171,6 +170,8 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<Daemon>, held: Held, greeted
                     debug!(%from, peer = peer.agreement.peer, "a peer has dialled");
                     let _ = greeted.send(peer).await;
                 }
+                // Of many that are begun while a line is dark one is kept.
+                Err(error @ TrunkError::Withdrawn) => debug!(%from, %error, "a connection was given up"),
                 Err(error) => warn!(%from, %error, "a connection was refused"),
             }
         });

@@ -222,3 +222,36 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
     let heard = calls(connection.congestion_state()).expect("the model");
     assert_eq!(heard.count(), 7);
 }
+
+/// Attempts that lost a race are many and nobody's fault; an operator hears of a peer that is refused.
+#[tokio::test]
+async fn what_a_peer_gives_up_is_told_from_what_is_refused() {
+    let now = SystemTime::now();
+    let (ours, foreign) = (Authority::create(now).unwrap(), Authority::create(now).unwrap());
+    let (far, _) = endpoint(&ours, "far", &TrunkConfig::default());
+    let dial = |authority| {
+        let (near, client) = endpoint(authority, "near", &TrunkConfig::default());
+        let connecting = near.connect_with(client, far.local_addr().unwrap(), "far").unwrap();
+        (near, connecting)
+    };
+
+    let (_near, connecting) = dial(&ours);
+    let incoming = far.accept().await.unwrap();
+    drop(connecting);
+    let error = TrunkError::from(incoming.await.unwrap_err());
+    assert!(matches!(error, TrunkError::Withdrawn), "{error}");
+
+    let (_near, connecting) = dial(&ours);
+    let incoming = far.accept().await.unwrap();
+    let (dialled, accepted) = tokio::join!(connecting, incoming.into_future());
+    drop(dialled.unwrap());
+    let error = TrunkError::from(accepted.unwrap().accept_bi().await.unwrap_err());
+    assert!(matches!(error, TrunkError::Withdrawn), "{error}");
+
+    let (_near, connecting) = dial(&foreign);
+    let incoming = far.accept().await.unwrap();
+    let (refused, error) = tokio::join!(connecting, incoming.into_future());
+    let error = TrunkError::from(error.unwrap_err());
+    assert!(matches!(error, TrunkError::Connection(_)), "{error}");
+    assert!(refused.is_err());
+}

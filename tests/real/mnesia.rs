@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::global::TICKING;
 use crate::global::lose_all;
@@ -16,8 +17,11 @@ cases! {
     bridge: a_bank_on_two_nodes, a_bank_on_three_nodes, a_bank_that_was_parted;
 }
 
-/// What a load is given to commit something.
+/// How long nodes are at work, at least.
 const LOAD: Duration = Duration::from_secs(3);
+
+/// What each node's workers commit meanwhile, at least; a starved machine takes longer for it.
+const TRANSFERS: u64 = 50;
 
 /// Transfers that may be underway at one node: as many as it has workers.
 const UNDERWAY: u64 = 6;
@@ -46,6 +50,15 @@ fn all(nodes: &mut [Node], expression: &str) {
     }
 }
 
+/// Lets these nodes work, which are to commit something.
+fn load<'a>(nodes: impl IntoIterator<Item = &'a mut Node>) {
+    let began = Instant::now();
+    for node in nodes {
+        node.eval_within(&format!("real_mnesia:await_transfers({TRANSFERS})"), 10 * LOAD);
+    }
+    thread::sleep(LOAD.saturating_sub(began.elapsed()));
+}
+
 /// Transfers committed by one node's workers, which ended only of `reasons`.
 fn committed(node: &mut Node, reasons: &str) -> u64 {
     let ended = node.eval("real_mnesia:end_transfers()");
@@ -57,7 +70,11 @@ fn committed(node: &mut Node, reasons: &str) -> u64 {
         node.full_name()
     );
     let count = count.parse().expect("a number");
-    assert!(count > 50, "{} committed only {count} transfers", node.full_name());
+    assert!(
+        count >= TRANSFERS,
+        "{} committed only {count} transfers",
+        node.full_name()
+    );
     count
 }
 
@@ -101,7 +118,7 @@ fn bank(nodes: &mut [Node]) {
         founders[0].eval(&format!("real_mnesia:add({})", node.atom()));
         node.eval("real_mnesia:begin_transfers()");
     }
-    thread::sleep(LOAD);
+    load(&mut *nodes);
     let transfers = nodes
         .iter_mut()
         .map(|node| (node.atom(), committed(node, "[]")))
@@ -118,9 +135,10 @@ fn a_bank_that_was_parted(carrier: Carrier) {
     let founding = format!("real_mnesia:found({})", list(&nodes));
     nodes[0].eval(&founding);
     all(&mut nodes, "real_mnesia:begin_transfers()");
-    thread::sleep(LOAD);
+    load(&mut nodes);
     lose_all(carrier, &mut cluster, &mut nodes);
-    thread::sleep(LOAD);
+    let [a, _, c] = &mut nodes;
+    load([a, c]);
     let (a, b) = (nodes[0].atom(), nodes[1].atom());
     nodes[0].await_value(&format!("net_adm:ping({b})"), "pong", Duration::from_secs(40));
     for (node, other) in [(0, &b), (1, &a)] {
@@ -137,7 +155,7 @@ fn a_bank_that_was_parted(carrier: Carrier) {
         "b committed {before}, of which {counted} count"
     );
     nodes[1].eval("real_mnesia:begin_transfers()");
-    thread::sleep(LOAD);
+    load(&mut nodes);
     let mut transfers: BTreeMap<String, u64> = nodes
         .iter_mut()
         .map(|node| (node.atom(), committed(node, "[]")))

@@ -11,7 +11,6 @@ use quinn::ConnectionError;
 use quinn::RecvStream;
 use quinn::SendStream;
 use quinn::VarInt;
-use quinn::WriteError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -240,12 +239,6 @@ async fn write_lane(
     }
 }
 
-impl From<WriteError> for TrunkError {
-    fn from(error: WriteError) -> Self {
-        Self::Connection(error.to_string())
-    }
-}
-
 async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>) {
     loop {
         let (arrival, is_last) = match notices.read().await {
@@ -288,11 +281,7 @@ async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<
     let mut lane = None;
     let mut chunks = vec![Bytes::new(); CHUNKS];
     loop {
-        let read = stream
-            .read_chunks(&mut chunks)
-            .await
-            .map_err(|error| TrunkError::Connection(error.to_string()))?;
-        let Some(count) = read else {
+        let Some(count) = stream.read_chunks(&mut chunks).await? else {
             return Err(TrunkError::Ended("a lane"));
         };
         for chunk in chunks.iter_mut().take(count) {

@@ -3,7 +3,7 @@
 %% on every copy.
 -module(real_mnesia).
 
--export([found/1, add/1, start/0, start_from/1, begin_transfers/0, end_transfers/0, books/0, told/0]).
+-export([found/1, add/1, start/0, start_from/1, begin_transfers/0, await_transfers/1, end_transfers/0, books/0, told/0]).
 
 -include("real.hrl").
 
@@ -82,6 +82,17 @@ begin_transfers() ->
                   receive {stop, From} -> From ! {worked, [stop(Worker) || Worker <- Workers]} end
           end),
     ?recv(working, workers).
+
+%% Waits until this node's workers have committed so many more.
+await_transfers(More) -> await_count(own_transfers() + More).
+
+await_count(Count) ->
+    case own_transfers() >= Count of
+        true -> ok;
+        false -> timer:sleep(50), await_count(Count)
+    end.
+
+own_transfers() -> lists:sum([N || #count{worker = {Node, _}, transfers = N} <- ets:tab2list(count), Node =:= node()]).
 
 stop({Pid, Monitor}) ->
     Pid ! stop,
