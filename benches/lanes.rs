@@ -32,6 +32,9 @@ use joined::body;
 const WINDOW: u64 = 1 << 40;
 const BATCH: u64 = 1024;
 
+/// Processes that a sender tells at once.
+const ALL: u64 = 4096;
+
 fn pid(id: u32) -> Pid {
     Pid {
         id,
@@ -52,10 +55,26 @@ fn head(pair: u32, by_name: bool) -> Head {
     }
 }
 
-/// Placing, parking and delivering, with receipts every batch; `ambiguous_in` of 8 signals go to a name.
-fn lanes(out: &mut Outbound, inbound: &mut Inbound, aliases: &mut Aliases, content: &Content, ambiguous_in: u64) {
-    for signal in 0..BATCH {
-        let head = head(signal as u32 % PAIRS, signal % 8 < ambiguous_in);
+/// A sender that tells each of many processes, and then a name: it stands behind all that the others do not have yet.
+fn to_all(signal: u64) -> Head {
+    let is_last = signal + 1 == ALL;
+    Head {
+        sender: Sender::Process(pid(1)),
+        ..head(signal as u32, is_last)
+    }
+}
+
+/// Placing, parking and delivering, with receipts every batch.
+fn lanes(
+    out: &mut Outbound,
+    inbound: &mut Inbound,
+    aliases: &mut Aliases,
+    content: &Content,
+    batch: u64,
+    head: impl Fn(u64) -> Head,
+) {
+    for signal in 0..batch {
+        let head = head(signal);
         out.charge(content.cost());
         let placed = out
             .place(&Part::Whole(&head), aliases)
@@ -69,7 +88,7 @@ fn lanes(out: &mut Outbound, inbound: &mut Inbound, aliases: &mut Aliases, conte
         inbound.written(black_box(content).cost());
         delivered += 1;
     }
-    assert_eq!(delivered, BATCH, "every signal is delivered");
+    assert_eq!(delivered, batch, "every signal is delivered");
     let (credit, marks) = inbound.grant(WINDOW);
     out.grant(credit);
     marks
@@ -79,16 +98,22 @@ fn lanes(out: &mut Outbound, inbound: &mut Inbound, aliases: &mut Aliases, conte
 
 fn bench_lanes(c: &mut Criterion) {
     let mut group = c.benchmark_group("lanes out and in");
-    group.throughput(Throughput::Elements(BATCH));
-    for (name, ambiguous_in) in [("by pid", 0), ("one in eight by name", 1)] {
+    let pairs = |signal: u64| signal as u32 % PAIRS;
+    let cases: [(_, _, &dyn Fn(u64) -> Head); 3] = [
+        ("by pid", BATCH, &|signal| head(pairs(signal), false)),
+        ("one in eight by name", BATCH, &|signal| {
+            head(pairs(signal), signal % 8 == 0)
+        }),
+        ("one to all", ALL, &to_all),
+    ];
+    for (name, batch, head) in cases {
+        group.throughput(Throughput::Elements(batch));
         let mut out = Outbound::new(STRANDS, WINDOW);
         let mut inbound = Inbound::new(WINDOW);
         let mut aliases = Aliases::default();
         let content = Content::Signal(body(0, 100));
         group.bench_function(name, |b| {
-            b.iter(|| {
-                lanes(&mut out, &mut inbound, &mut aliases, &content, ambiguous_in);
-            });
+            b.iter(|| lanes(&mut out, &mut inbound, &mut aliases, &content, batch, head));
         });
     }
     group.finish();

@@ -10,6 +10,10 @@ use crate::wire::StrandId;
 /// Bytes taken from one strand before the next has its turn: a full fragment never makes others wait for a second one.
 const QUANTUM: u64 = 16 * 1024;
 
+/// Empty queues that a circuit keeps, and for how many frames they may have room.
+const SPARE: usize = 16;
+const SPARE_FRAMES: usize = 64;
+
 /// Why a peer's frame is refused; it ends the circuit.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InboundError {
@@ -37,25 +41,24 @@ struct Parked {
     content: Content,
 }
 
-/// What is known of one strand.
+/// What is known of one strand. A circuit that has lived for long has all of them, nearly all idle: those are to be small.
 #[derive(Debug, Default)]
 struct Strand {
     /// Frames that arrived, and frames that were delivered.
     arrived: u64,
     delivered: u64,
-    parked: VecDeque<Parked>,
-    /// Strands whose first frame waits for one of this strand, with its number.
-    waiting: Vec<(u64, StrandId)>,
+    /// What waits; only where something does.
+    queue: Option<Box<Queue>>,
     /// Whether the next grant tells how far it was delivered.
     is_news: bool,
 }
 
-impl Strand {
-    fn next_fence(&self, of_others: impl Fn(&FrameId) -> bool) -> Option<FrameId> {
-        self.parked
-            .front()
-            .and_then(|parked| parked.fences.iter().copied().find(|fence| !of_others(fence)))
-    }
+/// What waits in a strand, and for it.
+#[derive(Debug, Default)]
+struct Queue {
+    parked: VecDeque<Parked>,
+    /// Strands whose first frame waits for one of this strand, with its number.
+    waiting: Vec<(u64, StrandId)>,
 }
 
 /// The machine of the side where signals go out: parked frames, turns between strands, credit.
@@ -70,6 +73,9 @@ pub struct Inbound {
     served: u64,
     /// Strands that were delivered further since the last grant.
     news: Vec<StrandId>,
+    /// Empty queues, with the room that they have, for strands that need one next.
+    #[expect(clippy::vec_box, reason = "they go into a strand and back as they are")]
+    spare: Vec<Box<Queue>>,
     /// Bytes that may be underway or kept.
     window: u64,
     charged: u64,
@@ -88,6 +94,7 @@ impl Inbound {
             turns: VecDeque::new(),
             served: 0,
             news: Vec::new(),
+            spare: Vec::new(),
             window,
             charged: 0,
             written: 0,
@@ -120,8 +127,9 @@ impl Inbound {
             });
         }
         self.charged = charged;
-        state.parked.push_back(Parked { fences, content });
-        if state.parked.len() == 1 {
+        let queue = state.queue.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
+        queue.parked.push_back(Parked { fences, content });
+        if queue.parked.len() == 1 {
             self.turns.push_back(strand);
         }
         Ok(())
@@ -131,18 +139,33 @@ impl Inbound {
     pub fn poll_deliver(&mut self) -> Option<Content> {
         loop {
             let strand = *self.turns.front()?;
-            let fence = self
-                .strands
-                .get(&strand)
-                .and_then(|state| state.next_fence(|fence| self.is_delivered(fence)));
-            let Some(fence) = fence else {
+            let Some(fence) = self.pass_fences(strand) else {
                 return self.take(strand);
             };
             // It has its turn again when the frame it waits for is delivered.
             self.end_turn();
             let awaited = self.strands.entry(fence.strand).or_default();
-            awaited.waiting.push((fence.number, strand));
+            let queue = awaited
+                .queue
+                .get_or_insert_with(|| self.spare.pop().unwrap_or_default());
+            queue.waiting.push((fence.number, strand));
         }
+    }
+
+    /// Takes away the fences of a strand's first frame that are open, up to the first one that is not.
+    fn pass_fences(&mut self, strand: StrandId) -> Option<FrameId> {
+        let mut fences = std::mem::take(&mut self.first_of(strand)?.fences);
+        while fences.last().is_some_and(|fence| self.is_delivered(fence)) {
+            fences.pop();
+        }
+        let closed = *fences.last()?;
+        self.first_of(strand)?.fences = fences;
+        Some(closed)
+    }
+
+    fn first_of(&mut self, strand: StrandId) -> Option<&mut Parked> {
+        let queue = self.strands.get_mut(&strand)?.queue.as_mut()?;
+        queue.parked.front_mut()
     }
 
     fn is_delivered(&self, frame: &FrameId) -> bool {
@@ -157,22 +180,27 @@ impl Inbound {
 
     fn take(&mut self, strand: StrandId) -> Option<Content> {
         let state = self.strands.get_mut(&strand)?;
-        let parked = state.parked.pop_front()?;
+        let queue = state.queue.as_mut()?;
+        let parked = queue.parked.pop_front()?;
         state.delivered += 1;
         if !state.is_news {
             state.is_news = true;
             self.news.push(strand);
         }
         self.served += parked.content.cost();
-        let (has_more, delivered) = (!state.parked.is_empty(), state.delivered);
+        let (has_more, delivered) = (!queue.parked.is_empty(), state.delivered);
         let turns = &mut self.turns;
-        state.waiting.retain(|(number, waiting)| {
+        queue.waiting.retain(|(number, waiting)| {
             let is_over = *number <= delivered;
             if is_over {
                 turns.push_back(*waiting);
             }
             !is_over
         });
+        if !has_more && queue.waiting.is_empty() {
+            let is_wanted = self.spare.len() < SPARE && queue.parked.capacity() <= SPARE_FRAMES;
+            self.spare.extend(state.queue.take().filter(|_| is_wanted));
+        }
         if !has_more {
             self.end_turn();
         } else if self.served >= QUANTUM {
@@ -231,6 +259,12 @@ impl Inbound {
     /// Bytes that may be underway or kept.
     pub const fn window(&self) -> u64 {
         self.window
+    }
+
+    /// How many strands have something that waits, or room for it.
+    #[cfg(test)]
+    pub(super) fn queues(&self) -> usize {
+        self.strands.values().filter(|strand| strand.queue.is_some()).count()
     }
 
     /// Bytes kept for the BEAM: arrived and not yet written.

@@ -24,25 +24,71 @@ struct Outstanding {
     ambiguous: Marks,
 }
 
-/// The last frame per strand, for the few strands in use.
-#[derive(Debug, Default)]
-struct Marks(Vec<FrameId>);
+/// The last frame per strand: in a list as long as they are few, which most senders keep to.
+#[derive(Debug)]
+enum Marks {
+    Few(Vec<FrameId>),
+    Many(FxHashMap<StrandId, u64>),
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
 
 impl Marks {
+    /// A longer list takes longer to look through than a table.
+    const FEW: usize = 16;
+
     fn set(&mut self, frame: FrameId) {
-        match self.0.iter_mut().find(|mark| mark.strand == frame.strand) {
-            Some(mark) => mark.number = frame.number,
-            None => self.0.push(frame),
+        let few = match self {
+            Self::Many(many) => {
+                many.insert(frame.strand, frame.number);
+                return;
+            }
+            Self::Few(few) => few,
+        };
+        if let Some(mark) = few.iter_mut().find(|mark| mark.strand == frame.strand) {
+            mark.number = frame.number;
+        } else if few.len() < Self::FEW {
+            few.push(frame);
+        } else {
+            let all = few.iter().chain([&frame]);
+            *self = Self::Many(all.map(|mark| (mark.strand, mark.number)).collect());
         }
     }
 
     fn delivered(&mut self, up_to: FrameId) {
-        self.0.retain(|mark| !covers(up_to, *mark));
+        let is_covered = |number: u64| number <= up_to.number;
+        match self {
+            Self::Few(few) => few.retain(|mark| mark.strand != up_to.strand || !is_covered(mark.number)),
+            Self::Many(many) => {
+                if many.get(&up_to.strand).copied().is_some_and(is_covered) {
+                    many.remove(&up_to.strand);
+                }
+            }
+        }
     }
-}
 
-fn covers(delivered: FrameId, mark: FrameId) -> bool {
-    mark.strand == delivered.strand && mark.number <= delivered.number
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Few(few) => few.is_empty(),
+            Self::Many(many) => many.is_empty(),
+        }
+    }
+
+    /// Those of all strands but one.
+    fn fences(&self, except: StrandId) -> Vec<FrameId> {
+        let is_other = |mark: &FrameId| mark.strand != except;
+        match self {
+            Self::Few(few) => few.iter().copied().filter(is_other).collect(),
+            Self::Many(many) => {
+                let marks = many.iter().map(|(&strand, &number)| FrameId { strand, number });
+                marks.filter(is_other).collect()
+            }
+        }
+    }
 }
 
 impl Senders {
@@ -51,8 +97,7 @@ impl Senders {
         let entry = self.outstanding.entry(sender).or_default();
         if ambiguous && opens {
             // It waits for all the others, so whatever waits for it waits for them too: fences stay few.
-            entry.any.0.clear();
-            entry.ambiguous.0.clear();
+            *entry = Outstanding::default();
         }
         entry.any.set(frame);
         if ambiguous {
@@ -80,7 +125,7 @@ impl Senders {
             };
             entry.any.delivered(up_to);
             entry.ambiguous.delivered(up_to);
-            if entry.any.0.is_empty() {
+            if entry.any.is_empty() {
                 self.outstanding.remove(&sender);
             }
         }
@@ -94,7 +139,7 @@ impl Senders {
             return Vec::new();
         };
         let marks = if ambiguous { &entry.any } else { &entry.ambiguous };
-        marks.0.iter().copied().filter(|mark| mark.strand != strand).collect()
+        marks.fences(strand)
     }
 
     /// How many senders have something outstanding.

@@ -19,8 +19,9 @@ pub type StrandId = u16;
 
 /// Strands of a circuit, in each direction, when a session has more than one lane; with one lane there is one.
 ///
-/// Of 1024 one in 250 small calls shares its strand with one of four bulk transfers.
-pub const STRANDS: u16 = 1024;
+/// Of 4096 one in 1000 small calls shares its strand with one of four bulk transfers, and waits for all that it has sent. More
+/// would cost each circuit memory: one that has lived for long has used them all.
+pub const STRANDS: u16 = 4096;
 
 /// The longest body of a frame, in bytes: the largest packet of a node without fragments (16 MiB), and the largest
 /// control term with the first part of its payload (16 MiB + 64 KiB). Frames of other nodes stay near 64 KiB.

@@ -13,8 +13,8 @@ use super::generated as proto;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The version of the protocol that is spoken: 2 has runs, in 3 a strand may change its lane.
-pub const VERSION: u32 = 3;
+/// The version of the protocol that is spoken: 2 has runs, in 3 a strand may change its lane, 4 has 4096 strands.
+pub const VERSION: u32 = 4;
 
 /// The longest notice, in bytes. The longest in practice is a receipt for many circuits; it is split well below this.
 pub const NOTICE_MAX: usize = 256 * 1024;
