@@ -3,11 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use bytes::BytesMut;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::handle::Held;
 use super::hearing::calls;
+use super::streams::Arrival;
 use super::streams::Streams;
 use super::*;
 use crate::tls::Authority;
@@ -17,7 +19,11 @@ use crate::tls::PemFiles;
 use crate::tls::client_config;
 use crate::tls::reset_key;
 use crate::tls::server_config;
+use crate::wire::CircuitId;
+use crate::wire::Content;
+use crate::wire::FrameHead;
 use crate::wire::Hello;
+use crate::wire::LaneId;
 use crate::wire::VERSION;
 
 fn daemon(name: &str, lanes: u8) -> Daemon {
@@ -254,4 +260,74 @@ async fn what_a_peer_gives_up_is_told_from_what_is_refused() {
     let error = TrunkError::from(error.unwrap_err());
     assert!(matches!(error, TrunkError::Connection(_)), "{error}");
     assert!(refused.is_err());
+}
+
+/// How many bytes of 15 lanes a peer has that did not read for a while, when it gets the call that was written meanwhile.
+async fn bulk_before_a_call(is_call: bool) -> usize {
+    const CALL: LaneId = 15;
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (address, far_address) = tokio::sync::oneshot::channel();
+    let far = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+            address.send(far.local_addr().unwrap()).unwrap();
+            let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
+            let us = Arc::new(daemon("far", CALL + 1));
+            tokio::spawn(server::accept(far, us, Held::default(), greeted));
+            let mut streams = Streams::new(peers.recv().await.unwrap(), CALL + 1);
+            let (mut bulk, mut arrived) = (0, Vec::new());
+            loop {
+                std::future::poll_fn(|context| streams.poll_arrive(context, &mut arrived, 256)).await;
+                for arrival in arrived.drain(..) {
+                    match arrival {
+                        Arrival::Frames { lane: CALL, .. } => return bulk,
+                        Arrival::Frames { frames, .. } => {
+                            if bulk == 0 {
+                                std::thread::sleep(Duration::from_millis(200));
+                            }
+                            bulk += frames.iter().map(|frame| frame.content.body().len()).sum::<usize>();
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        })
+    });
+
+    let (us, held, address) = (daemon("near", CALL + 1), Held::default(), far_address.await.unwrap());
+    let trunk = client::dial(&near, client, &us, &held, "far", &address.to_string()).await;
+    let mut streams = Streams::new(trunk.unwrap(), CALL + 1);
+    streams.open_lanes(vec![1; usize::from(CALL) + 1]);
+    let frame = |length| {
+        let content = Content::Signal(vec![0; length].into());
+        let mut bytes = BytesMut::new();
+        let (circuit, strand) = (CircuitId(1), 0);
+        FrameHead {
+            circuit,
+            strand,
+            fences: &[],
+            content: &content,
+        }
+        .encode(&mut bytes);
+        bytes.extend_from_slice(content.body());
+        bytes.freeze()
+    };
+    for lane in 0..CALL {
+        streams.write(lane, vec![frame(1000); 64], false);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    streams.write(CALL, vec![frame(10)], is_call);
+    far.await.unwrap()
+}
+
+/// Each of the other lanes has bulk that waits for room.
+#[tokio::test]
+async fn a_call_leaves_before_the_bulk_of_other_lanes() {
+    let (usual, first) = (bulk_before_a_call(false).await, bulk_before_a_call(true).await);
+    assert!(
+        first + 50_000 < usual,
+        "{first} bytes before a call, {usual} before another frame"
+    );
 }
