@@ -298,7 +298,12 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
 
     let (us, held, address) = (daemon("near", CALL + 1), Held::default(), far_address.await.unwrap());
     let trunk = client::dial(&near, client, &us, &held, "far", &address.to_string()).await;
-    let mut streams = Streams::new(trunk.unwrap(), CALL + 1);
+    let trunk = trunk.unwrap();
+    // Packets that grow meanwhile would make the window grow.
+    while trunk.connection.stats().path.current_mtu < TrunkConfig::default().datagram_max - 20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut streams = Streams::new(trunk, CALL + 1);
     streams.open_lanes(vec![1; usize::from(CALL) + 1]);
     let frame = |length| {
         let content = Content::Signal(vec![0; length].into());
