@@ -71,6 +71,13 @@ impl Marks {
         }
     }
 
+    fn clear(&mut self) {
+        match self {
+            Self::Few(few) => few.clear(),
+            Self::Many(_) => *self = Self::default(),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::Few(few) => few.is_empty(),
@@ -97,7 +104,8 @@ impl Senders {
         let entry = self.outstanding.entry(sender).or_default();
         if ambiguous && opens {
             // It waits for all the others, so whatever waits for it waits for them too: fences stay few.
-            *entry = Outstanding::default();
+            entry.any.clear();
+            entry.ambiguous.clear();
         }
         entry.any.set(frame);
         if ambiguous {
