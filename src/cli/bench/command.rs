@@ -36,7 +36,7 @@ use crate::cli::stage::supervise::Ended;
 use crate::cli::stage::supervise::supervise;
 use crate::cli::stage::workspace::Workspace;
 
-/// Exit status when something is missing on this machine, here Erlang.
+/// Exit status of a run that cannot begin: Erlang is missing, or a row that is wanted.
 const MISSING: u8 = 2;
 
 /// Width of the names of rows while they are measured.
@@ -88,14 +88,25 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::from(MISSING));
     }
-    let filter = options.rows.as_deref();
-    let plan = Plan::new(options.extent, options.rounds, options.over, &options.others, filter);
-    let mut run = Run {
-        plan: if options.between.is_some() {
+    let plan = |over, filter| {
+        let plan = Plan::new(options.extent, options.rounds, over, &options.others, filter);
+        if options.between.is_some() {
             plan.visiting()
         } else {
             plan
-        },
+        }
+    };
+    let meant = plan(options.over, options.rows.as_deref());
+    let unknown = options.rows.as_deref().map_or(Vec::new(), |rows| meant.unknown(rows));
+    if let Some(unknown) = unknown.first() {
+        output::complain(&format!(
+            "beamway bench: none of these rows has {unknown:?} in its name: {}; --full has all",
+            plan(None, None).keys().join(", ")
+        ));
+        return Ok(ExitCode::from(MISSING));
+    }
+    let mut run = Run {
+        plan: meant,
         filter: options.rows,
         store: Store::open(options.out)?,
         screen: Screen::new(true, LABEL_COLUMNS),

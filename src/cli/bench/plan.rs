@@ -5,6 +5,7 @@ use super::measure::Lengths;
 use super::rows::Bulk;
 use super::rows::Task;
 use super::rows::What;
+use super::rows::parts;
 use crate::cli::stage::carriers::Carrier;
 use crate::cli::stage::gateways::Transport;
 
@@ -95,6 +96,26 @@ impl Plan {
         self.carriers.clear();
         self.lines.clear();
         self
+    }
+}
+
+impl Plan {
+    fn all_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().chain(self.lines.iter().flat_map(|(_, tasks)| tasks))
+    }
+
+    /// The keys of all rows.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.all_tasks().flat_map(Task::rows).map(|row| row.key).collect()
+    }
+
+    /// What a filter names and is in none of the rows; the filter itself if it names nothing.
+    pub(super) fn unknown<'a>(&self, filter: &'a str) -> Vec<&'a str> {
+        let is_unknown = |part: &&str| !self.all_tasks().any(|task| task.is_meant(part));
+        match parts(filter).next() {
+            Some(_) => parts(filter).filter(is_unknown).collect(),
+            None => vec![filter],
+        }
     }
 }
 
@@ -234,14 +255,7 @@ mod tests {
     fn every_row_has_a_key_of_its_own() {
         for extent in [Extent::Tiny, Extent::Quick, Extent::Usual, Extent::Full] {
             let plan = Plan::new(extent, None, None, &[], None);
-            let on_lines = plan.lines.iter().flat_map(|(_, tasks)| tasks);
-            let mut keys: Vec<String> = plan
-                .tasks
-                .iter()
-                .chain(on_lines)
-                .flat_map(Task::rows)
-                .map(|row| row.key)
-                .collect();
+            let mut keys = plan.keys();
             let count = keys.len();
             keys.sort_unstable();
             keys.dedup();
@@ -254,6 +268,14 @@ mod tests {
         let plan = Plan::new(Extent::Full, None, None, &[], None);
         assert_eq!(plan.lines.len(), 24);
         assert!(plan.lengths.calls / 10 >= 10_000, "p99.9 needs ten thousand calls");
+    }
+
+    #[test]
+    fn a_filter_that_means_nothing_is_seen() {
+        let unknown = |filter| Plan::new(Extent::Quick, None, None, &[], Some(filter)).unknown(filter);
+        assert_eq!(unknown("Idle, messages-100-16,"), Vec::<&str>::new());
+        assert_eq!(unknown("idle,mesages,@ 3"), ["mesages", "@ 3"]);
+        assert_eq!(unknown(" ,"), [" ,"]);
     }
 
     #[test]

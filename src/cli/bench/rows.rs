@@ -99,13 +99,18 @@ impl Task {
 
     /// Whether `filter` names it: a part of a key or a title of its rows, or several, with commas between them.
     pub(super) fn is_meant(&self, filter: &str) -> bool {
-        let parts: Vec<String> = filter.split(',').map(|part| part.trim().to_lowercase()).collect();
+        let parts: Vec<String> = parts(filter).map(str::to_lowercase).collect();
         self.rows().iter().any(|row| {
             let line = row.line.as_deref().unwrap_or_default();
             let text = format!("{} {} {line}", row.key, row.title).to_lowercase();
             parts.iter().any(|part| text.contains(part))
         })
     }
+}
+
+/// What stands between the commas of a filter.
+pub(super) fn parts(filter: &str) -> impl Iterator<Item = &str> {
+    filter.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
 impl What {
