@@ -591,7 +591,6 @@ fn fences_stay_few() {
     );
 }
 
-/// The hash is part of the protocol's documentation: these values never change.
 /// A name stands behind what its sender told others, few or many, as far as it is not delivered.
 #[test]
 fn a_name_stands_behind_all_that_is_undelivered() {
@@ -628,6 +627,7 @@ fn a_name_stands_behind_all_that_is_undelivered() {
     }
 }
 
+/// The hash is part of the protocol's documentation: its values never change, the strands only with the protocol's version.
 #[test]
 fn the_lane_hash_is_the_documented_one() {
     use super::address::hash_of_pid;

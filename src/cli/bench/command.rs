@@ -21,7 +21,6 @@ use super::plan::Plan;
 use super::report;
 use super::rounds;
 use super::rounds::Course;
-use super::rows::Task;
 use super::store;
 use super::store::Store;
 use crate::cli::output;
@@ -97,11 +96,11 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
     };
     let meant = plan(options.over, options.rows.as_deref());
-    let unknown = options.rows.as_deref().map_or(Vec::new(), |rows| meant.unknown(rows));
-    if let Some(unknown) = unknown.first() {
+    if let Some(unknown) = options.rows.as_deref().and_then(|rows| meant.unknown(rows)) {
+        let keys: Vec<String> = plan(None, None).rows().into_iter().map(|row| row.key).collect();
         output::complain(&format!(
-            "beamway bench: none of these rows has {unknown:?} in its name: {}; --full has all",
-            plan(None, None).keys().join(", ")
+            "beamway bench: of the rows of this run none has {unknown:?} in its name: {}",
+            keys.join(", ")
         ));
         return Ok(ExitCode::from(MISSING));
     }
@@ -196,10 +195,9 @@ impl Run {
         notes: Vec<String>,
     ) -> anyhow::Result<Course<'_>> {
         let machine = Machine::read();
-        let on_lines = self.plan.lines.iter().flat_map(|(_, tasks)| tasks);
         let rows = self.filter.iter().map(|rows| ("rows".to_owned(), rows.clone()));
         let fresh = Findings {
-            rows: self.plan.tasks.iter().chain(on_lines).flat_map(Task::rows).collect(),
+            rows: self.plan.rows(),
             about: About {
                 beamway: env!("CARGO_PKG_VERSION").to_owned(),
                 started: timestamp(),
