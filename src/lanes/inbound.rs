@@ -3,12 +3,10 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
+use super::turns::Turns;
 use crate::wire::Content;
 use crate::wire::FrameId;
 use crate::wire::StrandId;
-
-/// Bytes taken from one strand before the next has its turn: a full fragment never makes others wait for a second one.
-const QUANTUM: u64 = 16 * 1024;
 
 /// Empty queues that a circuit keeps, and for how many frames they may have room.
 const SPARE: usize = 16;
@@ -67,10 +65,8 @@ struct Queue {
 #[derive(Debug)]
 pub struct Inbound {
     strands: FxHashMap<StrandId, Strand>,
-    /// Strands whose first frame may be deliverable, in the order of their turns; each at most once.
-    turns: VecDeque<StrandId>,
-    /// Cost of the frames delivered in this turn.
-    served: u64,
+    /// Of strands whose first frame may be deliverable; each at most once.
+    turns: Turns,
     /// Strands that were delivered further since the last grant.
     news: Vec<StrandId>,
     /// Empty queues, with the room that they have, for strands that need one next.
@@ -91,8 +87,7 @@ impl Inbound {
     pub fn new(window: u64) -> Self {
         Self {
             strands: FxHashMap::default(),
-            turns: VecDeque::new(),
-            served: 0,
+            turns: Turns::default(),
             news: Vec::new(),
             spare: Vec::new(),
             window,
@@ -128,22 +123,22 @@ impl Inbound {
         }
         self.charged = charged;
         let queue = state.queue.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
-        queue.parked.push_back(Parked { fences, content });
-        if queue.parked.len() == 1 {
-            self.turns.push_back(strand);
+        if queue.parked.is_empty() {
+            self.turns.begin(strand, content.cost());
         }
+        queue.parked.push_back(Parked { fences, content });
         Ok(())
     }
 
     /// The next frame in the order in which the BEAM shall see them; call until `None`. A frame taken is delivered.
     pub fn poll_deliver(&mut self) -> Option<Content> {
         loop {
-            let strand = *self.turns.front()?;
+            let strand = self.turns.next()?;
             let Some(fence) = self.pass_fences(strand) else {
                 return self.take(strand);
             };
             // It has its turn again when the frame it waits for is delivered.
-            self.end_turn();
+            self.turns.skip();
             let awaited = self.strands.entry(fence.strand).or_default();
             let queue = awaited
                 .queue
@@ -173,11 +168,6 @@ impl Inbound {
         delivered >= frame.number
     }
 
-    fn end_turn(&mut self) -> Option<StrandId> {
-        self.served = 0;
-        self.turns.pop_front()
-    }
-
     fn take(&mut self, strand: StrandId) -> Option<Content> {
         let state = self.strands.get_mut(&strand)?;
         let queue = state.queue.as_mut()?;
@@ -187,25 +177,18 @@ impl Inbound {
             state.is_news = true;
             self.news.push(strand);
         }
-        self.served += parked.content.cost();
         let (has_more, delivered) = (!queue.parked.is_empty(), state.delivered);
-        let turns = &mut self.turns;
+        self.turns.took(parked.content.cost(), has_more);
         queue.waiting.retain(|(number, waiting)| {
             let is_over = *number <= delivered;
             if is_over {
-                turns.push_back(*waiting);
+                self.turns.wake(*waiting);
             }
             !is_over
         });
         if !has_more && queue.waiting.is_empty() {
             let is_wanted = self.spare.len() < SPARE && queue.parked.capacity() <= SPARE_FRAMES;
             self.spare.extend(state.queue.take().filter(|_| is_wanted));
-        }
-        if !has_more {
-            self.end_turn();
-        } else if self.served >= QUANTUM {
-            self.end_turn();
-            self.turns.push_back(strand);
         }
         Some(parked.content)
     }

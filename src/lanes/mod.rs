@@ -15,6 +15,7 @@ mod alias;
 mod inbound;
 mod outbound;
 mod senders;
+mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 use crate::lanes::lane_of;
 use crate::wire::CircuitId;
@@ -10,13 +11,22 @@ use crate::wire::StrandId;
 /// A strand of the session.
 pub(super) type Key = (CircuitId, StrandId);
 
+/// With so many lanes, bulk leaves the last one to what is small.
+const ENOUGH: usize = 4;
+
+/// So many strands are remembered to have had bulk; those that still have it come back with their next frame.
+const BULK_STRANDS: usize = 128;
+
 /// Which lane carries which strand: the least busy one when it begins to send, and then the same until the peer has all
-/// of it. So a small call rarely waits behind bulk for what the network lost of it, however few lanes there are.
+/// of it. So a small call rarely waits behind bulk for what the network lost of it, however few lanes there are; and where
+/// bulk is for more processes than there are lanes, one lane is still free of it.
 #[derive(Debug)]
 pub(super) struct Assignment {
     lanes: Vec<Lane>,
     /// The strands of which the peer does not have everything.
     strands: FxHashMap<Key, Assigned>,
+    /// Strands that had bulk lately. A server's call is small at first, the monitor, and may bring megabytes then.
+    bulk: FxHashSet<Key>,
 }
 
 #[derive(Debug, Default)]
@@ -39,24 +49,32 @@ impl Assignment {
         Self {
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             strands: FxHashMap::default(),
+            bulk: FxHashSet::default(),
         }
     }
 
-    /// The lane of a strand's next frame.
-    pub(super) fn lane(&mut self, strand: Key) -> LaneId {
+    /// The lane of a strand's next frame, which is small or not.
+    pub(super) fn lane(&mut self, strand: Key, is_small: bool) -> LaneId {
+        if !is_small && self.bulk.insert(strand) && self.bulk.len() > BULK_STRANDS {
+            self.bulk.clear();
+            self.bulk.insert(strand);
+        }
         if let Some(assigned) = self.strands.get_mut(&strand) {
             assigned.last = None;
             return assigned.lane;
         }
-        let lane = self.least_busy(strand.1);
+        let lane = self.least_busy(strand);
         self.strands.insert(strand, Assigned { lane, last: None });
         lane
     }
 
     /// Where nothing is under way each strand has a lane of its own, so that they spread.
-    fn least_busy(&self, strand: StrandId) -> LaneId {
-        let own = lane_of(strand, self.lanes.len() as u8);
-        let lanes = (0..).zip(&self.lanes);
+    fn least_busy(&self, strand: Key) -> LaneId {
+        let all = self.lanes.len();
+        let is_kept_off = all >= ENOUGH && self.bulk.contains(&strand);
+        let count = if is_kept_off { all - 1 } else { all };
+        let own = lane_of(strand.1, count as u8);
+        let lanes = (0..).zip(self.lanes.iter().take(count));
         let least = lanes.min_by_key(|(lane, state)| (state.load, *lane != own));
         least.map_or(own, |(lane, _)| lane)
     }
@@ -124,7 +142,8 @@ mod tests {
     /// Bulk of strand 3, of which the peer has nothing.
     fn beside_bulk() -> Assignment {
         let mut assignment = Assignment::new(4);
-        let lane = assignment.lane(strand(3));
+        let lane = assignment.lane(strand(3), true);
+        assignment.lane(strand(3), false);
         assignment.add(lane, 256_000);
         assignment
     }
@@ -132,7 +151,7 @@ mod tests {
     #[test]
     fn strands_spread_while_nothing_is_under_way() {
         let mut assignment = Assignment::new(4);
-        let lanes: Vec<_> = (0..8).map(|number| assignment.lane(strand(number))).collect();
+        let lanes: Vec<_> = (0..8).map(|number| assignment.lane(strand(number), true)).collect();
         assert_eq!(lanes, [0, 1, 2, 3, 0, 1, 2, 3]);
     }
 
@@ -140,7 +159,7 @@ mod tests {
     fn a_strand_keeps_away_from_bulk() {
         let mut assignment = beside_bulk();
         for number in 0..100 {
-            assert_ne!(assignment.lane(strand(4 * number + 7)), 3);
+            assert_ne!(assignment.lane(strand(4 * number + 7), true), 3);
         }
     }
 
@@ -150,22 +169,26 @@ mod tests {
         assignment.drained(strand(3), 9);
         // More of it, before and after what is known to have arrived.
         assignment.received(3, 8);
-        assert_eq!(assignment.lane(strand(3)), 3);
+        assert_eq!(assignment.lane(strand(3), true), 3);
         assignment.received(3, 9);
-        assert_eq!(assignment.lane(strand(3)), 3, "another frame waits");
+        assert_eq!(assignment.lane(strand(3), true), 3, "another frame waits");
         assignment.drained(strand(3), 12);
         assignment.received(3, 11);
-        assert_eq!(assignment.lane(strand(3)), 3);
+        assert_eq!(assignment.lane(strand(3), true), 3);
         assignment.drained(strand(3), 13);
         assignment.received(3, 13);
-        assert_ne!(assignment.lane(strand(3)), 3, "another strand's bulk is on its lane");
+        assert_ne!(
+            assignment.lane(strand(3), true),
+            3,
+            "another strand's bulk is on its lane"
+        );
     }
 
     #[test]
     fn nothing_is_kept_of_strands_that_have_arrived() {
         let mut assignment = Assignment::new(2);
         for number in 0..1000 {
-            let lane = assignment.lane(strand(number));
+            let lane = assignment.lane(strand(number), true);
             assignment.add(lane, 10);
             assignment.drained(strand(number), u64::from(number) + 1);
         }
@@ -180,5 +203,41 @@ mod tests {
                 .iter()
                 .all(|lane| lane.drained.is_empty() && lane.load == 0)
         );
+    }
+
+    #[test]
+    fn a_lane_is_kept_free_of_bulk() {
+        let mut assignment = Assignment::new(16);
+        for number in 0..200 {
+            let lane = assignment.lane(strand(number), false);
+            assert!(lane < 15, "bulk of {number}");
+            assignment.add(lane, 256_000);
+        }
+        assert_eq!(assignment.lane(strand(1000), true), 15);
+        // The peer has all of one, but for what the others have on its lane.
+        assignment.drained(strand(7), 1);
+        assignment.received(7, 1);
+        assert_ne!(
+            assignment.lane(strand(7), true),
+            15,
+            "what is small begins a call with megabytes"
+        );
+    }
+
+    #[test]
+    fn few_lanes_are_all_for_bulk() {
+        let mut assignment = Assignment::new(3);
+        let lanes: Vec<_> = (0..3).map(|number| assignment.lane(strand(number), false)).collect();
+        assert_eq!(lanes, [0, 1, 2]);
+    }
+
+    #[test]
+    fn strands_that_had_bulk_are_forgotten_in_time() {
+        let mut assignment = Assignment::new(16);
+        for number in 0..10_000 {
+            assignment.lane(strand(number), false);
+            assert!(assignment.bulk.contains(&strand(number)));
+            assert!(assignment.bulk.len() <= BULK_STRANDS);
+        }
     }
 }

@@ -138,7 +138,8 @@ impl Outboxes {
 
     /// Appends a frame to its strand, and says which lane will carry it.
     pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> LaneId {
-        let lane = self.assignment.lane((circuit, placed.strand));
+        let is_small = content.body().len() as u64 <= SMALL;
+        let lane = self.assignment.lane((circuit, placed.strand), is_small);
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
             let length = outbox.push(placed, circuit, content);
             outbox.has_call = length <= SMALL && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane);
