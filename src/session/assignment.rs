@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_lane_is_kept_free_of_bulk() {
         let mut assignment = Assignment::new(16);
-        for number in 0..200 {
+        for number in 0..100 {
             let lane = assignment.lane(strand(number), false);
             assert!(lane < 15, "bulk of {number}");
             assignment.add(lane, 256_000);
