@@ -21,7 +21,7 @@ const BATCH: usize = 128 * 1024;
 /// Bytes that a strand sends before the next one of its lane has its turn.
 const QUANTUM: usize = 16 * 1024;
 
-/// A frame of at most so many bytes is small, and so many bytes of others are bulk: where it comes alone to a lane and these
+/// A frame whose body has at most so many bytes is small, and so many bytes of others are bulk: where it comes alone to a lane and these
 /// are under way on others, it is a call.
 const SMALL: u64 = 4 * 1024;
 const BULK: u64 = 64 * 1024;
@@ -142,7 +142,7 @@ impl Outboxes {
         let lane = self.assignment.lane((circuit, placed.strand), is_small);
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
             let length = outbox.push(placed, circuit, content);
-            outbox.has_call = length <= SMALL && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane);
+            outbox.has_call = is_small && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane);
             self.calls += u64::from(outbox.has_call);
             self.assignment.add(lane, length);
             self.waiting += length;

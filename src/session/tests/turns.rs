@@ -88,6 +88,18 @@ fn nothing_shares_a_lane_with_bulk_while_another_is_free() {
 }
 
 #[test]
+fn a_call_shares_no_lane_with_bulk_for_more_processes_than_there_are_lanes() {
+    let mut pair = Pair::new(&config(16));
+    let circuit = pair.established();
+    crowd(&mut pair, (circuit, 1..41), (circuit, 100));
+    let lanes = written(&mut pair.sides[0].session);
+    let called = lanes.iter().position(|lane| lane.iter().any(is_small));
+    assert_eq!(called, Some(15));
+    assert!(lanes[15].iter().all(is_small), "bulk is on the lane");
+    assert_eq!(lanes.iter().filter(|lane| !lane.is_empty()).count(), 16);
+}
+
+#[test]
 fn a_call_beside_bulk_is_noticed_and_bulk_beside_bulk_is_not() {
     let mut pair = Pair::new(&config(8));
     let circuit = pair.established();
