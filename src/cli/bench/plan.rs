@@ -185,11 +185,12 @@ impl Extent {
             false => quick.into(),
         };
         let beside = [Bulk::MEGABYTES, Bulk::KILOBYTES, Bulk::FLOW];
+        let crowd = whole.then_some(Bulk::CROWD);
         let first = [What::SetUp].into_iter().chain(whole.then_some(What::SetUpTogether));
         first
             .chain(streams.into_iter().map(stream))
             .chain([What::Idle, What::Calls(None)])
-            .chain(beside.map(|bulk| What::Calls(Some(bulk))))
+            .chain(beside.into_iter().chain(crowd).map(|bulk| What::Calls(Some(bulk))))
             .chain([What::Stalled, What::Ticks])
             .collect()
     }

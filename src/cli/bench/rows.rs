@@ -60,6 +60,12 @@ impl Bulk {
         bytes: 256_000,
         window: 1,
     };
+    /// More streams than there are lanes by default.
+    pub(super) const CROWD: Self = Self {
+        streams: 64,
+        bytes: 256_000,
+        window: 1,
+    };
     /// Never waits for an answer as long as a megabyte is under way.
     pub(super) const FLOW: Self = Self {
         streams: 1,
