@@ -10,6 +10,10 @@ use tokio::sync::Notify;
 /// beside it would take a core from the nodes.
 const SMALL: usize = 4096;
 
+/// A core that was let go and comes back only after this is one that nodes want: to wait on it would take it from them just
+/// when what is waited for is theirs to do.
+const WANTED: Duration = Duration::from_micros(200);
+
 /// Nobody waits.
 const RESTING: u8 = 0;
 /// Somebody waits, and nothing came since it last looked.
@@ -65,22 +69,22 @@ impl BusyWait {
     }
 
     /// Keeps the runtime's thread awake for `time` after each small thing that came. It lets other programs have the core
-    /// whenever they want it. Never ends.
+    /// whenever they want it, and rests once they do. Never ends.
     pub async fn run(&self, time: Duration) {
         loop {
             self.0.news.notified().await;
-            self.wait(time).await;
+            self.wait(time, is_core_wanted).await;
         }
     }
 
-    async fn wait(&self, time: Duration) {
+    async fn wait(&self, time: Duration, is_core_wanted: impl Fn() -> bool) {
         let mut until = Instant::now() + time;
         loop {
             let now = Instant::now();
             match self.look() {
                 Some(true) => until = now + time,
-                Some(false) => std::thread::yield_now(),
-                None => until = now,
+                Some(false) if !is_core_wanted() => (),
+                Some(false) | None => until = now,
             }
             if now >= until && self.rest() {
                 return;
@@ -91,16 +95,23 @@ impl BusyWait {
     }
 }
 
+/// Lets other programs have the core, and tells whether one made use of it.
+fn is_core_wanted() -> bool {
+    let began = Instant::now();
+    std::thread::yield_now();
+    began.elapsed() >= WANTED
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const TIME: Duration = Duration::from_millis(100);
 
-    /// How long it waits from now on.
+    /// How long it waits from now on, on a core that nobody else wants.
     async fn waited(wait: &BusyWait) -> Duration {
         let began = Instant::now();
-        wait.wait(TIME).await;
+        wait.wait(TIME, || false).await;
         began.elapsed()
     }
 
@@ -124,6 +135,18 @@ mod tests {
         wait.came(SMALL + 1);
         assert!(waited(&wait).await < TIME, "bulk ends the wait");
         assert!(!is_told(&wait), "nothing of it is left");
+    }
+
+    #[tokio::test]
+    async fn a_core_that_others_want_is_not_waited_on() {
+        let wait = BusyWait::default();
+        wait.came(1);
+        assert!(is_told(&wait));
+        let began = Instant::now();
+        wait.wait(TIME, || true).await;
+        assert!(began.elapsed() < TIME);
+        wait.came(1);
+        assert!(is_told(&wait), "the next is waited after again");
     }
 
     #[tokio::test]
