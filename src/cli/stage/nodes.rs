@@ -154,7 +154,8 @@ impl Node {
             .with_context(|| format!("{} no longer listens", self.label))?;
         self.answer(ANSWER_MAX)
             .await
-            .with_context(|| format!("{} was asked `{line}`", self.label))
+            // Its beginning says which command it was; the rest of one may be a hundred numbers.
+            .with_context(|| format!("{} was asked `{line:.80}`", self.label))
     }
 
     async fn answer<T: DeserializeOwned>(&mut self, limit: Duration) -> anyhow::Result<T> {
