@@ -149,6 +149,12 @@ mod tests {
         assert!(is_told(&wait), "the next is waited after again");
     }
 
+    #[test]
+    fn a_core_that_comes_back_at_once_is_not_wanted() {
+        // Other tests want cores too, but not each time.
+        assert!((0..1000).any(|_| !is_core_wanted()));
+    }
+
     #[tokio::test]
     async fn each_news_begins_the_time_anew() {
         let wait = BusyWait::default();
