@@ -24,7 +24,7 @@ use anyhow::Context as _;
 use beamway::dist::Format;
 use beamway::dist::PacketDecoder;
 use beamway::dist::PacketEncoder;
-use beamway::gateway::intake;
+use beamway::endpoint::packets::intake;
 use beamway::session::Intake;
 use beamway::wire::Content;
 use bytes::BytesMut;

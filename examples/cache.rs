@@ -15,10 +15,10 @@ use std::collections::HashMap;
 
 use beamway::etf::Term;
 use beamway::node::Context;
-use beamway::node::From;
 use beamway::node::GenServer;
 use beamway::node::Next;
 use beamway::node::Node;
+use beamway::node::ReplyTo;
 use beamway::node::serve;
 use beamway::term;
 
@@ -26,7 +26,7 @@ use beamway::term;
 struct Cache(HashMap<Term, Term>);
 
 impl GenServer for Cache {
-    async fn handle_call(&mut self, _: &mut Context, request: Term, _: From) -> Next {
+    async fn handle_call(&mut self, _: &mut Context, request: Term, _: ReplyTo) -> Next {
         Next::Reply(match request.as_tuple() {
             Some([get, key]) if get.is_atom("get") => match self.0.get(key) {
                 Some(value) => term!({ok, (value.clone())}),

@@ -13,8 +13,8 @@ use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 
-use beamway::app::Lanes;
-use beamway::app::RunningLanes;
+use beamway::carrier::Lanes;
+use beamway::carrier::RunningLanes;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
 use beamway::node::Message;

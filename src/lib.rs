@@ -52,7 +52,7 @@
 //! Other hosts are reached over lanes, with certificates that `beamway certs` makes; everything else stays as it is:
 //!
 //! ```no_run
-//! use beamway::app::Lanes;
+//! use beamway::carrier::Lanes;
 //! use beamway::node::Node;
 //!
 //! # async fn tour() -> Result<(), Box<dyn std::error::Error>> {
@@ -88,9 +88,13 @@ pub mod router;
 
 pub mod congestion;
 
-pub mod lanes;
+pub mod order;
 
 pub mod session;
+
+pub mod endpoint;
+
+pub mod hub;
 
 pub mod trunk;
 
@@ -102,8 +106,8 @@ pub mod cluster;
 
 pub mod config;
 
-pub mod linkem;
-
-pub mod app;
+pub mod carrier;
 
 pub mod cli;
+
+pub mod lab;

@@ -16,11 +16,11 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::bail;
 use beamway::congestion::Algorithm;
-use beamway::linkem::Cable;
-use beamway::linkem::Direction;
-use beamway::linkem::End;
-use beamway::linkem::LineConfig;
-use beamway::linkem::LineStats;
+use beamway::lab::linkem::Cable;
+use beamway::lab::linkem::Direction;
+use beamway::lab::linkem::End;
+use beamway::lab::linkem::LineConfig;
+use beamway::lab::linkem::LineStats;
 use nix::sched::CloneFlags;
 use nix::sched::setns;
 

@@ -13,11 +13,11 @@ use beamway::etf::NodePid;
 use beamway::etf::Pid;
 use beamway::etf::Term;
 use beamway::node::Context;
-use beamway::node::From;
 use beamway::node::GenServer;
 use beamway::node::Message;
 use beamway::node::Next;
 use beamway::node::Node;
+use beamway::node::ReplyTo;
 use beamway::node::serve;
 use beamway::term;
 use bytes::Bytes;
@@ -95,7 +95,7 @@ pub(crate) fn signal_size(size: usize) -> anyhow::Result<usize> {
 struct Echo;
 
 impl GenServer for Echo {
-    async fn handle_call(&mut self, _: &mut Context, request: Term, _: From) -> Next {
+    async fn handle_call(&mut self, _: &mut Context, request: Term, _: ReplyTo) -> Next {
         Next::Reply(request)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use beamway::app::App;
+use beamway::carrier::Daemon;
 use beamway::config;
 use beamway::etf::Atom;
 use beamway::node::Node;
@@ -21,7 +21,7 @@ use beamway::tls::client_config;
 use beamway::tls::reset_key;
 use beamway::tls::server_config;
 use beamway::trunk::TrunkConfig;
-use beamway::trunk::server::bind;
+use beamway::trunk::io::accept::bind;
 use quinn::ClientConfig;
 use quinn::Endpoint;
 use quinn::ServerConfig;
@@ -126,7 +126,7 @@ impl Site {
              [[peer]]\nname = \"{peer_name}\"\naddress = \"127.0.0.1:{peer}\"\n",
             folder.display()
         );
-        let app = App::bind(config::parse(&text)?, &identity, Vec::new()).await?;
+        let app = Daemon::bind(config::parse(&text)?, &identity, Vec::new()).await?;
         let builder = Node::builder(&format!("{name}@127.0.0.1")).cookie(COOKIE);
         let attached = builder.attach(app.natives());
         tokio::spawn(app.run(CancellationToken::new()));

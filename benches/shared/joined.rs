@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use beamway::dist::Format;
+use beamway::session::Agreed;
 use beamway::session::Intake;
 use beamway::session::Session;
 use beamway::session::SessionConfig;
-use beamway::session::Terms;
 use beamway::wire::CircuitId;
 use beamway::wire::Content;
 use beamway::wire::FrameDecoder;
@@ -56,7 +56,7 @@ impl Joined {
         notices(&mut near, &mut far);
         far.handshake(circuit, Bytes::from_static(b"sok"));
         notices(&mut far, &mut near);
-        let terms = Terms {
+        let terms = Agreed {
             format: Format::Header,
             creation: 5,
             is_reader: false,

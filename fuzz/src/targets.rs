@@ -11,22 +11,22 @@ use beamway::dist::Format;
 use beamway::dist::Packet;
 use beamway::dist::PacketDecoder;
 use beamway::dist::PacketEncoder;
+use beamway::dist::Party;
+use beamway::dist::Relay;
+use beamway::dist::Relayed;
 use beamway::dist::Sender;
 use beamway::dist::handshake;
+use beamway::endpoint::packets;
+use beamway::endpoint::packets::intake;
 use beamway::epmd::Request;
 use beamway::etf::Pid;
-use beamway::gateway::Party;
-use beamway::gateway::Relay;
-use beamway::gateway::Step;
-use beamway::gateway::intake;
-use beamway::lanes::Address;
-use beamway::lanes::Head;
+use beamway::order::Address;
+use beamway::order::Head;
+use beamway::session::Agreed;
 use beamway::session::Event;
 use beamway::session::Intake;
 use beamway::session::Session;
 use beamway::session::SessionConfig;
-use beamway::session::Terms;
-use beamway::session::packets;
 use beamway::wire::CircuitId;
 use beamway::wire::Content;
 use beamway::wire::Frame;
@@ -166,7 +166,7 @@ pub(crate) fn shake_hands(data: &[u8]) {
                 let Ok(step) = relay.handle(party, &message) else {
                     return;
                 };
-                if let Step::Complete(_) = step {
+                if let Relayed::Complete(_) = step {
                     assert!(relay.agreed().is_some(), "complete, so agreed");
                 }
             }
@@ -255,7 +255,7 @@ pub(crate) fn notices(data: &[u8]) {
     assert_eq!(notices, all_notices(&mut std::iter::once(&out[..])));
 }
 
-const TERMS: Terms = Terms {
+const TERMS: Agreed = Agreed {
     format: Format::Header,
     creation: 1,
     is_reader: false,

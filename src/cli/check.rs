@@ -2,11 +2,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
-use crate::app;
+use crate::carrier;
 
 /// `beamway check`: what it says, the memory it may take, and status 0 for a good file, else all mistakes, one line each, and status 1.
 pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
-    match app::load(file) {
+    match carrier::load(file) {
         Ok(loaded) => {
             let gateway = &loaded.config.gateway;
             let peers: Vec<_> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();

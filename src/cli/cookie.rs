@@ -34,7 +34,7 @@ fn at_home(home: &Path) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// If the file cannot be read.
-pub(super) fn read(file: &Path) -> io::Result<String> {
+pub(crate) fn read(file: &Path) -> io::Result<String> {
     let text = fs::read_to_string(file)?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

@@ -7,7 +7,7 @@ pub(crate) fn say(line: &str) {
 }
 
 /// One complaint, on standard error.
-pub(crate) fn complain(line: &str) {
+pub fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 

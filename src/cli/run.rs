@@ -11,10 +11,10 @@ use tracing::warn;
 use super::args::RunArgs;
 use super::log;
 use super::output;
-use crate::app;
-use crate::app::App;
-use crate::app::Loaded;
-use crate::app::own_hosts;
+use crate::carrier;
+use crate::carrier::Daemon;
+use crate::carrier::Loaded;
+use crate::carrier::own_hosts;
 
 /// Steps of tasks after which sockets are asked for news, however much there is to do. Beside bulk a step is up to 0.2 ms of
 /// sending, and tokio's usual 61 of them made a small call wait longer until it was seen. Fewer than this cost throughput:
@@ -23,7 +23,7 @@ const EVENT_INTERVAL: u32 = 24;
 
 /// `beamway run`: reads and checks everything, then serves until told to stop.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match app::load(&args.config) {
+    let loaded = match carrier::load(&args.config) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             for line in mistakes {
@@ -45,7 +45,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// Serves until SIGTERM or Ctrl-C, or until standard input ends, if that counts.
 async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
     let Loaded { config, identity } = loaded;
-    let app = App::bind(config, &identity, own_hosts()).await?;
+    let app = Daemon::bind(config, &identity, own_hosts()).await?;
     output::say(&app.banner());
     let (granted, asked) = app.receive_buffer();
     if granted < asked {

@@ -1,4 +1,4 @@
-use crate::trunk::handle::Link;
+use crate::trunk::io::trunks::TrunkState;
 use crate::wire::SessionId;
 
 /// The session that runs with a peer.
@@ -9,7 +9,7 @@ pub(super) struct Running {
     /// Which one, and how many trunks have carried it.
     pub(super) id: SessionId,
     /// How its trunk does.
-    pub(super) link: Link,
+    pub(super) link: TrunkState,
 }
 
 /// What a greeted connection is for.
@@ -40,16 +40,16 @@ pub(super) struct Offer {
 /// if we want another, or by a connection whose greeting knew of it, unless that trunk has shown no sign of life.
 pub(super) fn choose(running: Option<&Running>, offer: &Offer) -> Choice {
     let Offer { boot, held, is_ours } = *offer;
-    let Some(running) = running.filter(|running| running.boot == boot && running.link != Link::Down) else {
+    let Some(running) = running.filter(|running| running.boot == boot && running.link != TrunkState::Down) else {
         return Choice::Begin;
     };
-    let is_stalled = running.link == Link::Stalled;
+    let is_stalled = running.link == TrunkState::Stalled;
     let id = running.id;
     let is_wanted = |held: &SessionId| match running.link {
-        Link::Stalled => true,
+        TrunkState::Stalled => true,
         _ if is_ours => false,
-        Link::Fresh => true,
-        Link::Up | Link::Down => held.trunk == id.trunk,
+        TrunkState::Fresh => true,
+        TrunkState::Up | TrunkState::Down => held.trunk == id.trunk,
     };
     match held.filter(|held| held.session == id.session) {
         Some(held) if is_wanted(&held) => Choice::Resume(SessionId {

@@ -4,10 +4,10 @@
 //! dial us. Both sides may dial at once: the daemon with the lower name decides which trunk is used.
 
 mod choice;
-pub mod driver;
+pub mod io;
 
 #[cfg(test)]
 mod tests;
 
-pub use driver::Cluster;
-pub use driver::StaticPeer;
+pub use io::cluster::Cluster;
+pub use io::cluster::StaticPeer;

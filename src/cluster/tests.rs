@@ -2,14 +2,14 @@ use super::choice::Choice;
 use super::choice::Offer;
 use super::choice::Running;
 use super::choice::choose;
-use crate::trunk::handle::Link;
+use crate::trunk::io::trunks::TrunkState;
 use crate::wire::SessionId;
 
 const BOOT: [u8; 16] = [1; 16];
 const ID: SessionId = SessionId { session: 7, trunk: 3 };
 const NEXT: Choice = Choice::Resume(SessionId { session: 7, trunk: 4 });
 
-fn running(link: Link) -> Running {
+fn running(link: TrunkState) -> Running {
     Running {
         boot: BOOT,
         id: ID,
@@ -17,7 +17,7 @@ fn running(link: Link) -> Running {
     }
 }
 
-fn choose_for(link: Option<Link>, offer: Offer) -> Choice {
+fn choose_for(link: Option<TrunkState>, offer: Offer) -> Choice {
     choose(link.map(running).as_ref(), &offer)
 }
 
@@ -47,16 +47,16 @@ fn without_a_session_one_begins() {
     for held in [None, on(3)] {
         for offer in [ours(held), dialled(held)] {
             assert_eq!(choose_for(None, offer), Choice::Begin);
-            assert_eq!(choose_for(Some(Link::Down), offer), Choice::Begin, "ours is over");
+            assert_eq!(choose_for(Some(TrunkState::Down), offer), Choice::Begin, "ours is over");
             let restarted = Offer { boot: [2; 16], ..offer };
-            assert_eq!(choose_for(Some(Link::Up), restarted), Choice::Begin);
+            assert_eq!(choose_for(Some(TrunkState::Up), restarted), Choice::Begin);
         }
     }
 }
 
 #[test]
 fn a_peer_that_knows_of_the_trunk_replaces_it() {
-    for link in [Link::Fresh, Link::Up, Link::Stalled] {
+    for link in [TrunkState::Fresh, TrunkState::Up, TrunkState::Stalled] {
         assert_eq!(choose_for(Some(link), dialled(on(3))), NEXT, "{link:?}");
     }
 }
@@ -65,25 +65,29 @@ fn a_peer_that_knows_of_the_trunk_replaces_it() {
 fn an_old_greeting_does_not_replace_a_trunk_that_works() {
     let other = SessionId { session: 8, trunk: 3 };
     for held in [None, on(1), on(2), on(4), Some(other)] {
-        assert_eq!(choose_for(Some(Link::Up), dialled(held)), Choice::Refuse, "{held:?}");
+        assert_eq!(
+            choose_for(Some(TrunkState::Up), dialled(held)),
+            Choice::Refuse,
+            "{held:?}"
+        );
     }
 }
 
 /// Both dialled at the start, and the peer was quicker.
 #[test]
 fn our_own_dialling_replaces_a_trunk_only_if_we_still_want_it() {
-    for link in [Link::Fresh, Link::Up] {
+    for link in [TrunkState::Fresh, TrunkState::Up] {
         assert_eq!(choose_for(Some(link), ours(on(3))), Choice::Refuse, "{link:?}");
     }
     for trunk in [2, 3] {
-        assert_eq!(choose_for(Some(Link::Stalled), ours(on(trunk))), NEXT);
+        assert_eq!(choose_for(Some(TrunkState::Stalled), ours(on(trunk))), NEXT);
     }
 }
 
 /// The welcome was lost with its trunk, so the peer knows of the one before only.
 #[test]
 fn a_trunk_that_never_worked_is_replaced() {
-    for link in [Link::Fresh, Link::Stalled] {
+    for link in [TrunkState::Fresh, TrunkState::Stalled] {
         assert_eq!(choose_for(Some(link), dialled(on(2))), NEXT, "{link:?}");
     }
 }
@@ -93,8 +97,8 @@ fn a_trunk_that_never_worked_is_replaced() {
 #[test]
 fn a_peer_without_the_session_begins_another_only_if_ours_does_not_work() {
     for offer in [dialled(None), ours(None)] {
-        assert_eq!(choose_for(Some(Link::Fresh), offer), Choice::Refuse);
-        assert_eq!(choose_for(Some(Link::Up), offer), Choice::Refuse);
-        assert_eq!(choose_for(Some(Link::Stalled), offer), Choice::Begin);
+        assert_eq!(choose_for(Some(TrunkState::Fresh), offer), Choice::Refuse);
+        assert_eq!(choose_for(Some(TrunkState::Up), offer), Choice::Refuse);
+        assert_eq!(choose_for(Some(TrunkState::Stalled), offer), Choice::Begin);
     }
 }

@@ -32,6 +32,19 @@ pub enum HandshakeError {
         "{0:?} is no node name: it must be name@host, the name of letters, digits, '_' and '-', 255 characters at most"
     )]
     Name(String),
+    /// A handshake message came from the wrong side or at the wrong time.
+    #[error("{message} from the {from} while {state}")]
+    OutOfState {
+        /// Who sent it.
+        from: &'static str,
+        /// What it begins with.
+        message: char,
+        /// What was due.
+        state: &'static str,
+    },
+    /// The acceptor named an initiator that has a name.
+    #[error("the acceptor gives the name {0:?} to a node that asked for no name")]
+    Named(String),
 }
 
 /// Why a control term is refused; the connection it came on ends.

@@ -12,6 +12,7 @@ pub mod handshake;
 mod name;
 mod operation;
 mod packet;
+mod relay;
 mod run;
 mod signal;
 
@@ -38,6 +39,9 @@ pub use packet::PACKET_MAX;
 pub use packet::Packet;
 pub use packet::PacketDecoder;
 pub use packet::PacketEncoder;
+pub use relay::Party;
+pub use relay::Relay;
+pub use relay::Relayed;
 pub use run::RUN_MAX;
 pub use run::Run;
 pub use signal::Signal;

@@ -1,14 +1,12 @@
 //! Rank 3: the port mapper protocol (`erts/epmd/src/epmd_srv.c`, protocol reference §1), for the nodes of this host.
 //!
 //! A node registers by a connection that it keeps open, and asks for the ports of others. Who knows the answers is
-//! reached through a bounded channel ([`handle`]): a question about a remote node may need a listener to be opened.
+//! reached through a bounded channel ([`io::question`]): a question about a remote node may need a listener to be opened.
 
-pub mod client;
 mod error;
-pub mod handle;
+pub mod io;
 mod message;
 mod registry;
-pub mod server;
 
 #[cfg(test)]
 mod tests;

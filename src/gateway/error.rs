@@ -15,19 +15,6 @@ pub enum LegError {
     /// The node sent what is no handshake message.
     #[error("handshake: {0}")]
     Handshake(#[from] HandshakeError),
-    /// A handshake message came from the wrong side or at the wrong time.
-    #[error("handshake: {message} from the {from} while {state}")]
-    OutOfState {
-        /// Who sent it.
-        from: &'static str,
-        /// What it begins with.
-        message: char,
-        /// What was due.
-        state: &'static str,
-    },
-    /// The acceptor named an initiator that has a name.
-    #[error("handshake: the acceptor gives the name {0:?} to a node that asked for no name")]
-    Named(String),
     /// The node sent what is no packet.
     #[error("packet: {0}")]
     Packet(#[from] PacketError),

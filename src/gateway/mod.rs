@@ -5,21 +5,9 @@
 //! [`server`] for their connections to personas, [`handle`] for what both do): first the handshake is relayed between
 //! the two real nodes by [`Relay`], then packets and signals are translated.
 
-pub mod client;
 mod config;
-pub mod driver;
 mod error;
-pub mod handle;
-mod intake;
-mod relay;
-pub mod server;
-
-#[cfg(test)]
-mod tests;
+pub mod io;
 
 pub use config::GatewayConfig;
 pub use error::LegError;
-pub use intake::intake;
-pub use relay::Party;
-pub use relay::Relay;
-pub use relay::Step;

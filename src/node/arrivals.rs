@@ -4,8 +4,8 @@ use bytes::Buf;
 use bytes::Bytes;
 
 use super::ConnectionError;
-use super::handle::Shared;
 use super::inlet::Inlet;
+use super::io::node::Shared;
 use super::mail::Mail;
 use super::mail::Packed;
 use super::mailbox::Mailbox;

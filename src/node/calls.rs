@@ -6,7 +6,7 @@ use super::Destination;
 use super::Message;
 use super::SendError;
 use super::Ties;
-use super::process::handle::Context;
+use super::io::context::Context;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
@@ -14,12 +14,12 @@ use crate::etf::Term;
 
 /// Who made a call, as [`Context::reply`] needs it: `{Pid, Tag}`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct From {
+pub struct ReplyTo {
     pid: NodePid,
     tag: Term,
 }
 
-impl From {
+impl ReplyTo {
     /// The process that called.
     pub const fn pid(&self) -> &NodePid {
         &self.pid
@@ -150,7 +150,7 @@ impl Context {
     ///
     /// # Errors
     /// If it cannot be encoded.
-    pub async fn reply(&mut self, to: From, reply: impl Into<Term>) -> Result<(), SendError> {
+    pub async fn reply(&mut self, to: ReplyTo, reply: impl Into<Term>) -> Result<(), SendError> {
         let destination = to.destination();
         self.send(destination, term!({(to.tag), (reply.into())})).await
     }

@@ -8,10 +8,10 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::handle::Shared;
-use super::process::Exit;
-use super::process::caught;
-use super::process::handle::Context;
+use super::io::context::Context;
+use super::io::node::Shared;
+use super::life::Exit;
+use super::life::caught;
 use crate::dist::SpawnRequest;
 use crate::etf::Atom;
 use crate::etf::Term;

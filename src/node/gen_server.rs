@@ -1,23 +1,23 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::From;
 use super::Message;
-use super::process::Exit;
-use super::process::handle::Context;
+use super::ReplyTo;
+use super::io::context::Context;
+use super::life::Exit;
 use crate::etf::Term;
 
 /// A server that answers calls and casts as Erlang's `gen_server` does, from there and from here.
 ///
 /// ```no_run
 /// use beamway::etf::Term;
-/// use beamway::node::{Context, From, GenServer, Next, serve};
+/// use beamway::node::{Context, GenServer, Next, ReplyTo, serve};
 /// use beamway::term;
 ///
 /// struct Counter(i64);
 ///
 /// impl GenServer for Counter {
-///     async fn handle_call(&mut self, _: &mut Context, _: Term, _: From) -> Next {
+///     async fn handle_call(&mut self, _: &mut Context, _: Term, _: ReplyTo) -> Next {
 ///         self.0 += 1;
 ///         Next::Reply(Term::from(self.0))
 ///     }
@@ -29,7 +29,8 @@ use crate::etf::Term;
 /// ```
 pub trait GenServer: Send {
     /// Answers a call. Without [`Next::Reply`] the caller waits until [`Context::reply`].
-    fn handle_call(&mut self, context: &mut Context, request: Term, from: From) -> impl Future<Output = Next> + Send;
+    fn handle_call(&mut self, context: &mut Context, request: Term, from: ReplyTo)
+    -> impl Future<Output = Next> + Send;
 
     /// Takes a cast. Ignored, unless it is defined.
     fn handle_cast(&mut self, context: &mut Context, request: Term) -> impl Future<Output = Next> + Send {
@@ -97,18 +98,18 @@ pub async fn serve(mut context: Context, mut server: impl GenServer) -> Result<(
     }
 }
 
-async fn step(context: &mut Context, server: &mut impl GenServer, message: Message) -> (Next, Option<From>) {
+async fn step(context: &mut Context, server: &mut impl GenServer, message: Message) -> (Next, Option<ReplyTo>) {
     let term = match message {
         Message::Term(term) => term,
         // The node stops, as a supervisor would have it in Erlang.
         Message::Exit { from, reason } if from == *context.pid() => return (Next::Stop { reason, reply: None }, None),
         other => return (server.handle_info(context, other).await, None),
     };
-    if let Some((from, request)) = From::of_call(&term) {
+    if let Some((from, request)) = ReplyTo::of_call(&term) {
         let next = server.handle_call(context, request.clone(), from.clone()).await;
         return (next, Some(from));
     }
-    if let Some((from, request)) = From::of(&term, "system") {
+    if let Some((from, request)) = ReplyTo::of(&term, "system") {
         return system(request, from);
     }
     match term {
@@ -121,7 +122,7 @@ async fn step(context: &mut Context, server: &mut impl GenServer, message: Messa
 }
 
 /// System messages (`sys.erl`): `gen_server:stop/3` sends one. Anything else is not supported.
-fn system(request: &Term, from: From) -> (Next, Option<From>) {
+fn system(request: &Term, from: ReplyTo) -> (Next, Option<ReplyTo>) {
     let next = match request.as_tuple() {
         Some([kind, reason]) if kind.is_atom("terminate") => Next::Stop {
             reason: reason.clone(),

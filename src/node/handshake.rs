@@ -83,7 +83,7 @@ impl FarIdentity {
 
 /// What a message of the other node led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum HandshakeStep {
     /// Send what [`Handshake::poll_message`] gives, and wait.
     Continue,
     /// A node wants to connect: answer with [`Handshake::decide`].
@@ -176,7 +176,7 @@ impl Handshake {
     /// # Errors
     /// If it is not the one due, or the other node refuses or must be refused. What [`poll_message`](Self::poll_message)
     /// gives is to be sent all the same.
-    pub fn handle_message(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+    pub fn handle_message(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         match self.due {
             Due::Status => self.status(message),
             Due::Challenge => self.challenged(message),
@@ -189,7 +189,7 @@ impl Handshake {
             Due::Answer => match Status::parse(message)? {
                 Status::Answer(true) => {
                     self.challenge();
-                    Ok(Step::Continue)
+                    Ok(HandshakeStep::Continue)
                 }
                 _ => Err(self.refused("that it wants no new connection")),
             },
@@ -222,7 +222,7 @@ impl Handshake {
         Ok(())
     }
 
-    fn status(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+    fn status(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         match Status::parse(message)? {
             Status::Ok | Status::OkSimultaneous => {}
             // It has not noticed yet that our former connection is gone.
@@ -232,10 +232,10 @@ impl Handshake {
             Status::Named { .. } | Status::Answer(_) => return Err(self.refused("what answers another question")),
         }
         self.due = Due::Challenge;
-        Ok(Step::Continue)
+        Ok(HandshakeStep::Continue)
     }
 
-    fn challenged(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+    fn challenged(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         let challenge = Challenge::parse(message)?;
         if challenge.name != self.far.name {
             return Err(ConnectionError::WrongNode {
@@ -251,10 +251,10 @@ impl Handshake {
         };
         self.messages.push_back(reply.encode());
         self.due = Due::Acknowledgement;
-        Ok(Step::Continue)
+        Ok(HandshakeStep::Continue)
     }
 
-    fn named(&mut self, message: &[u8]) -> Result<Step, ConnectionError> {
+    fn named(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         let name = SendName::parse(message)?;
         self.far.name = name.name;
         let why = if name.flags.contains(Flags::NAME_ME) {
@@ -269,7 +269,7 @@ impl Handshake {
                 return Err(error);
             }
             self.due = Due::Decision;
-            return Ok(Step::Asked(self.far.name.clone()));
+            return Ok(HandshakeStep::Asked(self.far.name.clone()));
         };
         self.messages.push_back(Status::NotAllowed.encode());
         Err(self.refusing(why))
@@ -308,9 +308,9 @@ impl Handshake {
         }
     }
 
-    fn complete(&mut self) -> Step {
+    fn complete(&mut self) -> HandshakeStep {
         self.due = Due::Nothing;
-        Step::Complete(self.far.clone())
+        HandshakeStep::Complete(self.far.clone())
     }
 
     fn refused(&mut self, status: &'static str) -> ConnectionError {

@@ -16,10 +16,10 @@ use crate::dist::Format;
 use crate::dist::PacketEncoder;
 use crate::dist::PacketError;
 use crate::dist::RUN_MAX;
+use crate::endpoint::packets;
 use crate::etf::Atom;
 use crate::etf::TermError;
-use crate::lanes::Head;
-use crate::session::packets;
+use crate::order::Head;
 use crate::wire::Content;
 
 /// Bytes of a packet's length.

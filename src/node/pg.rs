@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::CallError;
 use super::Exit;
-use super::From;
 use super::GenServer;
 use super::Message;
 use super::Next;
+use super::ReplyTo;
 use super::Watched;
-use super::handle::Node;
-use super::process::handle::Context;
+use super::io::context::Context;
+use super::io::node::Node;
 use super::serve;
 use crate::etf::Atom;
 use crate::etf::NodePid;
@@ -113,7 +113,7 @@ fn pids(term: &Term) -> Vec<NodePid> {
 }
 
 impl GenServer for Scope {
-    async fn handle_call(&mut self, context: &mut Context, request: Term, _: From) -> Next {
+    async fn handle_call(&mut self, context: &mut Context, request: Term, _: ReplyTo) -> Next {
         Next::Reply(match request.as_tuple() {
             Some([kind, group, member]) if kind.is_atom("join_local") => {
                 self.join(context, group, pids(member)).await;

@@ -1,7 +1,7 @@
 use super::Message;
-use super::calls::From;
-use super::handle::Node;
-use super::process::handle::Context;
+use super::calls::ReplyTo;
+use super::io::context::Context;
+use super::io::node::Node;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Term;
@@ -24,7 +24,7 @@ pub(super) fn start(node: &Node) {
 async fn net_kernel(mut context: Context) {
     loop {
         if let Message::Term(term) = context.receive().await
-            && let Some((from, request)) = From::of_call(&term)
+            && let Some((from, request)) = ReplyTo::of_call(&term)
         {
             let is_ping = request
                 .as_tuple()
@@ -46,7 +46,7 @@ async fn remote_calls(mut context: Context) {
         let Message::Term(term) = context.receive().await else {
             continue;
         };
-        if let Some((from, request)) = From::of_call(&term) {
+        if let Some((from, request)) = ReplyTo::of_call(&term) {
             if let Some((module, function, arguments)) = call_of(request) {
                 context.spawn(move |mut context| async move {
                     let answer = call(&mut context, module, function, arguments).await;

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 use rustc_hash::FxHashSet;
 
-use crate::lanes::lane_of;
+use crate::order::lane_of;
 use crate::wire::CircuitId;
 use crate::wire::LaneId;
 use crate::wire::StrandId;

@@ -10,10 +10,10 @@ use crate::dist;
 use crate::dist::Run;
 use crate::dist::scan;
 use crate::dist::scan_first;
-use crate::lanes::Aliases;
-use crate::lanes::Inbound;
-use crate::lanes::InboundError;
-use crate::lanes::Outbound;
+use crate::order::Aliases;
+use crate::order::Inbound;
+use crate::order::InboundError;
+use crate::order::Outbound;
 use crate::wire::Content;
 use crate::wire::FrameId;
 use crate::wire::STRANDS;
@@ -21,7 +21,7 @@ use crate::wire::StrandId;
 
 /// What the two nodes agreed on, as far as the receiving side needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct Agreed {
     /// How packets look on the legs of this circuit.
     pub format: crate::dist::Format,
     /// The incarnation of the local node: a signal for an earlier one may end its connection (protocol reference §8).
@@ -45,7 +45,7 @@ pub(super) struct Circuit {
     /// What the BEAM sent and the credit does not allow yet; bounded by what the leg may read ahead.
     pub(super) waiting: VecDeque<Intake>,
     /// Set once both legs speak packets: before, nothing may be delivered.
-    pub(super) terms: Option<Terms>,
+    pub(super) terms: Option<Agreed>,
     /// The local leg has ended; once all of `waiting` has left, the peer is told why.
     pub(super) ending: Option<String>,
     /// The peer closed, and why.
@@ -132,7 +132,7 @@ fn begins_message(content: &Content) -> bool {
 
 /// Reads the control term of what is about to be delivered: learns aliases, and keeps from the BEAM what would end its
 /// connection. The peer is not trusted blindly. `Ok(false)`: deliver nothing of this.
-pub(super) fn admit(state: &mut Circuit, terms: &Terms, content: &Content) -> Result<bool, String> {
+pub(super) fn admit(state: &mut Circuit, terms: &Agreed, content: &Content) -> Result<bool, String> {
     if terms.is_reader && begins_message(content) {
         return Ok(true);
     }

@@ -6,9 +6,9 @@ use crate::dist::PacketError;
 use crate::dist::Run;
 use crate::dist::scan;
 use crate::dist::scan_first;
-use crate::lanes::Address;
-use crate::lanes::Head;
-use crate::lanes::Part;
+use crate::order::Address;
+use crate::order::Head;
+use crate::order::Part;
 use crate::wire::Content;
 
 /// A signal, a part of one, or a run of them, as a local BEAM or a native node sent it.

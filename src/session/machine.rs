@@ -4,16 +4,16 @@ use std::time::Instant;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
+use super::Agreed;
 use super::Event;
 use super::Intake;
 use super::SessionConfig;
 use super::SessionStats;
-use super::Terms;
 use super::circuit::Circuit;
 use super::circuit::admit;
-use super::lane::Outboxes;
 use super::leaving::Leaving;
 use super::notices::Notices;
+use super::outbox::Outboxes;
 use super::receipts::Receipts;
 use crate::dist::Lesson;
 use crate::wire::CircuitId;
@@ -158,7 +158,7 @@ impl Session {
     }
 
     /// Both legs speak packets now: delivery begins.
-    pub fn established(&mut self, circuit: CircuitId, terms: Terms) {
+    pub fn established(&mut self, circuit: CircuitId, terms: Agreed) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.terms = Some(terms);
             self.mark_ready(circuit);

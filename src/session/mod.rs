@@ -13,21 +13,19 @@ mod circuit;
 mod config;
 mod error;
 mod event;
-pub mod handle;
 mod intake;
-mod lane;
 mod leaving;
 mod machine;
 mod memory;
 mod notices;
-pub mod packets;
+mod outbox;
 mod receipts;
 mod stats;
 
 #[cfg(test)]
 mod tests;
 
-pub use circuit::Terms;
+pub use circuit::Agreed;
 #[cfg(test)]
 pub(crate) use config::Bug;
 pub use config::SessionConfig;

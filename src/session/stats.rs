@@ -1,4 +1,4 @@
-use crate::lanes::AliasStats;
+use crate::order::AliasStats;
 
 /// Plain counters of a session; read them, never reset them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use quinn::crypto::HmacKey;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 
-use super::hearing::Counting;
+use super::liveness::Counting;
 use crate::congestion::Algorithm;
 
 /// How long datagrams stay small once large ones seemed to get lost, before larger ones are tried again.

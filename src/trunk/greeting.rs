@@ -8,7 +8,7 @@ use crate::wire::VERSION;
 
 /// Who this daemon is.
 #[derive(Clone, Debug)]
-pub struct Daemon {
+pub struct LocalDaemon {
     /// Its name; its certificate carries it.
     pub name: String,
     /// Drawn at random when it started.
@@ -34,7 +34,7 @@ pub struct Agreement {
     pub session: Option<SessionId>,
 }
 
-impl Daemon {
+impl LocalDaemon {
     /// How this daemon introduces itself to a peer with which it still has `session`.
     pub fn hello(&self, session: Option<SessionId>) -> Hello {
         Hello {

@@ -1,21 +1,15 @@
 //! Rank 6: QUIC connections to peers, and the task that runs a session over one.
 //!
 //! A trunk begins with a greeting on its control stream ([`Hello`](crate::wire::Hello) both ways); then the daemon with
-//! the lower name says `Welcome`, and [`driver`] moves frames and notices between the session machine, the lanes'
-//! `streams` and the legs. One task owns the machine. A session outlives its trunk: the next one arrives through
-//! [`handle`].
+//! the lower name says `Welcome`, and [`io::session`] moves frames and notices between the session machine, the lanes'
+//! streams and the legs. One task owns the machine. A session outlives its trunk: the next one arrives through
+//! [`io::trunks`].
 
-pub mod busy_wait;
-pub mod client;
 mod config;
-mod datagrams;
-pub mod driver;
 mod error;
 mod greeting;
-pub mod handle;
-mod hearing;
-pub mod server;
-mod streams;
+pub mod io;
+mod liveness;
 
 #[cfg(test)]
 mod tests;
@@ -23,4 +17,4 @@ mod tests;
 pub use config::TrunkConfig;
 pub use error::TrunkError;
 pub use greeting::Agreement;
-pub use greeting::Daemon;
+pub use greeting::LocalDaemon;

@@ -7,10 +7,12 @@ use bytes::BytesMut;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::handle::Held;
-use super::hearing::calls;
-use super::streams::Arrival;
-use super::streams::Streams;
+use super::io::accept;
+use super::io::dial;
+use super::io::streams::Arrival;
+use super::io::streams::Streams;
+use super::io::trunks::Held;
+use super::liveness::calls;
 use super::*;
 use crate::tls::Authority;
 use crate::tls::Identity;
@@ -26,8 +28,8 @@ use crate::wire::Hello;
 use crate::wire::LaneId;
 use crate::wire::VERSION;
 
-fn daemon(name: &str, lanes: u8) -> Daemon {
-    Daemon {
+fn daemon(name: &str, lanes: u8) -> LocalDaemon {
+    LocalDaemon {
         name: name.into(),
         boot: [1; 16],
         lanes,
@@ -173,7 +175,7 @@ fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::
     let server = config.server(Arc::new(server_config(&identity).unwrap())).unwrap();
     let client = config.client(Arc::new(client_config(&identity).unwrap())).unwrap();
     let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let listening = server::bind(address, config, server, Arc::new(reset_key(&identity))).unwrap();
+    let listening = accept::bind(address, config, server, Arc::new(reset_key(&identity))).unwrap();
     (listening.endpoint, client)
 }
 
@@ -214,14 +216,14 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
     let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
     let address = far.local_addr().unwrap().to_string();
     let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(server::accept(
+    tokio::spawn(accept::accept(
         far,
         Arc::new(daemon("far", 4)),
         Held::default(),
         greeted,
     ));
     let (us, held) = (daemon("near", 4), Held::default());
-    let trunk = client::dial(&near, client, &us, &held, "far", &address).await.unwrap();
+    let trunk = dial::dial(&near, client, &us, &held, "far", &address).await.unwrap();
     let _peer = peers.recv().await.unwrap();
     let connection = trunk.connection.clone();
     Streams::new(trunk, 4).tell_calls(7);
@@ -275,7 +277,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
             address.send(far.local_addr().unwrap()).unwrap();
             let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
             let us = Arc::new(daemon("far", CALL + 1));
-            tokio::spawn(server::accept(far, us, Held::default(), greeted));
+            tokio::spawn(accept::accept(far, us, Held::default(), greeted));
             let mut streams = Streams::new(peers.recv().await.unwrap(), CALL + 1);
             let (mut bulk, mut arrived) = (0, Vec::new());
             loop {
@@ -297,7 +299,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
     });
 
     let (us, held, address) = (daemon("near", CALL + 1), Held::default(), far_address.await.unwrap());
-    let trunk = client::dial(&near, client, &us, &held, "far", &address.to_string()).await;
+    let trunk = dial::dial(&near, client, &us, &held, "far", &address.to_string()).await;
     let trunk = trunk.unwrap();
     // Packets that grow meanwhile would make the window grow.
     while trunk.connection.stats().path.current_mtu < TrunkConfig::default().datagram_max - 20 {

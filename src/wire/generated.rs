@@ -59,7 +59,7 @@ pub struct Hello {
     pub session: u64,
     #[prost(uint64, tag = "8")]
     pub trunk: u64,
-    /// The sender passes by, for a single errand: its session is its own, and never takes the place of one that another
+    /// The sender passes by, for a single command: its session is its own, and never takes the place of one that another
     /// life under this name has.
     #[prost(bool, tag = "9")]
     pub passing: bool,

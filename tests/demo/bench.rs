@@ -6,23 +6,23 @@ use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
 
-use beamway::cli::bench::MODULES;
-use beamway::cli::bench::findings::Findings;
-use beamway::cli::bench::findings::Group;
-use beamway::cli::bench::findings::Measure;
-use beamway::cli::stage::carriers::Carrier;
-use beamway::cli::stage::carriers::Stage;
-use beamway::cli::stage::children::until;
-use beamway::cli::stage::erlang::Erlang;
-use beamway::cli::stage::gateways::Transport;
-use beamway::cli::stage::hosts::Host;
-use beamway::cli::stage::nodes::Kind;
-use beamway::cli::stage::nodes::Node;
-use beamway::cli::stage::nodes::NodeSettings;
-use beamway::cli::stage::pairs::Side;
-use beamway::cli::stage::pairs::Starter;
-use beamway::cli::stage::port_mapper;
 use beamway::etf::Atom;
+use beamway::lab::bench::MODULES;
+use beamway::lab::bench::findings::Findings;
+use beamway::lab::bench::findings::Group;
+use beamway::lab::bench::findings::Measure;
+use beamway::lab::testbed::carriers::Carrier;
+use beamway::lab::testbed::carriers::Stage;
+use beamway::lab::testbed::children::until;
+use beamway::lab::testbed::erlang::Erlang;
+use beamway::lab::testbed::gateways::Transport;
+use beamway::lab::testbed::hosts::Host;
+use beamway::lab::testbed::nodes::Kind;
+use beamway::lab::testbed::nodes::Node;
+use beamway::lab::testbed::nodes::NodeSettings;
+use beamway::lab::testbed::pairs::Side;
+use beamway::lab::testbed::pairs::Starter;
+use beamway::lab::testbed::port_mapper;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -316,14 +316,14 @@ fn what_arrives_otherwise_than_it_was_sent_is_noticed() {
 const BYSTANDER: &str = "-module(bystander).
 -export([main/0]).
 main() ->
-    io:put_chars(\"beamway_stage {\\\"ready\\\":true}\\n\"),
+    io:put_chars(\"beamway_testbed {\\\"ready\\\":true}\\n\"),
     answer().
 answer() ->
     case io:get_line(\"\") of
         eof -> halt();
         _ ->
-            Ours = [M || M <- [beamway_stage, beamway_bench], code:is_loaded(M) =/= false orelse whereis(M) =/= undefined],
-            io:format(\"beamway_stage {\\\"ours\\\":~b}~n\", [length(Ours)]),
+            Ours = [M || M <- [beamway_testbed, beamway_bench], code:is_loaded(M) =/= false orelse whereis(M) =/= undefined],
+            io:format(\"beamway_testbed {\\\"ours\\\":~b}~n\", [length(Ours)]),
             answer()
     end.
 ";

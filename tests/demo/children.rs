@@ -1,7 +1,7 @@
 //! Children of a test, and a folder for them.
 
-use beamway::cli::stage::children::Children;
-use beamway::cli::stage::workspace::Workspace;
+use beamway::lab::testbed::children::Children;
+use beamway::lab::testbed::workspace::Workspace;
 
 /// Runs what is given with both; they end with it.
 pub(crate) fn on_children<T>(body: impl AsyncFnOnce(&Workspace, &Children) -> T) -> T {

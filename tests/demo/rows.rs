@@ -3,20 +3,20 @@
 
 use std::time::Duration;
 
-use beamway::cli::demo::rows;
-use beamway::cli::demo::rows::Bulk;
-use beamway::cli::stage::carriers::Carrier;
-use beamway::cli::stage::children::Children;
-use beamway::cli::stage::children::until;
-use beamway::cli::stage::erlang::Erlang;
-use beamway::cli::stage::erlang::MODULE;
-use beamway::cli::stage::hosts::Host;
-use beamway::cli::stage::nodes::Kind;
-use beamway::cli::stage::nodes::Node;
-use beamway::cli::stage::nodes::NodeSettings;
-use beamway::cli::stage::pairs::Pair;
-use beamway::cli::stage::port_mapper;
-use beamway::cli::stage::workspace::Workspace;
+use beamway::lab::demo::rows;
+use beamway::lab::demo::rows::Bulk;
+use beamway::lab::testbed::carriers::Carrier;
+use beamway::lab::testbed::children::Children;
+use beamway::lab::testbed::children::until;
+use beamway::lab::testbed::erlang::Erlang;
+use beamway::lab::testbed::erlang::MODULE;
+use beamway::lab::testbed::hosts::Host;
+use beamway::lab::testbed::nodes::Kind;
+use beamway::lab::testbed::nodes::Node;
+use beamway::lab::testbed::nodes::NodeSettings;
+use beamway::lab::testbed::pairs::Pair;
+use beamway::lab::testbed::port_mapper;
+use beamway::lab::testbed::workspace::Workspace;
 
 use crate::children::on_children;
 

@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
-use super::super::model::Model;
 use super::line::Agenda;
 use super::line::MTU;
 use super::line::Pacer;
+use crate::congestion::model::Model;
 
 const DELAY: Duration = Duration::from_millis(10);
 const MAX_ACK_DELAY: Duration = Duration::from_millis(25);

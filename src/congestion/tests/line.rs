@@ -13,10 +13,10 @@ use rand::RngExt;
 use rand::SeedableRng;
 use rand::prelude::StdRng;
 
-use super::super::Calls;
-use super::super::cubic::Cubic;
-use super::super::model::Model;
-use super::super::phase::Phase;
+use crate::congestion::Calls;
+use crate::congestion::cubic::Cubic;
+use crate::congestion::model::Model;
+use crate::congestion::phase::Phase;
 
 /// Bytes of each packet, and those of headers below QUIC.
 pub(super) const MTU: u64 = 1452;

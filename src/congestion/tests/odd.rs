@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 
-use super::super::model::Model;
+use crate::congestion::model::Model;
 
 #[derive(Clone, Copy, Debug)]
 enum Told {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use super::super::cubic::Cubic;
-use super::super::phase::Company;
 use super::line::Flow;
 use super::line::Line;
 use super::line::MTU;
+use crate::congestion::cubic::Cubic;
+use crate::congestion::phase::Company;
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use super::super::model::Model;
 use super::line::Flow;
 use super::line::Line;
+use crate::congestion::model::Model;
 
 /// Three gigabits a second, a fifth of a millisecond, and a buffer without end, as between two processes of one host. Bulk and,
 /// every 10 ms, a call beside it, if there are any.

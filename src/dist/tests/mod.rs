@@ -1,4 +1,5 @@
 //! Handshake messages, packets, control terms; runs.
 
 pub(crate) mod packets;
+mod relay;
 mod runs;

@@ -2,10 +2,10 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::super::handshake::Challenge;
-use super::super::handshake::SendName;
-use super::super::handshake::Status;
 use super::super::*;
+use crate::dist::handshake::Challenge;
+use crate::dist::handshake::SendName;
+use crate::dist::handshake::Status;
 use crate::etf::Pid;
 use crate::etf::Reference;
 

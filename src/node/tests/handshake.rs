@@ -4,8 +4,8 @@ use crate::dist::handshake::Status;
 use crate::node::ConnectionError;
 use crate::node::FarIdentity;
 use crate::node::Handshake;
+use crate::node::HandshakeStep;
 use crate::node::OwnIdentity;
-use crate::node::Step;
 
 fn own(name: &str, cookie: &str) -> OwnIdentity {
     OwnIdentity {
@@ -35,11 +35,11 @@ fn shake(
                 continue;
             }
             let step = parties[to].handle_message(&message).and_then(|step| match step {
-                Step::Asked(_) => parties[to].decide(decision.clone()).map(|()| Step::Continue),
+                HandshakeStep::Asked(_) => parties[to].decide(decision.clone()).map(|()| HandshakeStep::Continue),
                 other => Ok(other),
             });
             match step {
-                Ok(Step::Complete(far)) => outcomes[to] = Some(Ok(far)),
+                Ok(HandshakeStep::Complete(far)) => outcomes[to] = Some(Ok(far)),
                 Ok(_) => {}
                 Err(error) => outcomes[to] = Some(Err(error)),
             }
@@ -89,7 +89,7 @@ fn refusals_reach_the_other_side() {
 #[test]
 fn a_node_that_lacks_a_flag_is_not_allowed() {
     let mut party = Handshake::accept(own("b@h", "c"), 1);
-    let flags = super::super::handshake::OFFERED.without(Flags::FRAGMENTS);
+    let flags = crate::node::handshake::OFFERED.without(Flags::FRAGMENTS);
     let name = SendName {
         flags,
         creation: 1,

@@ -14,11 +14,10 @@ use crate::dist::PacketEncoder;
 use crate::dist::RUN_MAX;
 use crate::dist::Run;
 use crate::dist::Sender;
+use crate::endpoint::packets;
 use crate::etf::Atom;
 use crate::etf::Pid;
 use crate::etf::Term;
-use crate::lanes::Address;
-use crate::lanes::Head;
 use crate::node::ConnectionError;
 use crate::node::MailboxBound;
 use crate::node::Message;
@@ -32,7 +31,8 @@ use crate::node::outlet::HEADER;
 use crate::node::outlet::Offered;
 use crate::node::outlet::start;
 use crate::node::queue::Queue;
-use crate::session::packets;
+use crate::order::Address;
+use crate::order::Head;
 use crate::wire::Content;
 
 fn context() -> Context<'static> {

@@ -1,4 +1,4 @@
-use crate::lanes::Placed;
+use crate::order::Placed;
 use crate::session::Bug;
 
 /// What becomes of the `number`th frame that has fences under [`Bug::DropFence`].

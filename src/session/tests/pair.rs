@@ -40,7 +40,7 @@ impl Random {
 
 const CREATION: u8 = 5;
 
-pub(super) const TERMS: Terms = Terms {
+pub(super) const TERMS: Agreed = Agreed {
     format: Format::Header,
     creation: CREATION as u32,
     is_reader: false,

@@ -13,8 +13,8 @@ use super::pair::run;
 use crate::dist::Format;
 use crate::dist::Sender;
 use crate::etf::Pid;
-use crate::lanes::Address;
-use crate::lanes::Head;
+use crate::order::Address;
+use crate::order::Head;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
@@ -267,7 +267,7 @@ impl Pair {
     fn establish(&mut self, side: usize, circuit: CircuitId) {
         self.sides[side].session.established(
             circuit,
-            Terms {
+            Agreed {
                 format: Format::Header,
                 creation: CREATION,
                 is_reader: false,

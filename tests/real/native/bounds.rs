@@ -5,7 +5,6 @@ use std::time::Duration;
 use beamway::etf::Atom;
 use beamway::etf::Term;
 use beamway::node::Context;
-use beamway::node::From;
 use beamway::node::GenServer;
 use beamway::node::MailboxBound;
 use beamway::node::Message;
@@ -13,6 +12,7 @@ use beamway::node::Next;
 use beamway::node::Node;
 use beamway::node::NodeConfig;
 use beamway::node::Raise;
+use beamway::node::ReplyTo;
 use beamway::node::WhenFull;
 use beamway::node::serve;
 use beamway::term;
@@ -384,7 +384,7 @@ fn a_node_stops_in_order(carrier: Carrier) {
 struct Farewell(Atom);
 
 impl GenServer for Farewell {
-    async fn handle_call(&mut self, context: &mut Context, request: Term, _: From) -> Next {
+    async fn handle_call(&mut self, context: &mut Context, request: Term, _: ReplyTo) -> Next {
         context.trap_exit(request.is_atom("trap"));
         Next::Reply(term!(ok))
     }

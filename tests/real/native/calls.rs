@@ -6,11 +6,11 @@ use beamway::etf::Atom;
 use beamway::etf::Term;
 use beamway::node::CallError;
 use beamway::node::Context;
-use beamway::node::From;
 use beamway::node::GenServer;
 use beamway::node::Message;
 use beamway::node::Next;
 use beamway::node::Raise;
+use beamway::node::ReplyTo;
 use beamway::node::RpcError;
 use beamway::node::serve;
 use beamway::term;
@@ -211,7 +211,7 @@ fn global_names_are_looked_up_through_a_beam(carrier: Carrier) {
 pub(super) struct Cell(pub(super) Term);
 
 impl GenServer for Cell {
-    async fn handle_call(&mut self, context: &mut Context, request: Term, from: From) -> Next {
+    async fn handle_call(&mut self, context: &mut Context, request: Term, from: ReplyTo) -> Next {
         match request.as_atom() {
             Some("get") => Next::Reply(self.0.clone()),
             Some("late") => {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::SystemTime;
 
-use beamway::app::App;
+use beamway::carrier;
 use beamway::config;
-use beamway::session::handle::Request;
+use beamway::hub::io::directory::Request;
 use beamway::tls::Identity;
 use beamway::tls::PemFiles;
 use tokio::sync::mpsc;
@@ -43,7 +43,9 @@ impl Daemon {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async move {
-                let app = App::bind(config, &identity, Vec::new()).await.expect("free ports");
+                let app = carrier::Daemon::bind(config, &identity, Vec::new())
+                    .await
+                    .expect("free ports");
                 sender.send(app.natives()).expect("a test that waits");
                 app.run(left).await;
             });

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use beamway::app::Lanes;
+use beamway::carrier::Lanes;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use beamway::app::Lanes;
-use beamway::app::RunningLanes;
+use beamway::carrier::Lanes;
+use beamway::carrier::RunningLanes;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;

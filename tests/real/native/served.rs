@@ -5,10 +5,10 @@ use std::time::Duration;
 use beamway::etf::Atom;
 use beamway::etf::Term;
 use beamway::node::Context;
-use beamway::node::From;
 use beamway::node::GenServer;
 use beamway::node::Next;
 use beamway::node::Raise;
+use beamway::node::ReplyTo;
 use beamway::node::serve;
 use beamway::term;
 use serde::Deserialize;
@@ -163,7 +163,7 @@ fn errors_keep_their_class(carrier: Carrier) {
 struct Slow;
 
 impl GenServer for Slow {
-    async fn handle_call(&mut self, context: &mut Context, request: Term, from: From) -> Next {
+    async fn handle_call(&mut self, context: &mut Context, request: Term, from: ReplyTo) -> Next {
         context.spawn(|mut context| async move {
             context.receive_within(Duration::from_millis(100)).await;
             context.reply(from, request).await.unwrap();

@@ -1,0 +1,272 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Cluster;
+use crate::cluster::StaticPeer;
+use crate::config::Config;
+use crate::epmd;
+use crate::gateway::GatewayConfig;
+use crate::gateway::io::gateway::Gateway;
+use crate::gateway::io::gateway::Policies;
+use crate::hub::io::directory::REQUESTS;
+use crate::hub::io::directory::Request;
+use crate::session::Memory;
+use crate::session::SessionConfig;
+use crate::tls::Identity;
+use crate::tls::client_config;
+use crate::tls::key_exchange_name;
+use crate::tls::reset_key;
+use crate::tls::server_config;
+use crate::trunk::LocalDaemon;
+use crate::trunk::TrunkConfig;
+use crate::trunk::io::accept;
+use crate::trunk::io::accept::UdpEndpoint;
+use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::trunks::Held;
+
+/// News of peers that may wait for the gateway.
+const PEER_EVENTS: usize = 256;
+
+/// A daemon whose sockets are bound.
+#[derive(Debug)]
+pub struct Daemon {
+    config: Config,
+    daemon: Arc<LocalDaemon>,
+    listening: UdpEndpoint,
+    client: quinn::ClientConfig,
+    epmd: Vec<TcpListener>,
+    hosts: Vec<String>,
+    busy_wait: BusyWait,
+    /// Where native nodes ask.
+    requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
+}
+
+impl Daemon {
+    /// Binds everything, so that whatever cannot be had is told before the daemon says that it runs.
+    ///
+    /// `hosts` are the host parts that mean this machine when the configuration names none.
+    ///
+    /// # Errors
+    /// If an address cannot be had or TLS refuses the certificates.
+    pub async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+        Self::bind_as(config, identity, hosts, false).await
+    }
+
+    /// The same for a daemon that passes by: it serves no local nodes, listens for no peers, and leaves alone the sessions
+    /// of one that runs with the same configuration.
+    ///
+    /// # Errors
+    /// If no address can be had or TLS refuses the certificates.
+    pub async fn pass_by(mut config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+        config.gateway.listen.set_port(0);
+        config.epmd.listen.clear();
+        Self::bind_as(config, identity, hosts, true).await
+    }
+
+    async fn bind_as(
+        config: Config,
+        identity: &Identity,
+        hosts: Vec<String>,
+        is_passing: bool,
+    ) -> anyhow::Result<Self> {
+        let trunk = trunk_config(&config);
+        let server_tls = server_config(identity).context("TLS for peers that dial us")?;
+        let client_tls = client_config(identity).context("TLS for peers that we dial")?;
+        let server = trunk.server(Arc::new(server_tls)).map_err(anyhow::Error::msg)?;
+        let client = trunk.client(Arc::new(client_tls)).map_err(anyhow::Error::msg)?;
+        let listening = accept::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
+        let mut epmd = Vec::new();
+        for address in &config.epmd.listen {
+            epmd.push(epmd::io::port_mapper::bind(*address).await?);
+        }
+        let daemon = Arc::new(LocalDaemon {
+            name: config.gateway.name.clone(),
+            boot: rand::random(),
+            lanes: trunk.lanes,
+            is_passing,
+        });
+        Ok(Self {
+            requests: mpsc::channel(REQUESTS),
+            hosts: config.epmd.hosts.clone().unwrap_or(hosts),
+            busy_wait: BusyWait::default(),
+            config,
+            daemon,
+            listening,
+            client,
+            epmd,
+        })
+    }
+
+    /// The line printed at the start: what runs, where, and how.
+    pub fn banner(&self) -> String {
+        let quic = self
+            .listening
+            .endpoint
+            .local_addr()
+            .map_or_else(|_| self.config.gateway.listen.to_string(), |at| at.to_string());
+        let epmd: Vec<String> = self
+            .epmd
+            .iter()
+            .filter_map(|at| Some(at.local_addr().ok()?.to_string()))
+            .collect();
+        let peers: Vec<String> = self
+            .config
+            .peers
+            .iter()
+            .map(|peer| format!("{} at {}", peer.name, peer.address))
+            .collect();
+        let (receive, send) = self.listening.buffers;
+        format!(
+            "beamway {version} {name}: QUIC {quic}, port mapper {epmd}, hosts {hosts}, {lanes} lanes, aws-lc-rs {exchange}, \
+             UDP buffers {receive} and {send} KiB, peers: {peers}",
+            version = env!("CARGO_PKG_VERSION"),
+            name = self.daemon.name,
+            epmd = epmd.join(" "),
+            hosts = self.hosts.join(" "),
+            lanes = self.daemon.lanes,
+            exchange = key_exchange_name(),
+            receive = receive / 1024,
+            send = send / 1024,
+            peers = if peers.is_empty() {
+                "none".to_owned()
+            } else {
+                peers.join(", ")
+            },
+        )
+    }
+
+    /// Where native nodes of this process ask for what they need of the daemon.
+    ///
+    /// ```no_run
+    /// use beamway::carrier::Daemon;
+    /// use beamway::config::Config;
+    /// use beamway::node::Node;
+    /// use beamway::tls::Identity;
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # async fn example(config: Config, identity: Identity) -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = Daemon::bind(config, &identity, vec!["h3".to_owned()]).await?;
+    /// let natives = app.natives();
+    /// let leave = CancellationToken::new();
+    /// let daemon = tokio::spawn(app.run(leave.clone()));
+    /// let node = Node::builder("orders@h3").cookie("secret").attach(natives).start().await?;
+    /// // …
+    /// node.stop().await;
+    /// leave.cancel();
+    /// daemon.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn natives(&self) -> mpsc::Sender<Request> {
+        self.requests.0.clone()
+    }
+
+    /// Where it listens for peers.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listening.endpoint.local_addr()
+    }
+
+    /// The host parts that mean this machine.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
+    /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
+    pub fn receive_buffer(&self) -> (usize, usize) {
+        (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
+    }
+
+    /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
+    /// runtime awake for `[gateway] busy_wait`.
+    pub async fn run(self, leave: CancellationToken) {
+        let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
+        let (news_in, news) = mpsc::channel(PEER_EVENTS);
+        let mut tasks = JoinSet::new();
+        for listener in self.epmd {
+            tasks.spawn(epmd::io::port_mapper::serve(listener, questions_in.clone()));
+        }
+        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
+        if !time.is_zero() {
+            tasks.spawn(async move { wait.run(time).await });
+        }
+        let policies: Policies = self
+            .config
+            .peers
+            .iter()
+            .map(|peer| (peer.name.to_ascii_lowercase(), peer.allow.clone().into()))
+            .collect();
+        let gateway_config = GatewayConfig {
+            net_ticktime: self.config.gateway.net_ticktime,
+            announces: !self.daemon.is_passing,
+            ..GatewayConfig::default()
+        };
+        let gateway = Gateway::new(self.hosts, policies, gateway_config);
+        // The gateway outlives the sessions, which tell it how they end.
+        let gateway_leave = CancellationToken::new();
+        let gateway = tokio::spawn(gateway.run(questions, self.requests.1, news, gateway_leave.clone()));
+        let (greeted_in, greeted) = Cluster::channel();
+        let held = Held::default();
+        if !self.daemon.is_passing {
+            tasks.spawn(accept::accept(
+                self.listening.endpoint.clone(),
+                Arc::clone(&self.daemon),
+                held.clone(),
+                greeted_in.clone(),
+            ));
+        }
+        let cluster = Cluster {
+            daemon: self.daemon,
+            endpoint: self.listening.endpoint.clone(),
+            client: self.client,
+            session: session_config(&self.config),
+            race_interval: self.config.session.race_interval,
+            held,
+            gateway: news_in,
+            busy_wait: self.busy_wait,
+            leave,
+            seed: rand::random(),
+        };
+        let peers = self.config.peers.iter().map(|peer| StaticPeer {
+            name: peer.name.clone(),
+            address: peer.address.to_string(),
+        });
+        cluster.run(peers.collect(), greeted_in, greeted).await;
+        gateway_leave.cancel();
+        let _ = gateway.await;
+        self.listening.close("this daemon stops").await;
+        tasks.shutdown().await;
+    }
+}
+
+fn trunk_config(config: &Config) -> TrunkConfig {
+    TrunkConfig {
+        lanes: config.gateway.lanes as u8,
+        stream_window: u32::try_from(config.transport.stream_window).unwrap_or(u32::MAX),
+        idle_timeout: config.transport.idle_timeout,
+        keep_alive: config.transport.keep_alive,
+        receive_buffer: config.transport.udp_receive_buffer,
+        send_buffer: config.transport.udp_send_buffer,
+        datagram_max: config.transport.datagram_max,
+        congestion: config.transport.congestion,
+    }
+}
+
+fn session_config(config: &Config) -> SessionConfig {
+    SessionConfig {
+        circuit_budget: config.gateway.circuit_budget,
+        memory: Memory::new(config.gateway.memory),
+        close_deadline: config.gateway.close_deadline,
+        grace: config.session.grace,
+        backlog: config.session.replay_budget,
+        ..SessionConfig::default()
+    }
+}

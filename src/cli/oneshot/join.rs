@@ -1,0 +1,275 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::anyhow;
+use anyhow::bail;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::carrier;
+use crate::carrier::Daemon;
+use crate::carrier::Loaded;
+use crate::carrier::own_hosts;
+use crate::cli::cookie::cookie;
+use crate::cli::output;
+use crate::config::Config;
+use crate::config::PeerSettings;
+use crate::dist::NodeName;
+use crate::endpoint::io::session::SessionHandle;
+use crate::epmd::io::registration::names;
+use crate::etf::Atom;
+use crate::hub::io::directory::Place;
+use crate::hub::io::directory::Request;
+use crate::node;
+use crate::node::Node;
+
+/// A port mapper of this host answers at once, if there is one.
+const EPMD_TIME: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a peer has the node.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How long a peer may take to tell of its nodes once it is there. It tells them all at once, so this is some round trips
+/// of the longest way and their losses.
+const TELL: Duration = Duration::from_secs(2);
+
+/// How a node joins for an command.
+#[derive(Debug)]
+pub struct Joining {
+    /// The configuration of this host's daemon, which need not run.
+    pub config: PathBuf,
+    /// The cookie; by default that of `~/.erlang.cookie`.
+    pub cookie: Option<String>,
+    /// Our own full name; by default one that nobody else has.
+    pub name: Option<String>,
+    /// How long the command may take.
+    pub timeout: Duration,
+    /// The node that it is for, `name@host`.
+    pub node: String,
+}
+
+/// A node that has joined.
+pub(super) struct Visit {
+    node: Node,
+    /// The node that the command is for.
+    pub(super) target: Atom,
+    pub(super) way: Way,
+    /// How long it took to connect to it.
+    pub(super) setup: Duration,
+    /// When the command must be done.
+    pub(super) deadline: Instant,
+    passing: Option<Passing>,
+}
+
+/// How the other node is reached.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// It is on this host, and known to this port mapper.
+    Here(SocketAddr),
+    /// Through a peer's daemon, and how long it took until that had told of the node.
+    Peer(SessionHandle, Duration),
+}
+
+/// The daemon that passes by.
+struct Passing {
+    leave: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Joining {
+    /// Joins. A wrong configuration is complained about here, line by line.
+    pub(super) async fn join(self) -> anyhow::Result<Visit> {
+        let deadline = Instant::now() + self.timeout;
+        let target = NodeName::new(&self.node).with_context(|| format!("{:?} is no node", self.node))?;
+        let cookie = cookie(self.cookie)?;
+        let Loaded { config, identity } = carrier::load(&self.config).map_err(|mistakes| {
+            for line in &mistakes {
+                output::complain(line);
+            }
+            anyhow!("the configuration cannot be used")
+        })?;
+        let hosts = config.epmd.hosts.clone().unwrap_or_else(own_hosts);
+        let name = self.name.unwrap_or_else(|| {
+            let host = host_like(&hosts, target.host());
+            format!("beamway-{}-{:04x}@{host}", std::process::id(), rand::random::<u16>())
+        });
+        let builder = Node::builder(&name).cookie(&cookie);
+        let (builder, way, passing) = match here(&config, &hosts, &target).await {
+            Some(epmd) => (builder.epmd(epmd), Way::Here(epmd), None),
+            None => {
+                let began = Instant::now();
+                let peers = config.peers.clone();
+                let app = Daemon::pass_by(config, &identity, hosts).await?;
+                let requests = app.natives();
+                let leave = CancellationToken::new();
+                let task = tokio::spawn(app.run(leave.clone()));
+                let passing = Passing { leave, task };
+                let session = match find(&requests, &target, &peers, deadline).await {
+                    Ok(session) => session,
+                    Err(error) => {
+                        passing.leave().await;
+                        return Err(error);
+                    }
+                };
+                let way = Way::Peer(session, began.elapsed());
+                (builder.attach(requests), way, Some(passing))
+            }
+        };
+        let node = builder.start().await.with_context(|| format!("joining as {name}"))?;
+        let target = Atom::new(target.as_str()).context("a node's name")?;
+        let began = Instant::now();
+        let connected = node.connect(&target).await;
+        let visit = Visit {
+            node,
+            setup: began.elapsed(),
+            target,
+            way,
+            deadline,
+            passing,
+        };
+        match connected {
+            Ok(()) => Ok(visit),
+            Err(error) => {
+                let target = visit.target.clone();
+                visit.leave().await;
+                Err(anyhow!(error).context(format!("{} cannot be connected to", target.as_str())))
+            }
+        }
+    }
+
+    /// Joins, runs a process with the node to visit and the time that is left, and leaves.
+    pub(crate) async fn visit<T>(
+        self,
+        body: impl AsyncFnOnce(node::Context, Atom, Duration) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let visit = self.join().await?;
+        let (target, limit) = (visit.target.clone(), visit.left());
+        visit.run(async |context| body(context, target, limit).await).await
+    }
+}
+
+impl Visit {
+    /// Time that is left.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Runs a process and leaves.
+    pub(super) async fn run<T>(self, body: impl AsyncFnOnce(node::Context) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let done = self.node.run(|context| body(context)).await;
+        self.leave().await;
+        done?
+    }
+
+    /// Leaves in order: what was sent has arrived then.
+    async fn leave(self) {
+        self.node.stop().await;
+        if let Some(passing) = self.passing {
+            passing.leave().await;
+        }
+    }
+}
+
+impl Passing {
+    /// Peers hear that it leaves, and keep nothing of it.
+    async fn leave(self) {
+        self.leave.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// The port mapper of this host, if the node is registered there: a gateway's peers are not asked for such a one.
+async fn here(config: &Config, hosts: &[String], target: &NodeName) -> Option<SocketAddr> {
+    if !hosts.iter().any(|host| host.eq_ignore_ascii_case(target.host())) {
+        return None;
+    }
+    for epmd in &config.epmd.listen {
+        let asked = tokio::time::timeout(EPMD_TIME, names(*epmd)).await;
+        if let Ok(Ok(names)) = asked
+            && names.iter().any(|name| name == target.name())
+        {
+            return Some(*epmd);
+        }
+    }
+    None
+}
+
+/// Waits until a peer tells of the node; not longer than it takes if all of them are there and none does.
+async fn find(
+    requests: &mpsc::Sender<Request>,
+    target: &NodeName,
+    dialled: &[PeerSettings],
+    deadline: Instant,
+) -> anyhow::Result<SessionHandle> {
+    let mut complete_since = None;
+    loop {
+        let (answer, found) = oneshot::channel();
+        let request = Request::Find {
+            target: target.as_str().to_owned(),
+            answer,
+        };
+        requests.send(request).await.context("the daemon has ended")?;
+        let (known, peers) = match found.await.context("the daemon has ended")? {
+            Place::Peer { session, .. } => return Ok(session),
+            Place::Here { .. } => bail!("{target} is a node of this process"),
+            Place::Unknown { known, peers } => (known, peers),
+        };
+        let absent = absent(dialled, &peers);
+        let now = Instant::now();
+        complete_since = absent.is_empty().then(|| complete_since.unwrap_or(now));
+        let all_have_told = complete_since.is_some_and(|since| now >= since + TELL);
+        if all_have_told || now >= deadline {
+            bail!(
+                "no peer has told of a node {target}; nodes known: {}; peers that do not answer: {}",
+                list(&known),
+                list(&absent)
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The peers that are dialled and not there.
+fn absent(dialled: &[PeerSettings], there: &[Arc<str>]) -> Vec<String> {
+    let is_there = |name: &str| there.iter().any(|peer| peer.eq_ignore_ascii_case(name));
+    let absent = dialled.iter().filter(|peer| !is_there(&peer.name));
+    absent
+        .map(|peer| format!("{} at {}", peer.name, peer.address))
+        .collect()
+}
+
+fn list(words: &[String]) -> String {
+    if words.is_empty() {
+        "none".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+/// Which of our host parts to use towards a node: an address, a full name or a short one, as that node has.
+fn host_like<'a>(hosts: &'a [String], like: &str) -> &'a str {
+    let kind = |host: &str| (host.parse::<std::net::IpAddr>().is_ok(), host.contains('.'));
+    let same = hosts.iter().find(|host| kind(host) == kind(like));
+    same.or(hosts.first()).map_or("localhost", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_part_is_of_the_kind_that_the_other_node_has() {
+        let hosts = ["10.0.0.1", "h1", "h1.example"].map(str::to_owned);
+        assert_eq!(host_like(&hosts, "127.0.0.1"), "10.0.0.1");
+        assert_eq!(host_like(&hosts, "h2"), "h1");
+        assert_eq!(host_like(&hosts, "h2.example"), "h1.example");
+        assert_eq!(host_like(&hosts[..1], "h2"), "10.0.0.1");
+        assert_eq!(host_like(&[], "h2"), "localhost");
+    }
+}

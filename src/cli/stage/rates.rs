@@ -1,9 +1,0 @@
-/// `count` in `us` microseconds as a rate. Zero time counts as one microsecond.
-pub(in crate::cli) fn per_second(count: u64, us: u64) -> f64 {
-    float(count) * 1e6 / float(us.max(1))
-}
-
-/// Counts here stay far below 2^53, so nothing is lost.
-pub(in crate::cli) fn float(count: u64) -> f64 {
-    count as f64
-}

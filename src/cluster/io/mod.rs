@@ -1,0 +1,3 @@
+//! The task that dials peers and chooses trunks.
+
+pub mod cluster;

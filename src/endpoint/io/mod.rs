@@ -1,0 +1,4 @@
+//! Channels between endpoints and sessions, and what is written to sockets of nodes.
+
+pub mod session;
+pub mod write;

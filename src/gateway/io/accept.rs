@@ -1,0 +1,107 @@
+//! Circuits that a peer opens: the gateway connects to the local node.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use socket2::SockRef;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
+use tracing::info;
+use tracing::warn;
+
+use super::leg::Leg;
+use crate::dist::Party;
+use crate::dist::Relay;
+use crate::dist::handshake;
+use crate::endpoint::io::session::Command;
+use crate::endpoint::io::session::SessionHandle;
+use crate::endpoint::io::session::leg;
+use crate::gateway::GatewayConfig;
+use crate::gateway::LegError;
+use crate::router::NodePattern;
+use crate::wire::CircuitId;
+use crate::wire::Open;
+
+/// Connects a circuit to the local node that listens on `port`, and runs its leg.
+pub(in crate::gateway) async fn accept(
+    open: Open,
+    port: u16,
+    session: SessionHandle,
+    policy: Option<Arc<[NodePattern]>>,
+    config: Arc<GatewayConfig>,
+) {
+    let circuit = open.circuit;
+    let peer = session.peer.clone();
+    let relay = match Relay::new(&open.send_name) {
+        Ok(relay) => relay,
+        Err(error) => return refuse(&session, circuit, &error.into()).await,
+    };
+    let initiator = relay.initiator_name().unwrap_or("a node without a name").to_owned();
+    let stream = match connect(&open.target, port, &relay, &config).await {
+        Ok(stream) => stream,
+        Err(error) => return refuse(&session, circuit, &error.into()).await,
+    };
+    let (sender, receiver) = leg();
+    if !session.send(Command::Accept { circuit, leg: sender }).await {
+        return;
+    }
+    tune(&stream, &config);
+    let leg = Leg {
+        stream,
+        input: BytesMut::new(),
+        relay,
+        local: Party::Acceptor,
+        circuit,
+        session,
+        receiver,
+        policy,
+        config,
+    };
+    let reason = leg.run().await;
+    info!(%peer, %circuit, from = initiator, to = open.target, %reason, "a circuit has ended");
+}
+
+/// Ends a circuit that has no leg.
+pub(in crate::gateway) async fn refuse(session: &SessionHandle, circuit: CircuitId, error: &LegError) {
+    warn!(peer = %session.peer, %circuit, %error, "a circuit was refused");
+    let reason = error.to_string();
+    session.send(Command::Close { circuit, reason }).await;
+}
+
+/// A node listens on all addresses unless it was told otherwise, and then most likely on the one in its name.
+async fn connect(target: &str, port: u16, relay: &Relay, config: &GatewayConfig) -> std::io::Result<TcpStream> {
+    let host = target.split_once('@').and_then(|(_, host)| host.parse::<IpAddr>().ok());
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    for ip in [host, Some(Ipv4Addr::LOCALHOST.into())].into_iter().flatten() {
+        match socket(ip, config)?.connect((ip, port).into()).await {
+            Ok(mut stream) => {
+                let mut framed = BytesMut::new();
+                handshake::encode(&relay.send_name(), &mut framed);
+                stream.write_all(&framed).await?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// A socket for a leg, or for the listener of legs: what the kernel may hold of the BEAM's signals is settled before a
+/// connection is.
+pub(in crate::gateway) fn socket(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<TcpSocket> {
+    let socket = match ip {
+        IpAddr::V4(_) => TcpSocket::new_v4(),
+        IpAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    let _ = socket.set_recv_buffer_size(config.receive_buffer);
+    Ok(socket)
+}
+
+/// Small signals leave at once, and little is kept in the kernel.
+pub(in crate::gateway) fn tune(stream: &TcpStream, config: &GatewayConfig) {
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_send_buffer_size(config.send_buffer);
+}

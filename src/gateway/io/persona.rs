@@ -1,0 +1,139 @@
+//! Personas: listeners that stand for remote nodes towards the local ones.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::info;
+use tracing::warn;
+
+use super::accept::socket;
+use super::accept::tune;
+use super::leg::Leg;
+use crate::dist::Party;
+use crate::dist::Relay;
+use crate::dist::handshake;
+use crate::endpoint::io::session::Command;
+use crate::endpoint::io::session::EndpointEvent;
+use crate::endpoint::io::session::SessionHandle;
+use crate::endpoint::io::session::leg;
+use crate::gateway::GatewayConfig;
+use crate::gateway::LegError;
+use crate::router::NodePattern;
+
+/// Connections to one persona at once: local nodes, and their attempts.
+const CONNECTIONS: usize = 1024;
+
+/// A connection says who it is by then.
+const NAME_TIME: Duration = Duration::from_secs(10);
+
+/// What a persona stands for.
+#[derive(Clone)]
+pub(in crate::gateway) struct Persona {
+    /// The remote node, `name@host`.
+    pub(in crate::gateway) target: String,
+    pub(in crate::gateway) session: SessionHandle,
+    pub(in crate::gateway) policy: Option<Arc<[NodePattern]>>,
+    pub(in crate::gateway) config: Arc<GatewayConfig>,
+}
+
+/// Binds a listener where local nodes look for the remote one.
+pub(in crate::gateway) fn bind(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<(TcpListener, u16)> {
+    let listener = socket(ip, config)?;
+    listener.bind((ip, 0).into())?;
+    let listener = listener.listen(CONNECTIONS as u32)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// Accepts local nodes until the task is ended.
+pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let persona = persona.clone();
+                tokio::spawn(async move {
+                    open(stream, persona).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "a persona cannot accept a connection; is the limit of open files too low?");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Opens a circuit for a local node and runs its leg.
+async fn open(mut stream: TcpStream, persona: Persona) {
+    let Persona {
+        target,
+        session,
+        policy,
+        config,
+    } = persona;
+    let peer = session.peer.clone();
+    let mut input = BytesMut::new();
+    let relay = match timeout(NAME_TIME, read_name(&mut stream, &mut input)).await {
+        Ok(Ok(name)) => Relay::new(&name).map_err(LegError::from),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(LegError::Late("the local node did not say its name", NAME_TIME)),
+    };
+    let relay = match relay {
+        Ok(relay) => relay,
+        Err(error) => {
+            warn!(to = target, %error, "a connection of a local node was refused");
+            return;
+        }
+    };
+    let from = relay.initiator_name().unwrap_or("a node without a name").to_owned();
+    let (sender, mut receiver) = leg();
+    let opened = session.send(Command::Open {
+        target: target.clone(),
+        send_name: relay.send_name(),
+        leg: sender,
+    });
+    if !opened.await {
+        return;
+    }
+    let Some(EndpointEvent::Opened(circuit)) = receiver.events.recv().await else {
+        return;
+    };
+    tune(&stream, &config);
+    let leg = Leg {
+        stream,
+        input,
+        relay,
+        local: Party::Initiator,
+        circuit,
+        session,
+        receiver,
+        policy,
+        config,
+    };
+    let reason = leg.run().await;
+    info!(%peer, %circuit, from, to = target, %reason, "a circuit has ended");
+}
+
+async fn read_name(stream: &mut TcpStream, input: &mut BytesMut) -> Result<Bytes, LegError> {
+    loop {
+        if let Some(message) = handshake::decode(input)? {
+            return Ok(message);
+        }
+        if stream.read_buf(input).await? == 0 {
+            return Err(LegError::Closed);
+        }
+    }
+}

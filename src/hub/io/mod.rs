@@ -1,0 +1,3 @@
+//! The directory as tasks reach it.
+
+pub mod directory;

@@ -1,0 +1,101 @@
+//! Calling other nodes.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+use super::circuit as circuits;
+use super::circuit::Circuit;
+use super::node::Shared;
+use super::start::Ways;
+use super::tcp::Wire;
+use crate::epmd::EpmdError;
+use crate::epmd::io::registration::look_up;
+use crate::etf::Atom;
+use crate::hub::io::directory::Place;
+use crate::node::ConnectionError;
+use crate::node::FarIdentity;
+use crate::node::handshake::Handshake;
+
+/// How often an attempt that lost against the other node's looks whether that one has succeeded.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A connection that has come up, by whatever way.
+enum Carrier {
+    Tcp(Wire),
+    Lanes(Circuit),
+}
+
+/// Calls a node, and carries its connection if it comes up.
+pub(in crate::node) async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
+    let limit = shared.config.setup_time;
+    let setting_up = async {
+        match call(&shared, &node, attempt).await {
+            // The other node's own attempt goes on: it arrives at our listener.
+            Err(ConnectionError::Refused { status: "nok", .. }) => loop {
+                sleep(LOOK).await;
+                if !shared.apply(|machine| machine.is_current(&node, attempt)) {
+                    return Ok(None);
+                }
+            },
+            other => other.map(Some),
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = timeout(limit, setting_up) => outcome.unwrap_or(Err(ConnectionError::Late(limit))),
+        () = shared.stopping.cancelled() => Err(ConnectionError::Local("this node stops".to_owned())),
+    };
+    match outcome {
+        Ok(None) => {}
+        Ok(Some((Carrier::Tcp(wire), far))) => wire.carry(shared, far).await,
+        Ok(Some((Carrier::Lanes(circuit), far))) => circuit.carry(shared, far).await,
+        Err(error) => shared.apply(|machine| machine.failed(&node, attempt, &error.to_string())),
+    }
+}
+
+async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrier, FarIdentity), ConnectionError> {
+    let address = match &shared.ways {
+        Ways::PortMapper(epmd) => find(*epmd, node).await?,
+        Ways::Daemon(daemon) => match circuits::find(daemon, node).await? {
+            Place::Here { port } => (Ipv4Addr::LOCALHOST, port).into(),
+            Place::Peer { session, policy } => {
+                let (circuit, far) = Circuit::call(shared, node, attempt, session, policy).await?;
+                return Ok((Carrier::Lanes(circuit), far));
+            }
+            Place::Unknown { known, .. } => {
+                let (node, known) = (node.as_str().to_owned(), known.join(", "));
+                return Err(ConnectionError::Nowhere { node, known });
+            }
+        },
+    };
+    let mut wire = Wire::new(TcpStream::connect(address).await?, attempt);
+    let party = Handshake::initiate(shared.own.clone(), node, rand::random());
+    let far = wire.shake(shared, party).await?;
+    Ok((Carrier::Tcp(wire), far))
+}
+
+/// Where a node listens on this host, as a port mapper knows it: plain distribution never leaves the host.
+async fn find(epmd: SocketAddr, node: &Atom) -> Result<SocketAddr, ConnectionError> {
+    let unknown = || ConnectionError::Unknown(epmd.to_string(), node.as_str().to_owned());
+    let (name, host) = node.split_once('@').ok_or_else(unknown)?;
+    // A name on a loopback address is asked for there; a host's own name means this host.
+    let host = host.parse::<IpAddr>().ok().filter(IpAddr::is_loopback);
+    let ip = host.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let epmd = SocketAddr::new(if epmd.ip().is_loopback() { ip } else { epmd.ip() }, epmd.port());
+    // A gateway's port mapper understands full names; a stock one knows only bare ones.
+    for name in [node.as_str(), name] {
+        match look_up(epmd, name).await {
+            Ok(Some(found)) => return Ok(SocketAddr::new(ip, found.port)),
+            Ok(None) => {}
+            Err(EpmdError::Io(error)) => return Err(error.into()),
+            Err(error) => return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, error).into()),
+        }
+    }
+    Err(unknown())
+}

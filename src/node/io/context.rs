@@ -1,0 +1,491 @@
+//! What a process does: send, receive, link, watch.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use crate::codec::Reader;
+use crate::dist::Sender;
+use crate::dist::Target;
+use crate::dist::send_term;
+use crate::etf::Atom;
+use crate::etf::Limits;
+use crate::etf::NodePid;
+use crate::etf::NodeReference;
+use crate::etf::Pid;
+use crate::etf::Term;
+use crate::etf::TermError;
+use crate::etf::TermRef;
+use crate::etf::ValueError;
+use crate::etf::from_term;
+use crate::etf::from_view;
+use crate::node::AliasMode;
+use crate::node::Message;
+use crate::node::Outcome;
+use crate::node::RegisterError;
+use crate::node::SendError;
+use crate::node::Ties;
+use crate::node::destination::Destination;
+use crate::node::io::node::Node;
+use crate::node::io::node::Shared;
+use crate::node::mail::Letter;
+use crate::node::mail::Mail;
+use crate::node::mail::open;
+use crate::node::mailbox::Mailbox;
+use crate::node::outlet::Connection;
+use crate::node::outlet::Offered;
+use crate::node::outlet::start;
+use crate::node::queue::Queue;
+use crate::order::Address;
+use crate::order::Head;
+
+/// Binaries from this size on travel from where they are.
+const LARGE: usize = 64 * 1024;
+
+/// A process, in the hands of its own code.
+///
+/// The process lives as long as the function that was given the context runs.
+pub struct Context {
+    pub(in crate::node) shared: Arc<Shared>,
+    pub(in crate::node) mailbox: Arc<Mailbox>,
+    pid: NodePid,
+    queue: Queue,
+    /// The way that the last message to another node went.
+    route: Option<Route>,
+    /// Messages received and sent since others could last run.
+    reductions: u32,
+}
+
+/// So many messages received and sent are a turn; then others run, as processes of Erlang do after 4000 reductions. What was
+/// sent leaves then, so that a server and 64 callers on another machine work at the same time, and not by turns.
+const TURN: u32 = 64;
+
+/// The way to a receiver on another node: whoever sends much sends to the same ones again and again.
+struct Route {
+    to: Destination,
+    head: Head,
+    /// What a message begins with: all of it but the payload.
+    start: Bytes,
+    connection: Arc<Connection>,
+}
+
+impl Route {
+    fn offer(&self, message: &Term) -> Result<Offered, TermError> {
+        let payload = |out: &mut BytesMut| message.write_but(LARGE, out);
+        self.connection.offer(self.head, &self.start, payload)
+    }
+}
+
+impl Context {
+    pub(in crate::node) fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Self {
+        let pid = NodePid {
+            node: shared.name.clone(),
+            pid: mailbox.pid,
+        };
+        Self {
+            shared,
+            mailbox,
+            pid,
+            queue: Queue::default(),
+            route: None,
+            reductions: 0,
+        }
+    }
+
+    /// This process: `self()`.
+    pub const fn pid(&self) -> &NodePid {
+        &self.pid
+    }
+
+    pub(in crate::node) const fn own(&self) -> Pid {
+        self.pid.pid
+    }
+
+    /// The node it runs on.
+    pub fn node(&self) -> Node {
+        Node {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Messages that wait to be received.
+    pub fn queue_len(&self) -> usize {
+        self.mailbox.len() - self.queue.received()
+    }
+
+    // Sending.
+
+    /// Sends a message: `To ! Message`. A node that is not connected is called; whatever cannot be delivered is lost.
+    ///
+    /// Waits while too much waits for that node already, or, of a process of this node, while its mailbox is full.
+    ///
+    /// # Errors
+    /// If it is for a name of this node that nobody has, or cannot be encoded.
+    pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
+        let (to, message) = (to.into(), message.into());
+        // Whoever only sends has no end of it.
+        self.reductions = self.reductions.saturating_add(1);
+        if let Some(route) = &self.route
+            && route.to == to
+            && route.offer(&message)? == Offered::Taken
+        {
+            return Ok(());
+        }
+        if to.node().is_none_or(|node| *node == self.shared.name) {
+            self.send_near(to.into(), message).await
+        } else {
+            self.send_far(to, &message).await
+        }
+    }
+
+    async fn send_near(&mut self, to: Target, message: Term) -> Result<(), SendError> {
+        let to = match to {
+            Target::Process(pid) => Some(pid.pid),
+            Target::Alias(alias) => self.shared.apply(|machine| machine.resolve_alias(alias.reference)),
+            Target::Name(name) => match self.shared.apply(|machine| machine.whereis(&name)) {
+                None => return Err(SendError::NotRegistered(name)),
+                found => found,
+            },
+        };
+        let Some(mailbox) = to.and_then(|pid| self.shared.mailbox(pid)) else {
+            return Ok(());
+        };
+        let bound = &self.shared.config.mailbox;
+        if mailbox.pid != self.own() {
+            poll_fn(|context| mailbox.poll_room(context, bound)).await;
+        }
+        mailbox.push(Mail::Term(message), bound);
+        Ok(())
+    }
+
+    async fn send_far(&mut self, to: Destination, message: &Term) -> Result<(), SendError> {
+        // A connection may end while this waits for room: then the message goes to the next one, once.
+        for _ in 0..2 {
+            if self.route.as_ref().is_none_or(|route| route.to != to) {
+                self.turn_to(&to);
+            }
+            let Some(route) = &self.route else {
+                return Ok(());
+            };
+            let mut offered = route.offer(message)?;
+            while offered == Offered::Full {
+                poll_fn(|context| route.connection.poll_room(context)).await;
+                offered = route.offer(message)?;
+            }
+            if offered == Offered::Taken {
+                return Ok(());
+            }
+            self.route = None;
+        }
+        Ok(())
+    }
+
+    /// Finds the way to a receiver on another node, which is called if it is not connected.
+    fn turn_to(&mut self, to: &Destination) {
+        let before = self.route.take().map(|route| route.connection);
+        let connection = before
+            .filter(|connection| to.node() == Some(&connection.node))
+            .or_else(|| self.shared.connection_to(to.node()?));
+        let target = Target::from(to.clone());
+        self.route = connection.map(|connection| Route {
+            to: to.clone(),
+            head: Head {
+                sender: Sender::Process(self.own()),
+                address: match &target {
+                    Target::Process(pid) => Address::Process(pid.pid),
+                    Target::Name(name) => Address::name(name.as_bytes()),
+                    Target::Alias(alias) => Address::Alias(alias.reference),
+                },
+            },
+            start: start(&send_term(&self.pid, &target)),
+            connection,
+        });
+    }
+
+    // Receiving.
+
+    /// The next message, in the order of arrival.
+    ///
+    /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then. Now and then it lets others run
+    /// first, though a message is there; [`Context::receive_within`] with a time of zero never does.
+    pub async fn receive(&mut self) -> Message {
+        self.take_next(open).await
+    }
+
+    /// The next message that `wanted` takes; others stay in their order.
+    pub async fn receive_match(&mut self, mut wanted: impl FnMut(&Message) -> bool) -> Message {
+        self.receive_map(|message| if wanted(&message) { Ok(message) } else { Err(message) })
+            .await
+    }
+
+    /// What `take` makes of the first message that it does not give back; others stay in their order.
+    pub async fn receive_map<T>(&mut self, take: impl FnMut(Message) -> Result<T, Message>) -> T {
+        self.receive_from(0, take).await
+    }
+
+    /// The next message, unless none comes within `limit`. If that is zero, it is one that is there already.
+    pub async fn receive_within(&mut self, limit: Duration) -> Option<Message> {
+        self.keep_turn(limit);
+        timeout(limit, self.receive()).await.ok()
+    }
+
+    /// The next message's term as a value of one's own type: read straight from the bytes if it came from another node.
+    ///
+    /// # Errors
+    /// If it is no such value; the message is gone. Signals that are no terms are read as Erlang's terms for them.
+    pub async fn receive_as<T: DeserializeOwned>(&mut self) -> Result<T, ValueError> {
+        self.take_next(|letter, limits| match letter {
+            Letter::Encoded(payload, _) => TermRef::read(&mut Reader::new(payload), limits).map(from_view),
+            Letter::Open(message) => Ok(from_term(&Term::from(message))),
+        })
+        .await
+    }
+
+    /// The next message, as `read` makes of it; what is no term is passed over.
+    async fn take_next<T>(&mut self, read: impl Fn(Letter<'_>, &Limits) -> Result<T, TermError>) -> T {
+        self.take_turns().await;
+        loop {
+            let limits = &self.shared.config.limits;
+            while let Some(received) = self.queue.take(|letter| read(letter, limits)) {
+                if let Some(value) = self.shared.settle(received) {
+                    return value;
+                }
+            }
+            self.refill().await;
+        }
+    }
+
+    /// As [`Context::receive_map`], passing over the first `seen` messages: what they are is known.
+    pub(in crate::node) async fn receive_from<T>(
+        &mut self,
+        mut seen: usize,
+        mut take: impl FnMut(Message) -> Result<T, Message>,
+    ) -> T {
+        self.take_turns().await;
+        loop {
+            let limits = &self.shared.config.limits;
+            while let Some(received) = self.queue.take_at(seen, |letter| open(letter, limits)) {
+                match self.shared.settle(received).map(&mut take) {
+                    None => self.queue.remove(seen),
+                    Some(Ok(value)) => {
+                        self.queue.remove(seen);
+                        return value;
+                    }
+                    Some(Err(message)) => {
+                        self.queue.put_back(seen, message);
+                        seen += 1;
+                    }
+                }
+            }
+            // What is waited for comes behind the mail that was passed over, perhaps on the connection that is charged for it.
+            for (connection, debt) in self.queue.pass_over(seen) {
+                self.shared.release(connection, debt);
+            }
+            self.refill().await;
+        }
+    }
+
+    /// [`Context::receive_from`], for a time: `None` when it is over.
+    pub(in crate::node) async fn receive_from_within<T>(
+        &mut self,
+        limit: Duration,
+        seen: usize,
+        take: impl FnMut(Message) -> Result<T, Message>,
+    ) -> Option<T> {
+        self.keep_turn(limit);
+        timeout(limit, self.receive_from(seen, take)).await.ok()
+    }
+
+    /// Before a message is received: lets others run, if this process has had its turn.
+    async fn take_turns(&mut self) {
+        self.reductions = self.reductions.saturating_add(1);
+        if self.reductions >= TURN {
+            self.reductions = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// With a limit of zero there is no time for the turns of others.
+    const fn keep_turn(&mut self, limit: Duration) {
+        if limit.is_zero() {
+            self.reductions = 0;
+        }
+    }
+
+    /// How many messages [`Context::receive_from`] may pass over, when what it looks for has not been sent yet.
+    pub(in crate::node) fn seen(&mut self) -> usize {
+        let mut idle = std::task::Context::from_waker(std::task::Waker::noop());
+        let _ = self.mailbox.poll_take(&mut idle, &mut self.queue);
+        self.queue.len()
+    }
+
+    async fn refill(&mut self) {
+        poll_fn(|context| self.mailbox.poll_take(context, &mut self.queue)).await;
+    }
+
+    /// `rpc:call/4` of an exported function of this node, within this process.
+    pub(in crate::node) async fn apply(&self, module: &Atom, function: &Atom, arguments: &[Term]) -> Term {
+        let context = Self::new(Arc::clone(&self.shared), Arc::clone(&self.mailbox));
+        self.shared.exports.call(context, module, function, arguments).await
+    }
+
+    // Ties to others.
+
+    /// `link/1`. A process that is not there ends this one with `noproc`, or sends it a [`Message::Exit`].
+    pub fn link(&self, other: &NodePid) {
+        self.shared.apply(|machine| machine.link(self.own(), other));
+    }
+
+    /// `unlink/1`. What has arrived before stays in the mailbox; nothing more comes from that link.
+    pub fn unlink(&self, other: &NodePid) {
+        self.shared.apply(|machine| machine.unlink(self.own(), other));
+    }
+
+    /// `monitor/2`: watches a process, or whatever has a name now. Answered once, with [`Message::Down`].
+    pub fn monitor(&self, watched: impl Into<Destination>) -> NodeReference {
+        self.watch(watched.into(), None)
+    }
+
+    /// `monitor/3` with an alias: the reference of the monitor is an address of this process too, while `mode` says so.
+    pub fn monitor_with_alias(&self, watched: impl Into<Destination>, mode: AliasMode) -> NodeReference {
+        self.watch(watched.into(), Some(mode))
+    }
+
+    fn watch(&self, watched: Destination, alias: Option<AliasMode>) -> NodeReference {
+        let watched = watched.into_watched(&self.shared.name);
+        self.shared.apply(|machine| {
+            let reference = machine.monitor(self.own(), watched, alias);
+            machine.full_reference(reference)
+        })
+    }
+
+    /// `demonitor/2` with `flush`: no [`Message::Down`] of this monitor comes any more, and none stays in the mailbox.
+    pub fn demonitor(&mut self, monitor: &NodeReference) {
+        if self
+            .shared
+            .apply(|machine| machine.demonitor(self.own(), monitor.reference))
+        {
+            return;
+        }
+        // It has fired, or never was.
+        self.seen();
+        self.queue
+            .discard(|message| matches!(message, Message::Down { reference, .. } if **reference == *monitor));
+    }
+
+    /// `alias/0`: another address of this process, until [`Context::unalias`].
+    pub fn alias(&self) -> NodeReference {
+        self.shared.apply(|machine| {
+            let reference = machine.alias(self.own());
+            machine.full_reference(reference)
+        })
+    }
+
+    /// `unalias/1`; `false` if it is no alias of this process any more.
+    pub fn unalias(&self, alias: &NodeReference) -> bool {
+        self.shared
+            .apply(|machine| machine.unalias(self.own(), alias.reference))
+    }
+
+    /// `make_ref/0`: a reference like no other.
+    pub fn make_reference(&self) -> NodeReference {
+        self.shared.apply(|machine| {
+            let reference = machine.make_reference(false);
+            machine.full_reference(reference)
+        })
+    }
+
+    /// `exit/2`: sends an exit signal. `kill` cannot be trapped.
+    pub fn exit(&self, to: &NodePid, reason: impl Into<Term>) {
+        let reason = reason.into();
+        self.shared.apply(|machine| machine.exit(self.own(), to, reason));
+    }
+
+    /// `process_flag(trap_exit, …)`: exit signals become [`Message::Exit`]. Gives the former state.
+    pub fn trap_exit(&self, on: bool) -> bool {
+        self.shared.apply(|machine| machine.trap_exits(self.own(), on))
+    }
+
+    /// Gives this process a name on its node: `register/2`.
+    ///
+    /// # Errors
+    /// If the name is taken, or the process has one.
+    pub fn register(&self, name: impl Into<Atom>) -> Result<(), RegisterError> {
+        self.node().register(name.into(), &self.pid)
+    }
+
+    /// `monitor_node/2`: a [`Message::NodeDown`] when the node is gone, or cannot be reached.
+    pub fn monitor_node(&self, node: &Atom, on: bool) {
+        self.shared.apply(|machine| machine.monitor_node(self.own(), node, on));
+    }
+
+    /// `net_kernel:monitor_nodes/1`: [`Message::NodeUp`] and [`Message::NodeDown`] of all nodes.
+    pub fn monitor_nodes(&self, on: bool) {
+        self.shared.apply(|machine| machine.monitor_nodes(self.own(), on));
+    }
+
+    /// `group_leader/0`: who does the input and output for this process; itself, if nobody was named.
+    pub fn group_leader(&self) -> NodePid {
+        let leader = self.shared.apply(|machine| machine.group_leader(self.own()));
+        leader.unwrap_or_else(|| self.pid.clone())
+    }
+
+    /// `group_leader/2`.
+    pub fn set_group_leader(&self, leader: NodePid, of: NodePid) {
+        self.shared.apply(|machine| machine.set_group_leader(leader, of));
+    }
+
+    // Spawning.
+
+    /// Runs another process on this node, which has this one's group leader.
+    pub fn spawn<F>(&self, body: impl FnOnce(Self) -> F) -> NodePid
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        self.spawn_tied(Ties::default(), body).0
+    }
+
+    /// `spawn_opt/2`: tied to this process from the first. Gives the monitor too, if there is one.
+    pub fn spawn_tied<F>(&self, ties: Ties, body: impl FnOnce(Self) -> F) -> (NodePid, Option<NodeReference>)
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let leader = self.shared.apply(|machine| machine.group_leader(self.own()));
+        let context = self.shared.make_process(leader);
+        let pid = context.pid.clone();
+        if ties.link {
+            self.link(&pid);
+        }
+        let monitor = ties.monitor.then(|| self.monitor(&pid));
+        self.shared.launch(context, body);
+        (pid, monitor)
+    }
+
+    /// `spawn_request/5`: runs an exported function on another node. Answered with [`Message::SpawnReply`], and the monitor,
+    /// if one is asked for, is named as the request is.
+    pub fn spawn_request(
+        &self,
+        node: &Atom,
+        module: impl Into<Atom>,
+        function: impl Into<Atom>,
+        arguments: Vec<Term>,
+        ties: Ties,
+    ) -> NodeReference {
+        let function = (module.into(), function.into());
+        self.shared.apply(|machine| {
+            let reference = machine.spawn_request(self.own(), node, function, arguments, ties);
+            machine.full_reference(reference)
+        })
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.shared.release_all(self.queue.drain());
+    }
+}

@@ -1,0 +1,457 @@
+//! The node as its tasks and its users hold it: one machine under a lock, mailboxes, connections.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+use tracing::info;
+
+use super::super::life::live;
+use super::connect;
+use super::context::Context;
+use super::start::Ways;
+use crate::dist::Signal;
+use crate::etf::Atom;
+use crate::etf::NodePid;
+use crate::etf::Pid;
+use crate::etf::Term;
+use crate::etf::TermError;
+use crate::node::ConnectionError;
+use crate::node::Exited;
+use crate::node::NodeConfig;
+use crate::node::NodeInfo;
+use crate::node::Outcome;
+use crate::node::OwnIdentity;
+use crate::node::RegisterError;
+use crate::node::exports;
+use crate::node::exports::Exports;
+use crate::node::machine::Machine;
+use crate::node::machine::Output;
+use crate::node::mail::Mail;
+use crate::node::mailbox::Mailbox;
+use crate::node::outlet::Connection;
+use crate::node::queue::Received;
+
+/// How often a node that stops looks whether its processes have ended.
+const STOP_LOOK: Duration = Duration::from_millis(5);
+
+/// A native node. Cheap to clone; it runs until [`Node::stop`].
+#[derive(Clone)]
+pub struct Node {
+    pub(in crate::node) shared: Arc<Shared>,
+}
+
+/// What all tasks of a node share.
+///
+/// Locks are taken in this order, and never the other way round: machine, tables, one mailbox or connection. Messages whose
+/// receiver is known take no more than the lock of where they go.
+pub(in crate::node) struct Shared {
+    pub(in crate::node) own: OwnIdentity,
+    pub(in crate::node) name: Atom,
+    pub(in crate::node) config: NodeConfig,
+    pub(in crate::node) exports: Exports,
+    pub(in crate::node) ways: Ways,
+    machine: Mutex<Machine>,
+    /// By the number of the process.
+    mailboxes: RwLock<Vec<Option<Arc<Mailbox>>>>,
+    connections: RwLock<FxHashMap<u32, Arc<Connection>>>,
+    pub(in crate::node) runtime: Handle,
+    /// Tasks of connections; processes are known by the machine.
+    pub(in crate::node) tasks: TaskTracker,
+    pub(in crate::node) stopping: CancellationToken,
+}
+
+impl Shared {
+    pub(in crate::node) fn new(own: OwnIdentity, name: Atom, config: NodeConfig, exports: Exports, ways: Ways) -> Self {
+        Self {
+            machine: Mutex::new(Machine::new(name.clone(), own.creation, config.processes)),
+            own,
+            name,
+            config,
+            exports,
+            ways,
+            mailboxes: RwLock::default(),
+            connections: RwLock::default(),
+            runtime: Handle::current(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// Asks or changes the machine, and does what follows from it before anybody else gets at it.
+    pub(in crate::node) fn apply<T>(self: &Arc<Self>, act: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = act(&mut machine);
+        while let Some(output) = machine.poll_output() {
+            self.perform(output);
+        }
+        value
+    }
+
+    fn perform(self: &Arc<Self>, output: Output) {
+        match output {
+            Output::Mail { to, message } => {
+                if let Some(mailbox) = self.mailbox(to) {
+                    mailbox.push(message.into(), &self.config.mailbox);
+                }
+            }
+            Output::Kill { process, reason } => {
+                if let Some(mailbox) = self.mailbox(process) {
+                    mailbox.kill(reason);
+                }
+            }
+            Output::Run { process, request } => {
+                let context = self.admit(process);
+                let shared = Arc::clone(self);
+                self.launch(context, move |context| exports::serve_request(shared, context, request));
+            }
+            Output::Open { connection, node } => {
+                let bounds = (self.config.outlet, self.config.outlet_max);
+                let opened = Arc::new(Connection::new(connection, node, bounds, self.config.arrears));
+                let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+                connections.insert(connection, opened);
+            }
+            Output::Connect { node, attempt } => {
+                self.tasks
+                    .spawn_on(connect::connect(Arc::clone(self), node, attempt), &self.runtime);
+            }
+            Output::Signal { connection, signal } => {
+                if let Some(connection) = self.connection(connection) {
+                    push_signal(&connection, signal);
+                }
+            }
+            Output::Close { connection, reason } => {
+                let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(connection) = connections.remove(&connection) {
+                    info!(node = %self.name, far = %connection.node, reason, "a connection has ended");
+                    connection.close(&reason);
+                }
+            }
+        }
+    }
+
+    pub(in crate::node) fn mailbox(&self, pid: Pid) -> Option<Arc<Mailbox>> {
+        let mailboxes = self.mailboxes.read().unwrap_or_else(PoisonError::into_inner);
+        mailboxes
+            .get(pid.id as usize)?
+            .as_ref()
+            .filter(|mailbox| mailbox.pid == pid)
+            .cloned()
+    }
+
+    pub(in crate::node) fn connection(&self, id: u32) -> Option<Arc<Connection>> {
+        self.connections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+
+    /// The connection to another node, which is called if it is not connected.
+    pub(in crate::node) fn connection_to(self: &Arc<Self>, node: &Atom) -> Option<Arc<Connection>> {
+        let id = self.apply(|machine| machine.connect(node));
+        self.connection(id)
+    }
+
+    // Processes.
+
+    /// A mailbox for a process that the machine has just made.
+    fn admit(self: &Arc<Self>, pid: Pid) -> Context {
+        let mailbox = Arc::new(Mailbox::new(pid));
+        let mut mailboxes = self.mailboxes.write().unwrap_or_else(PoisonError::into_inner);
+        let index = pid.id as usize;
+        if mailboxes.len() <= index {
+            mailboxes.resize(index + 1, None);
+        }
+        if let Some(place) = mailboxes.get_mut(index) {
+            *place = Some(Arc::clone(&mailbox));
+        }
+        Context::new(Arc::clone(self), mailbox)
+    }
+
+    pub(in crate::node) fn make_process(self: &Arc<Self>, group_leader: Option<NodePid>) -> Context {
+        self.apply(|machine| {
+            let pid = machine.spawn(group_leader);
+            self.admit(pid)
+        })
+    }
+
+    /// Runs a process as a task.
+    pub(in crate::node) fn launch<F>(self: &Arc<Self>, context: Context, body: impl FnOnce(Context) -> F)
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let mailbox = Arc::clone(&context.mailbox);
+        // Boxed, since each future around it would keep a place for it of its own: 1.4 KB for an idle process.
+        let body = Box::pin(body(context));
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let reason = match live(&mailbox, body).await {
+                Ok(outcome) => outcome.reason(),
+                Err(reason) => reason,
+            };
+            shared.end(&mailbox, &reason);
+        });
+    }
+
+    /// A process has ended: its mailbox goes first, so that nothing is put into it that nobody will see.
+    pub(in crate::node) fn end(self: &Arc<Self>, mailbox: &Mailbox, reason: &Term) {
+        if !matches!(
+            reason.as_atom(),
+            Some("normal" | "shutdown" | "killed" | "noconnection")
+        ) {
+            debug!(node = %self.name, pid = ?mailbox.pid, %reason, "a process has ended");
+        }
+        self.apply(|machine| {
+            let mut mailboxes = self.mailboxes.write().unwrap_or_else(PoisonError::into_inner);
+            // Unless a later process has the place by now.
+            if let Some(place) = mailboxes.get_mut(mailbox.pid.id as usize) {
+                place.take_if(|there| there.pid == mailbox.pid);
+            }
+            drop(mailboxes);
+            self.release_all(mailbox.close());
+            machine.ended(mailbox.pid, reason);
+        });
+    }
+
+    /// What full mailboxes owed is paid when messages are received, or when nobody will receive them.
+    pub(in crate::node) fn release_all(&self, mails: impl IntoIterator<Item = Mail>) {
+        for mut mail in mails {
+            self.release(mail.connection(), mail.settle());
+        }
+    }
+
+    pub(in crate::node) fn release(&self, connection: u32, debt: u32) {
+        if debt > 0
+            && let Some(connection) = self.connection(connection)
+        {
+            connection.release(debt as usize);
+        }
+    }
+
+    /// A message was received. A node that sent what is no term loses its connection, as a BEAM does it: when the receiver
+    /// finds out.
+    pub(in crate::node) fn settle<T>(self: &Arc<Self>, received: Received<Result<T, TermError>>) -> Option<T> {
+        self.release(received.connection, received.settled);
+        match received.value {
+            Ok(value) => Some(value),
+            Err(error) => {
+                if let Some(connection) = self.connection(received.connection) {
+                    let reason = ConnectionError::Term(error).to_string();
+                    self.disconnect(&connection.node, connection.id, &reason);
+                }
+                None
+            }
+        }
+    }
+
+    /// Puts a message of the node itself into the mailbox of one of its processes.
+    pub(in crate::node) fn post(&self, to: &NodePid, message: Term) {
+        if let Some(mailbox) = self.mailbox(to.pid) {
+            mailbox.push(Mail::Term(message), &self.config.mailbox);
+        }
+    }
+
+    /// Ends a connection that misbehaves.
+    pub(in crate::node) fn disconnect(self: &Arc<Self>, node: &Atom, connection: u32, reason: &str) {
+        self.apply(|machine| machine.disconnected(node, connection, reason));
+    }
+}
+
+/// A reason that cannot be encoded, being nested too deeply, is replaced: who waits for the signal must have it.
+fn push_signal(connection: &Connection, signal: Signal) {
+    if connection.push(|out| signal.encode(out)).is_ok() {
+        return;
+    }
+    let unencodable = || Term::atom("unencodable");
+    let replaced = match signal {
+        Signal::Exit { from, to, .. } => Signal::Exit {
+            from,
+            to,
+            reason: unencodable(),
+        },
+        Signal::Exit2 { from, to, .. } => Signal::Exit2 {
+            from,
+            to,
+            reason: unencodable(),
+        },
+        Signal::Down {
+            from, to, reference, ..
+        } => Signal::Down {
+            from,
+            to,
+            reference,
+            reason: unencodable(),
+        },
+        other => other,
+    };
+    let _ = connection.push(|out| replaced.encode(out));
+}
+
+impl Node {
+    /// Its name.
+    pub fn name(&self) -> &Atom {
+        &self.shared.name
+    }
+
+    /// Its incarnation.
+    pub fn creation(&self) -> u32 {
+        self.shared.own.creation
+    }
+
+    /// Runs a process: an async function that is given its [`Context`].
+    ///
+    /// ```no_run
+    /// # async fn example(node: beamway::node::Node) {
+    /// use beamway::node::Message;
+    ///
+    /// let echo = node.spawn(|mut context| async move {
+    ///     while let Message::Term(term) = context.receive().await {
+    ///         println!("{term}");
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn spawn<F>(&self, body: impl FnOnce(Context) -> F) -> NodePid
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let context = self.shared.make_process(None);
+        let pid = context.pid().clone();
+        self.shared.launch(context, body);
+        pid
+    }
+
+    /// Runs a process within the caller's own task, and gives what it returns: the way from a program into the cluster.
+    ///
+    /// # Errors
+    /// If it is ended by an exit signal, or panics.
+    pub async fn run<F: Future>(&self, body: impl FnOnce(Context) -> F) -> Result<F::Output, Exited> {
+        let context = self.shared.make_process(None);
+        let mut ending = Ending {
+            shared: Arc::clone(&self.shared),
+            mailbox: Arc::clone(&context.mailbox),
+            reason: Term::atom("killed"),
+        };
+        let outcome = live(&ending.mailbox, body(context)).await;
+        ending.reason = outcome.as_ref().err().cloned().unwrap_or_else(|| Term::atom("normal"));
+        outcome.map_err(|reason| Exited { reason })
+    }
+
+    /// Gives a process of this node a name: `register/2`.
+    ///
+    /// # Errors
+    /// If the name is taken, or the process has one or is gone.
+    pub fn register(&self, name: impl Into<Atom>, process: &NodePid) -> Result<(), RegisterError> {
+        let name = name.into();
+        self.shared.apply(|machine| {
+            if machine.process(process.pid).is_none() || !machine.is_own(process) || name == *"undefined" {
+                Err(RegisterError::NoProcess)
+            } else if machine.register(&name, process.pid) {
+                Ok(())
+            } else {
+                Err(RegisterError::Taken(name))
+            }
+        })
+    }
+
+    /// Frees a name: `unregister/1`. `false` if nobody had it.
+    pub fn unregister(&self, name: &Atom) -> bool {
+        self.shared.apply(|machine| machine.unregister(name))
+    }
+
+    /// The process that has the name.
+    pub fn whereis(&self, name: &Atom) -> Option<NodePid> {
+        self.shared.apply(|machine| Some(machine.full(machine.whereis(name)?)))
+    }
+
+    /// All registered names.
+    pub fn registered(&self) -> Vec<Atom> {
+        self.shared.apply(|machine| machine.registered())
+    }
+
+    /// How many processes there are.
+    pub fn process_count(&self) -> usize {
+        self.shared.apply(|machine| machine.count())
+    }
+
+    /// The nodes that are connected, visible and hidden.
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        self.shared.apply(|machine| machine.nodes())
+    }
+
+    /// Connects to a node, unless it is connected.
+    ///
+    /// # Errors
+    /// Why the connection did not come up.
+    pub async fn connect(&self, node: &Atom) -> Result<(), ConnectionError> {
+        if *node == self.shared.name {
+            return Ok(());
+        }
+        let limit = self.shared.config.setup_time * 2;
+        let deadline = Instant::now() + limit;
+        let connection = self.shared.connection_to(node);
+        loop {
+            match self.shared.apply(|machine| machine.is_up(node)) {
+                Some(true) => return Ok(()),
+                Some(false) => {
+                    let reason = connection.and_then(|connection| connection.closed());
+                    return Err(ConnectionError::Local(reason.unwrap_or_default()));
+                }
+                None if Instant::now() >= deadline => return Err(ConnectionError::Late(limit)),
+                None => tokio::time::sleep(STOP_LOOK).await,
+            }
+        }
+    }
+
+    /// Ends the connection to a node.
+    pub fn disconnect(&self, node: &Atom) {
+        self.shared
+            .apply(|machine| machine.lose(node, "disconnected by the program"));
+    }
+
+    /// Ends the node in order: no more connections come up, and processes are sent the exit signal `shutdown`. One that
+    /// traps exits receives it, as from itself, and has [`NodeConfig::stop_time`] for a last word; then it is killed. At last
+    /// connections end, after all that was sent.
+    pub async fn stop(&self) {
+        let shared = &self.shared;
+        shared.stopping.cancel();
+        for end in [Machine::shut_down, Machine::kill_all] {
+            let deadline = Instant::now() + shared.config.stop_time;
+            shared.apply(end);
+            while self.process_count() > 0 && Instant::now() < deadline {
+                tokio::time::sleep(STOP_LOOK).await;
+            }
+        }
+        shared.apply(|machine| {
+            let nodes: Vec<Atom> = machine.peers.keys().cloned().collect();
+            for node in nodes {
+                machine.lose(&node, "this node stops");
+            }
+        });
+        shared.tasks.close();
+        let _ = tokio::time::timeout(shared.config.stop_time, shared.tasks.wait()).await;
+    }
+}
+
+/// Ends a process when its future is done, or dropped before.
+struct Ending {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    reason: Term,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.shared.end(&self.mailbox, &self.reason);
+    }
+}

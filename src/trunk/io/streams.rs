@@ -1,0 +1,312 @@
+//! The tasks that read and write the streams of a trunk, and their owner's side of them.
+
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use quinn::Connection;
+use quinn::ConnectionError;
+use quinn::RecvStream;
+use quinn::SendStream;
+use quinn::VarInt;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::congestion::Calls;
+use crate::session::SessionError;
+use crate::trunk::TrunkError;
+use crate::trunk::io::accept::Greeted;
+use crate::trunk::io::accept::NoticeReader;
+use crate::trunk::liveness::acknowledgements;
+use crate::trunk::liveness::calls;
+use crate::wire::Frame;
+use crate::wire::FrameDecoder;
+use crate::wire::LaneId;
+use crate::wire::Notice;
+use crate::wire::lane_header;
+
+/// Streams of a higher priority are sent first: notices, then calls beside bulk, which are few, then all else in turns.
+pub(in crate::trunk) const CONTROL_PRIORITY: i32 = 2;
+const CALL_PRIORITY: i32 = 1;
+const PRIORITY: i32 = 0;
+
+/// Batches of arrivals that may wait for the owner.
+const ARRIVALS: usize = 256;
+
+/// What the stream tasks bring.
+#[derive(Debug)]
+pub(in crate::trunk) enum Arrival {
+    /// A lane's stream begins, with the frame of this number.
+    Lane { lane: LaneId, first: u64 },
+    /// Frames of a lane, in order.
+    Frames { lane: LaneId, frames: Vec<Frame> },
+    /// The next notice.
+    Notice { number: u64, notice: Notice },
+    /// A lane's stream, or the control stream (`None`), has taken its batch.
+    Written(Option<LaneId>),
+    /// The trunk is of no more use.
+    Broken(TrunkError),
+}
+
+/// The streams of a trunk. Dropping them ends their tasks; what was not asked for by then never arrives.
+#[derive(Debug)]
+pub(in crate::trunk) struct Streams {
+    connection: Connection,
+    calls: Option<Calls>,
+    control: Writer,
+    lanes: Vec<Writer>,
+    arrivals: mpsc::Receiver<Arrival>,
+    arrivals_in: mpsc::Sender<Arrival>,
+    tasks: JoinSet<()>,
+}
+
+/// What a stream is to send.
+#[derive(Debug)]
+struct Batch {
+    buffers: Vec<Bytes>,
+    priority: i32,
+}
+
+/// The owner's side of a task that writes a stream.
+#[derive(Debug)]
+struct Writer {
+    batches: mpsc::Sender<Batch>,
+    is_idle: bool,
+}
+
+impl Streams {
+    /// Begins to read; lanes are written once [`Streams::open_lanes`] was called.
+    pub(in crate::trunk) fn new(greeted: Greeted, lanes: u8) -> Self {
+        let (arrivals_in, arrivals) = mpsc::channel(ARRIVALS);
+        let mut tasks = JoinSet::new();
+        let (control, written) = writer(greeted.control, None, arrivals_in.clone());
+        tasks.spawn(written);
+        tasks.spawn(read_notices(greeted.notices, arrivals_in.clone()));
+        tasks.spawn(accept_lanes(greeted.connection.clone(), lanes, arrivals_in.clone()));
+        Self {
+            calls: calls(greeted.connection.congestion_state()),
+            connection: greeted.connection,
+            control,
+            lanes: Vec::new(),
+            arrivals,
+            arrivals_in,
+            tasks,
+        }
+    }
+
+    /// Opens a stream for each lane, which begins with the frame of the number given.
+    pub(in crate::trunk) fn open_lanes(&mut self, first: Vec<u64>) {
+        for (lane, first) in (0..).zip(first) {
+            let (batches, receiver) = mpsc::channel(1);
+            let task = write_lane(self.connection.clone(), lane, first, receiver, self.arrivals_in.clone());
+            self.tasks.spawn(task);
+            self.lanes.push(Writer { batches, is_idle: true });
+        }
+    }
+
+    /// Takes up to `limit` arrivals if there are any, else wakes the task when there are.
+    pub(in crate::trunk) fn poll_arrive(
+        &mut self,
+        context: &mut Context<'_>,
+        arrived: &mut Vec<Arrival>,
+        limit: usize,
+    ) -> Poll<usize> {
+        self.arrivals.poll_recv_many(context, arrived, limit)
+    }
+
+    fn writer(&mut self, lane: Option<LaneId>) -> Option<&mut Writer> {
+        match lane {
+            None => Some(&mut self.control),
+            Some(lane) => self.lanes.get_mut(usize::from(lane)),
+        }
+    }
+
+    /// A stream has taken its last batch.
+    pub(in crate::trunk) fn written(&mut self, lane: Option<LaneId>) {
+        if let Some(writer) = self.writer(lane) {
+            writer.is_idle = true;
+        }
+    }
+
+    /// Whether a lane's stream, or the control stream (`None`), takes another batch.
+    pub(in crate::trunk) fn is_idle(&mut self, lane: Option<LaneId>) -> bool {
+        self.writer(lane).is_some_and(|writer| writer.is_idle)
+    }
+
+    /// Hands a lane a batch that it is idle for; a call is sent before what other lanes have.
+    pub(in crate::trunk) fn write(&mut self, lane: LaneId, buffers: Vec<Bytes>, is_call: bool) {
+        let priority = if is_call { CALL_PRIORITY } else { PRIORITY };
+        self.hand(Some(lane), Batch { buffers, priority });
+    }
+
+    /// Hands notices to the control stream, which is idle.
+    pub(in crate::trunk) fn write_control(&mut self, notices: Bytes) {
+        let batch = Batch {
+            buffers: vec![notices],
+            priority: CONTROL_PRIORITY,
+        };
+        self.hand(None, batch);
+    }
+
+    fn hand(&mut self, lane: Option<LaneId>, batch: Batch) {
+        if let Some(writer) = self.writer(lane) {
+            // There is room, or the task is gone and has said why.
+            writer.is_idle = writer.batches.try_send(batch).is_err();
+        }
+    }
+
+    /// Tells congestion control how often something small was about to leave beside bulk.
+    pub(in crate::trunk) fn tell_calls(&self, count: u64) {
+        if let Some(calls) = &self.calls {
+            calls.tell(count);
+        }
+    }
+
+    /// Ends the connection; the first word counts.
+    pub(in crate::trunk) fn close(&self, code: VarInt, reason: &str) {
+        self.connection.close(code, reason.as_bytes());
+    }
+
+    /// How the connection ended, if it has.
+    pub(in crate::trunk) fn close_reason(&self) -> Option<ConnectionError> {
+        self.connection.close_reason()
+    }
+
+    /// The round trip as QUIC measures it.
+    pub(in crate::trunk) fn round_trip(&self) -> Duration {
+        self.connection.rtt()
+    }
+
+    /// How often packets were acknowledged so far.
+    pub(in crate::trunk) fn acknowledgements(&self) -> u64 {
+        acknowledgements(self.connection.congestion_state())
+    }
+}
+
+/// A task that writes batches to a stream and says when it wants the next.
+fn writer(
+    mut stream: SendStream,
+    lane: Option<LaneId>,
+    arrivals: mpsc::Sender<Arrival>,
+) -> (Writer, impl Future<Output = ()>) {
+    let (batches, mut receiver) = mpsc::channel(1);
+    let task = async move { write(&mut stream, lane, &mut receiver, &arrivals).await };
+    let writer = Writer { batches, is_idle: true };
+    (writer, task)
+}
+
+async fn write(
+    stream: &mut SendStream,
+    lane: Option<LaneId>,
+    batches: &mut mpsc::Receiver<Batch>,
+    arrivals: &mpsc::Sender<Arrival>,
+) {
+    let mut priority = None;
+    while let Some(mut batch) = batches.recv().await {
+        if priority.replace(batch.priority) != Some(batch.priority) {
+            // A stream that is gone says so when it is written.
+            let _ = stream.set_priority(batch.priority);
+        }
+        let arrival = match stream.write_all_chunks(&mut batch.buffers).await {
+            Ok(()) => Arrival::Written(lane),
+            Err(error) => Arrival::Broken(error.into()),
+        };
+        if arrivals.send(arrival).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn write_lane(
+    connection: Connection,
+    lane: LaneId,
+    first: u64,
+    mut batches: mpsc::Receiver<Batch>,
+    arrivals: mpsc::Sender<Arrival>,
+) {
+    let begin = async {
+        let mut stream = connection.open_uni().await?;
+        let mut header = BytesMut::new();
+        lane_header(lane, first, &mut header);
+        stream.write_all(&header).await?;
+        Ok::<_, TrunkError>(stream)
+    };
+    match begin.await {
+        Ok(mut stream) => write(&mut stream, Some(lane), &mut batches, &arrivals).await,
+        Err(error) => drop(arrivals.send(Arrival::Broken(error)).await),
+    }
+}
+
+async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>) {
+    loop {
+        let (arrival, is_last) = match notices.read().await {
+            Ok((number, notice)) => (Arrival::Notice { number, notice }, false),
+            Err(error) => (Arrival::Broken(error), true),
+        };
+        if arrivals.send(arrival).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Takes the peer's lanes, each in a task of its own that ends with this one.
+async fn accept_lanes(connection: Connection, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
+    let mut readers = JoinSet::new();
+    for _ in 0..lanes {
+        match connection.accept_uni().await {
+            Ok(stream) => {
+                readers.spawn(read_lane(stream, lanes, arrivals.clone()));
+            }
+            Err(error) => {
+                let _ = arrivals.send(Arrival::Broken(error.into())).await;
+                return;
+            }
+        }
+    }
+    readers.join_all().await;
+}
+
+async fn read_lane(stream: RecvStream, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
+    if let Err(error) = read_frames(stream, lanes, &arrivals).await {
+        let _ = arrivals.send(Arrival::Broken(error)).await;
+    }
+}
+
+async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<Arrival>) -> Result<(), TrunkError> {
+    /// Chunks taken at once; each is at most one datagram's payload.
+    const CHUNKS: usize = 64;
+    let mut decoder = FrameDecoder::default();
+    let mut lane = None;
+    let mut chunks = vec![Bytes::new(); CHUNKS];
+    loop {
+        let Some(count) = stream.read_chunks(&mut chunks).await? else {
+            return Err(TrunkError::Ended("a lane"));
+        };
+        for chunk in chunks.iter_mut().take(count) {
+            decoder.push(&std::mem::take(chunk));
+        }
+        if lane.is_none()
+            && let Some((found, first)) = decoder.header()?
+        {
+            if found >= lanes {
+                return Err(SessionError::Lane { lane: found, lanes }.into());
+            }
+            lane = Some(found);
+            if arrivals.send(Arrival::Lane { lane: found, first }).await.is_err() {
+                return Ok(());
+            }
+        }
+        let Some(lane) = lane else {
+            continue;
+        };
+        let mut frames = Vec::new();
+        while let Some(frame) = decoder.poll_frame()? {
+            frames.push(frame);
+        }
+        if !frames.is_empty() && arrivals.send(Arrival::Frames { lane, frames }).await.is_err() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use std::future::poll_fn;
+use std::io::IoSliceMut;
+use std::net::Ipv4Addr;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use quinn::AsyncUdpSocket as _;
+use quinn::udp::RecvMeta;
+use quinn::udp::Transmit;
+use socket2::SockRef;
+use tokio::time::timeout;
+
+use super::datagrams::Datagrams;
+
+/// Bytes of the largest datagram, in these tests.
+const DATAGRAM_MAX: u16 = 33_000;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn socket() -> Arc<Datagrams> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    socket.set_nonblocking(true).expect("a socket that does not block");
+    let room = SockRef::from(&socket).set_recv_buffer_size(1 << 20);
+    room.expect("room for what is not read at once");
+    Arc::new(Datagrams::new(socket, DATAGRAM_MAX).expect("a socket").0)
+}
+
+fn send(from: &Datagrams, to: &Datagrams, contents: &[u8], segment_size: Option<usize>) {
+    let transmit = Transmit {
+        destination: to.local_addr().expect("an address"),
+        ecn: None,
+        contents,
+        segment_size,
+        src_ip: None,
+    };
+    from.try_send(&transmit).expect("room for a datagram");
+}
+
+/// The datagrams of one read, of which the kernel may join several.
+async fn receive(socket: &Datagrams) -> Vec<Vec<u8>> {
+    let mut buffers = vec![vec![0; socket.max_receive_segments() * usize::from(DATAGRAM_MAX)]; 4];
+    let mut meta = [RecvMeta::default(); 4];
+    let count = poll_fn(|context| {
+        let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+        socket.poll_recv(context, &mut slices, &mut meta)
+    });
+    let count = timeout(PATIENCE, count)
+        .await
+        .expect("datagrams")
+        .expect("a socket that reads");
+    let datagrams = |at: usize| buffers[at][..meta[at].len].chunks(meta[at].stride.max(1));
+    (0..count).flat_map(datagrams).map(<[u8]>::to_vec).collect()
+}
+
+/// Where a read brought fewer than there was room for, nobody looks again: what comes then must wake the reader.
+#[tokio::test]
+async fn what_comes_after_a_short_read_is_seen() {
+    let (near, far) = (socket(), socket());
+    for number in 0..1000u32 {
+        let sent = number.to_be_bytes();
+        send(&near, &far, &sent, None);
+        assert_eq!(receive(&far).await, [sent]);
+    }
+    // More than one read takes, before anybody reads.
+    let sent: Vec<[u8; 2]> = (0..11u16).map(u16::to_be_bytes).collect();
+    sent.iter().for_each(|bytes| send(&near, &far, bytes, None));
+    let mut seen = Vec::new();
+    while seen.len() < sent.len() {
+        seen.extend(receive(&far).await);
+    }
+    assert_eq!(seen, sent);
+}
+
+/// More than the kernel takes at once leaves in parts, each of whole datagrams; the last one is short.
+#[tokio::test]
+async fn datagrams_that_leave_together_may_be_large() {
+    let (near, far) = (socket(), socket());
+    for size in [1200, 6500, 6551, 16_200, usize::from(DATAGRAM_MAX)] {
+        let sent: Vec<u8> = (0..10 * size - 7).map(|at| (at / size + at) as u8).collect();
+        send(&near, &far, &sent, Some(size));
+        let mut seen = Vec::new();
+        while seen.len() < 10 {
+            seen.extend(receive(&far).await);
+        }
+        assert!(seen.iter().all(|datagram| datagram.len() <= size), "{size}");
+        assert_eq!(seen.concat(), sent, "{size}");
+    }
+}
+
+/// After the kernel had no room, whoever wants to send waits until it has.
+#[tokio::test]
+async fn a_full_socket_is_waited_for() {
+    let socket = socket();
+    let mut room = Arc::clone(&socket).create_io_poller();
+    let mut other = Arc::clone(&socket).create_io_poller();
+    for _ in 0..3 {
+        socket.is_full.store(true, Relaxed);
+        let waited = poll_fn(|context| room.as_mut().poll_writable(context));
+        timeout(PATIENCE, waited).await.expect("room").expect("a socket");
+        assert!(!socket.is_full.load(Relaxed), "there is room now");
+        let waited = poll_fn(|context| other.as_mut().poll_writable(context));
+        timeout(PATIENCE, waited)
+            .await
+            .expect("room for all")
+            .expect("a socket");
+    }
+}
