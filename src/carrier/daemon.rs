@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::epmd;
 use crate::gateway::GatewayConfig;
 use crate::gateway::io::gateway::Gateway;
-use crate::gateway::io::gateway::Policies;
 use crate::hub::io::directory::REQUESTS;
 use crate::hub::io::directory::Request;
+use crate::router::Policy;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::tls::Identity;
@@ -198,11 +198,11 @@ impl Daemon {
         if !time.is_zero() {
             tasks.spawn(async move { wait.run(time).await });
         }
-        let policies: Policies = self
+        let policies = self
             .config
             .peers
             .iter()
-            .map(|peer| (peer.name.to_ascii_lowercase(), peer.allow.clone().into()))
+            .map(|peer| (&peer.name, Policy::of(peer.allow.clone())))
             .collect();
         let gateway_config = GatewayConfig {
             net_ticktime: self.config.gateway.net_ticktime,

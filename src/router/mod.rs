@@ -6,6 +6,7 @@
 mod daemon;
 mod error;
 mod pattern;
+mod policy;
 mod table;
 
 #[cfg(test)]
@@ -15,6 +16,8 @@ pub use daemon::daemon_of;
 pub use daemon::passing_name;
 pub use error::PatternError;
 pub use pattern::NodePattern;
+pub use policy::Policies;
+pub use policy::Policy;
 pub use table::Announced;
 pub use table::Answer;
 pub use table::Router;

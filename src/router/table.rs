@@ -2,8 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::NodePattern;
-use super::daemon_of;
+use super::Policies;
 
 /// Nodes that one peer may announce: more than one host runs, and a bound for what a peer makes us keep.
 const NODES_OF_A_PEER: usize = 4096;
@@ -48,13 +47,13 @@ pub struct Router {
     locals: BTreeMap<String, Vec<String>>,
     /// (name, peer) → hosts.
     remotes: BTreeMap<(String, Arc<str>), Vec<String>>,
-    policies: BTreeMap<String, Vec<NodePattern>>,
+    policies: Policies,
 }
 
 impl Router {
     /// A router of a host that is meant by any of `hosts`; `policies` says which names each peer may speak for, and a
     /// peer without one may speak for any.
-    pub fn new(hosts: Vec<String>, policies: BTreeMap<String, Vec<NodePattern>>) -> Self {
+    pub fn new(hosts: Vec<String>, policies: Policies) -> Self {
         Self {
             hosts,
             locals: BTreeMap::new(),
@@ -94,10 +93,7 @@ impl Router {
 
     /// Whether a peer may speak for a node of this full name.
     pub fn may_speak(&self, peer: &str, full_name: &str) -> bool {
-        match self.policies.get(&daemon_of(peer).to_ascii_lowercase()) {
-            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(full_name)),
-            None => true,
-        }
+        self.policies.of(peer).allows(full_name)
     }
 
     /// A peer announces a node.

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,9 +10,8 @@ fn at(address: &str) -> IpAddr {
 }
 
 fn router() -> Router {
-    let mut policies = BTreeMap::new();
-    policies.insert("strict".to_owned(), vec![NodePattern::parse("*@only").unwrap()]);
-    Router::new(vec!["127.0.0.1".into()], policies)
+    let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
+    Router::new(vec!["127.0.0.1".into()], [("strict", strict)].into_iter().collect())
 }
 
 fn peer(name: &str) -> Arc<str> {

@@ -21,7 +21,7 @@ use crate::endpoint::io::session::SessionHandle;
 use crate::endpoint::io::session::leg;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
-use crate::router::NodePattern;
+use crate::router::Policy;
 use crate::wire::CircuitId;
 use crate::wire::Open;
 
@@ -30,7 +30,7 @@ pub(in crate::gateway) async fn accept(
     open: Open,
     port: u16,
     session: SessionHandle,
-    policy: Option<Arc<[NodePattern]>>,
+    policy: Policy,
     config: Arc<GatewayConfig>,
 ) {
     let circuit = open.circuit;

@@ -32,9 +32,8 @@ use crate::hub::io::directory::NativeNode;
 use crate::hub::io::directory::Place;
 use crate::hub::io::directory::Request;
 use crate::router::Answer;
-use crate::router::NodePattern;
+use crate::router::Policies;
 use crate::router::Router;
-use crate::router::daemon_of;
 use crate::wire::Open;
 
 /// Personas at once; each is a listening socket.
@@ -42,9 +41,6 @@ const PERSONAS: usize = 4096;
 
 /// Nodes told to one that asks for a node that is not there.
 const NODES_NAMED: usize = 20;
-
-/// Which node names each peer may speak for.
-pub type Policies = BTreeMap<String, Arc<[NodePattern]>>;
 
 /// A remote node, and the address where local nodes look for it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,12 +70,8 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway for a host that is meant by any of `hosts`.
     pub fn new(hosts: Vec<String>, policies: Policies, config: GatewayConfig) -> Self {
-        let patterns = policies
-            .iter()
-            .map(|(peer, patterns)| (peer.clone(), patterns.to_vec()))
-            .collect();
         Self {
-            router: Router::new(hosts, patterns),
+            router: Router::new(hosts, policies.clone()),
             registry: Registry::default(),
             natives: BTreeMap::new(),
             policies,
@@ -222,7 +214,7 @@ impl Gateway {
             Answer::Remote { peer, .. } => match self.sessions.get(&peer) {
                 Some(session) => Place::Peer {
                     session: session.clone(),
-                    policy: self.policy(&peer),
+                    policy: self.policies.of(&peer),
                 },
                 None => unknown(),
             },
@@ -273,7 +265,7 @@ impl Gateway {
                 return None;
             }
         };
-        let policy = self.policy(&session.peer);
+        let policy = self.policies.of(&session.peer);
         let persona = Persona {
             target,
             session,
@@ -283,10 +275,6 @@ impl Gateway {
         let listener = self.listeners.spawn(persona::serve(listener, persona));
         self.personas.insert(key, (port, listener));
         Some(port)
-    }
-
-    fn policy(&self, peer: &str) -> Option<Arc<[NodePattern]>> {
-        self.policies.get(&daemon_of(peer).to_ascii_lowercase()).cloned()
     }
 
     async fn handle_event(&mut self, event: PeerEvent) {
@@ -354,7 +342,7 @@ impl Gateway {
         if let Some(error) = refusal {
             return accept::refuse(&session, open.circuit, &error).await;
         }
-        let policy = self.policy(&session.peer);
+        let policy = self.policies.of(&session.peer);
         let name = self.router.local_target(&open.target);
         if let Some(native) = name.and_then(|name| self.natives.get(name)) {
             let caller = Caller { session, open, policy };

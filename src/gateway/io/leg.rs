@@ -34,7 +34,7 @@ use crate::endpoint::packets;
 use crate::endpoint::packets::intake;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
-use crate::router::NodePattern;
+use crate::router::Policy;
 use crate::session::Agreed;
 use crate::wire::CircuitId;
 use crate::wire::Content;
@@ -52,8 +52,8 @@ pub(in crate::gateway) struct Leg {
     pub(in crate::gateway) circuit: CircuitId,
     pub(in crate::gateway) session: SessionHandle,
     pub(in crate::gateway) receiver: EndpointReceiver,
-    /// Which node names the peer may speak for; any, if there is none.
-    pub(in crate::gateway) policy: Option<Arc<[NodePattern]>>,
+    /// Which nodes the peer may speak for.
+    pub(in crate::gateway) policy: Policy,
     pub(in crate::gateway) config: Arc<GatewayConfig>,
 }
 
@@ -128,13 +128,11 @@ impl Leg {
             Party::Acceptor => self.relay.initiator_name(),
             Party::Initiator => self.relay.acceptor_name(),
         };
-        match (claimed, &self.policy) {
-            (Some(node), Some(patterns)) if !patterns.iter().any(|pattern| pattern.matches(node)) => {
-                Err(LegError::Policy {
-                    peer: self.session.peer.to_string(),
-                    node: node.to_owned(),
-                })
-            }
+        match claimed {
+            Some(node) if !self.policy.allows(node) => Err(LegError::Policy {
+                peer: self.session.peer.to_string(),
+                node: node.to_owned(),
+            }),
             _ => Ok((message, is_complete)),
         }
     }

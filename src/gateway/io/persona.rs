@@ -26,7 +26,7 @@ use crate::endpoint::io::session::SessionHandle;
 use crate::endpoint::io::session::leg;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
-use crate::router::NodePattern;
+use crate::router::Policy;
 
 /// Connections to one persona at once: local nodes, and their attempts.
 const CONNECTIONS: usize = 1024;
@@ -40,7 +40,7 @@ pub(in crate::gateway) struct Persona {
     /// The remote node, `name@host`.
     pub(in crate::gateway) target: String,
     pub(in crate::gateway) session: SessionHandle,
-    pub(in crate::gateway) policy: Option<Arc<[NodePattern]>>,
+    pub(in crate::gateway) policy: Policy,
     pub(in crate::gateway) config: Arc<GatewayConfig>,
 }
 

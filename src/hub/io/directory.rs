@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::endpoint::io::session::SessionHandle;
-use crate::router::NodePattern;
+use crate::router::Policy;
 use crate::wire::Open;
 
 /// Questions of native nodes that may wait for the gateway.
@@ -37,8 +37,8 @@ pub struct Caller {
     pub session: SessionHandle,
     /// What the peer wants.
     pub open: Open,
-    /// Which node names the peer may speak for; any, if there is none. The initiator's was checked if it has said one.
-    pub policy: Option<Arc<[NodePattern]>>,
+    /// Which nodes the peer may speak for. The initiator's was checked if it has said one.
+    pub policy: Policy,
 }
 
 /// What a native node asks of the gateway, which knows where nodes are.
@@ -77,8 +77,8 @@ pub enum Place {
     Peer {
         /// The session that reaches it.
         session: SessionHandle,
-        /// Which node names the peer may speak for; any, if there is none.
-        policy: Option<Arc<[NodePattern]>>,
+        /// Which nodes the peer may speak for.
+        policy: Policy,
     },
     /// Nobody has it.
     Unknown {

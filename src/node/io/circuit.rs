@@ -30,7 +30,7 @@ use crate::node::io::node::Shared;
 use crate::node::io::tcp::handle_message;
 use crate::node::outlet::Batch;
 use crate::node::outlet::Connection;
-use crate::router::NodePattern;
+use crate::router::Policy;
 use crate::session::Agreed;
 use crate::session::Intake;
 use crate::wire::CircuitId;
@@ -56,8 +56,8 @@ pub(in crate::node) struct Circuit {
     session: SessionHandle,
     id: CircuitId,
     receiver: EndpointReceiver,
-    /// Which node names the peer may speak for; any, if there is none.
-    policy: Option<Arc<[NodePattern]>>,
+    /// Which nodes the peer may speak for.
+    policy: Policy,
     pub(in crate::node) attempt: u64,
 }
 
@@ -68,7 +68,7 @@ impl Circuit {
         node: &Atom,
         attempt: u64,
         session: SessionHandle,
-        policy: Option<Arc<[NodePattern]>>,
+        policy: Policy,
     ) -> Result<(Self, FarIdentity), ConnectionError> {
         let mut party = Handshake::initiate(shared.own.clone(), node, rand::random());
         let send_name = party.poll_message().unwrap_or_default();
@@ -174,15 +174,13 @@ impl Circuit {
 
     /// Whether the peer may speak for the node that it has led us to.
     fn check(&self, far: &FarIdentity) -> Result<(), ConnectionError> {
-        match &self.policy {
-            Some(patterns) if !patterns.iter().any(|pattern| pattern.matches(&far.name)) => {
-                Err(ConnectionError::Policy {
-                    peer: self.session.peer.to_string(),
-                    node: far.name.clone(),
-                })
-            }
-            _ => Ok(()),
+        if self.policy.allows(&far.name) {
+            return Ok(());
         }
+        Err(ConnectionError::Policy {
+            peer: self.session.peer.to_string(),
+            node: far.name.clone(),
+        })
     }
 
     async fn flush(&self, party: &mut Handshake) -> Result<(), ConnectionError> {
