@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use super::ControlError;
 use super::Format;
 use super::Operation;
+use super::format::VERSION;
 use crate::codec::Reader;
 use crate::etf::AtomText;
 use crate::etf::Pid;
@@ -26,7 +27,6 @@ const ALTACT_ALIAS: u64 = 4;
 const ALTACT_NAME: u64 = 8;
 
 /// The version byte of a term that stands alone (`erl_ext_dist.md`).
-const VERSION: u8 = 131;
 
 /// Who sent a signal, as far as its control term tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

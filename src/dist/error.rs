@@ -11,8 +11,13 @@ pub enum HandshakeError {
     #[error(transparent)]
     Codec(#[from] CodecError),
     /// The message is longer than any can be.
-    #[error("handshake message of {0} bytes; at most {max} are allowed", max = super::handshake::MESSAGE_MAX)]
-    Oversized(usize),
+    #[error("handshake message of {length} bytes; at most {limit} are allowed")]
+    Oversized {
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// Another message was due.
     #[error("handshake message '{}' where {expected} was due", char::from(*found))]
     Unexpected {

@@ -25,7 +25,10 @@ pub fn decode(input: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError> {
     };
     let length = usize::from(length);
     if length > MESSAGE_MAX {
-        return Err(HandshakeError::Oversized(length));
+        return Err(HandshakeError::Oversized {
+            length,
+            limit: MESSAGE_MAX,
+        });
     }
     if input.len() < 2 + length {
         return Ok(None);

@@ -3,9 +3,12 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
-use super::Flags;
+use super::Format;
 use super::PacketError;
 use super::control::scan_first;
+use super::format::HEADER;
+use super::format::PASS_THROUGH;
+use super::format::VERSION;
 use super::run;
 use crate::codec::CodecError;
 use crate::codec::Reader;
@@ -28,39 +31,8 @@ pub const FRAGMENTS_MAX: u64 = 1 << 18;
 /// What a VM accepts as the length of a packet (`packet_parser.c`, protocol reference §5).
 const LENGTH_MAX: usize = (1 << 31) - 1 - 4;
 
-const VERSION: u8 = 131;
-const PASS_THROUGH: u8 = 112;
-const HEADER: u8 = 68;
 const FRAGMENT_FIRST: u8 = 69;
 const FRAGMENT_NEXT: u8 = 70;
-
-/// How packets look on a connection without an atom cache (protocol reference §6.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `131 68 0 Control Payload`, and fragments. A body is everything after the zero.
-    Header,
-    /// `112 131 Control [131 Payload]`: a node without fragments. A body is everything after the 112.
-    PassThrough,
-}
-
-impl Format {
-    /// The format that follows from the flags in force.
-    pub const fn of(in_force: Flags) -> Self {
-        if in_force.contains(Flags::FRAGMENTS) {
-            Self::Header
-        } else {
-            Self::PassThrough
-        }
-    }
-
-    /// What the packet of a whole signal begins with, behind its length.
-    pub const fn prefix(self) -> &'static [u8] {
-        match self {
-            Self::Header => &[VERSION, HEADER, 0],
-            Self::PassThrough => &[PASS_THROUGH],
-        }
-    }
-}
 
 /// What a BEAM's connection brings after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]

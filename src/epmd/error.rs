@@ -11,9 +11,14 @@ pub enum EpmdError {
     /// The request is of a kind that does not exist.
     #[error("unknown request {0}")]
     Unknown(u8),
-    /// The request is longer than any can be.
-    #[error("request of {0} bytes; at most {max} are allowed", max = super::message::REQUEST_MAX)]
-    Oversized(usize),
+    /// The message is longer than any can be.
+    #[error("port mapper message of {length} bytes; at most {limit} are allowed")]
+    Oversized {
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The name is not one a node can have.
     #[error("{0:?} is no node name")]
     Name(String),

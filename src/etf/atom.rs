@@ -6,8 +6,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::TermError;
-use super::print;
-use super::read::ATOM_CHARACTERS_MAX;
+use super::config::ATOM_CHARACTERS_MAX;
+use super::quote;
 
 /// Texts up to this many bytes are kept in place: nearly all atoms, and most names of nodes.
 pub(super) const IN_PLACE_MAX: usize = 22;
@@ -193,7 +193,7 @@ impl Ord for Atom {
 impl fmt::Display for Atom {
     /// As Erlang prints it, in quotes where they are needed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        print::atom(f, self.as_str())
+        quote::atom(f, self.as_str())
     }
 }
 

@@ -1,5 +1,8 @@
 use super::TermError;
 
+/// An atom has at most this many characters (`erl_ext_dist.md`), each of at most four bytes.
+pub(super) const ATOM_CHARACTERS_MAX: usize = 255;
+
 /// No term is nested deeper than this, whatever [`Limits`] say.
 ///
 /// Decoding, parsing, encoding, comparing, printing and dropping an owned term recurse. A level takes at most 2.4 KB of

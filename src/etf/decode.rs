@@ -21,6 +21,7 @@ use super::Term;
 use super::TermError;
 use super::config::Budget;
 use super::read::atom;
+use super::read::small_integer;
 use super::skip::skip;
 use super::tag;
 use crate::codec::CodecError;
@@ -133,18 +134,6 @@ pub fn inflate(bytes: &[u8], limits: &Limits) -> Result<Bytes, TermError> {
     match decompress_slice_iter_to_slice(term, std::iter::once(reader.rest()), true, false) {
         Ok(written) if written == size => Ok(plain.into()),
         _ => Err(TermError::Deflate),
-    }
-}
-
-/// `SMALL_INTEGER` or `INTEGER`.
-pub(super) fn small_integer(reader: &mut Reader<'_>) -> Result<i64, TermError> {
-    match reader.u8("integer")? {
-        tag::SMALL_INTEGER => Ok(reader.u8("integer")?.into()),
-        tag::INTEGER => Ok((reader.u32("integer")? as i32).into()),
-        tag => Err(TermError::Tag {
-            expected: "an integer of at most 32 bits",
-            tag,
-        }),
     }
 }
 

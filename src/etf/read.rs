@@ -3,11 +3,9 @@ use std::borrow::Cow;
 use super::Pid;
 use super::Reference;
 use super::TermError;
+use super::config::ATOM_CHARACTERS_MAX;
 use super::tag;
 use crate::codec::Reader;
-
-/// An atom has at most this many characters (`erl_ext_dist.md`), each of at most four bytes.
-pub(super) const ATOM_CHARACTERS_MAX: usize = 255;
 
 /// The text of an atom as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +187,18 @@ pub fn unsigned(reader: &mut Reader<'_>) -> Result<u64, TermError> {
         }
         tag => Err(TermError::Tag {
             expected: "an integer",
+            tag,
+        }),
+    }
+}
+
+/// `SMALL_INTEGER` or `INTEGER`.
+pub(super) fn small_integer(reader: &mut Reader<'_>) -> Result<i64, TermError> {
+    match reader.u8("integer")? {
+        tag::SMALL_INTEGER => Ok(reader.u8("integer")?.into()),
+        tag::INTEGER => Ok((reader.u32("integer")? as i32).into()),
+        tag => Err(TermError::Tag {
+            expected: "an integer of at most 32 bits",
             tag,
         }),
     }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::Intake;
 use super::Memory;
 use super::SessionConfig;
-use super::leaving::Draining;
+use super::draining::Draining;
 use crate::dist;
 use crate::dist::Run;
 use crate::dist::scan;

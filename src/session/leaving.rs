@@ -2,62 +2,17 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::Session;
+use super::draining::Leaving;
+use super::draining::Part;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Notice;
-
-/// Nodes that were silent for so long have said what they had to say.
-const QUIET: Duration = Duration::from_millis(50);
 
 /// Those that go on are listened to for so long: time for what they had sent before to come in.
 const LISTEN: Duration = Duration::from_secs(2);
 
 /// How often that is looked after.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// One of the two daemons leaves, or both.
-#[derive(Debug)]
-pub(super) struct Leaving {
-    since: Instant,
-    next: Instant,
-    reason: String,
-    part: Part,
-}
-
-/// When this daemon ends its halves of the circuits.
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    /// The peer leaves: each after the peer's half.
-    Follows,
-    /// We leave: all together, when told to.
-    Waits,
-    /// We leave and were told.
-    Ends,
-}
-
-/// What a circuit has left to do when a daemon leaves.
-#[derive(Debug, Default)]
-pub(super) struct Draining {
-    /// Whether either node has said anything since the last look.
-    pub(super) has_spoken: bool,
-    /// When that was.
-    heard: Option<Instant>,
-    /// Whether both have said what they had to say, or were listened to for long enough.
-    is_heard_out: bool,
-    /// Whether nothing more is taken from the node.
-    pub(super) is_deaf: bool,
-    /// Whether the peer was told where our signals end; its own may still come.
-    pub(super) is_out: bool,
-}
-
-impl Draining {
-    fn listen(&mut self, now: Instant, is_long: bool) {
-        if std::mem::take(&mut self.has_spoken) || self.heard.is_none() {
-            self.heard = Some(now);
-        }
-        self.is_heard_out |= is_long || self.heard.is_some_and(|heard| now >= heard + QUIET);
-    }
-}
 
 /// A daemon that leaves in order: what either side's nodes have sent is delivered first, then they see the other one go.
 ///

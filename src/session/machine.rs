@@ -11,7 +11,7 @@ use super::SessionConfig;
 use super::SessionStats;
 use super::circuit::Circuit;
 use super::circuit::admit;
-use super::leaving::Leaving;
+use super::draining::Leaving;
 use super::notices::Notices;
 use super::outbox::Outboxes;
 use super::receipts::Receipts;

@@ -11,6 +11,7 @@ mod arrivals;
 mod assignment;
 mod circuit;
 mod config;
+mod draining;
 mod error;
 mod event;
 mod intake;

@@ -15,6 +15,7 @@ mod error;
 mod identity;
 mod name;
 mod peer;
+mod provider;
 mod x509;
 
 #[cfg(test)]
@@ -27,8 +28,6 @@ pub use authority::LEAF_DAYS_DEFAULT;
 pub use authority::LEAF_DAYS_MAX;
 pub use endpoint::ALPN;
 pub use endpoint::client_config;
-pub use endpoint::key_exchange_name;
-pub use endpoint::provider;
 pub use endpoint::reset_key;
 pub use endpoint::server_config;
 pub use error::AuthorityError;
@@ -44,3 +43,5 @@ pub use identity::KEY_FILE;
 pub use identity::PemFiles;
 pub use name::daemon_name;
 pub use peer::PeerCertificate;
+pub use provider::key_exchange_name;
+pub use provider::provider;

@@ -105,7 +105,10 @@ async fn converse(mut stream: TcpStream, from: SocketAddr, questions: mpsc::Send
 async fn read_request(stream: &mut TcpStream) -> io::Result<Request> {
     let length = usize::from(stream.read_u16().await?);
     if length > REQUEST_MAX {
-        return Err(io_error(EpmdError::Oversized(length)));
+        return Err(io_error(EpmdError::Oversized {
+            length,
+            limit: REQUEST_MAX,
+        }));
     }
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).await?;

@@ -83,7 +83,10 @@ pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
     // It ends by the end of the connection.
     while stream.read_buf(&mut answer).await? > 0 {
         if answer.len() > NAMES_MAX {
-            return Err(EpmdError::Oversized(answer.len()));
+            return Err(EpmdError::Oversized {
+                length: answer.len(),
+                limit: NAMES_MAX,
+            });
         }
     }
     Ok(names_in(&answer))
@@ -91,7 +94,10 @@ pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
 
 async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<(), EpmdError> {
     if answer.len() > RESPONSE_MAX {
-        return Err(EpmdError::Oversized(answer.len()));
+        return Err(EpmdError::Oversized {
+            length: answer.len(),
+            limit: RESPONSE_MAX,
+        });
     }
     if stream.read_buf(answer).await? == 0 {
         return Err(EpmdError::Io(std::io::ErrorKind::UnexpectedEof.into()));

@@ -1,5 +1,5 @@
 use super::SyntaxError;
-use super::parser::Parser;
+use super::scanner::Scanner;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodePort;
@@ -10,7 +10,7 @@ use crate::etf::Reference;
 use crate::etf::Term;
 use crate::etf::print::LOCAL;
 
-impl Parser<'_> {
+impl Scanner<'_> {
     /// `<Node.Id.Serial>`.
     pub(super) fn pid(&mut self) -> Result<Term, SyntaxError> {
         self.next();

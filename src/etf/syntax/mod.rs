@@ -5,6 +5,7 @@ mod error;
 mod identity;
 mod number;
 mod parser;
+mod scanner;
 mod segments;
 mod text;
 

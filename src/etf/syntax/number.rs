@@ -1,11 +1,11 @@
 use super::SyntaxError;
-use super::parser::Parser;
+use super::scanner::Scanner;
 use crate::etf::Float;
 use crate::etf::Term;
 use crate::etf::TermError;
 use crate::etf::big;
 
-impl<'a> Parser<'a> {
+impl<'a> Scanner<'a> {
     /// A character, an integer or a float, with a sign or without.
     pub(super) fn number(&mut self) -> Result<Term, SyntaxError> {
         let is_negative = self.eat("-");

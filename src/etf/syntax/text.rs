@@ -1,8 +1,8 @@
 use super::SyntaxError;
-use super::parser::Parser;
+use super::scanner::Scanner;
 use crate::etf::Term;
 
-impl Parser<'_> {
+impl Scanner<'_> {
     /// One string or more in a row, as one list of characters.
     pub(super) fn strings(&mut self) -> Result<Term, SyntaxError> {
         let mut all = String::new();

@@ -26,6 +26,7 @@
 //! work; serde is told that the format is human readable, so that addresses and times are text.
 
 mod access;
+mod conventions;
 mod error;
 mod owned;
 mod read;

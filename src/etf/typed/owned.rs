@@ -9,7 +9,9 @@ use serde::de::Error as _;
 use serde::de::Visitor;
 use serde::ser::Error as _;
 
-use super::write::OWN;
+use super::conventions::ATOM;
+use super::conventions::OWN;
+use super::conventions::TERM;
 use crate::codec::Reader;
 use crate::etf::Atom;
 use crate::etf::Bits;
@@ -21,12 +23,6 @@ use crate::etf::NodePid;
 use crate::etf::NodePort;
 use crate::etf::NodeReference;
 use crate::etf::Term;
-
-/// A newtype struct of this name holds the name of an atom.
-pub(super) const ATOM: &str = "$beamway::Atom";
-
-/// A newtype struct of this name holds a term, encoded without version byte.
-pub(super) const TERM: &str = "$beamway::Term";
 
 /// Text that is written as a list of characters, as Erlang's `"text"` is one.
 ///

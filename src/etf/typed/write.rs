@@ -3,13 +3,15 @@ use serde::Serialize;
 use serde::Serializer;
 
 use super::ValueError;
-use super::owned::ATOM;
-use super::owned::TERM;
+use super::conventions::ATOM;
+use super::conventions::ELIXIR;
+use super::conventions::OWN;
+use super::conventions::STRUCT;
+use super::conventions::TERM;
 use super::rows::Row;
 use crate::etf::Atom;
 use crate::etf::DEPTH_MAX;
 use crate::etf::Float;
-use crate::etf::Limits;
 use crate::etf::Term;
 use crate::etf::TermError;
 use crate::etf::encode;
@@ -50,14 +52,6 @@ pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, ValueError> {
 pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, ValueError> {
     Ok(Term::decode_shared(&to_bytes(value)?, &OWN)?)
 }
-
-/// What a program writes itself, or has checked already, is held to nothing but the stack.
-pub(super) const OWN: Limits = Limits {
-    depth: DEPTH_MAX,
-    size: usize::MAX,
-    elements: usize::MAX,
-    integer: usize::MAX,
-};
 
 /// Writes one value.
 pub(super) struct Output<'a> {
@@ -309,9 +303,3 @@ impl<'a> Serializer for Output<'a> {
 
 /// `{}`.
 const UNIT: [u8; 2] = [tag::SMALL_TUPLE, 0];
-
-/// What the names of Elixir's modules begin with.
-pub(super) const ELIXIR: &str = "Elixir.";
-
-/// The key under which an Elixir struct holds its module.
-pub(super) const STRUCT: &str = "__struct__";

@@ -1,0 +1,33 @@
+use super::Flags;
+
+pub(super) const VERSION: u8 = 131;
+pub(super) const PASS_THROUGH: u8 = 112;
+pub(super) const HEADER: u8 = 68;
+
+/// How packets look on a connection without an atom cache (protocol reference §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `131 68 0 Control Payload`, and fragments. A body is everything after the zero.
+    Header,
+    /// `112 131 Control [131 Payload]`: a node without fragments. A body is everything after the 112.
+    PassThrough,
+}
+
+impl Format {
+    /// The format that follows from the flags in force.
+    pub const fn of(in_force: Flags) -> Self {
+        if in_force.contains(Flags::FRAGMENTS) {
+            Self::Header
+        } else {
+            Self::PassThrough
+        }
+    }
+
+    /// What the packet of a whole signal begins with, behind its length.
+    pub const fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Header => &[VERSION, HEADER, 0],
+            Self::PassThrough => &[PASS_THROUGH],
+        }
+    }
+}
