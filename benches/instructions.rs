@@ -22,8 +22,8 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use beamway::dist::Format;
-use beamway::dist::PacketDecoder;
-use beamway::dist::PacketEncoder;
+use beamway::dist::StreamDecoder;
+use beamway::dist::StreamEncoder;
 use beamway::endpoint::packets::intake;
 use beamway::session::Intake;
 use beamway::wire::Content;
@@ -160,7 +160,7 @@ fn by_name(payload: usize) -> Vec<Content> {
 }
 
 fn take(written: &BytesMut) -> anyhow::Result<Vec<Intake>> {
-    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut decoder = StreamDecoder::new(Format::Header);
     let mut input = written.clone();
     let mut taken = Vec::new();
     while let Some(packet) = decoder.decode(&mut input)? {
@@ -170,7 +170,7 @@ fn take(written: &BytesMut) -> anyhow::Result<Vec<Intake>> {
 }
 
 fn give(contents: &[Content]) -> BytesMut {
-    let encoder = PacketEncoder::new(Format::Header);
+    let encoder = StreamEncoder::new(Format::Header);
     let mut out = BytesMut::new();
     for content in contents {
         if !matches!(content, Content::Run(_)) {

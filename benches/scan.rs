@@ -10,8 +10,8 @@ use std::hint::black_box;
 use beamway::codec::Reader;
 use beamway::dist::Format;
 use beamway::dist::Packet;
-use beamway::dist::PacketDecoder;
 use beamway::dist::Run;
+use beamway::dist::StreamDecoder;
 use beamway::dist::scan;
 use beamway::etf;
 use bytes::Bytes;
@@ -116,7 +116,7 @@ fn packets(c: &mut Criterion) {
 
 /// How many signals there are.
 fn signals(stream: &[u8]) -> usize {
-    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut decoder = StreamDecoder::new(Format::Header);
     let mut input = BytesMut::from(stream);
     let mut signals = 0;
     while let Ok(Some(packet)) = decoder.decode(&mut input) {

@@ -19,10 +19,10 @@ use beamway::dist::Flags;
 use beamway::dist::Format;
 use beamway::dist::Lesson;
 use beamway::dist::Packet;
-use beamway::dist::PacketDecoder;
-use beamway::dist::PacketEncoder;
 use beamway::dist::PacketError;
 use beamway::dist::Sender;
+use beamway::dist::StreamDecoder;
+use beamway::dist::StreamEncoder;
 use beamway::dist::handshake;
 use beamway::dist::handshake::SendName;
 use beamway::dist::scan;
@@ -53,7 +53,7 @@ fn stream<'a>(packets: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
 
 /// What `stream` holds, handed over in pieces of `cut` bytes, without the ticks, which keep signals from making runs.
 fn decode(format: Format, stream: &[u8], cut: usize) -> Result<Vec<Packet>, PacketError> {
-    let mut decoder = PacketDecoder::new(format);
+    let mut decoder = StreamDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
     for piece in stream.chunks(cut) {
         input.extend_from_slice(piece);
@@ -66,10 +66,10 @@ fn decode(format: Format, stream: &[u8], cut: usize) -> Result<Vec<Packet>, Pack
 
 /// Packets as they are written to a node, a tick before each.
 fn encode(format: Format, packets: &[Packet]) -> Result<Vec<u8>, PacketError> {
-    let mut encoder = PacketEncoder::new(format);
+    let mut encoder = StreamEncoder::new(format);
     let mut out = Buffers::default();
     for packet in packets {
-        PacketEncoder::tick(out.small());
+        StreamEncoder::tick(out.small());
         if let Some(content) = packets::content(packet.clone()) {
             packets::encode(&content, &mut encoder, &mut out)?;
         }

@@ -1,7 +1,7 @@
 //! Rank 2: Erlang distribution as bytes and values, without a socket.
 //!
 //! In the order of a connection's life: [`NodeName`] and [`Flags`], the handshake's [messages](handshake), then packets
-//! ([`PacketDecoder`], [`PacketEncoder`]), whose control terms are read just enough to route them ([`scan`]). Payloads
+//! ([`StreamDecoder`], [`StreamEncoder`]; [`PacketDecoder`], [`PacketEncoder`] for who has packets without a stream), whose control terms are read just enough to route them ([`scan`]). Payloads
 //! are never looked at. The protocol is described in OTP's `erl_dist_protocol.md`; where a doc comment says *protocol
 //! reference*, the section is of the description beamway was written from.
 
@@ -16,6 +16,7 @@ mod packet;
 mod relay;
 mod run;
 mod signal;
+mod stream;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -49,3 +50,5 @@ pub use signal::Signal;
 pub use signal::SpawnRequest;
 pub use signal::Target;
 pub use signal::send_term;
+pub use stream::StreamDecoder;
+pub use stream::StreamEncoder;

@@ -26,7 +26,7 @@ pub struct Agreed {
     pub format: crate::dist::Format,
     /// The incarnation of the local node: a signal for an earlier one may end its connection (protocol reference §8).
     pub creation: u32,
-    /// The leg reads control terms itself, and ends over what is none: messages, which teach and harm nothing, pass unread.
+    /// The leg reads control agreed itself, and ends over what is none: messages, which teach and harm nothing, pass unread.
     pub is_reader: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Circuit {
     /// What the BEAM sent and the credit does not allow yet; bounded by what the leg may read ahead.
     pub(super) waiting: VecDeque<Intake>,
     /// Set once both legs speak packets: before, nothing may be delivered.
-    pub(super) terms: Option<Agreed>,
+    pub(super) agreed: Option<Agreed>,
     /// The local leg has ended; once all of `waiting` has left, the peer is told why.
     pub(super) ending: Option<String>,
     /// The peer closed, and why.
@@ -77,7 +77,7 @@ impl Circuit {
             memory: config.memory.clone(),
             aliases: Aliases::default(),
             waiting: VecDeque::new(),
-            terms: None,
+            agreed: None,
             ending: None,
             closed: None,
             draining: Draining::default(),
@@ -132,20 +132,20 @@ fn begins_message(content: &Content) -> bool {
 
 /// Reads the control term of what is about to be delivered: learns aliases, and keeps from the BEAM what would end its
 /// connection. The peer is not trusted blindly. `Ok(false)`: deliver nothing of this.
-pub(super) fn admit(state: &mut Circuit, terms: &Agreed, content: &Content) -> Result<bool, String> {
-    if terms.is_reader && begins_message(content) {
+pub(super) fn admit(state: &mut Circuit, agreed: &Agreed, content: &Content) -> Result<bool, String> {
+    if agreed.is_reader && begins_message(content) {
         return Ok(true);
     }
     let none = |error: &dyn Display| format!("the peer sent a signal that is none: {error}");
     let (control, message) = match content {
         // Messages teach nothing and harm nobody.
         Content::Run(packets) => {
-            let run = Run::new(packets, terms.format).and_then(Run::check);
+            let run = Run::new(packets, agreed.format).and_then(Run::check);
             return run.map(|()| true).map_err(|error| none(&error));
         }
-        Content::Signal(body) => (scan(body, terms.format), None),
+        Content::Signal(body) => (scan(body, agreed.format), None),
         // A control term may fill the first fragment, with all of the payload behind it.
-        Content::First { body, message, .. } => (scan_first(body, terms.format), Some(*message)),
+        Content::First { body, message, .. } => (scan_first(body, agreed.format), Some(*message)),
         Content::Next { message, remaining, .. } => {
             let is_dropped = state.dropped.contains(message);
             if *remaining == 1 {
@@ -160,7 +160,7 @@ pub(super) fn admit(state: &mut Circuit, terms: &Agreed, content: &Content) -> R
     {
         state.aliases.learn(lesson);
     }
-    if control.harms_if_stale(terms.creation) {
+    if control.harms_if_stale(agreed.creation) {
         if state.dropped.len() >= DROPPED_MAX {
             return Err(format!(
                 "the peer began more than {DROPPED_MAX} fragmented signals for an earlier life of the node"

@@ -61,7 +61,7 @@ impl Session {
         // Where the nodes are still shaking hands there is nothing to lose.
         let unborn = |session: &Self, circuit: &CircuitId| {
             let state = session.circuits.get(circuit);
-            state.is_some_and(|state| state.terms.is_none())
+            state.is_some_and(|state| state.agreed.is_none())
         };
         for circuit in self.circuits() {
             if unborn(self, &circuit) {

@@ -158,9 +158,9 @@ impl Session {
     }
 
     /// Both legs speak packets now: delivery begins.
-    pub fn established(&mut self, circuit: CircuitId, terms: Agreed) {
+    pub fn established(&mut self, circuit: CircuitId, agreed: Agreed) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            state.terms = Some(terms);
+            state.agreed = Some(agreed);
             self.mark_ready(circuit);
         }
     }
@@ -257,13 +257,13 @@ impl Session {
     pub fn poll_delivery(&mut self, circuit: CircuitId, now: Instant) -> Option<Content> {
         loop {
             let state = self.circuits.get_mut(&circuit)?;
-            let terms = state.terms.filter(|_| state.ending.is_none())?;
+            let agreed = state.agreed.filter(|_| state.ending.is_none())?;
             let Some(content) = state.inbound.poll_deliver() else {
                 self.finish_if_done(circuit);
                 return None;
             };
             state.underway += content.cost();
-            match admit(state, &terms, &content) {
+            match admit(state, &agreed, &content) {
                 Ok(true) => {
                     owe(state, circuit, &mut self.receipts);
                     self.receipts.hurry(now, false);

@@ -323,14 +323,14 @@ fn message(size: usize) -> Vec<u8> {
 
 /// Decodes what `bytes` hold, handed over in pieces of `cut`, encodes it anew and returns both.
 fn relay(bytes: &[u8], cut: usize) -> Result<(Vec<Packet>, Vec<u8>), PacketError> {
-    let mut decoder = PacketDecoder::new(Format::Header);
-    let mut encoder = PacketEncoder::new(Format::Header);
+    let mut decoder = StreamDecoder::new(Format::Header);
+    let mut encoder = StreamEncoder::new(Format::Header);
     let (mut input, mut packets, mut out) = (BytesMut::new(), Vec::new(), BytesMut::new());
     for piece in bytes.chunks(cut) {
         input.extend_from_slice(piece);
         while let Some(packet) = decoder.decode(&mut input)? {
             match &packet {
-                Packet::Tick => PacketEncoder::tick(&mut out),
+                Packet::Tick => StreamEncoder::tick(&mut out),
                 Packet::Signal(body) => {
                     encoder.signal(body.len(), &mut out);
                     out.extend_from_slice(body);
@@ -371,7 +371,7 @@ fn bodies(packets: &[Packet]) -> Vec<u8> {
 
 fn packet(body: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::new();
-    PacketEncoder::new(Format::Header).signal(body.len(), &mut out);
+    StreamEncoder::new(Format::Header).signal(body.len(), &mut out);
     out.extend_from_slice(body);
     out.to_vec()
 }
@@ -441,7 +441,7 @@ fn a_claim_of_too_many_fragments_is_refused_on_both_sides() {
     bytes.extend((FRAGMENTS_MAX + 1).to_be_bytes());
     bytes.extend([0, 1]);
     assert!(matches!(relay(&bytes, 100), Err(PacketError::Fragments { .. })));
-    let mut encoder = PacketEncoder::new(Format::Header);
+    let mut encoder = StreamEncoder::new(Format::Header);
     let mut out = BytesMut::new();
     assert!(matches!(
         encoder.first(1, FRAGMENTS_MAX + 1, 1, &mut out),
@@ -520,7 +520,7 @@ fn other_formats_and_atom_caches_are_refused() {
     ] {
         assert_eq!(relay(bytes, 100).unwrap_err().to_string(), text);
     }
-    let mut plain = PacketDecoder::new(Format::PassThrough);
+    let mut plain = StreamDecoder::new(Format::PassThrough);
     let mut input = BytesMut::from(&b"\x7f\xff\xff\xff\x70"[..]);
     assert!(matches!(plain.decode(&mut input), Err(PacketError::Oversized { .. })));
 }

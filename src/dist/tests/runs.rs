@@ -18,7 +18,7 @@ fn packet(format: Format, control: &[u8], payload: &[u8]) -> Vec<u8> {
     };
     let body = [version, control, payload].concat();
     let mut out = BytesMut::new();
-    PacketEncoder::new(format).signal(body.len(), &mut out);
+    StreamEncoder::new(format).signal(body.len(), &mut out);
     out.extend_from_slice(&body);
     out.to_vec()
 }
@@ -29,7 +29,7 @@ fn send(from: u8, to: u8) -> Vec<u8> {
 
 /// What the bytes hold, handed over in pieces of `cut`.
 fn decode(format: Format, bytes: &[u8], cut: usize) -> Result<Vec<Packet>, PacketError> {
-    let mut decoder = PacketDecoder::new(format);
+    let mut decoder = StreamDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
     for piece in bytes.chunks(cut) {
         input.extend_from_slice(piece);
@@ -183,7 +183,7 @@ proptest! {
         for packet in &packets {
             match packet {
                 Packet::Signal(body) => {
-                    PacketEncoder::new(format).signal(body.len(), &mut out);
+                    StreamEncoder::new(format).signal(body.len(), &mut out);
                     out.extend_from_slice(body);
                 }
                 Packet::Run(run) => {

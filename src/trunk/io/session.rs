@@ -25,9 +25,10 @@ use super::trunks::LeaveBarrier;
 use super::trunks::LeaveGuard;
 use super::trunks::TrunkReceiver;
 use super::trunks::TrunkState;
+use crate::endpoint::io::attachment::Attachment;
+use crate::endpoint::io::attachment::Delivery;
+use crate::endpoint::io::attachment::EndpointEvent;
 use crate::endpoint::io::session::Command;
-use crate::endpoint::io::session::EndpointEvent;
-use crate::endpoint::io::session::EndpointSender;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
 use crate::session::Event;
@@ -37,13 +38,6 @@ use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 use crate::trunk::liveness::Hearing;
 use crate::wire::CircuitId;
-
-/// What is underway to one leg, at most, in bytes: enough to keep a socket busy, little enough that a small signal on
-/// another lane is written soon.
-const LEG_WINDOW: u64 = 256 * 1024;
-
-/// Deliveries underway to one leg: one being written, one waiting.
-const LEG_DELIVERIES: u32 = 2;
 
 /// What may wait until the gateway has room for it: every circuit that there can be, every node that a peer may announce,
 /// and each of them going. Only a peer that floods us gets there.
@@ -76,14 +70,6 @@ fn bytes(arrived: &[Arrival], commanded: &[Command]) -> usize {
     arrived.chain(commanded).sum()
 }
 
-/// The owner's side of a leg.
-#[derive(Debug)]
-struct Leg {
-    sender: EndpointSender,
-    deliveries: u32,
-    underway: u64,
-}
-
 /// What a session is made of besides its trunks.
 #[derive(Debug)]
 pub struct SessionSettings {
@@ -112,7 +98,7 @@ pub async fn run(greeted: Greeted, terms: SessionSettings, trunks: TrunkReceiver
         grace: terms.config.grace,
         race_interval: terms.race_interval,
         session: Session::new(terms.config.clone()),
-        legs: FxHashMap::default(),
+        endpoints: FxHashMap::default(),
         handle: handle.clone(),
         news: VecDeque::from([PeerEvent::Up(handle)]),
         lost: None,
@@ -135,8 +121,8 @@ pub async fn run(greeted: Greeted, terms: SessionSettings, trunks: TrunkReceiver
         stale = stats.signals_stale, late = stats.frames_late,
         "a session has ended"
     );
-    for (_, leg) in owner.legs.drain() {
-        let _ = leg.sender.events.try_send(EndpointEvent::Finished(reason.clone()));
+    for (_, endpoint) in owner.endpoints.drain() {
+        let _ = endpoint.tell(EndpointEvent::Finished(reason.clone()));
     }
     for news in owner.news.drain(..) {
         let _ = terms.gateway.send(news).await;
@@ -152,7 +138,7 @@ pub async fn run(greeted: Greeted, terms: SessionSettings, trunks: TrunkReceiver
 /// The state of the owning task.
 struct Owner {
     session: Session,
-    legs: FxHashMap<CircuitId, Leg>,
+    endpoints: FxHashMap<CircuitId, Attachment>,
     /// The trunk, if there is one.
     streams: Option<Streams>,
     /// Since when there is none.
@@ -375,24 +361,27 @@ impl Owner {
 
     fn handle_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Open { target, send_name, leg } => {
+            Command::Open {
+                target,
+                send_name,
+                attachment,
+            } => {
                 let circuit = self.session.open(target, send_name);
-                let _ = leg.events.try_send(EndpointEvent::Opened(circuit));
-                self.attach(circuit, leg);
+                let _ = attachment.tell(EndpointEvent::Opened(circuit));
+                self.endpoints.insert(circuit, attachment);
             }
-            Command::Accept { circuit, leg } => self.attach(circuit, leg),
+            Command::Accept { circuit, attachment } => drop(self.endpoints.insert(circuit, attachment)),
             Command::Handshake { circuit, message } => self.session.handshake(circuit, message),
-            Command::Established { circuit, terms } => self.session.established(circuit, terms),
+            Command::Established { circuit, agreed } => self.session.established(circuit, agreed),
             Command::Signals { circuit, signals } => self.session.signals(circuit, signals),
             Command::Written { circuit, cost } => {
-                if let Some(leg) = self.legs.get_mut(&circuit) {
-                    leg.deliveries -= 1;
-                    leg.underway -= cost;
+                if let Some(endpoint) = self.endpoints.get_mut(&circuit) {
+                    endpoint.written(cost);
                     self.session.written(circuit, cost, now);
                 }
             }
             Command::Close { circuit, reason } => {
-                self.legs.remove(&circuit);
+                self.endpoints.remove(&circuit);
                 self.session.close(circuit, reason, now);
             }
             Command::RoundTrip { answer } => {
@@ -403,15 +392,6 @@ impl Owner {
             Command::NodeUp { name, hosts, hidden } => self.session.node_up(name, hosts, hidden),
             Command::NodeDown { name } => self.session.node_down(name),
         }
-    }
-
-    fn attach(&mut self, circuit: CircuitId, sender: EndpointSender) {
-        let leg = Leg {
-            sender,
-            deliveries: 0,
-            underway: 0,
-        };
-        self.legs.insert(circuit, leg);
     }
 
     /// Hands on everything the machine has ready; a reason when the peer has left.
@@ -458,27 +438,21 @@ impl Owner {
     }
 
     fn deliver(&mut self, circuit: CircuitId, now: Instant) {
-        let Some(leg) = self.legs.get_mut(&circuit) else {
+        let Some(endpoint) = self.endpoints.get_mut(&circuit) else {
             return;
         };
-        if leg.deliveries >= LEG_DELIVERIES {
+        let Some(room) = endpoint.room() else {
             return;
-        }
-        let mut delivery = Vec::new();
-        let mut cost = 0;
-        while leg.underway + cost < LEG_WINDOW
+        };
+        let mut delivery = Delivery::default();
+        while delivery.cost < room
             && let Some(content) = self.session.poll_delivery(circuit, now)
         {
-            cost += content.cost();
-            delivery.push(content);
+            delivery.cost += content.cost();
+            delivery.contents.push(content);
         }
-        if delivery.is_empty() {
-            return;
-        }
-        leg.deliveries += 1;
-        leg.underway += cost;
-        if leg.sender.events.try_send(EndpointEvent::Deliver(delivery)).is_err() {
-            self.legs.remove(&circuit);
+        if !delivery.contents.is_empty() && endpoint.deliver(delivery).is_err() {
+            self.endpoints.remove(&circuit);
             self.session.close(circuit, "the leg is gone".into(), now);
         }
     }
@@ -492,13 +466,13 @@ impl Owner {
             }),
             Event::Handshake { circuit, message } => self.tell(circuit, EndpointEvent::Handshake(message), now),
             Event::Taken { circuit, cost } => {
-                if let Some(leg) = self.legs.get(&circuit) {
-                    leg.sender.taken.send_modify(|taken| *taken += cost);
+                if let Some(endpoint) = self.endpoints.get(&circuit) {
+                    endpoint.taken(cost);
                 }
             }
             Event::Finished { circuit, reason } => {
                 self.tell(circuit, EndpointEvent::Finished(reason), now);
-                self.legs.remove(&circuit);
+                self.endpoints.remove(&circuit);
             }
             Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
             Event::NodeUp { name, hosts, hidden } => self.news.push_back(PeerEvent::NodeUp {
@@ -513,11 +487,11 @@ impl Owner {
     }
 
     fn tell(&mut self, circuit: CircuitId, event: EndpointEvent, now: Instant) {
-        let Some(leg) = self.legs.get(&circuit) else {
+        let Some(endpoint) = self.endpoints.get(&circuit) else {
             return;
         };
-        if leg.sender.events.try_send(event).is_err() {
-            self.legs.remove(&circuit);
+        if endpoint.tell(event).is_err() {
+            self.endpoints.remove(&circuit);
             self.session
                 .close(circuit, "the leg is gone or was flooded".into(), now);
         }
