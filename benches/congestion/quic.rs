@@ -16,7 +16,7 @@ use beamway::tls::client_config;
 use beamway::tls::reset_key;
 use beamway::tls::server_config;
 use beamway::trunk::TrunkConfig;
-use beamway::trunk::io::accept::bind;
+use beamway::trunk::io::udp::bind;
 use bytes::Bytes;
 use quinn::Connection;
 use quinn::Endpoint;
