@@ -53,6 +53,7 @@ mod netns;
 mod order;
 mod otp;
 mod pressure;
+mod releases;
 #[path = "../system/golden/samples.rs"]
 mod samples;
 mod signals;
