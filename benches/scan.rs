@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
-#[path = "../tests/golden/fixture.rs"]
+#[path = "../tests/system/golden/fixture.rs"]
 mod fixture;
 
 use std::hint::black_box;

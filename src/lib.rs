@@ -68,7 +68,7 @@
 //! # The code
 //!
 //! The modules are declared in reading order, which is also their rank: a module uses only modules of lower rank, and
-//! `tests/shape.rs` holds that. Everything outside the files `server.rs`, `client.rs`, `driver.rs` and `handle.rs` is
+//! `tests/system/shape.rs` holds that. Everything outside the files `server.rs`, `client.rs`, `driver.rs` and `handle.rs` is
 //! synchronous and pure: time comes in as an argument, output is polled. `docs/ARCHITECTURE.md` is the map.
 
 pub mod codec;

@@ -1,4 +1,4 @@
-//! What is fuzzed. Each target takes any bytes, and panics when a promise is broken. `tests/regressions.rs` replays what was
+//! What is fuzzed. Each target takes any bytes, and panics when a promise is broken. `tests/system/regressions.rs` replays what was
 //! found here, and the seeds, with these same functions.
 
 use std::collections::HashMap;

@@ -1,13 +1,6 @@
 //! Packets of real nodes are read as what the nodes meant: operation, sender, destination, lesson; and terms as the terms
 //! they are.
 
-#[path = "golden/fixture.rs"]
-mod fixture;
-#[path = "golden/samples.rs"]
-mod samples;
-#[path = "golden/terms.rs"]
-mod terms;
-
 use std::collections::BTreeMap;
 
 use beamway::codec::Buffers;
@@ -32,8 +25,10 @@ use beamway::etf;
 use beamway::etf::Pid;
 use beamway::etf::Reference;
 use bytes::BytesMut;
-use fixture::Deed;
 use proptest::prelude::*;
+
+use super::fixture;
+use super::fixture::Deed;
 
 const CAPTURES: [(Format, &str); 2] = [
     (Format::Header, fixture::HEADER),
