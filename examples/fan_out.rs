@@ -17,10 +17,10 @@ use beamway::carrier::Lanes;
 use beamway::carrier::RunningLanes;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
+use beamway::internals::tls::Authority;
 use beamway::node::Message;
 use beamway::node::Node;
 use beamway::term;
-use beamway::tls::Authority;
 use tokio::time::sleep;
 
 const NODES: usize = 4;

@@ -4,10 +4,10 @@ use std::fs;
 use std::time::SystemTime;
 
 use beamway::carrier;
-use beamway::config;
-use beamway::hub::io::directory::Request;
-use beamway::tls::Identity;
-use beamway::tls::PemFiles;
+use beamway::internals::config;
+use beamway::internals::hub::io::directory::Request;
+use beamway::internals::tls::Identity;
+use beamway::internals::tls::PemFiles;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
