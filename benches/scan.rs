@@ -7,13 +7,13 @@ mod fixture;
 
 use std::hint::black_box;
 
-use beamway::codec::Reader;
-use beamway::dist::Format;
-use beamway::dist::Packet;
-use beamway::dist::Run;
-use beamway::dist::StreamDecoder;
-use beamway::dist::scan;
 use beamway::etf;
+use beamway::internals::codec::Reader;
+use beamway::internals::dist::Format;
+use beamway::internals::dist::Packet;
+use beamway::internals::dist::Run;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::scan;
 use bytes::Bytes;
 use bytes::BytesMut;
 use criterion::Criterion;

@@ -28,6 +28,7 @@ pub struct UdpEndpoint {
     /// One socket for peers that dial us and peers that we dial.
     pub endpoint: Endpoint,
     /// Bytes granted for receiving and for sending.
+    #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "the program tells its user"))]
     pub buffers: (usize, usize),
     /// Ends when the socket does.
     gone: oneshot::Receiver<()>,
