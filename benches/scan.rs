@@ -7,13 +7,13 @@ mod fixture;
 
 use std::hint::black_box;
 
-use beamway::etf;
 use beamway::internals::codec::Reader;
 use beamway::internals::dist::Format;
 use beamway::internals::dist::Packet;
 use beamway::internals::dist::Run;
 use beamway::internals::dist::StreamDecoder;
 use beamway::internals::dist::scan;
+use beamway::internals::etf::skip;
 use bytes::Bytes;
 use bytes::BytesMut;
 use criterion::Criterion;
@@ -84,7 +84,7 @@ fn terms(c: &mut Criterion) {
         let payload = body.slice(control.length..);
         group.throughput(Throughput::Bytes(payload.len() as u64));
         group.bench_function(name, |b| {
-            b.iter(|| etf::skip(&mut Reader::new(black_box(&payload))).is_ok());
+            b.iter(|| skip(&mut Reader::new(black_box(&payload))).is_ok());
         });
     }
     group.finish();

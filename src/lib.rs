@@ -176,5 +176,11 @@ pub mod internals {
         )*};
     }
 
+    /// What a carrier reads of terms, without decoding them.
+    pub mod etf {
+        pub use crate::etf::read::*;
+        pub use crate::etf::skip::*;
+    }
+
     show!(codec dist wire epmd tls router congestion order session endpoint hub trunk gateway cluster config);
 }

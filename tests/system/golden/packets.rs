@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use beamway::etf;
 use beamway::etf::Pid;
 use beamway::etf::Reference;
 use beamway::internals::codec::Buffers;
@@ -24,6 +23,7 @@ use beamway::internals::dist::handshake::SendName;
 use beamway::internals::dist::scan;
 use beamway::internals::dist::scan_first;
 use beamway::internals::endpoint::packets;
+use beamway::internals::etf::skip;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
@@ -174,7 +174,7 @@ fn payloads_are_skipped_to_their_end() {
                     if format == Format::PassThrough {
                         assert_eq!(rest.u8("version"), Ok(131));
                     }
-                    assert_eq!(etf::skip(&mut rest), Ok(()), "{}", deed.name);
+                    assert_eq!(skip(&mut rest), Ok(()), "{}", deed.name);
                 }
                 assert!(rest.is_empty(), "{}: {:?}", deed.name, control.operation);
             }
