@@ -21,12 +21,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context as _;
-use beamway::dist::Format;
-use beamway::dist::StreamDecoder;
-use beamway::dist::StreamEncoder;
-use beamway::endpoint::packets::intake;
-use beamway::session::Intake;
-use beamway::wire::Content;
+use beamway::internals::dist::Format;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::StreamEncoder;
+use beamway::internals::endpoint::packets::intake;
+use beamway::internals::session::Intake;
+use beamway::internals::wire::Content;
 use bytes::BytesMut;
 use clap::Parser;
 use clap::ValueEnum;

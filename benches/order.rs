@@ -8,17 +8,17 @@ mod joined;
 
 use std::hint::black_box;
 
-use beamway::dist::Sender;
 use beamway::etf::Pid;
-use beamway::order::Address;
-use beamway::order::Aliases;
-use beamway::order::Head;
-use beamway::order::Inbound;
-use beamway::order::Outbound;
-use beamway::order::Part;
-use beamway::session::Intake;
-use beamway::wire::Content;
-use beamway::wire::STRANDS;
+use beamway::internals::dist::Sender;
+use beamway::internals::order::Address;
+use beamway::internals::order::Aliases;
+use beamway::internals::order::Head;
+use beamway::internals::order::Inbound;
+use beamway::internals::order::Outbound;
+use beamway::internals::order::Part;
+use beamway::internals::session::Intake;
+use beamway::internals::wire::Content;
+use beamway::internals::wire::STRANDS;
 use bytes::Bytes;
 use criterion::Criterion;
 use criterion::Throughput;

@@ -2,18 +2,18 @@
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
-#[path = "../tests/golden/fixture.rs"]
+#[path = "../tests/system/golden/fixture.rs"]
 mod fixture;
 
 use std::hint::black_box;
 
-use beamway::codec::Reader;
-use beamway::dist::Format;
-use beamway::dist::Packet;
-use beamway::dist::Run;
-use beamway::dist::StreamDecoder;
-use beamway::dist::scan;
-use beamway::etf;
+use beamway::internals::codec::Reader;
+use beamway::internals::dist::Format;
+use beamway::internals::dist::Packet;
+use beamway::internals::dist::Run;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::scan;
+use beamway::internals::etf::skip;
 use bytes::Bytes;
 use bytes::BytesMut;
 use criterion::Criterion;
@@ -84,7 +84,7 @@ fn terms(c: &mut Criterion) {
         let payload = body.slice(control.length..);
         group.throughput(Throughput::Bytes(payload.len() as u64));
         group.bench_function(name, |b| {
-            b.iter(|| etf::skip(&mut Reader::new(black_box(&payload))).is_ok());
+            b.iter(|| skip(&mut Reader::new(black_box(&payload))).is_ok());
         });
     }
     group.finish();

@@ -14,21 +14,20 @@ use std::time::Instant;
 use std::time::SystemTime;
 
 use beamway::carrier::Lanes;
-use beamway::carrier::RunningLanes;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
+use beamway::internals::tls::Authority;
 use beamway::node::Message;
 use beamway::node::Node;
 use beamway::term;
-use beamway::tls::Authority;
 use tokio::time::sleep;
 
 const NODES: usize = 4;
 const PROCESSES: usize = 10_000;
 
 /// Lanes of two hosts: the first one's are for the hub, the other's for all other nodes.
-async fn lanes(folder: &Path) -> anyhow::Result<[RunningLanes; 2]> {
-    // What `beamway certs init` and `beamway certs issue` do.
+async fn lanes(folder: &Path) -> anyhow::Result<[Lanes; 2]> {
+    // What `beamway certs init` and `beamway certs issue` do; a program of your own only needs the folders.
     let now = SystemTime::now();
     let authority = Authority::create(now)?;
     for name in ["one", "two"] {
@@ -38,9 +37,9 @@ async fn lanes(folder: &Path) -> anyhow::Result<[RunningLanes; 2]> {
         fs::write(folder.join(name).join("cert.pem"), issued.certificate_pem)?;
         fs::write(folder.join(name).join("key.pem"), issued.key_pem)?;
     }
-    let two = Lanes::new("two", folder.join("two")).listen("127.0.0.1:0".parse()?);
+    let two = Lanes::builder("two", folder.join("two")).listen("127.0.0.1:0".parse()?);
     let two = two.peer("one", "127.0.0.1:9").start().await?;
-    let one = Lanes::new("one", folder.join("one")).peer("two", &two.address().to_string());
+    let one = Lanes::builder("one", folder.join("one")).peer("two", &two.address().to_string());
     Ok([one.start().await?, two])
 }
 
@@ -57,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
     for index in 0..=NODES {
         let builder = Node::builder(&format!("fan{index}@127.0.0.1")).cookie("secret");
         let builder = match &lanes {
-            Some([one, two]) => builder.attach(if index == 0 { one.natives() } else { two.natives() }),
+            Some([one, two]) => builder.attach(if index == 0 { one } else { two }),
             None => builder,
         };
         nodes.push(builder.start().await?);

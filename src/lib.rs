@@ -1,12 +1,34 @@
-//! **beamway**: an alternative carrier for Erlang distribution.
+//! **beamway** connects Erlang nodes over many QUIC streams (*lanes*) with mutual TLS 1.3, instead of one TCP connection per pair
+//! of nodes. One large message, one lost packet or one slow reader then delays only its own lane.
 //!
-//! Two Erlang nodes share one TCP connection; beamway replaces it by many QUIC streams (*lanes*) over TLS 1.3, chosen by
-//! the destination process, and bridges unmodified BEAM nodes through a *gateway* on each host.
+//! # Three ways to take part
 //!
-//! # A Rust program as a node
+//! | way | what takes part | what you need |
+//! |---|---|---|
+//! | [gateway](#a-gateway) | BEAM nodes, unchanged | the program `beamway` beside them |
+//! | in the VM | BEAM nodes, without a gateway | planned: a carrier inside the VM, chosen by `-proto_dist beamway` |
+//! | [native node](#a-native-node) | a Rust program | this library |
 //!
-//! [`node`] makes a program a node of its own among Erlang's: its processes send, receive, link and watch, are called and
-//! call.
+//! All of them talk to each other.
+//!
+//! ## A gateway
+//!
+//! A daemon beside the nodes of each host: it is their port mapper (epmd), and speaks plain distribution to them over loopback.
+//!
+//! ```sh
+//! beamway certs init  --dir certs          # once per cluster: an authority
+//! beamway certs issue --dir certs h1 h2    # a certificate for each host
+//! beamway check --config h1.toml           # every mistake in the configuration and the certificates
+//! beamway run   --config h1.toml
+//! erl -name a@h1 -setcookie secret -start_epmd false
+//! ```
+//!
+//! `docs/ATTACH.md` goes through it with two nodes on one machine, and has the configuration files.
+//!
+//! ## A native node
+//!
+//! [`node`] makes a program a node of the cluster. Its processes send, receive, link, monitor, call and are called. On its own
+//! host it speaks plain distribution, and the port mapper knows it:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -49,65 +71,116 @@
 //! # }
 //! ```
 //!
-//! Other hosts are reached over lanes, with certificates that `beamway certs` makes; everything else stays as it is:
+//! It reaches other hosts over [`carrier::Lanes`], with a certificate that `beamway certs issue` makes. All else stays the same:
 //!
 //! ```no_run
 //! use beamway::carrier::Lanes;
 //! use beamway::node::Node;
 //!
 //! # async fn tour() -> Result<(), Box<dyn std::error::Error>> {
-//! let lanes = Lanes::new("h3", "certs/h3").peer("h1", "h1.example:4471").start().await?;
-//! let node = Node::builder("orders@h3").cookie("secret").attach(lanes.natives()).start().await?;
+//! let lanes = Lanes::builder("h3", "certs/h3").peer("h1", "h1.example:4471").start().await?;
+//! let node = Node::builder("orders@h3").cookie("secret").attach(&lanes).start().await?;
+//! // …
+//! node.stop().await;
+//! lanes.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`node`] says what Erlang has and what it is called here, and what is promised; `docs/NODES.md` has the rest: how a node is
-//! reached, limits, figures.
+//! # The modules
 //!
-//! # The code
+//! | to | look at |
+//! |---|---|
+//! | run processes, send and receive, call and be called | [`node`]: what Erlang has and its name here, and what is guaranteed |
+//! | reach other hosts, or run a whole daemon within a program | [`carrier`] |
+//! | make, read, print, encode and decode terms; carry Rust types as terms | [`etf`], and the macro [`term!`] |
 //!
-//! The modules are declared in reading order, which is also their rank: a module uses only modules of lower rank, and
-//! `tests/shape.rs` holds that. Everything outside the files `server.rs`, `client.rs`, `driver.rs` and `handle.rs` is
-//! synchronous and pure: time comes in as an argument, output is polled. `docs/ARCHITECTURE.md` is the map.
+//! `docs/NODES.md` has the rest about native nodes: limits, backpressure, figures.
+//!
+//! # Features
+//!
+//! | feature | by default | adds |
+//! |---|---|---|
+//! | `daemon` | yes | the program `beamway`, and `carrier::Daemon` |
+//! | `lab` | yes | `beamway demo`, `bench`, `sim`, `linkem` |
+//! | `internals` | no | modules without a stable interface, for tests, benches and fuzzing |
+//!
+//! A program that is a native node needs none of them (`default-features = false`).
 
-pub mod codec;
+// The order of the modules is that of their ranks: a module uses only modules of lower rank (`tests/shape.rs`). Only `etf`, `node`
+// and `carrier` are an interface. `docs/ARCHITECTURE.md` is the map of the code.
+#![cfg_attr(
+    not(feature = "internals"),
+    allow(
+        unreachable_pub,
+        unused_imports,
+        reason = "what is `pub` in a private module is there for `internals`, and reported there if nothing needs it"
+    )
+)]
+
+mod codec;
 
 #[macro_use]
 pub mod etf;
 
-pub mod dist;
+mod dist;
 
-pub mod wire;
+mod wire;
 
-pub mod epmd;
+mod epmd;
 
-pub mod tls;
+mod tls;
 
-pub mod router;
+mod router;
 
-pub mod congestion;
+mod congestion;
 
-pub mod order;
+mod order;
 
-pub mod session;
+mod session;
 
-pub mod endpoint;
+mod endpoint;
 
-pub mod hub;
+mod hub;
 
-pub mod trunk;
+mod trunk;
 
-pub mod gateway;
+mod gateway;
 
 pub mod node;
 
-pub mod cluster;
+mod cluster;
 
-pub mod config;
+mod config;
 
 pub mod carrier;
 
+#[cfg(feature = "daemon")]
+#[doc(hidden)]
 pub mod cli;
 
+#[cfg(feature = "lab")]
+#[doc(hidden)]
 pub mod lab;
+
+/// The modules that are no interface, for the tests, benches and fuzz targets of this package. Anything in it can change.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals {
+    macro_rules! show {
+        ($($module:ident)*) => {$(
+            /// See the module of that name.
+            pub mod $module {
+                pub use crate::$module::*;
+            }
+        )*};
+    }
+
+    /// What a carrier reads of terms, without decoding them.
+    pub mod etf {
+        pub use crate::etf::read::*;
+        pub use crate::etf::skip::*;
+    }
+
+    show!(codec dist wire epmd tls router congestion order session endpoint hub trunk gateway cluster config);
+}

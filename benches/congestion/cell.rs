@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
-use beamway::congestion::Algorithm;
+use beamway::internals::congestion::Algorithm;
 use beamway::lab::linkem::Cable;
 use beamway::lab::linkem::Direction;
 use beamway::lab::linkem::End;

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use beamway::congestion::Algorithm;
+use beamway::internals::congestion::Algorithm;
 use clap::Parser;
 
 use cell::Carrier;

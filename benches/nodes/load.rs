@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use beamway::dist::Target;
-use beamway::dist::send_term;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Pid;
 use beamway::etf::Term;
+use beamway::internals::dist::Target;
+use beamway::internals::dist::send_term;
 use beamway::node::Context;
 use beamway::node::GenServer;
 use beamway::node::Message;

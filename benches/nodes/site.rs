@@ -11,17 +11,16 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use beamway::carrier::Daemon;
-use beamway::config;
 use beamway::etf::Atom;
+use beamway::internals::tls::Authority;
+use beamway::internals::tls::Identity;
+use beamway::internals::tls::PemFiles;
+use beamway::internals::tls::client_config;
+use beamway::internals::tls::reset_key;
+use beamway::internals::tls::server_config;
+use beamway::internals::trunk::TrunkConfig;
+use beamway::internals::trunk::io::udp::bind;
 use beamway::node::Node;
-use beamway::tls::Authority;
-use beamway::tls::Identity;
-use beamway::tls::PemFiles;
-use beamway::tls::client_config;
-use beamway::tls::reset_key;
-use beamway::tls::server_config;
-use beamway::trunk::TrunkConfig;
-use beamway::trunk::io::accept::bind;
 use quinn::ClientConfig;
 use quinn::Endpoint;
 use quinn::ServerConfig;
@@ -29,7 +28,6 @@ use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 use serde::Deserialize;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 const COOKIE: &str = "bench";
 
@@ -100,6 +98,7 @@ pub(crate) struct Site {
     pub(crate) identity: Identity,
     lanes: Node,
     plain: Node,
+    _daemon: Daemon,
 }
 
 impl Site {
@@ -120,16 +119,15 @@ impl Site {
             0 => (near, far, NAMES[1], epmd),
             _ => (far, near, NAMES[0], far_epmd),
         };
-        let text = format!(
-            "[gateway]\nname = \"{name}\"\nlisten = \"127.0.0.1:{listen}\"\ncerts = \"{}\"\n\
-             [epmd]\nlisten = [\"127.0.0.1:{own_epmd}\"]\nhosts = [\"127.0.0.1\"]\n\
-             [[peer]]\nname = \"{peer_name}\"\naddress = \"127.0.0.1:{peer}\"\n",
-            folder.display()
-        );
-        let app = Daemon::bind(config::parse(&text)?, &identity, Vec::new()).await?;
+        let daemon = Daemon::builder(name, folder)
+            .listen((Ipv4Addr::LOCALHOST, listen).into())
+            .epmd((Ipv4Addr::LOCALHOST, own_epmd).into())
+            .hosts(&["127.0.0.1"])
+            .peer(peer_name, &format!("127.0.0.1:{peer}"))
+            .start()
+            .await?;
         let builder = Node::builder(&format!("{name}@127.0.0.1")).cookie(COOKIE);
-        let attached = builder.attach(app.natives());
-        tokio::spawn(app.run(CancellationToken::new()));
+        let attached = builder.attach(&daemon);
         // The first process's port mapper knows both nodes with plain distribution.
         let epmd = SocketAddr::from((Ipv4Addr::LOCALHOST, epmd));
         let builder = Node::builder(&format!("plain_{name}@127.0.0.1")).cookie(COOKIE);
@@ -137,6 +135,7 @@ impl Site {
             identity,
             lanes: attached.start().await?,
             plain: builder.epmd(epmd).start().await?,
+            _daemon: daemon,
         })
     }
 

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use beamway::dist::Format;
-use beamway::session::Agreed;
-use beamway::session::Intake;
-use beamway::session::Session;
-use beamway::session::SessionConfig;
-use beamway::wire::CircuitId;
-use beamway::wire::Content;
-use beamway::wire::FrameDecoder;
-use beamway::wire::NoticeDecoder;
+use beamway::internals::dist::Format;
+use beamway::internals::session::Agreed;
+use beamway::internals::session::Intake;
+use beamway::internals::session::Session;
+use beamway::internals::session::SessionConfig;
+use beamway::internals::wire::CircuitId;
+use beamway::internals::wire::Content;
+use beamway::internals::wire::FrameDecoder;
+use beamway::internals::wire::NoticeDecoder;
 use bytes::Bytes;
 
 /// Pairs of processes that talk.

@@ -1,39 +1,39 @@
-//! What is fuzzed. Each target takes any bytes, and panics when a promise is broken. `tests/regressions.rs` replays what was
+//! What is fuzzed. Each target takes any bytes, and panics when a promise is broken. `tests/system/regressions.rs` replays what was
 //! found here, and the seeds, with these same functions.
 
 use std::collections::HashMap;
 use std::time::Duration;
 use std::time::Instant;
 
-use beamway::codec::Buffers;
-use beamway::config;
-use beamway::dist::Format;
-use beamway::dist::Packet;
-use beamway::dist::Party;
-use beamway::dist::Relay;
-use beamway::dist::Relayed;
-use beamway::dist::Sender;
-use beamway::dist::StreamDecoder;
-use beamway::dist::StreamEncoder;
-use beamway::dist::handshake;
-use beamway::endpoint::packets;
-use beamway::endpoint::packets::intake;
-use beamway::epmd::Request;
 use beamway::etf::Pid;
-use beamway::order::Address;
-use beamway::order::Head;
-use beamway::session::Agreed;
-use beamway::session::Event;
-use beamway::session::Intake;
-use beamway::session::Session;
-use beamway::session::SessionConfig;
-use beamway::wire::CircuitId;
-use beamway::wire::Content;
-use beamway::wire::Frame;
-use beamway::wire::FrameDecoder;
-use beamway::wire::FrameHead;
-use beamway::wire::Notice;
-use beamway::wire::NoticeDecoder;
+use beamway::internals::codec::Buffers;
+use beamway::internals::config;
+use beamway::internals::dist::Format;
+use beamway::internals::dist::Packet;
+use beamway::internals::dist::Party;
+use beamway::internals::dist::Relay;
+use beamway::internals::dist::Relayed;
+use beamway::internals::dist::Sender;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::StreamEncoder;
+use beamway::internals::dist::handshake;
+use beamway::internals::endpoint::packets;
+use beamway::internals::endpoint::packets::intake;
+use beamway::internals::epmd::Request;
+use beamway::internals::order::Address;
+use beamway::internals::order::Head;
+use beamway::internals::session::Agreed;
+use beamway::internals::session::Event;
+use beamway::internals::session::Intake;
+use beamway::internals::session::Session;
+use beamway::internals::session::SessionConfig;
+use beamway::internals::wire::CircuitId;
+use beamway::internals::wire::Content;
+use beamway::internals::wire::Frame;
+use beamway::internals::wire::FrameDecoder;
+use beamway::internals::wire::FrameHead;
+use beamway::internals::wire::Notice;
+use beamway::internals::wire::NoticeDecoder;
 use bytes::Bytes;
 use bytes::BytesMut;
 

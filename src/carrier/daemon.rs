@@ -1,12 +1,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::StartError;
 use crate::cluster::Cluster;
 use crate::cluster::StaticPeer;
 use crate::config::Config;
@@ -20,22 +20,24 @@ use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::tls::Identity;
 use crate::tls::client_config;
+#[cfg(feature = "daemon")]
 use crate::tls::key_exchange_name;
 use crate::tls::reset_key;
 use crate::tls::server_config;
+use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::accept;
-use crate::trunk::io::accept::UdpEndpoint;
 use crate::trunk::io::busy_wait::BusyWait;
-use crate::trunk::io::trunks::Held;
+use crate::trunk::io::udp;
+use crate::trunk::io::udp::UdpEndpoint;
 
 /// News of peers that may wait for the gateway.
 const PEER_EVENTS: usize = 256;
 
 /// A daemon whose sockets are bound.
 #[derive(Debug)]
-pub struct Daemon {
+pub(crate) struct BoundDaemon {
     config: Config,
     daemon: Arc<LocalDaemon>,
     listening: UdpEndpoint,
@@ -47,23 +49,28 @@ pub struct Daemon {
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
 }
 
-impl Daemon {
+impl BoundDaemon {
     /// Binds everything, so that whatever cannot be had is told before the daemon says that it runs.
     ///
     /// `hosts` are the host parts that mean this machine when the configuration names none.
     ///
     /// # Errors
     /// If an address cannot be had or TLS refuses the certificates.
-    pub async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> Result<Self, StartError> {
         Self::bind_as(config, identity, hosts, false).await
     }
 
+    #[cfg(feature = "daemon")]
     /// The same for a daemon that passes by: it serves no local nodes, listens for no peers, and leaves alone the sessions
     /// of one that runs with the same configuration.
     ///
     /// # Errors
     /// If no address can be had or TLS refuses the certificates.
-    pub async fn pass_by(mut config: Config, identity: &Identity, hosts: Vec<String>) -> anyhow::Result<Self> {
+    pub(crate) async fn pass_by(
+        mut config: Config,
+        identity: &Identity,
+        hosts: Vec<String>,
+    ) -> Result<Self, StartError> {
         config.gateway.listen.set_port(0);
         config.epmd.listen.clear();
         Self::bind_as(config, identity, hosts, true).await
@@ -74,13 +81,13 @@ impl Daemon {
         identity: &Identity,
         hosts: Vec<String>,
         is_passing: bool,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, StartError> {
         let trunk = trunk_config(&config);
-        let server_tls = server_config(identity).context("TLS for peers that dial us")?;
-        let client_tls = client_config(identity).context("TLS for peers that we dial")?;
-        let server = trunk.server(Arc::new(server_tls)).map_err(anyhow::Error::msg)?;
-        let client = trunk.client(Arc::new(client_tls)).map_err(anyhow::Error::msg)?;
-        let listening = accept::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
+        let server_tls = server_config(identity).map_err(StartError::tls("TLS for peers that dial us"))?;
+        let client_tls = client_config(identity).map_err(StartError::tls("TLS for peers that we dial"))?;
+        let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
+        let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
+        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
         let mut epmd = Vec::new();
         for address in &config.epmd.listen {
             epmd.push(epmd::io::port_mapper::bind(*address).await?);
@@ -103,8 +110,9 @@ impl Daemon {
         })
     }
 
+    #[cfg(feature = "daemon")]
     /// The line printed at the start: what runs, where, and how.
-    pub fn banner(&self) -> String {
+    pub(crate) fn banner(&self) -> String {
         let quic = self
             .listening
             .endpoint
@@ -142,28 +150,7 @@ impl Daemon {
     }
 
     /// Where native nodes of this process ask for what they need of the daemon.
-    ///
-    /// ```no_run
-    /// use beamway::carrier::Daemon;
-    /// use beamway::config::Config;
-    /// use beamway::node::Node;
-    /// use beamway::tls::Identity;
-    /// use tokio_util::sync::CancellationToken;
-    ///
-    /// # async fn example(config: Config, identity: Identity) -> Result<(), Box<dyn std::error::Error>> {
-    /// let app = Daemon::bind(config, &identity, vec!["h3".to_owned()]).await?;
-    /// let natives = app.natives();
-    /// let leave = CancellationToken::new();
-    /// let daemon = tokio::spawn(app.run(leave.clone()));
-    /// let node = Node::builder("orders@h3").cookie("secret").attach(natives).start().await?;
-    /// // …
-    /// node.stop().await;
-    /// leave.cancel();
-    /// daemon.await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn natives(&self) -> mpsc::Sender<Request> {
+    pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
         self.requests.0.clone()
     }
 
@@ -171,23 +158,19 @@ impl Daemon {
     ///
     /// # Errors
     /// If the system does not tell.
-    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listening.endpoint.local_addr()
     }
 
-    /// The host parts that mean this machine.
-    pub fn hosts(&self) -> &[String] {
-        &self.hosts
-    }
-
+    #[cfg(feature = "daemon")]
     /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
-    pub fn receive_buffer(&self) -> (usize, usize) {
+    pub(crate) fn receive_buffer(&self) -> (usize, usize) {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
     /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
     /// runtime awake for `[gateway] busy_wait`.
-    pub async fn run(self, leave: CancellationToken) {
+    pub(crate) async fn run(self, leave: CancellationToken) {
         let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let mut tasks = JoinSet::new();
@@ -230,7 +213,7 @@ impl Daemon {
             session: session_config(&self.config),
             race_interval: self.config.session.race_interval,
             held,
-            gateway: news_in,
+            hub: news_in,
             busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),

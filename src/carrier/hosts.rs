@@ -6,7 +6,7 @@ use nix::unistd::gethostname;
 
 /// The host parts that mean this machine, if nobody says: its host name, the first part of it, and the addresses of its
 /// interfaces.
-pub fn own_hosts() -> Vec<String> {
+pub(crate) fn own_hosts() -> Vec<String> {
     let mut hosts = Vec::new();
     if let Some(name) = gethostname().ok().and_then(|name| name.into_string().ok()) {
         if let Some((short, _)) = name.split_once('.') {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+#[cfg(feature = "daemon")]
 use crate::config;
 use crate::config::Config;
 use crate::tls::CA_FILE;
@@ -23,6 +24,7 @@ pub(crate) struct Loaded {
     pub(crate) identity: Identity,
 }
 
+#[cfg(feature = "daemon")]
 /// Reads a configuration file and the certificates it names.
 ///
 /// # Errors

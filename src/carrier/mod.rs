@@ -1,17 +1,36 @@
-//! Rank 10: the one place where all parts of a daemon meet.
+//! Rank 12: how a Rust program reaches other hosts: lanes, or a whole daemon within the program.
 //!
-//! [`Daemon`] is a daemon: sessions with its peers, a gateway for the BEAMs of its host, native nodes of its process. [`Lanes`]
-//! makes one for a program whose native nodes are all there is.
+//! | you want | take |
+//! |---|---|
+//! | native nodes that reach other hosts | [`Lanes`], and [`NodeBuilder::attach`](crate::node::NodeBuilder::attach) |
+//! | the BEAMs of this host served as well | `Daemon`, with the feature `daemon` |
+//!
+//! Both are made by a builder from values; a daemon also by a configuration file (`docs/CONFIGURATION.md`). The checks and the
+//! defaults are the same. What is wrong is reported all at once, as a [`StartError`].
 
 mod daemon;
+#[cfg(feature = "daemon")]
+mod embedded;
+mod error;
 mod hosts;
 mod lanes;
 mod load;
+mod settings;
 
-pub use daemon::Daemon;
-pub use hosts::own_hosts;
+#[cfg(all(test, feature = "daemon"))]
+mod tests;
+
+#[cfg(feature = "daemon")]
+pub(crate) use daemon::BoundDaemon;
+#[cfg(feature = "daemon")]
+pub use embedded::Daemon;
+#[cfg(feature = "daemon")]
+pub use embedded::DaemonBuilder;
+pub use error::StartError;
+pub(crate) use hosts::own_hosts;
 pub use lanes::Lanes;
-pub use lanes::LanesError;
-pub use lanes::RunningLanes;
+pub use lanes::LanesBuilder;
+#[cfg(feature = "daemon")]
 pub(crate) use load::Loaded;
+#[cfg(feature = "daemon")]
 pub(crate) use load::load;

@@ -12,7 +12,7 @@ use super::args::RunArgs;
 use super::log;
 use super::output;
 use crate::carrier;
-use crate::carrier::Daemon;
+use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
 use crate::carrier::own_hosts;
 
@@ -45,9 +45,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 /// Serves until SIGTERM or Ctrl-C, or until standard input ends, if that counts.
 async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
     let Loaded { config, identity } = loaded;
-    let app = Daemon::bind(config, &identity, own_hosts()).await?;
-    output::say(&app.banner());
-    let (granted, asked) = app.receive_buffer();
+    let bound = BoundDaemon::bind(config, &identity, own_hosts()).await?;
+    output::say(&bound.banner());
+    let (granted, asked) = bound.receive_buffer();
     if granted < asked {
         warn!(
             granted,
@@ -74,6 +74,6 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
             told.cancel();
         });
     }
-    app.run(leave).await;
+    bound.run(leave).await;
     Ok(())
 }

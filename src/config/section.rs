@@ -1,14 +1,13 @@
 use std::fmt::Display;
-use std::ops::Range;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::DeTable;
-use toml::de::DeValue;
-
 use super::error::Mistake;
 use super::units;
+use super::value::Given;
+use super::value::Place;
+use super::value::Table;
+use super::value::Value;
 
 /// Longest piece of a value that a message repeats, characters.
 const SHOWN_MAX: usize = 60;
@@ -30,10 +29,10 @@ impl<'t> Report<'t> {
         Self { text, list: Vec::new() }
     }
 
-    /// Notes a mistake in the value that stands at `span`.
-    pub(super) fn add(&mut self, key: String, span: Option<Range<usize>>, fault: &'static str, allowed: String) {
-        let offset = span.as_ref().map(|span| span.start);
-        let value = span.and_then(|span| self.shown(span));
+    /// Notes a mistake in the value of a place.
+    pub(super) fn add(&mut self, key: String, place: Option<&Place>, fault: &'static str, allowed: String) {
+        let offset = place.and_then(Place::begin);
+        let value = place.and_then(|place| self.shown(place));
         self.push(key, offset, value, fault, allowed);
     }
 
@@ -77,9 +76,12 @@ impl<'t> Report<'t> {
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
-    /// The text of a span on one line, cut to [`SHOWN_MAX`].
-    fn shown(&self, span: Range<usize>) -> Option<String> {
-        let text = self.text.get(span)?;
+    /// The text of a place on one line, cut to [`SHOWN_MAX`].
+    fn shown(&self, place: &Place) -> Option<String> {
+        let text = match place {
+            Place::Span(span) => self.text.get(span.clone())?,
+            Place::Shown(text) => text,
+        };
         let mut shown: String = text
             .chars()
             .take(SHOWN_MAX)
@@ -96,37 +98,33 @@ impl<'t> Report<'t> {
 #[derive(Clone)]
 pub(super) struct Found<T> {
     pub(super) value: T,
-    pub(super) span: Range<usize>,
+    pub(super) place: Place,
 }
 
 /// The keys of one table. Each is asked for once; what was never asked for is unknown.
-pub(super) struct Section<'a, 'i> {
-    table: Option<&'a DeTable<'i>>,
+pub(super) struct Section<'a> {
+    table: Option<&'a Table>,
     /// Where the table begins in the text.
     begin: Option<usize>,
     path: String,
     asked: Vec<&'static str>,
 }
 
-impl<'a, 'i> Section<'a, 'i> {
+impl<'a> Section<'a> {
     /// `None` for a table that is not there.
-    pub(super) fn new(path: &str, table: Option<&'a Spanned<DeTable<'i>>>) -> Self {
-        Self::at(path, table.map(Spanned::get_ref), table.map(|table| table.span().start))
-    }
-
-    /// The table under a key, if that is what stands there.
-    pub(super) fn of(path: &str, value: Option<&'a Spanned<DeValue<'i>>>) -> Self {
-        let table = value.and_then(|value| value.get_ref().as_table());
-        Self::at(path, table, value.map(|value| value.span().start))
-    }
-
-    fn at(path: &str, table: Option<&'a DeTable<'i>>, begin: Option<usize>) -> Self {
+    pub(super) fn new(path: &str, table: Option<&'a Table>, begin: Option<usize>) -> Self {
         Self {
             table,
             begin,
             path: path.to_owned(),
             asked: Vec::new(),
         }
+    }
+
+    /// The table under a key, if that is what stands there.
+    pub(super) fn of(path: &str, given: Option<&'a Given>) -> Self {
+        let table = given.and_then(|given| given.value.as_table());
+        Self::new(path, table, given.and_then(|given| given.place.begin()))
     }
 
     /// The key with its table.
@@ -139,10 +137,10 @@ impl<'a, 'i> Section<'a, 'i> {
     }
 
     /// The value of a key, unread.
-    pub(super) fn raw(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
+    pub(super) fn raw(&mut self, key: &'static str) -> Option<&'a Given> {
         self.asked.push(key);
-        let (_, value) = self.table?.iter().find(|(name, _)| name.get_ref() == key)?;
-        Some(value)
+        let found = self.table?.keys.iter().find(|found| found.name == key)?;
+        Some(&found.given)
     }
 
     /// The value of a key if it is there and `read` takes it; a value that it does not take is a mistake.
@@ -151,14 +149,14 @@ impl<'a, 'i> Section<'a, 'i> {
         report: &mut Report<'_>,
         key: &'static str,
         allowed: &str,
-        read: impl FnOnce(&DeValue<'i>) -> Option<T>,
+        read: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<Found<T>> {
-        let value = self.raw(key)?;
-        let span = value.span();
-        match read(value.get_ref()) {
-            Some(value) => Some(Found { value, span }),
+        let given = self.raw(key)?;
+        let place = given.place.clone();
+        match read(&given.value) {
+            Some(value) => Some(Found { value, place }),
             None => {
-                report.add(self.key(key), Some(span), "not allowed", allowed.to_owned());
+                report.add(self.key(key), Some(&place), "not allowed", allowed.to_owned());
                 None
             }
         }
@@ -170,11 +168,11 @@ impl<'a, 'i> Section<'a, 'i> {
         report: &mut Report<'_>,
         key: &'static str,
         allowed: &str,
-        read: impl FnOnce(&DeValue<'i>) -> Option<T>,
+        read: impl FnOnce(&Value) -> Option<T>,
     ) -> Option<Found<T>> {
         let missing = self
             .table
-            .is_none_or(|table| !table.keys().any(|name| name.get_ref() == key));
+            .is_none_or(|table| !table.keys.iter().any(|found| found.name == key));
         if missing {
             self.asked.push(key);
             report.add_at(self.key(key), self.begin, MISSING, allowed.to_owned());
@@ -214,7 +212,7 @@ impl<'a, 'i> Section<'a, 'i> {
         );
         self.optional(report, key, &allowed, |value| {
             let size = match value {
-                DeValue::String(text) => units::size(text)?,
+                Value::Text(text) => units::size(text)?,
                 number => whole(number)?,
             };
             limits.contains(&size).then_some(size)
@@ -234,31 +232,33 @@ impl<'a, 'i> Section<'a, 'i> {
             units::time_text(*limits.end())
         );
         self.optional(report, key, &allowed, |value| {
-            let time = units::time(value.as_str()?)?;
+            let time = match value {
+                Value::Time(time) => *time,
+                text => units::time(text.as_text()?)?,
+            };
             limits.contains(&time).then_some(time)
         })
     }
 
     /// Reports every key that nobody asked for.
     pub(super) fn finish(self, report: &mut Report<'_>) {
-        for (name, value) in self.table.into_iter().flatten() {
-            if !self.asked.contains(&name.get_ref().as_ref()) {
-                let name_shown: String = name.get_ref().chars().take(SHOWN_MAX).collect();
+        for found in self.table.into_iter().flat_map(|table| &table.keys) {
+            if !self.asked.contains(&found.name.as_str()) {
+                let name: String = found.name.chars().take(SHOWN_MAX).collect();
                 let allowed = format!("the keys {}", self.asked.join(", "));
-                match value.get_ref() {
+                match &found.given.value {
                     // A table is no value to repeat.
-                    DeValue::Table(_) => {
-                        report.add_at(self.key(&name_shown), Some(name.span().start), "unknown key", allowed);
-                    }
-                    _ => report.add(self.key(&name_shown), Some(value.span()), "unknown key", allowed),
+                    Value::Table(_) => report.add_at(self.key(&name), found.begin, "unknown key", allowed),
+                    _ => report.add(self.key(&name), Some(&found.given.place), "unknown key", allowed),
                 }
             }
         }
     }
 }
 
-/// A whole number that is not negative.
-fn whole(value: &DeValue<'_>) -> Option<u64> {
-    let number = value.as_integer()?;
-    u64::from_str_radix(number.as_str(), number.radix()).ok()
+const fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Whole(number) => Some(*number),
+        _ => None,
+    }
 }

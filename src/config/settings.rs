@@ -6,7 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::congestion::Algorithm;
+use crate::gateway::GatewayConfig;
 use crate::router::NodePattern;
+use crate::session::SessionConfig;
+use crate::trunk::TrunkConfig;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -54,24 +57,24 @@ pub struct GatewaySettings {
 
 impl GatewaySettings {
     /// 16 lanes: with 16 pairs of processes at work, two share a lane now and then, and more lanes mean smaller writes.
-    pub const LANES: u16 = 16;
+    pub const LANES: u16 = SessionConfig::LANES as u16;
     /// 1 lane gives whole-connection order; 64 is the most that the wire protocol opens.
     pub const LANES_ALLOWED: RangeInclusive<u16> = 1..=64;
     /// 60 s is Erlang's own default (kernel application, `net_ticktime`); both must be the same.
-    pub const NET_TICKTIME: u64 = 60;
+    pub const NET_TICKTIME: u64 = GatewayConfig::NET_TICKTIME.as_secs();
     /// Seconds. A day is longer than anybody waits for a node that is gone.
     pub const NET_TICKTIME_ALLOWED: RangeInclusive<u64> = 1..=86_400;
     /// 64 MiB. Past the budget, small signals wait behind bulk in the sender's own queue, so it is generous: half a second
     /// of a line of 1 Gbit/s (125 MB/s × 0.5 s = 62.5 MB).
-    pub const CIRCUIT_BUDGET: u64 = 64 * MIB;
+    pub const CIRCUIT_BUDGET: u64 = SessionConfig::CIRCUIT_BUDGET;
     /// 256 KiB is four fragments of 64 KiB, the least with which a big message keeps moving.
     pub const CIRCUIT_BUDGET_ALLOWED: RangeInclusive<u64> = 256 * KIB..=16 * GIB;
     /// 1 GiB: 16 circuits with full budgets, while most circuits of a real cluster are nearly empty.
-    pub const MEMORY: u64 = GIB;
+    pub const MEMORY: u64 = SessionConfig::MEMORY;
     /// From one least budget to 1 TiB.
     pub const MEMORY_ALLOWED: RangeInclusive<u64> = 256 * KIB..=1024 * GIB;
     /// 10 s: a full budget of 64 MiB needs 7 s to a node that reads 10 MB/s.
-    pub const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+    pub const CLOSE_DEADLINE: Duration = SessionConfig::CLOSE_DEADLINE;
     /// Up to ten minutes.
     pub const CLOSE_DEADLINE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
     /// 200 µs: a call between two nodes of one rack is answered within it.
@@ -156,24 +159,24 @@ pub struct TransportSettings {
 
 impl TransportSettings {
     /// 4 MiB: 2 800 packets of 1 472 bytes, 8 ms at 500 MB/s, which is how long a busy machine lets the reader wait.
-    pub const UDP_BUFFER: u64 = 4 * MIB;
+    pub const UDP_BUFFER: u64 = TrunkConfig::UDP_BUFFER as u64;
     /// Below 64 KiB not even one burst of the sender (64 packets) fits.
     pub const UDP_BUFFER_ALLOWED: RangeInclusive<u64> = 64 * KIB..=GIB;
     /// 16 200 B: the loopback carries it, others are found out. Four of them stay just below the 64 KiB that the kernel
     /// takes at once.
-    pub const DATAGRAM_MAX: u16 = 16_200;
+    pub const DATAGRAM_MAX: u16 = TrunkConfig::DATAGRAM_MAX;
     /// 1200 B is what QUIC demands of every network (RFC 9000, section 14).
     pub const DATAGRAM_MAX_ALLOWED: RangeInclusive<u64> = 1200..=16_200;
     /// 15 s: longer than a reboot of a switch's port, shorter than Erlang's patience of 60 s.
-    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+    pub const IDLE_TIMEOUT: Duration = TrunkConfig::IDLE_TIMEOUT;
     /// From 1 s to ten minutes.
     pub const IDLE_TIMEOUT_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
     /// 3 s: five go out before [`Self::IDLE_TIMEOUT`] ends, so four in a row may be lost.
-    pub const KEEP_ALIVE: Duration = Duration::from_secs(3);
+    pub const KEEP_ALIVE: Duration = TrunkConfig::KEEP_ALIVE;
     /// At most half the idle timeout, which is checked beside this.
     pub const KEEP_ALIVE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
     /// 1 MiB: one lane alone carries 50 MB/s over a round trip of 20 ms (window = rate × round trip), 16 of them 800 MB/s.
-    pub const STREAM_WINDOW: u64 = MIB;
+    pub const STREAM_WINDOW: u64 = TrunkConfig::STREAM_WINDOW as u64;
     /// 64 KiB is one fragment.
     pub const STREAM_WINDOW_ALLOWED: RangeInclusive<u64> = 64 * KIB..=256 * MIB;
 }
@@ -191,11 +194,11 @@ pub struct SessionSettings {
 
 impl SessionSettings {
     /// 15 s: a reboot of a switch, less than Erlang's own patience.
-    pub const GRACE: Duration = Duration::from_secs(15);
+    pub const GRACE: Duration = SessionConfig::GRACE;
     /// Up to an hour; nodes notice nothing, but what they send waits.
     pub const GRACE_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
     /// 64 MiB: what a line of 1 Gbit/s carries in half a second.
-    pub const REPLAY_BUDGET: u64 = 64 * MIB;
+    pub const REPLAY_BUDGET: u64 = SessionConfig::BACKLOG;
     /// At least what one lane may have underway.
     pub const REPLAY_BUDGET_ALLOWED: RangeInclusive<u64> = MIB..=16 * GIB;
     /// 150 ms: so long after the line returns, at most, the next attempt leaves.

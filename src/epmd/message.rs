@@ -251,6 +251,7 @@ impl Response {
 }
 
 /// The names in the answer to [`Request::Names`]: the port mapper's own port, then a line `name NAME at port PORT` for each.
+#[cfg(feature = "daemon")]
 pub(super) fn names_in(answer: &[u8]) -> Vec<String> {
     let lines = answer.get(4..).unwrap_or_default();
     String::from_utf8_lossy(lines)

@@ -64,7 +64,7 @@ impl Term {
 
     /// The next term of a reader, without version byte, as a distribution header is followed by one. What stands after
     /// it is left.
-    pub fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, TermError> {
+    pub(crate) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, TermError> {
         let mut decoder = Decoder::new(*reader, limits, None)?;
         let term = decoder.term()?;
         *reader = decoder.reader;
@@ -75,7 +75,11 @@ impl Term {
     ///
     /// # Panics
     /// If the reader reads anything but `bytes` or a part of it.
-    pub fn read_shared<'a>(reader: &mut Reader<'a>, bytes: &'a Bytes, limits: &Limits) -> Result<Self, TermError> {
+    pub(crate) fn read_shared<'a>(
+        reader: &mut Reader<'a>,
+        bytes: &'a Bytes,
+        limits: &Limits,
+    ) -> Result<Self, TermError> {
         let mut decoder = Decoder::new(*reader, limits, Some(bytes))?;
         let term = decoder.term()?;
         *reader = decoder.reader;

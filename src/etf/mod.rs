@@ -1,12 +1,16 @@
 //! Rank 1: Erlang's external term format.
 //!
-//! A carrier never decodes a user's term. It reads the identities by which processes are addressed, [`Pid`] and
-//! [`Reference`], and skips whatever else stands in a control term: [`skip()`], [`pid`], [`reference()`]. Nothing there
-//! recurses or allocates by what a length field claims.
+//! | to | use |
+//! |---|---|
+//! | make a term | [`Term`], [`term!`](crate::term), [`Atom`], [`List`], [`Map`] |
+//! | read Erlang's syntax, and print it | [`Term::parse`], [`Term::print`] |
+//! | carry Rust types as terms | [`to_bytes`], [`from_bytes`], [`to_term`], [`from_term`], through serde |
+//! | read a term where it stands, without a copy | [`TermRef`], [`View`] |
+//! | bound what a term from outside may cost | [`Limits`] |
 //!
-//! Programs do: [`Term`] is a term of one's own, [`TermRef`] reads one where it stands, [`term!`](crate::term) writes
-//! one, [`Term::parse`] reads Erlang's syntax and [`Term::print`] writes it, [`to_bytes`] and [`from_bytes`] carry one's
-//! own types through serde. What comes from outside is held to [`Limits`].
+//! A carrier never decodes a user's term. It reads the identities by which processes are addressed, [`Pid`] and [`Reference`]
+//! (`read`), and skips whatever else stands in a control term (`skip`). Nothing there recurses or allocates by what a length
+//! field claims.
 
 #[macro_use]
 mod macros;
@@ -26,8 +30,8 @@ mod order;
 mod pen;
 mod print;
 mod quote;
-mod read;
-mod skip;
+pub(crate) mod read;
+pub(crate) mod skip;
 mod syntax;
 mod tag;
 mod term;
@@ -37,6 +41,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::codec::CodecError;
 pub use atom::Atom;
 pub use big::Big;
 pub use config::DEPTH_MAX;
@@ -56,17 +61,17 @@ pub use list::List;
 pub use map::Map;
 pub use print::Printed;
 pub use print::Style;
-pub use read::AtomText;
-pub use read::atom;
-pub use read::is_atom;
-pub use read::is_pid;
-pub use read::is_reference;
-pub use read::low_bits;
-pub use read::pid;
-pub use read::reference;
-pub use read::small_tuple;
-pub use read::unsigned;
-pub use skip::skip;
+pub(crate) use read::AtomText;
+pub(crate) use read::atom;
+pub(crate) use read::is_atom;
+pub(crate) use read::is_pid;
+pub(crate) use read::is_reference;
+pub(crate) use read::low_bits;
+pub(crate) use read::pid;
+pub(crate) use read::reference;
+pub(crate) use read::small_tuple;
+pub(crate) use read::unsigned;
+pub(crate) use skip::skip;
 pub use syntax::SyntaxError;
 pub use term::Bits;
 pub use term::Export;

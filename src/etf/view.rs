@@ -116,7 +116,7 @@ impl<'a> TermRef<'a> {
 
     /// The next term of a reader, without version byte, as a distribution header is followed by one. What stands after
     /// it is left.
-    pub fn read(reader: &mut Reader<'a>, limits: &Limits) -> Result<Self, TermError> {
+    pub(crate) fn read(reader: &mut Reader<'a>, limits: &Limits) -> Result<Self, TermError> {
         let start = *reader;
         check(reader, &mut Budget::new(limits, start.len())?)?;
         Ok(Self::between(start, *reader))

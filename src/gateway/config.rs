@@ -24,7 +24,7 @@ pub struct GatewayConfig {
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            net_ticktime: Duration::from_secs(60),
+            net_ticktime: Self::NET_TICKTIME,
             announces: true,
             handshake_time: Duration::from_secs(30),
             linger: Duration::from_secs(5),
@@ -35,6 +35,9 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
+    /// Erlang's own default.
+    pub const NET_TICKTIME: Duration = Duration::from_secs(60);
+
     /// How often a silent leg is ticked: four times within the ticktime as nodes do, and at least every second, so that
     /// nodes with a short ticktime of their own stay content.
     pub fn tick_interval(&self) -> Duration {

@@ -19,7 +19,7 @@ pub enum ConnectionError {
     Closed,
     /// What came is no handshake message, or not the one that was due.
     #[error("handshake: {0}")]
-    Handshake(#[from] HandshakeError),
+    Handshake(String),
     /// The other node has another cookie.
     #[error("handshake: the digest of {0} does not fit our cookie; both nodes need the same one")]
     Cookie(String),
@@ -65,10 +65,10 @@ pub enum ConnectionError {
     },
     /// What came is no packet.
     #[error("packet: {0}")]
-    Packet(#[from] PacketError),
+    Packet(String),
     /// What came is no signal.
     #[error("signal: {0}")]
-    Control(#[from] ControlError),
+    Control(String),
     /// A signal claims to come from a process of another node.
     #[error("signal: {operation} from a process of {claimed} on the connection of {node}")]
     Impostor {
@@ -127,12 +127,30 @@ impl From<Closed> for ConnectionError {
     }
 }
 
+impl From<HandshakeError> for ConnectionError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error.to_string())
+    }
+}
+
+impl From<PacketError> for ConnectionError {
+    fn from(error: PacketError) -> Self {
+        Self::Packet(error.to_string())
+    }
+}
+
+impl From<ControlError> for ConnectionError {
+    fn from(error: ControlError) -> Self {
+        Self::Control(error.to_string())
+    }
+}
+
 /// Why a node could not be started.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The name is none.
-    #[error(transparent)]
-    Name(#[from] HandshakeError),
+    #[error("{0}")]
+    Name(String),
     /// No listening socket, or no port mapper.
     #[error("{what}: {source}")]
     Io {
@@ -147,6 +165,12 @@ pub enum StartError {
     /// The daemon to attach to has ended.
     #[error("the daemon to attach to has ended")]
     NoDaemon,
+}
+
+impl From<HandshakeError> for StartError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Name(error.to_string())
+    }
 }
 
 /// Why a message was not sent. What is sent to a process or node that is gone is no error: it is lost, as in Erlang.

@@ -34,15 +34,15 @@ pub(super) const NEEDED: Flags = Flags::DIST_MONITOR
 
 /// Who we are.
 #[derive(Clone, Debug)]
-pub struct OwnIdentity {
+pub(crate) struct OwnIdentity {
     /// `name@host`.
-    pub name: String,
+    pub(crate) name: String,
     /// Our incarnation.
-    pub creation: u32,
+    pub(crate) creation: u32,
     /// Whether other nodes list us among their visible ones.
-    pub is_visible: bool,
+    pub(crate) is_visible: bool,
     /// The secret that the nodes share.
-    pub cookie: String,
+    pub(crate) cookie: String,
 }
 
 impl OwnIdentity {
@@ -65,25 +65,25 @@ impl OwnIdentity {
 
 /// The other node, as the handshake told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FarIdentity {
+pub(crate) struct FarIdentity {
     /// `name@host`.
-    pub name: String,
+    pub(crate) name: String,
     /// Its incarnation.
-    pub creation: u32,
+    pub(crate) creation: u32,
     /// What both can do.
-    pub flags: Flags,
+    pub(crate) flags: Flags,
 }
 
 impl FarIdentity {
     /// Whether both nodes list each other among their visible ones.
-    pub const fn is_visible(&self) -> bool {
+    pub(crate) const fn is_visible(&self) -> bool {
         self.flags.contains(Flags::PUBLISHED)
     }
 }
 
 /// What a message of the other node led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HandshakeStep {
+pub(crate) enum HandshakeStep {
     /// Send what [`Handshake::poll_message`] gives, and wait.
     Continue,
     /// A node wants to connect: answer with [`Handshake::decide`].
@@ -109,7 +109,7 @@ enum Due {
 ///
 /// The initiator begins with a message to send; the acceptor waits for one.
 #[derive(Debug)]
-pub struct Handshake {
+pub(crate) struct Handshake {
     own: OwnIdentity,
     /// Ours, that the other node must answer.
     challenge: u32,
@@ -122,7 +122,7 @@ pub struct Handshake {
 impl Handshake {
     /// What it means that the other node, or its gateway, has ended the connection: a node with another cookie says nothing,
     /// and does so where its acknowledgement was due.
-    pub fn ended(&self, by: ConnectionError) -> ConnectionError {
+    pub(crate) fn ended(&self, by: ConnectionError) -> ConnectionError {
         match self.due {
             Due::Acknowledgement => ConnectionError::Unacknowledged {
                 node: self.far.name.clone(),
@@ -133,7 +133,7 @@ impl Handshake {
     }
 
     /// Calls `target`. `challenge` is to be random.
-    pub fn initiate(own: OwnIdentity, target: &str, challenge: u32) -> Self {
+    pub(crate) fn initiate(own: OwnIdentity, target: &str, challenge: u32) -> Self {
         let mut handshake = Self::new(own, target, challenge, Due::Status);
         handshake.messages.push_back(
             SendName {
@@ -147,7 +147,7 @@ impl Handshake {
     }
 
     /// Waits for a node that calls. `challenge` is to be random.
-    pub fn accept(own: OwnIdentity, challenge: u32) -> Self {
+    pub(crate) fn accept(own: OwnIdentity, challenge: u32) -> Self {
         Self::new(own, "", challenge, Due::Name)
     }
 
@@ -167,7 +167,7 @@ impl Handshake {
     }
 
     /// The next message for the other node.
-    pub fn poll_message(&mut self) -> Option<Bytes> {
+    pub(crate) fn poll_message(&mut self) -> Option<Bytes> {
         self.messages.pop_front()
     }
 
@@ -176,7 +176,7 @@ impl Handshake {
     /// # Errors
     /// If it is not the one due, or the other node refuses or must be refused. What [`poll_message`](Self::poll_message)
     /// gives is to be sent all the same.
-    pub fn handle_message(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
+    pub(crate) fn handle_message(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         match self.due {
             Due::Status => self.status(message),
             Due::Challenge => self.challenged(message),
@@ -212,7 +212,7 @@ impl Handshake {
     ///
     /// # Errors
     /// If the answer ends the handshake; it is to be sent all the same.
-    pub fn decide(&mut self, status: Status) -> Result<(), ConnectionError> {
+    pub(crate) fn decide(&mut self, status: Status) -> Result<(), ConnectionError> {
         self.messages.push_back(status.encode());
         match status {
             Status::Ok | Status::OkSimultaneous => self.challenge(),

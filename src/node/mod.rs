@@ -1,22 +1,15 @@
-//! Rank 6: native nodes, Rust programs that are nodes of an Erlang cluster: processes, mailboxes, links, monitors.
+//! Rank 8: native nodes: Rust programs that are nodes of an Erlang cluster, with processes, mailboxes, links and monitors.
 //!
-//! [`Node::builder`] starts one; [`Node::spawn`] and [`Node::run`] run processes, which send and receive through their
-//! [`Context`]. The core is a pure machine (`machine.rs` and its parts: links, monitors, peers, signals) that knows
-//! processes and other nodes but no socket and no task; `handle.rs` holds it under a lock and does what it wants done.
-//! Messages pass it by: a sender writes into the connection it knows, a connection into the mailbox it finds.
-//!
-//! | file | what |
+//! | to | use |
 //! |---|---|
-//! | `machine.rs`, `links.rs`, `monitors.rs`, `peers.rs`, `signals.rs`, `spawning.rs` | who is tied to whom, here and elsewhere |
-//! | `mail.rs`, `mailbox.rs`, `queue.rs` | what waits for a process: one place of it, all, and what it has taken aside |
-//! | `outlet.rs` | what waits for a connection |
-//! | `inlet.rs`, `arrivals.rs` | signals in parts, put together; and put where they belong |
-//! | `handshake.rs` | one party of the distribution handshake |
-//! | `driver.rs`, `client.rs`, `server.rs` | plain distribution over TCP, on this host |
-//! | `circuits/` | connections through a daemon, over its lanes |
-//! | `process/` | a process as its own code sees it |
-//! | `calls.rs`, `gen_server.rs`, `exports.rs` | calls of servers and functions, and serving them |
-//! | `system.rs`, `pg.rs` | the processes that Erlang expects of a node |
+//! | start a node, attach it, export functions, stop it | [`Node::builder`], [`NodeBuilder`], [`NodeConfig`], [`Node::stop`] |
+//! | run a process | [`Node::spawn`], [`Node::run`], [`Context::spawn_tied`] with [`Ties`] |
+//! | send and receive | [`Context`], [`Destination`], [`Message`] |
+//! | learn that a process or node has ended | [`Context::link`], [`Context::monitor`], [`Message::Exit`], [`Message::Down`], [`Watched`] |
+//! | call servers and functions of other nodes | [`Context::call`], [`Context::rpc`]; [`CallError`], [`RpcError`] |
+//! | be called | [`GenServer`] with [`serve()`] and [`ReplyTo`]; [`NodeBuilder::export_typed`] with [`Raise`] |
+//! | join process groups (`pg`) | [`Groups`] |
+//! | bound what waits for a process | [`MailboxBound`], [`WhenFull`] |
 #![doc = concat!("\n", include_str!("../../docs/FROM_ERLANG.md"))]
 
 mod arrivals;
@@ -66,10 +59,10 @@ pub use gen_server::CALL_TIME;
 pub use gen_server::GenServer;
 pub use gen_server::Next;
 pub use gen_server::serve;
-pub use handshake::FarIdentity;
-pub use handshake::Handshake;
-pub use handshake::HandshakeStep;
-pub use handshake::OwnIdentity;
+pub(crate) use handshake::FarIdentity;
+pub(crate) use handshake::Handshake;
+pub(crate) use handshake::HandshakeStep;
+pub(crate) use handshake::OwnIdentity;
 pub use io::context::Context;
 pub use io::node::Node;
 pub use io::start::NodeBuilder;

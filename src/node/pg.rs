@@ -35,22 +35,18 @@ struct Scope {
 /// A scope of this node, to join and to ask.
 #[derive(Clone)]
 pub struct Groups {
-    node: Node,
     scope: Atom,
 }
 
 impl Groups {
     /// Starts a scope, or takes the one that runs. `pg` is the name of the default one.
     pub fn start(node: &Node, scope: impl Into<Atom>) -> Self {
-        let groups = Self {
-            node: node.clone(),
-            scope: scope.into(),
-        };
+        let groups = Self { scope: scope.into() };
         if node.whereis(&groups.scope).is_none() {
             let pid = node.spawn(run);
             if node.register(groups.scope.clone(), &pid).is_ok() {
                 // Only now can others find it by its name.
-                groups.node.shared.post(&pid, term!(begin));
+                node.shared.post(&pid, term!(begin));
             }
         }
         groups

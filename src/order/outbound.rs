@@ -144,11 +144,6 @@ impl Outbound {
         self.granted = self.granted.max(total);
     }
 
-    /// Bytes charged since the start.
-    pub const fn charged(&self) -> u64 {
-        self.charged
-    }
-
     /// Everything up to this frame of its strand has been delivered.
     ///
     /// # Errors

@@ -1,17 +1,16 @@
 use std::collections::VecDeque;
 
+use crate::wire;
 use crate::wire::StrandId;
 
-/// Bytes taken from one strand before the next has its turn: a full fragment never makes others wait for a second one.
-const QUANTUM: u64 = 16 * 1024;
-
-/// A frame that costs at most so much goes ahead where nothing of its strand waits.
-const SMALL: u64 = 4 * 1024;
+/// What strands take turns of, and what goes ahead where nothing of its strand waits; both as frames are charged.
+const TURN: u64 = wire::TURN as u64;
+const SMALL: u64 = wire::SMALL as u64;
 
 /// Which strand of a circuit is next, of those that have something: each in turns, and before them a call beside bulk.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// Strands that had nothing and have something small now: one frame of each goes ahead, up to [`QUANTUM`] bytes
+    /// Strands that had nothing and have something small now: one frame of each goes ahead, up to [`TURN`] bytes
     /// for each frame of the others, so that calls without end do not stop bulk.
     ahead: VecDeque<StrandId>,
     others: VecDeque<StrandId>,
@@ -44,7 +43,7 @@ impl Turns {
     }
 
     fn goes_ahead(&self) -> bool {
-        !self.ahead.is_empty() && (self.passed < QUANTUM || self.others.is_empty())
+        !self.ahead.is_empty() && (self.passed < TURN || self.others.is_empty())
     }
 
     /// The next strand's first frame was taken, which cost so much.
@@ -57,7 +56,7 @@ impl Turns {
         }
         self.passed = 0;
         self.served += cost;
-        if !has_more || self.served >= QUANTUM {
+        if !has_more || self.served >= TURN {
             self.served = 0;
             let strand = self.others.pop_front();
             self.others.extend(strand.filter(|_| has_more));
@@ -96,9 +95,9 @@ mod tests {
     fn strands_take_turns() {
         let mut turns = Turns::default();
         turns.begin(1, BULK);
-        turns.begin(2, QUANTUM / 2);
+        turns.begin(2, TURN / 2);
         turns.begin(3, BULK);
-        let cost = |strand| if strand == 2 { QUANTUM / 2 } else { BULK };
+        let cost = |strand| if strand == 2 { TURN / 2 } else { BULK };
         assert_eq!(order(&mut turns, 8, cost), [1, 2, 2, 3, 1, 2, 2, 3]);
     }
 
@@ -129,7 +128,7 @@ mod tests {
             frames += u64::from(is_bulk);
             turns.took(if is_bulk { BULK } else { SMALL }, is_bulk);
         }
-        assert_eq!(frames, 100 / (QUANTUM / SMALL + 1));
+        assert_eq!(frames, 100 / (TURN / SMALL + 1));
         assert_eq!(Turns::default().next(), None);
     }
 }

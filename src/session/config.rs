@@ -55,17 +55,27 @@ impl SessionConfig {
     pub const CONTROL_MAX: usize = 16 << 20;
 }
 
+/// Defaults. Those that a user can set have their reasons beside their limits, in the module `config`.
+impl SessionConfig {
+    pub(crate) const LANES: u8 = 16;
+    pub(crate) const CIRCUIT_BUDGET: u64 = 64 << 20;
+    pub(crate) const MEMORY: u64 = 1 << 30;
+    pub(crate) const BACKLOG: u64 = 64 << 20;
+    pub(crate) const GRACE: Duration = Duration::from_secs(15);
+    pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+}
+
 impl Default for SessionConfig {
     fn default() -> Self {
         Self {
-            lanes: 16,
+            lanes: Self::LANES,
             is_lower: true,
-            circuit_budget: 64 << 20,
-            memory: Memory::new(1 << 30),
-            backlog: 64 << 20,
-            grace: Duration::from_secs(15),
+            circuit_budget: Self::CIRCUIT_BUDGET,
+            memory: Memory::new(Self::MEMORY),
+            backlog: Self::BACKLOG,
+            grace: Self::GRACE,
             receipt_delay: Duration::from_millis(5),
-            close_deadline: Duration::from_secs(10),
+            close_deadline: Self::CLOSE_DEADLINE,
             #[cfg(test)]
             bug: None,
         }

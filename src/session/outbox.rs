@@ -14,16 +14,13 @@ use crate::wire::Content;
 use crate::wire::FrameHead;
 use crate::wire::LaneId;
 use crate::wire::Mark;
+use crate::wire::SMALL;
+use crate::wire::TURN;
 
 /// A batch handed to QUIC at once: enough to fill many packets, little enough that lanes take turns.
 const BATCH: usize = 128 * 1024;
 
-/// Bytes that a strand sends before the next one of its lane has its turn.
-const QUANTUM: usize = 16 * 1024;
-
-/// A frame whose body has at most so many bytes is small, and so many bytes of others are bulk: where it comes alone to a lane and these
-/// are under way on others, it is a call.
-const SMALL: u64 = 4 * 1024;
+/// A small frame that comes alone to a lane, while so many bytes are in flight on others, is a call beside bulk.
 const BULK: u64 = 64 * 1024;
 
 /// Empty queues kept for the next strand that needs one.
@@ -138,7 +135,7 @@ impl Outboxes {
 
     /// Appends a frame to its strand, and says which lane will carry it.
     pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> LaneId {
-        let is_small = content.body().len() as u64 <= SMALL;
+        let is_small = content.body().len() <= SMALL;
         let lane = self.assignment.lane((circuit, placed.strand), is_small);
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
             let length = outbox.push(placed, circuit, content);
@@ -290,7 +287,7 @@ impl Outbox {
         self.number += frames;
         self.served += length;
         let is_last = queue.is_empty();
-        if is_last || self.served >= QUANTUM {
+        if is_last || self.served >= TURN {
             self.served = 0;
             self.turns.pop_front();
             if !is_last {
@@ -336,7 +333,7 @@ impl Queue {
             self.seal(Some(body.clone()));
         } else {
             self.small.extend_from_slice(body);
-            if self.small.len() >= QUANTUM {
+            if self.small.len() >= TURN {
                 self.seal(None);
             }
         }

@@ -13,6 +13,7 @@ pub struct NameError {
 }
 
 /// Why an authority could not be made, loaded or used.
+#[cfg(any(test, feature = "daemon"))]
 #[derive(Debug, Error)]
 pub enum AuthorityError {
     /// The name to certify is none.

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
+#[cfg(test)]
 use std::time::UNIX_EPOCH;
 
 use rustls::RootCertStore;
@@ -98,7 +99,8 @@ impl Identity {
     }
 
     /// The daemon's name, in lower case.
-    pub fn name(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -118,11 +120,12 @@ impl Identity {
     }
 
     /// The last moment at which peers accept the certificate.
-    pub fn valid_until(&self) -> SystemTime {
+    #[cfg(test)]
+    pub(crate) fn valid_until(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0))
     }
 
-    /// [`Identity::valid_until`] for people, in UTC.
+    /// The last moment at which peers accept the certificate, for people, in UTC.
     pub fn valid_until_text(&self) -> String {
         x509::date(self.not_after)
     }

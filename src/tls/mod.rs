@@ -9,6 +9,7 @@
 //!
 //! Nothing here opens a file or reads the clock: bytes and the time come in.
 
+#[cfg(any(test, feature = "daemon"))]
 mod authority;
 mod endpoint;
 mod error;
@@ -21,15 +22,21 @@ mod x509;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "daemon"))]
 pub use authority::Authority;
+#[cfg(any(test, feature = "daemon"))]
 pub use authority::CA_YEARS;
+#[cfg(any(test, feature = "daemon"))]
 pub use authority::Issued;
+#[cfg(any(test, feature = "daemon"))]
 pub use authority::LEAF_DAYS_DEFAULT;
+#[cfg(any(test, feature = "daemon"))]
 pub use authority::LEAF_DAYS_MAX;
 pub use endpoint::ALPN;
 pub use endpoint::client_config;
 pub use endpoint::reset_key;
 pub use endpoint::server_config;
+#[cfg(any(test, feature = "daemon"))]
 pub use error::AuthorityError;
 pub use error::EndpointError;
 pub use error::IdentityError;
@@ -43,5 +50,6 @@ pub use identity::KEY_FILE;
 pub use identity::PemFiles;
 pub use name::daemon_name;
 pub use peer::PeerCertificate;
+#[cfg(any(test, feature = "daemon"))]
 pub use provider::key_exchange_name;
 pub use provider::provider;

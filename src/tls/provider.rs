@@ -21,6 +21,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The key exchange that [`provider`] prefers, as text for the line printed at the start.
+#[cfg(any(test, feature = "daemon"))]
 pub fn key_exchange_name() -> String {
     provider()
         .kx_groups

@@ -6,6 +6,7 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::FromDer;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::time::ASN1Time;
+#[cfg(any(test, feature = "daemon"))]
 use x509_parser::x509::X509Name;
 
 /// What the checks need of a certificate beyond what the verifier of rustls tells.
@@ -17,8 +18,10 @@ pub(super) struct Facts {
     /// Whether it may sign others.
     pub(super) is_authority: bool,
     /// The subject's public key, as DER.
+    #[cfg(any(test, feature = "daemon"))]
     pub(super) public_key: Vec<u8>,
     /// Why its subject cannot stand as the issuer of certificates made here; `None` when it can.
+    #[cfg(any(test, feature = "daemon"))]
     pub(super) unfit_issuer: Option<String>,
 }
 
@@ -33,7 +36,9 @@ impl Facts {
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             is_authority: parsed.is_ca(),
+            #[cfg(any(test, feature = "daemon"))]
             public_key: parsed.public_key().raw.to_vec(),
+            #[cfg(any(test, feature = "daemon"))]
             unfit_issuer: unfit_issuer(parsed.subject()).err(),
         })
     }
@@ -46,6 +51,7 @@ impl Facts {
 
 /// Whether `rcgen` writes `subject` as it read it: it keeps one value per attribute type, and panics over an empty set
 /// and over an object identifier that has no encoding (ITU-T X.690 §8.19). The error says what stands against it.
+#[cfg(any(test, feature = "daemon"))]
 fn unfit_issuer(subject: &X509Name<'_>) -> Result<(), String> {
     let mut seen = Vec::new();
     for attributes in subject.iter() {

@@ -10,8 +10,9 @@ use quinn::crypto::HmacKey;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 
-use super::liveness::Counting;
 use crate::congestion::Algorithm;
+use crate::congestion::Counting;
+use crate::session::SessionConfig;
 
 /// How long datagrams stay small once large ones seemed to get lost, before larger ones are tried again.
 const DISCOVERY_PAUSE: Duration = Duration::from_secs(5);
@@ -39,16 +40,25 @@ pub struct TrunkConfig {
     pub congestion: Algorithm,
 }
 
+/// Defaults. Those that a user can set have their reasons beside their limits, in the module `config`.
+impl TrunkConfig {
+    pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
+    pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+    pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(3);
+    pub(crate) const UDP_BUFFER: usize = 4 << 20;
+    pub(crate) const DATAGRAM_MAX: u16 = 16_200;
+}
+
 impl Default for TrunkConfig {
     fn default() -> Self {
         Self {
-            lanes: 16,
-            stream_window: 1 << 20,
-            idle_timeout: Duration::from_secs(15),
-            keep_alive: Duration::from_secs(3),
-            receive_buffer: 4 << 20,
-            send_buffer: 4 << 20,
-            datagram_max: 16_200,
+            lanes: SessionConfig::LANES,
+            stream_window: Self::STREAM_WINDOW,
+            idle_timeout: Self::IDLE_TIMEOUT,
+            keep_alive: Self::KEEP_ALIVE,
+            receive_buffer: Self::UDP_BUFFER,
+            send_buffer: Self::UDP_BUFFER,
+            datagram_max: Self::DATAGRAM_MAX,
             congestion: Algorithm::default(),
         }
     }

@@ -27,6 +27,13 @@ pub const STRANDS: u16 = 4096;
 /// control term with the first part of its payload (16 MiB + 64 KiB). Frames of other nodes stay near 64 KiB.
 pub const BODY_MAX: usize = 16 * 1024 * 1024 + 128 * 1024;
 
+/// Bytes that one strand sends before the next one has its turn: as many as the longest run, so that a full fragment, or a
+/// run, never makes others wait for a second one.
+pub const TURN: usize = RUN_MAX;
+
+/// A frame of at most so many bytes is small: a call or its answer, most likely. It goes first where others have bulk.
+pub const SMALL: usize = 4 * 1024;
+
 /// The longest head of a frame: one with a fence for each strand.
 const HEAD_MAX: usize = 1 + 8 * 6 + STRANDS as usize * (2 + 8);
 

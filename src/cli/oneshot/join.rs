@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::carrier;
-use crate::carrier::Daemon;
+use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
 use crate::carrier::own_hosts;
 use crate::cli::cookie::cookie;
@@ -105,10 +105,10 @@ impl Joining {
             None => {
                 let began = Instant::now();
                 let peers = config.peers.clone();
-                let app = Daemon::pass_by(config, &identity, hosts).await?;
-                let requests = app.natives();
+                let bound = BoundDaemon::pass_by(config, &identity, hosts).await?;
+                let requests = bound.requests();
                 let leave = CancellationToken::new();
-                let task = tokio::spawn(app.run(leave.clone()));
+                let task = tokio::spawn(bound.run(leave.clone()));
                 let passing = Passing { leave, task };
                 let session = match find(&requests, &target, &peers, deadline).await {
                     Ok(session) => session,
@@ -118,7 +118,7 @@ impl Joining {
                     }
                 };
                 let way = Way::Peer(session, began.elapsed());
-                (builder.attach(requests), way, Some(passing))
+                (builder.attach_to(requests), way, Some(passing))
             }
         };
         let node = builder.start().await.with_context(|| format!("joining as {name}"))?;

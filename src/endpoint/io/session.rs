@@ -71,6 +71,7 @@ pub enum Command {
         reason: String,
     },
     /// How long is the trunk's round trip? Not answered while there is no trunk.
+    #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "`beamway ping` asks"))]
     RoundTrip {
         /// The way back.
         answer: oneshot::Sender<Duration>,
@@ -126,6 +127,7 @@ impl SessionHandle {
     }
 
     /// The round trip to the peer, as its trunk measures it; `None` if there is none now.
+    #[cfg(feature = "daemon")]
     pub async fn round_trip(&self) -> Option<Duration> {
         let (answer, told) = oneshot::channel();
         self.send(Command::RoundTrip { answer }).await;
@@ -147,6 +149,7 @@ pub enum PeerEvent {
         /// The host parts under which it may be meant.
         hosts: Vec<String>,
         /// Whether it is a hidden node.
+        #[allow(dead_code, reason = "peers say it, and nothing here depends on it yet")]
         hidden: bool,
     },
     /// A node of the peer went down.

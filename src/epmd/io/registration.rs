@@ -11,9 +11,11 @@ use crate::epmd::Registration;
 use crate::epmd::Request;
 use crate::epmd::Response;
 use crate::epmd::message::RESPONSE_MAX;
+#[cfg(feature = "daemon")]
 use crate::epmd::message::names_in;
 
 /// A list of names is no longer: a thousand nodes with the longest names.
+#[cfg(feature = "daemon")]
 const NAMES_MAX: usize = 2 << 20;
 
 /// A registration, which lasts until this is dropped.
@@ -76,6 +78,7 @@ pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration
 ///
 /// # Errors
 /// If there is no port mapper at that address, or it answers what is no answer.
+#[cfg(feature = "daemon")]
 pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
     stream.write_all(&Request::Names.encode()).await?;

@@ -85,6 +85,7 @@ pub enum Place {
         /// The nodes that there are, by their full names, a few of them.
         known: Vec<String>,
         /// The peers that are there.
+        #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "the one-shot commands ask"))]
         peers: Vec<Arc<str>>,
     },
 }

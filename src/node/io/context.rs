@@ -108,9 +108,7 @@ impl Context {
 
     /// The node it runs on.
     pub fn node(&self) -> Node {
-        Node {
-            shared: Arc::clone(&self.shared),
-        }
+        Node::of(&self.shared)
     }
 
     /// Messages that wait to be received.

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::Weak;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -44,10 +46,33 @@ use crate::node::queue::Received;
 /// How often a node that stops looks whether its processes have ended.
 const STOP_LOOK: Duration = Duration::from_millis(5);
 
-/// A native node. Cheap to clone; it runs until [`Node::stop`].
+/// A running native node. Cheap to clone.
+///
+/// **Stops when its last clone is dropped**, without waiting for the end. [`Node::stop`] waits. The node's own processes do not
+/// keep it running, but a [`Node`] that one of them holds, as [`Context::node`] gives it, does.
 #[derive(Clone)]
+#[must_use = "a node stops when its last clone is dropped"]
 pub struct Node {
     pub(in crate::node) shared: Arc<Shared>,
+    /// None of a node that stops: nobody holds it any more.
+    _guard: Option<Arc<Guard>>,
+}
+
+/// What all clones of a [`Node`] share, and nothing else: stops the node when it is dropped.
+struct Guard {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        // Closed at the end of a stop that somebody waited for.
+        if !shared.tasks.is_closed() {
+            shared.stopping.cancel();
+            let runtime = shared.runtime.clone();
+            runtime.spawn(async move { shared.stop().await });
+        }
+    }
 }
 
 /// What all tasks of a node share.
@@ -68,6 +93,7 @@ pub(in crate::node) struct Shared {
     /// Tasks of connections; processes are known by the machine.
     pub(in crate::node) tasks: TaskTracker,
     pub(in crate::node) stopping: CancellationToken,
+    guard: OnceLock<Weak<Guard>>,
 }
 
 impl Shared {
@@ -84,6 +110,7 @@ impl Shared {
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            guard: OnceLock::new(),
         }
     }
 
@@ -160,6 +187,26 @@ impl Shared {
     pub(in crate::node) fn connection_to(self: &Arc<Self>, node: &Atom) -> Option<Arc<Connection>> {
         let id = self.apply(|machine| machine.connect(node));
         self.connection(id)
+    }
+
+    /// See [`Node::stop`].
+    async fn stop(self: &Arc<Self>) {
+        self.stopping.cancel();
+        for end in [Machine::shut_down, Machine::kill_all] {
+            let deadline = Instant::now() + self.config.stop_time;
+            self.apply(end);
+            while self.apply(|machine| machine.count()) > 0 && Instant::now() < deadline {
+                tokio::time::sleep(STOP_LOOK).await;
+            }
+        }
+        self.apply(|machine| {
+            let nodes: Vec<Atom> = machine.peers.keys().cloned().collect();
+            for node in nodes {
+                machine.lose(&node, "this node stops");
+            }
+        });
+        self.tasks.close();
+        let _ = tokio::time::timeout(self.config.stop_time, self.tasks.wait()).await;
     }
 
     // Processes.
@@ -298,6 +345,26 @@ fn push_signal(connection: &Connection, signal: Signal) {
 }
 
 impl Node {
+    /// The node that has just started.
+    pub(super) fn started(shared: Arc<Shared>) -> Self {
+        let guard = Arc::new(Guard {
+            shared: Arc::clone(&shared),
+        });
+        let _ = shared.guard.set(Arc::downgrade(&guard));
+        Self {
+            shared,
+            _guard: Some(guard),
+        }
+    }
+
+    /// The node as one of its processes sees it.
+    pub(super) fn of(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            _guard: shared.guard.get().and_then(Weak::upgrade),
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &Atom {
         &self.shared.name
@@ -419,27 +486,11 @@ impl Node {
             .apply(|machine| machine.lose(node, "disconnected by the program"));
     }
 
-    /// Ends the node in order: no more connections come up, and processes are sent the exit signal `shutdown`. One that
-    /// traps exits receives it, as from itself, and has [`NodeConfig::stop_time`] for a last word; then it is killed. At last
-    /// connections end, after all that was sent.
+    /// Stops the node, and waits for the end: no more connections come up, and processes are sent the exit signal `shutdown`. One
+    /// that traps exits receives it, as from itself, and has [`NodeConfig::stop_time`] for a last word; then it is killed. At
+    /// last connections are closed, after all that was sent.
     pub async fn stop(&self) {
-        let shared = &self.shared;
-        shared.stopping.cancel();
-        for end in [Machine::shut_down, Machine::kill_all] {
-            let deadline = Instant::now() + shared.config.stop_time;
-            shared.apply(end);
-            while self.process_count() > 0 && Instant::now() < deadline {
-                tokio::time::sleep(STOP_LOOK).await;
-            }
-        }
-        shared.apply(|machine| {
-            let nodes: Vec<Atom> = machine.peers.keys().cloned().collect();
-            for node in nodes {
-                machine.lose(&node, "this node stops");
-            }
-        });
-        shared.tasks.close();
-        let _ = tokio::time::timeout(shared.config.stop_time, shared.tasks.wait()).await;
+        self.shared.stop().await;
     }
 }
 

@@ -133,10 +133,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Attaches it to a daemon of this process: it reaches the daemon's peers over its lanes, and nodes of this host by plain
-    /// distribution. The daemon's port mapper tells these where it is.
-    #[must_use]
-    pub fn attach(mut self, daemon: mpsc::Sender<Request>) -> Self {
+    /// Attaches it to a daemon of this process, by where that is asked.
+    pub(crate) fn attach_to(mut self, daemon: mpsc::Sender<Request>) -> Self {
         self.ways = Ways::Daemon(daemon);
         self
     }
@@ -209,7 +207,7 @@ impl NodeBuilder {
         let shared = Arc::new(Shared::new(own, atom, self.config, self.exports, self.ways));
         shared.tasks.spawn(accept(listener, Arc::clone(&shared)));
         shared.tasks.spawn(place.keep(Arc::clone(&shared)));
-        let node = Node { shared };
+        let node = Node::started(shared);
         system::start(&node);
         Ok(node)
     }

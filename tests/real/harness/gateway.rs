@@ -12,7 +12,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use beamway::tls;
+use beamway::internals::tls;
 use nix::sys::signal::Signal;
 
 use super::node::command_in;

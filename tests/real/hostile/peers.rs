@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use beamway::tls;
-use beamway::wire::Hello;
-use beamway::wire::Notice;
-use beamway::wire::VERSION;
+use beamway::internals::tls;
+use beamway::internals::wire::Hello;
+use beamway::internals::wire::Notice;
+use beamway::internals::wire::VERSION;
 use bytes::BytesMut;
 use quinn::Connection;
 use quinn::ConnectionError;

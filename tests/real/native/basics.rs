@@ -16,6 +16,7 @@ use beamway::node::Context;
 use beamway::node::Message;
 use beamway::term;
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 use super::PATIENCE;
 use super::Site;
@@ -53,6 +54,33 @@ fn pings_both_ways() {
     site.stop(&node);
     site.beam.await_value("nodes(hidden)", "[]", PATIENCE);
     assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pang");
+}
+
+#[test]
+fn a_node_stops_when_its_last_clone_is_dropped() {
+    let mut site = Site::new();
+    let node = site.native("native");
+    site.connect(&node);
+    let (sender, mut told) = mpsc::unbounded_channel();
+    node.spawn(async move |mut context: Context| {
+        context.trap_exit(true);
+        let _ = sender.send(context.receive().await);
+    });
+    let clone = node.clone();
+    drop(node);
+    assert_eq!(site.beam.eval("net_adm:ping('native@127.0.0.1')"), "pong");
+    drop(clone);
+    let last = site
+        .runtime
+        .block_on(async { tokio::time::timeout(PATIENCE, told.recv()).await });
+    let last = last.expect("a last word").expect("a message");
+    assert!(
+        matches!(&last, Message::Exit { reason, .. } if reason.is_atom("shutdown")),
+        "{last:?}"
+    );
+    site.beam.await_value("nodes(hidden)", "[]", PATIENCE);
+    let registered = "lists:keymember(\"native\", 1, element(2, net_adm:names()))";
+    site.beam.await_value(registered, "false", PATIENCE);
 }
 
 #[test]

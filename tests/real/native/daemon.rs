@@ -1,15 +1,9 @@
 //! A daemon of this process, for native nodes to attach to.
 
 use std::fs;
-use std::time::SystemTime;
 
 use beamway::carrier;
-use beamway::config;
-use beamway::hub::io::directory::Request;
-use beamway::tls::Identity;
-use beamway::tls::PemFiles;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
 
 use super::PATIENCE;
 use crate::harness::Certificates;
@@ -17,51 +11,49 @@ use crate::harness::Site;
 
 /// A daemon that runs on a thread of this process.
 pub(super) struct Daemon {
-    pub(super) natives: mpsc::Sender<Request>,
-    leave: CancellationToken,
+    running: Option<carrier::Daemon>,
+    stopping: Option<oneshot::Sender<carrier::Daemon>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Daemon {
     pub(super) fn start(site: &Site, sites: &[Site], certificates: &Certificates) -> Self {
         let folder = certificates.issue(&site.name);
-        let config = config::parse(&site.config(&folder, sites)).expect("a configuration");
-        let read = |file: &str| fs::read(folder.join(file)).expect("a file of a certificate");
-        let (authorities, certificate, key) = (read("ca.pem"), read("cert.pem"), read("key.pem"));
-        let files = PemFiles {
-            authorities: &authorities,
-            certificate: &certificate,
-            key: &key,
-        };
-        let identity = Identity::load(&files, &site.name, SystemTime::now()).expect("a certificate");
-        let (sender, natives) = std::sync::mpsc::channel();
-        let leave = CancellationToken::new();
-        let left = leave.clone();
+        let file = folder.join("beamway.toml");
+        fs::write(&file, site.config(&folder, sites)).expect("a writable folder");
+        let (sender, started) = std::sync::mpsc::channel();
+        let (stopping, told) = oneshot::channel::<carrier::Daemon>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime");
             runtime.block_on(async move {
-                let app = carrier::Daemon::bind(config, &identity, Vec::new())
-                    .await
-                    .expect("free ports");
-                sender.send(app.natives()).expect("a test that waits");
-                app.run(left).await;
+                let running = carrier::Daemon::start_file(&file).await.expect("free ports");
+                sender.send(running).expect("a test that waits");
+                if let Ok(running) = told.await {
+                    running.stop().await;
+                }
             });
         });
-        let natives = natives.recv_timeout(PATIENCE).expect("a daemon that listens");
         Self {
-            natives,
-            leave,
+            running: Some(started.recv_timeout(PATIENCE).expect("a daemon that listens")),
+            stopping: Some(stopping),
             thread: Some(thread),
         }
+    }
+
+    pub(super) const fn running(&self) -> &carrier::Daemon {
+        self.running.as_ref().expect("it is there until this is dropped")
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.leave.cancel();
+        if let (Some(running), Some(stopping)) = (self.running.take(), self.stopping.take()) {
+            // A thread that panicked is found below.
+            let _ = stopping.send(running);
+        }
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(std::thread::panicking() || ended.is_ok(), "the daemon panicked");

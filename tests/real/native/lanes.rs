@@ -4,6 +4,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use beamway::carrier::Daemon;
 use beamway::carrier::Lanes;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
@@ -193,11 +194,11 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
     let certs = cluster.certificates().issue("here");
     let left = sites[0].quic.to_string();
     // Nobody needs to dial this one.
-    let lanes = || Lanes::new("here", &certs).listen((Ipv4Addr::LOCALHOST, 0).into());
+    let lanes = || Lanes::builder("here", &certs).listen((Ipv4Addr::LOCALHOST, 0).into());
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let running = lanes().peer_for("left", &left, &["*@127.0.0.1"]).start().await.unwrap();
-        let native = |name: &str| Node::builder(name).cookie(COOKIE).attach(running.natives()).start();
+        let native = |name: &str| Node::builder(name).cookie(COOKIE).attach(&running).start();
         let [one, two] = [
             native("one@127.0.0.1").await.unwrap(),
             native("two@127.0.0.1").await.unwrap(),
@@ -226,23 +227,26 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
     let file = cluster.folder().join("here.toml");
     fs::write(&file, sites[1].config(&certs, &sites)).expect("a writable folder");
     runtime.block_on(async {
-        let running = Lanes::start_file(&file).await.unwrap();
-        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(running.natives());
+        let running = Daemon::start_file(&file).await.unwrap();
+        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(&running);
         let node = node.start().await.unwrap();
         connect(&node, &far).await.unwrap();
         node.stop().await;
         running.stop().await;
         let strict = lanes().peer_for("left", &left, &["*@elsewhere"]).start().await.unwrap();
-        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(strict.natives());
+        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(&strict);
         let node = node.start().await.unwrap();
         assert!(connect(&node, &far).await.is_err());
         node.stop().await;
         strict.stop().await;
         // Every mistake is told at once.
-        let wrong = Lanes::new("here", &certs).peer("not a name", "nowhere").start().await;
+        let wrong = Lanes::builder("here", &certs)
+            .peer("not a name", "nowhere")
+            .start()
+            .await;
         let told = wrong.unwrap_err().to_string();
         assert!(told.contains("not a name") && told.contains("nowhere"), "{told}");
-        let stranger = Lanes::new("there", &certs).start().await.unwrap_err().to_string();
+        let stranger = Lanes::builder("there", &certs).start().await.unwrap_err().to_string();
         assert!(stranger.contains("there"), "{stranger}");
     });
     cluster.assert_healthy();
@@ -257,7 +261,7 @@ fn lanes_that_have_stopped_leave_their_port() {
     let runtime = Runtime::new().expect("a runtime");
     for wait in [0, 300, 600, 0, 300] {
         runtime.block_on(async {
-            let lanes = Lanes::new("here", &certs).listen(sites[1].quic);
+            let lanes = Lanes::builder("here", &certs).listen(sites[1].quic);
             let lanes = lanes.peer("left", &sites[0].quic.to_string());
             let running = lanes.start().await.expect("the port is free");
             // Whatever the two are at by then.

@@ -76,7 +76,7 @@ impl Site {
     pub(super) fn builder(&self, name: &str) -> NodeBuilder {
         let builder = Node::builder(&format!("{name}@127.0.0.1")).cookie(COOKIE);
         match &self.daemon {
-            Some(daemon) => builder.attach(daemon.natives.clone()),
+            Some(daemon) => builder.attach(daemon.running()),
             None => builder.epmd((Ipv4Addr::LOCALHOST, self.cluster.epmd_port(0)).into()),
         }
     }

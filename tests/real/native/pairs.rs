@@ -1,10 +1,11 @@
 //! Two native nodes, over plain distribution and over lanes: what they do with real ones they do with each other.
 
 use std::net::Ipv4Addr;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use beamway::carrier::Lanes;
-use beamway::carrier::RunningLanes;
+use beamway::carrier::LanesBuilder;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
@@ -47,11 +48,11 @@ cases! {
 }
 
 /// Lanes that will reach each other.
-fn two_lanes(certificates: &Certificates) -> [Lanes; 2] {
-    ["one", "two"].map(|name| Lanes::new(name, certificates.issue(name)))
+fn two_lanes(certificates: &Certificates) -> [LanesBuilder; 2] {
+    ["one", "two"].map(|name| Lanes::builder(name, certificates.issue(name)))
 }
 
-async fn start([one, two]: [Lanes; 2]) -> [RunningLanes; 2] {
+async fn start([one, two]: [LanesBuilder; 2]) -> [Lanes; 2] {
     let two = two.listen((Ipv4Addr::LOCALHOST, 0).into()).peer("one", "127.0.0.1:9");
     let two = two.start().await.expect("lanes");
     let one = one.peer("two", &two.address().to_string());
@@ -62,7 +63,7 @@ async fn start([one, two]: [Lanes; 2]) -> [RunningLanes; 2] {
 struct Pair {
     runtime: Runtime,
     cluster: Cluster,
-    lanes: Vec<RunningLanes>,
+    lanes: Vec<Lanes>,
 }
 
 impl Pair {
@@ -86,7 +87,7 @@ impl Pair {
     fn builder(&self, name: &str, host: usize) -> NodeBuilder {
         let builder = Node::builder(&format!("{name}@127.0.0.1")).cookie(COOKIE);
         match self.lanes.get(host) {
-            Some(lanes) => builder.attach(lanes.natives()),
+            Some(lanes) => builder.attach(lanes),
             None => builder.epmd((Ipv4Addr::LOCALHOST, self.cluster.epmd_port(0)).into()),
         }
     }
@@ -445,6 +446,36 @@ fn nodes_come_and_go(carrier: Carrier) {
     });
 }
 
+#[test]
+fn lanes_stop_when_they_are_dropped() {
+    let cluster = Cluster::new(Carrier::Plain, 1);
+    let certificates = Certificates::init(cluster.folder().join("certs"));
+    Runtime::new().expect("a runtime").block_on(async {
+        let [one, two] = start(two_lanes(&certificates)).await;
+        let native = |name: &str, lanes: &Lanes| Node::builder(name).cookie(COOKIE).attach(lanes).start();
+        let near = native("near@127.0.0.1", &one).await.expect("a node");
+        let far = native("far@127.0.0.1", &two).await.expect("a node");
+        connect(&near, far.name()).await.expect("a connection");
+        let address = one.address();
+        assert!(UdpSocket::bind(address).is_err(), "the lanes have the port");
+        let mut one = Some(one);
+        let told = far.run(async |mut context| {
+            context.monitor_node(near.name(), true);
+            drop(one.take());
+            receive(&mut context).await
+        });
+        let node = near.name().clone();
+        assert_eq!(told.await.expect("a process that ends"), Message::NodeDown { node });
+        until(async || UdpSocket::bind(address).is_ok()).await;
+        // The node outlives its lanes, and reaches nobody.
+        until(async || near.nodes().is_empty()).await;
+        assert!(near.connect(far.name()).await.is_err());
+        near.stop().await;
+        far.stop().await;
+        two.stop().await;
+    });
+}
+
 /// What calls cost a program: little, and the time that it is told to stay awake for.
 #[test]
 fn lanes_stay_awake_as_long_as_told() {
@@ -458,7 +489,7 @@ fn lanes_stay_awake_as_long_as_told() {
         runtime.expect("a runtime").block_on(async {
             let lanes = start(lanes.clone().map(|lanes| lanes.busy_wait(time))).await;
             let native = |name: &str, host: usize| {
-                let builder = Node::builder(name).cookie(COOKIE).attach(lanes[host].natives());
+                let builder = Node::builder(name).cookie(COOKIE).attach(&lanes[host]);
                 let builder = builder.export_typed("math", "add", async |(a, b): (i64, i64)| Ok(a + b));
                 async { builder.start().await.expect("a node") }
             };

@@ -15,7 +15,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use beamway::tls::Authority;
+use beamway::internals::tls::Authority;
 use tempfile::TempDir;
 
 const CONFIG: &str = r#"

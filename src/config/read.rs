@@ -6,13 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeTable;
-use toml::de::DeValue;
-
-use super::error::Mistake;
 use super::error::Mistakes;
 use super::section::Found;
-use super::section::MISSING;
 use super::section::Report;
 use super::section::Section;
 use super::settings::Address;
@@ -24,11 +19,10 @@ use super::settings::PeerSettings;
 use super::settings::SessionSettings;
 use super::settings::TransportSettings;
 use super::units;
+use super::value::Table;
+use super::value::Value;
 use crate::router::NodePattern;
 use crate::tls::daemon_name;
-
-/// Longest text read, bytes: a thousand peers fit.
-const TEXT_BYTES_MAX: usize = 1 << 20;
 
 const NAME: &str = "a DNS name of letters, digits, `-`, `_` and dots, as in the certificate, e.g. \"left\"";
 const SOCKET: &str = "an IP address and a port, e.g. \"127.0.0.1:4471\" or \"[::1]:4471\"";
@@ -39,34 +33,16 @@ const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2
 const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
-/// Reads a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
-///
-/// # Errors
-///
-/// Every mistake at once: bad TOML, unknown keys, wrong types and values, missing keys, and contradictions between keys.
-pub fn parse(text: &str) -> Result<Config, Mistakes> {
-    let mut report = Report::new(text);
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(Mistakes {
-            list: vec![Mistake {
-                line: None,
-                key: String::new(),
-                value: None,
-                fault: "the file is too large",
-                allowed: format!("at most {TEXT_BYTES_MAX} bytes"),
-            }],
-            ..Mistakes::default()
-        });
-    }
-    let (root, errors) = DeTable::parse_recoverable(text);
-    let syntax = !errors.is_empty();
-    for error in errors {
-        let offset = error.span().map(|span| span.start);
-        report.add_at(String::new(), offset, "not TOML", error.message().replace('\n', ", "));
-    }
-    let mut root = Section::new("", Some(&root));
+/// Checks the settings that a program gives, as those of a file are checked, and with the same defaults.
+pub(crate) fn read(settings: &Table) -> Result<Config, Mistakes> {
+    read_from(settings, None, Report::new(""))
+}
+
+/// The same for settings out of a text, whose mistakes so far are in the report.
+pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'_>) -> Result<Config, Mistakes> {
+    let mut root = Section::new("", Some(root), begin);
     let mut gateway = table(&mut root, &mut report, "gateway");
-    let name = gateway.required(&mut report, "name", NAME, |value| daemon_name(value.as_str()?).ok());
+    let name = gateway.required(&mut report, "name", NAME, |value| daemon_name(value.as_text()?).ok());
     let certs = gateway.required(&mut report, "certs", CERTS, certs);
     let mut mistakes = Mistakes {
         list: Vec::new(),
@@ -91,27 +67,23 @@ pub fn parse(text: &str) -> Result<Config, Mistakes> {
         }),
         _ => {
             mistakes.list = report.into_list();
-            if syntax {
-                // Behind a damaged line keys seem to be missing that are there.
-                mistakes.list.retain(|mistake| mistake.fault != MISSING);
-            }
             Err(mistakes)
         }
     }
 }
 
-fn table<'a, 'i>(root: &mut Section<'a, 'i>, report: &mut Report<'_>, key: &'static str) -> Section<'a, 'i> {
+fn table<'a>(root: &mut Section<'a>, report: &mut Report<'_>, key: &'static str) -> Section<'a> {
     let value = root.raw(key);
-    if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
+    if let Some(value) = value.filter(|given| given.value.as_table().is_none()) {
         let allowed = format!("a table, begun with a line [{key}]");
-        report.add(key.to_owned(), Some(value.span()), "not allowed", allowed);
+        report.add(key.to_owned(), Some(&value.place), "not allowed", allowed);
     }
     Section::of(key, value)
 }
 
 /// `None` when a key without a default is missing or wrong.
 fn read_gateway(
-    mut section: Section<'_, '_>,
+    mut section: Section<'_>,
     name: Option<Found<String>>,
     certs: Option<Found<PathBuf>>,
     report: &mut Report<'_>,
@@ -127,16 +99,16 @@ fn read_gateway(
     let budget = value_or(circuit_budget.as_ref(), Gateway::CIRCUIT_BUDGET);
     let bound = value_or(memory.as_ref(), Gateway::MEMORY);
     if bound < budget {
-        let (key, span) = match (&memory, &circuit_budget) {
-            (Some(memory), _) => ("memory", Some(memory.span.clone())),
-            (None, budget) => ("circuit_budget", budget.as_ref().map(|budget| budget.span.clone())),
+        let (key, place) = match (&memory, &circuit_budget) {
+            (Some(memory), _) => ("memory", Some(&memory.place)),
+            (None, budget) => ("circuit_budget", budget.as_ref().map(|budget| &budget.place)),
         };
         let allowed = format!(
             "memory at least as large as circuit_budget; they are {} and {}",
             units::size_text(bound),
             units::size_text(budget)
         );
-        report.add(section.key(key), span, "not allowed", allowed);
+        report.add(section.key(key), place, "not allowed", allowed);
     }
     section.finish(report);
     Some(GatewaySettings {
@@ -152,14 +124,14 @@ fn read_gateway(
     })
 }
 
-fn read_epmd(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> EpmdSettings {
+fn read_epmd(root: &mut Section<'_>, report: &mut Report<'_>) -> EpmdSettings {
     let mut section = table(root, report, "epmd");
     let listen = section.optional(report, "listen", SOCKETS, |value| match value {
-        DeValue::Array(_) => distinct(list(value, EpmdSettings::LIST_MAX, socket)?),
+        Value::List(_) => distinct(list(value, EpmdSettings::LIST_MAX, socket)?),
         one => Some(vec![socket(one)?]),
     });
     let hosts = section.optional(report, "hosts", HOSTS, |value| {
-        list(value, EpmdSettings::LIST_MAX, |item| host_part(item.as_str()?))
+        list(value, EpmdSettings::LIST_MAX, |item| host_part(item.as_text()?))
     });
     section.finish(report);
     EpmdSettings {
@@ -172,7 +144,7 @@ fn read_epmd(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> EpmdSetting
 }
 
 /// All peers that have a name and an address.
-fn read_peers(root: &mut Section<'_, '_>, own: Option<&str>, report: &mut Report<'_>) -> Vec<PeerSettings> {
+fn read_peers(root: &mut Section<'_>, own: Option<&str>, report: &mut Report<'_>) -> Vec<PeerSettings> {
     let Some(value) = root.raw("peer") else {
         return Vec::new();
     };
@@ -182,10 +154,10 @@ fn read_peers(root: &mut Section<'_, '_>, own: Option<&str>, report: &mut Report
             PeerSettings::LIST_MAX
         )
     };
-    let entries = match value.get_ref() {
-        DeValue::Array(entries) if entries.len() <= PeerSettings::LIST_MAX => entries,
+    let entries = match &value.value {
+        Value::List(entries) if entries.len() <= PeerSettings::LIST_MAX => entries,
         _ => {
-            report.add("peer".to_owned(), Some(value.span()), "not allowed", allowed());
+            report.add("peer".to_owned(), Some(&value.place), "not allowed", allowed());
             return Vec::new();
         }
     };
@@ -194,22 +166,22 @@ fn read_peers(root: &mut Section<'_, '_>, own: Option<&str>, report: &mut Report
     let mut addresses = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
         let path = format!("peer[{}]", index + 1);
-        if !entry.get_ref().is_table() {
-            report.add(path, Some(entry.span()), "not allowed", allowed());
+        if entry.value.as_table().is_none() {
+            report.add(path, Some(&entry.place), "not allowed", allowed());
             continue;
         }
         let mut section = Section::of(&path, Some(entry));
-        let name = section.required(report, "name", NAME, |value| daemon_name(value.as_str()?).ok());
-        let address = section.required(report, "address", ADDRESS, |value| address(value.as_str()?));
+        let name = section.required(report, "name", NAME, |value| daemon_name(value.as_text()?).ok());
+        let address = section.required(report, "address", ADDRESS, |value| address(value.as_text()?));
         let allow = section.optional(report, "allow", ALLOW, |value| {
             list(value, PeerSettings::LIST_MAX, |item| {
-                NodePattern::parse(item.as_str()?).ok()
+                NodePattern::parse(item.as_text()?).ok()
             })
         });
         if let Some(name) = &name {
             if own == Some(name.value.as_str()) {
                 let allowed = "the name of another daemon; this one is our own".to_owned();
-                report.add(section.key("name"), Some(name.span.clone()), "not allowed", allowed);
+                report.add(section.key("name"), Some(&name.place), "not allowed", allowed);
             }
             unique(&mut names, name, &section.key("name"), report);
         }
@@ -234,13 +206,13 @@ where
 {
     if let Some(first) = seen.get(&found.value) {
         let allowed = format!("one of its own; {first} has the same");
-        report.add(key.to_owned(), Some(found.span.clone()), "not allowed", allowed);
+        report.add(key.to_owned(), Some(&found.place), "not allowed", allowed);
     } else {
         seen.insert(found.value.clone(), key.to_owned());
     }
 }
 
-fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> TransportSettings {
+fn read_transport(root: &mut Section<'_>, report: &mut Report<'_>) -> TransportSettings {
     type Transport = TransportSettings;
     let mut section = table(root, report, "transport");
     let receive = section.size(report, "udp_receive_buffer", &Transport::UDP_BUFFER_ALLOWED);
@@ -249,14 +221,14 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
     let idle = section.time(report, "idle_timeout", &Transport::IDLE_TIMEOUT_ALLOWED);
     let keep_alive = section.time(report, "keep_alive", &Transport::KEEP_ALIVE_ALLOWED);
     let window = section.size(report, "stream_window", &Transport::STREAM_WINDOW_ALLOWED);
-    let congestion = section.optional(report, "congestion", CONGESTION, |value| value.as_str()?.parse().ok());
+    let congestion = section.optional(report, "congestion", CONGESTION, |value| value.as_text()?.parse().ok());
     let idle_timeout = value_or(idle.as_ref(), Transport::IDLE_TIMEOUT);
     // Unset, it follows a shorter idle timeout by the same fifth.
     let interval = value_or(keep_alive.as_ref(), Transport::KEEP_ALIVE.min(idle_timeout / 5));
     if interval > idle_timeout / 2 {
         let allowed = format!("at most half of idle_timeout = \"{}\"", units::time_text(idle_timeout));
-        let span = keep_alive.map(|found| found.span);
-        report.add(section.key("keep_alive"), span, "not allowed", allowed);
+        let place = keep_alive.as_ref().map(|found| &found.place);
+        report.add(section.key("keep_alive"), place, "not allowed", allowed);
     }
     section.finish(report);
     let bytes =
@@ -272,7 +244,7 @@ fn read_transport(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> Transp
     }
 }
 
-fn read_session(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> SessionSettings {
+fn read_session(root: &mut Section<'_>, report: &mut Report<'_>) -> SessionSettings {
     type Session = SessionSettings;
     let mut section = table(root, report, "session");
     let grace = section.time(report, "grace", &Session::GRACE_ALLOWED);
@@ -286,13 +258,13 @@ fn read_session(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> SessionS
     }
 }
 
-fn read_log(root: &mut Section<'_, '_>, report: &mut Report<'_>) -> LogSettings {
+fn read_log(root: &mut Section<'_>, report: &mut Report<'_>) -> LogSettings {
     let mut section = table(root, report, "log");
     let format = section.optional(report, "format", "\"text\" or \"json\"", |value| {
-        value.as_str()?.parse().ok()
+        value.as_text()?.parse().ok()
     });
     let levels = "\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
-    let level = section.optional(report, "level", levels, |value| value.as_str()?.parse().ok());
+    let level = section.optional(report, "level", levels, |value| value.as_text()?.parse().ok());
     section.finish(report);
     LogSettings {
         format: format.map(|found| found.value).unwrap_or_default(),
@@ -305,12 +277,14 @@ fn value_or<T: Copy>(found: Option<&Found<T>>, default: T) -> T {
 }
 
 /// A list of 1 to `max` items, all of which `read` takes.
-fn list<T>(value: &DeValue<'_>, max: usize, read: impl Fn(&DeValue<'_>) -> Option<T>) -> Option<Vec<T>> {
-    let items = value.as_array()?;
+fn list<T>(value: &Value, max: usize, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    let Value::List(items) = value else {
+        return None;
+    };
     if items.is_empty() || items.len() > max {
         return None;
     }
-    items.iter().map(|item| read(item.get_ref())).collect()
+    items.iter().map(|item| read(&item.value)).collect()
 }
 
 /// The items, if no two are equal. Port 0 may stand twice: each takes a port of its own.
@@ -322,13 +296,17 @@ fn distinct(items: Vec<SocketAddr>) -> Option<Vec<SocketAddr>> {
     (fixed.len() == all).then_some(items)
 }
 
-fn socket(value: &DeValue<'_>) -> Option<SocketAddr> {
-    value.as_str()?.parse().ok()
+fn socket(value: &Value) -> Option<SocketAddr> {
+    value.as_text()?.parse().ok()
 }
 
-fn certs(value: &DeValue<'_>) -> Option<PathBuf> {
-    let text = value.as_str()?;
-    (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+fn certs(value: &Value) -> Option<PathBuf> {
+    let path = match value {
+        Value::Path(path) => path.clone(),
+        text => PathBuf::from(text.as_text()?),
+    };
+    let bytes = path.as_os_str().as_encoded_bytes();
+    (!bytes.is_empty() && !bytes.contains(&0)).then_some(path)
 }
 
 /// What may follow the `@` of a node's name: no blank, no second `@`.

@@ -153,7 +153,7 @@ fn rank_violations(source: &Source) -> Vec<String> {
     let module = source.module();
     let Some(own) = ranks.get(module.as_str()) else {
         return vec![format!(
-            "{}: module `{module}` has no rank; give it one in tests/shape.rs",
+            "{}: module `{module}` has no rank; give it one in tests/system/shape.rs",
             source.path.display()
         )];
     };

@@ -1,39 +1,34 @@
 //! Packets of real nodes are read as what the nodes meant: operation, sender, destination, lesson; and terms as the terms
 //! they are.
 
-#[path = "golden/fixture.rs"]
-mod fixture;
-#[path = "golden/samples.rs"]
-mod samples;
-#[path = "golden/terms.rs"]
-mod terms;
-
 use std::collections::BTreeMap;
 
-use beamway::codec::Buffers;
-use beamway::codec::Reader;
-use beamway::dist::Control;
-use beamway::dist::Destination;
-use beamway::dist::FRAGMENT_SIZE;
-use beamway::dist::Flags;
-use beamway::dist::Format;
-use beamway::dist::Lesson;
-use beamway::dist::Packet;
-use beamway::dist::PacketError;
-use beamway::dist::Sender;
-use beamway::dist::StreamDecoder;
-use beamway::dist::StreamEncoder;
-use beamway::dist::handshake;
-use beamway::dist::handshake::SendName;
-use beamway::dist::scan;
-use beamway::dist::scan_first;
-use beamway::endpoint::packets;
-use beamway::etf;
 use beamway::etf::Pid;
 use beamway::etf::Reference;
+use beamway::internals::codec::Buffers;
+use beamway::internals::codec::Reader;
+use beamway::internals::dist::Control;
+use beamway::internals::dist::Destination;
+use beamway::internals::dist::FRAGMENT_SIZE;
+use beamway::internals::dist::Flags;
+use beamway::internals::dist::Format;
+use beamway::internals::dist::Lesson;
+use beamway::internals::dist::Packet;
+use beamway::internals::dist::PacketError;
+use beamway::internals::dist::Sender;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::StreamEncoder;
+use beamway::internals::dist::handshake;
+use beamway::internals::dist::handshake::SendName;
+use beamway::internals::dist::scan;
+use beamway::internals::dist::scan_first;
+use beamway::internals::endpoint::packets;
+use beamway::internals::etf::skip;
 use bytes::BytesMut;
-use fixture::Deed;
 use proptest::prelude::*;
+
+use super::fixture;
+use super::fixture::Deed;
 
 const CAPTURES: [(Format, &str); 2] = [
     (Format::Header, fixture::HEADER),
@@ -149,7 +144,7 @@ fn the_captures_hold_every_operation() {
         .collect();
     seen.sort_unstable();
     seen.dedup();
-    let all = (0..=u64::from(u8::MAX)).filter_map(beamway::dist::Operation::new);
+    let all = (0..=u64::from(u8::MAX)).filter_map(beamway::internals::dist::Operation::new);
     let mut all: Vec<String> = all.map(|operation| operation.to_string()).collect();
     all.retain(|name| !NEVER_SENT.contains(&name.as_str()));
     all.sort_unstable();
@@ -179,7 +174,7 @@ fn payloads_are_skipped_to_their_end() {
                     if format == Format::PassThrough {
                         assert_eq!(rest.u8("version"), Ok(131));
                     }
-                    assert_eq!(etf::skip(&mut rest), Ok(()), "{}", deed.name);
+                    assert_eq!(skip(&mut rest), Ok(()), "{}", deed.name);
                 }
                 assert!(rest.is_empty(), "{}: {:?}", deed.name, control.operation);
             }

@@ -18,7 +18,7 @@ use beamway::lab::testbed::pairs::Pair;
 use beamway::lab::testbed::port_mapper;
 use beamway::lab::testbed::workspace::Workspace;
 
-use crate::children::on_children;
+use super::children::on_children;
 
 #[derive(Clone, Copy)]
 enum Side<'a> {

@@ -1,0 +1,138 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Lanes;
+use super::StartError;
+use super::load;
+use super::load::Loaded;
+use super::settings::Settings;
+
+/// A running daemon within this program, with everything that `beamway run` has: sessions with its peers, a gateway and a port
+/// mapper for the BEAMs of this host. Native nodes are attached to it as to [`Lanes`].
+///
+/// **Stops when dropped**, without waiting for the end. [`Daemon::stop`] waits.
+///
+/// ```no_run
+/// use beamway::carrier::Daemon;
+/// use beamway::node::Node;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let daemon = Daemon::builder("h3", "certs/h3")
+///     .listen("0.0.0.0:4471".parse()?)
+///     .peer("h1", "h1.example:4471")
+///     .start()
+///     .await?;
+/// let node = Node::builder("orders@h3").cookie("secret").attach(&daemon).start().await?;
+/// // …
+/// node.stop().await;
+/// daemon.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a daemon stops when it is dropped"]
+pub struct Daemon {
+    lanes: Lanes,
+}
+
+impl Daemon {
+    /// A daemon of that name, to be started. The name is one of the certificate's; the folder holds the files that
+    /// `beamway certs issue` makes.
+    pub fn builder(name: &str, certs: impl Into<PathBuf>) -> DaemonBuilder {
+        DaemonBuilder::new(name, certs.into())
+    }
+
+    /// Starts a daemon by a configuration file (`docs/CONFIGURATION.md`), on the Tokio runtime that this is called from. The
+    /// section `[log]` has no effect: the program has a log of its own.
+    ///
+    /// # Errors
+    /// If a setting is wrong, the certificate does not fit, or an address cannot be listened on.
+    pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
+        Self::start(load::load(file.as_ref()).map_err(StartError::Settings)?).await
+    }
+
+    pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
+        let lanes = Lanes::start(loaded).await?;
+        Ok(Self { lanes })
+    }
+
+    /// The UDP address at which peers can dial this daemon.
+    pub const fn address(&self) -> SocketAddr {
+        self.lanes.address()
+    }
+
+    /// Stops, and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its native nodes
+    /// before.
+    pub async fn stop(self) {
+        self.lanes.stop().await;
+    }
+}
+
+impl AsRef<Lanes> for Daemon {
+    fn as_ref(&self) -> &Lanes {
+        &self.lanes
+    }
+}
+
+/// A daemon to be started; see [`Daemon`].
+#[derive(Clone, Debug)]
+#[must_use = "a daemon runs once it is started"]
+pub struct DaemonBuilder {
+    settings: Settings,
+}
+
+impl DaemonBuilder {
+    pub(super) fn new(name: &str, certs: PathBuf) -> Self {
+        Self {
+            settings: Settings::new(name, certs),
+        }
+    }
+
+    /// The UDP address at which peers can dial this daemon. Without it, it only dials.
+    pub const fn listen(mut self, address: SocketAddr) -> Self {
+        self.settings.listen = address;
+        self
+    }
+
+    /// The TCP address of its port mapper, for the BEAMs of this host: 127.0.0.1:4369 by default. Can be called several times,
+    /// for several addresses.
+    pub fn epmd(mut self, address: SocketAddr) -> Self {
+        self.settings.epmd.push(address);
+        self
+    }
+
+    /// The host parts of node names that mean this machine: by default its host name, its full name and the addresses of its
+    /// interfaces.
+    pub fn hosts(mut self, hosts: &[&str]) -> Self {
+        self.settings.hosts = Some(hosts.iter().map(|host| (*host).to_owned()).collect());
+        self
+    }
+
+    /// A peer, and the address to dial, `host:port`. The peer may speak for nodes of any name.
+    pub fn peer(mut self, name: &str, address: &str) -> Self {
+        self.settings.peer(name, address, None);
+        self
+    }
+
+    /// A peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
+    pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
+        self.settings.peer(name, address, Some(nodes));
+        self
+    }
+
+    /// How long a thread of the runtime stays awake after a small signal; see [`LanesBuilder::busy_wait`](super::LanesBuilder::busy_wait).
+    pub const fn busy_wait(mut self, time: Duration) -> Self {
+        self.settings.busy_wait = Some(time);
+        self
+    }
+
+    /// Starts the daemon, on the Tokio runtime that this is called from.
+    ///
+    /// # Errors
+    /// If a setting is wrong, the certificate does not fit, or an address cannot be listened on.
+    pub async fn start(self) -> Result<Daemon, StartError> {
+        Daemon::start(self.settings.load()?).await
+    }
+}

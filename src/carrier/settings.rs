@@ -1,0 +1,92 @@
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::StartError;
+use super::load;
+use super::load::Loaded;
+use crate::config;
+use crate::config::Config;
+use crate::config::Table;
+use crate::config::Value;
+
+/// What a program sets. All else has the default of the configuration file.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    name: String,
+    certs: PathBuf,
+    pub(super) listen: SocketAddr,
+    /// None: the default.
+    pub(super) epmd: Vec<SocketAddr>,
+    pub(super) hosts: Option<Vec<String>>,
+    peers: Vec<Peer>,
+    pub(super) busy_wait: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+struct Peer {
+    name: String,
+    address: String,
+    allow: Option<Vec<String>>,
+}
+
+impl Settings {
+    pub(super) fn new(name: &str, certs: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            certs,
+            listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
+            epmd: Vec::new(),
+            hosts: None,
+            peers: Vec::new(),
+            busy_wait: None,
+        }
+    }
+
+    pub(super) fn peer(&mut self, name: &str, address: &str, allow: Option<&[&str]>) {
+        self.peers.push(Peer {
+            name: name.to_owned(),
+            address: address.to_owned(),
+            allow: allow.map(|nodes| nodes.iter().map(|pattern| (*pattern).to_owned()).collect()),
+        });
+    }
+
+    pub(super) fn load(self) -> Result<Loaded, StartError> {
+        let config = self.config().map_err(StartError::Settings)?;
+        let identity = load::identity(Path::new(""), &config.gateway.certs, Some(&config.gateway.name))
+            .map_err(StartError::Settings)?;
+        Ok(Loaded { config, identity })
+    }
+
+    /// The settings, checked as those of a file are.
+    pub(super) fn config(self) -> Result<Config, Vec<String>> {
+        let mut gateway = Table::default()
+            .with("name", self.name)
+            .with("listen", self.listen)
+            .with("certs", self.certs);
+        if let Some(time) = self.busy_wait {
+            gateway = gateway.with("busy_wait", time);
+        }
+        let mut epmd = Table::default();
+        if !self.epmd.is_empty() {
+            epmd = epmd.with("listen", Value::from_iter(self.epmd));
+        }
+        if let Some(hosts) = self.hosts {
+            epmd = epmd.with("hosts", Value::from_iter(hosts));
+        }
+        let peers = self.peers.into_iter().map(|peer| {
+            let table = Table::default().with("name", peer.name).with("address", peer.address);
+            match peer.allow {
+                Some(allow) => table.with("allow", Value::from_iter(allow)),
+                None => table,
+            }
+        });
+        let settings = Table::default()
+            .with("gateway", gateway)
+            .with("epmd", epmd)
+            .with("peer", Value::from_iter(peers));
+        config::read(&settings).map_err(|mistakes| mistakes.list.iter().map(ToString::to_string).collect())
+    }
+}

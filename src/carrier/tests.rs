@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use super::settings::Settings;
+use crate::config;
+
+/// The settings of a program, and a file that says the same.
+fn both() -> (Settings, String) {
+    let mut settings = Settings::new("Here", "certs/here".into());
+    settings.listen = "127.0.0.1:4471".parse().expect("an address");
+    settings.epmd = vec![
+        "127.0.0.1:4369".parse().expect("an address"),
+        "[::1]:4369".parse().expect("an address"),
+    ];
+    settings.hosts = Some(vec!["127.0.0.1".to_owned()]);
+    settings.busy_wait = Some(Duration::from_micros(50));
+    settings.peer("left", "left.example:4471", None);
+    settings.peer("right", "[fd00::2]:4472", Some(&["*@right", "web-*@*"]));
+    let file = r#"
+[gateway]
+name = "Here"
+listen = "127.0.0.1:4471"
+certs = "certs/here"
+busy_wait = "50us"
+[epmd]
+listen = ["127.0.0.1:4369", "[::1]:4369"]
+hosts = ["127.0.0.1"]
+[[peer]]
+name = "left"
+address = "left.example:4471"
+[[peer]]
+name = "right"
+address = "[fd00::2]:4472"
+allow = ["*@right", "web-*@*"]
+"#;
+    (settings, file.to_owned())
+}
+
+#[test]
+fn settings_of_a_program_are_those_of_a_file() {
+    let (settings, file) = both();
+    assert_eq!(settings.config(), Ok(config::parse(&file).expect("a good file")));
+    let least = Settings::new("here", "c".into()).config().expect("good settings");
+    let file = "[gateway]\nname = 'here'\nlisten = '0.0.0.0:0'\ncerts = 'c'\n";
+    assert_eq!(least, config::parse(file).expect("a good file"));
+}
+
+#[test]
+fn mistakes_of_a_program_are_told_as_those_of_a_file() {
+    let (mut settings, mut file) = both();
+    settings.busy_wait = Some(Duration::from_secs(1));
+    settings.peer("not a name", "nowhere", Some(&[]));
+    settings.peer("left", "left.example:4471", Some(&["no pattern"]));
+    settings.peer("here", "h:1", None);
+    file = file.replace("\"50us\"", "\"1s\"");
+    for (name, address, allow) in [
+        ("not a name", "nowhere", "allow = []"),
+        ("left", "left.example:4471", "allow = [\"no pattern\"]"),
+        ("here", "h:1", ""),
+    ] {
+        file.push_str(&format!(
+            "[[peer]]\nname = \"{name}\"\naddress = \"{address}\"\n{allow}\n"
+        ));
+    }
+    let mut told = settings.config().expect_err("mistakes");
+    let of_file = config::parse(&file).expect_err("mistakes").list;
+    let without_lines = of_file.iter().map(|mistake| {
+        let text = mistake.to_string();
+        let (_, rest) = text.split_once(": ").expect("a line");
+        rest.to_owned()
+    });
+    let mut without_lines: Vec<_> = without_lines.collect();
+    // A file's stand in the order of their lines.
+    told.sort();
+    without_lines.sort();
+    assert_eq!(told, without_lines);
+    assert_eq!(told.len(), 8, "{told:#?}");
+}

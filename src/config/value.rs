@@ -1,0 +1,161 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::units;
+
+/// Settings as a file or a program gives them, before anything is checked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub(super) keys: Vec<Key>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// Offset of the key itself in the text of the file.
+    pub(super) begin: Option<usize>,
+    pub(super) given: Given,
+}
+
+/// A value, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(super) value: Value,
+    pub(super) place: Place,
+}
+
+/// How a message about a value shows it.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "only a file has all kinds"))]
+pub(super) enum Place {
+    /// By what stands there in the text of the file.
+    Span(Range<usize>),
+    /// It comes from a program: as it would be written in a file.
+    Shown(String),
+}
+
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "only a file has all kinds"))]
+pub(crate) enum Value {
+    Text(String),
+    Whole(u64),
+    /// From a program; a file has it as text.
+    Time(Duration),
+    /// From a program; a file has it as text.
+    Path(PathBuf),
+    List(Vec<Given>),
+    Table(Table),
+    /// Of a kind that no key takes.
+    Other,
+}
+
+impl Table {
+    /// Adds a key. A key that is there twice counts as its first.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.keys.push(Key {
+            name: name.to_owned(),
+            begin: None,
+            given: Given::from(value.into()),
+        });
+        self
+    }
+}
+
+impl Place {
+    /// Offset of the value in the text of the file.
+    pub(super) fn begin(&self) -> Option<usize> {
+        match self {
+            Self::Span(span) => Some(span.start),
+            Self::Shown(_) => None,
+        }
+    }
+}
+
+impl Value {
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn as_table(&self) -> Option<&Table> {
+        match self {
+            Self::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(formatter, "{text:?}"),
+            Self::Whole(number) => number.fmt(formatter),
+            Self::Time(time) => write!(formatter, "\"{}\"", units::time_text(*time)),
+            Self::Path(path) => write!(formatter, "{path:?}"),
+            Self::List(items) => {
+                formatter.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(formatter, "{comma}{}", item.value)?;
+                }
+                formatter.write_str("]")
+            }
+            Self::Table(_) => formatter.write_str("a table"),
+            Self::Other => formatter.write_str("another kind of value"),
+        }
+    }
+}
+
+impl From<Value> for Given {
+    fn from(value: Value) -> Self {
+        let place = Place::Shown(value.to_string());
+        Self { value, place }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<SocketAddr> for Value {
+    fn from(address: SocketAddr) -> Self {
+        Self::Text(address.to_string())
+    }
+}
+
+impl From<Duration> for Value {
+    fn from(time: Duration) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl From<PathBuf> for Value {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl From<Table> for Value {
+    fn from(table: Table) -> Self {
+        Self::Table(table)
+    }
+}
+
+impl<T: Into<Self>> FromIterator<T> for Value {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self::List(items.into_iter().map(|item| Given::from(item.into())).collect())
+    }
+}
