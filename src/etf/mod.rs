@@ -1,12 +1,17 @@
 //! Rank 1: Erlang's external term format.
 //!
-//! A carrier never decodes a user's term. It reads the identities by which processes are addressed, [`Pid`] and
-//! [`Reference`], and skips whatever else stands in a control term: [`skip()`], [`pid`], [`reference()`]. Nothing there
-//! recurses or allocates by what a length field claims.
+//! Carriers never decode the terms of users. They read the identities by which processes are addressed, [`Pid`] and
+//! [`Reference`], and skip everything else in a control term: [`skip()`], [`pid`], [`reference()`]. These functions
+//! do not recurse, and never allocate by what a length field claims.
 //!
-//! Programs do: [`Term`] is a term of one's own, [`TermRef`] reads one where it stands, [`term!`](crate::term) writes
-//! one, [`Term::parse`] reads Erlang's syntax and [`Term::print`] writes it, [`to_bytes`] and [`from_bytes`] carry one's
-//! own types through serde. What comes from outside is held to [`Limits`].
+//! Programs work with terms:
+//!
+//! * [`Term`] is an owned term; [`term!`](crate::term) constructs one.
+//! * [`TermRef`] is a view of an encoded term, without a copy.
+//! * [`Term::parse`] reads Erlang's syntax, and [`Term::print`] writes it.
+//! * [`to_bytes`] and [`from_bytes`] convert your own types through serde.
+//!
+//! Terms from untrusted sources are checked against [`Limits`].
 
 #[macro_use]
 mod macros;
