@@ -106,7 +106,7 @@ fn where_memory_ends_the_largest_circuit_ends() {
         let Event::Finished { circuit, reason } = event else {
             panic!("{event:?}");
         };
-        assert!(reason.contains("the memory for such is used up"), "{reason}");
+        assert!(reason.contains("the memory for unread bytes is used up"), "{reason}");
         assert_ne!(*circuit, small, "the small one lost nothing");
     }
     assert!(memory.kept() <= 6 << 20, "{} bytes are kept", memory.kept());

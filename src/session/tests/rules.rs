@@ -186,7 +186,10 @@ fn a_node_that_does_not_read_what_is_left_is_given_up() {
     let events = pair.events(1);
     assert_eq!(
         events,
-        [finished(circuit, "the local node did not read what was left in time")]
+        [finished(
+            circuit,
+            "the local node did not read the remaining signals in time"
+        )]
     );
     assert_eq!(pair.deliveries(1, circuit), []);
 }
@@ -329,7 +332,7 @@ fn a_malformed_signal_ends_its_circuit_only() {
     for body in [&b""[..], b"\x68", b"\x68\x01\x61\x63", &send(1, 2)] {
         let content = Content::Signal(Bytes::copy_from_slice(body));
         let reason = harm(&config(4), |circuit| vec![frame(circuit, content)]);
-        assert!(reason.starts_with("the peer sent a signal that is none: "), "{reason}");
+        assert!(reason.starts_with("the peer sent a malformed signal: "), "{reason}");
     }
 }
 
@@ -339,12 +342,12 @@ fn a_malformed_run_ends_its_circuit_only() {
     let exit = signal(stale_exit(), b"\x6a");
     for (signals, wrong) in [
         (vec![], "malformed packet"),
-        (vec![message(2), message(3)], "different control terms"),
+        (vec![message(2), message(3)], "the control terms differ"),
         (vec![message(2), signal(send(1, 2), b"")], "no payload"),
-        (vec![exit.clone(), exit], "no messages"),
+        (vec![exit.clone(), exit], "a signal is not a message"),
     ] {
         let reason = harm(&config(4), |circuit| vec![frame(circuit, run(&signals))]);
-        assert!(reason.starts_with("the peer sent a signal that is none: "), "{reason}");
+        assert!(reason.starts_with("the peer sent a malformed signal: "), "{reason}");
         assert!(reason.contains(wrong), "{reason}");
     }
     let cut = run(&[message(2), message(2)]).body().slice(..90);
@@ -362,7 +365,7 @@ fn more_than_was_granted_ends_the_circuit_only() {
     let reason = harm(&tight, |circuit| {
         vec![frame(circuit, signal(send(1, 2), &vec![0x6a; 7 << 20])); 3]
     });
-    assert!(reason.contains("bytes sent on a credit of 300"), "{reason}");
+    assert!(reason.contains("bytes sent, 300 granted"), "{reason}");
 }
 
 /// The sender may overdraw its credit with one frame; that frame may arrive before those that were sent before it.
@@ -400,7 +403,7 @@ fn a_fence_that_cannot_open_ends_the_circuit_only() {
         }]
     });
     assert!(
-        reason.contains("frame 1 of strand 1 waits for frame 9 of its own"),
+        reason.contains("frame 1 of strand 1 has a fence on frame 9 of its own"),
         "{reason}"
     );
 }
