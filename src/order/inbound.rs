@@ -264,7 +264,7 @@ impl Inbound {
     }
 
     /// Whether the circuit was closed and everything has been delivered.
-    pub fn is_finished(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.closing
             .as_ref()
             .is_some_and(|last| last.iter().all(|frame| self.is_delivered(frame)))

@@ -37,13 +37,13 @@ impl Session {
             };
             state.draining.has_spoken = true;
             match state.accept(frame.strand, frame.fences, frame.content) {
-                Ok(()) if state.ending.is_some() => self.drop_deliveries(frame.circuit, now),
+                Ok(()) if state.closed_here.is_some() => self.drop_deliveries(frame.circuit, now),
                 Ok(()) if state.is_ready => {}
                 Ok(()) => self.mark_ready(frame.circuit),
-                Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
+                Err(error) => self.close_now(frame.circuit, format!("the peer broke the protocol: {error}"), true),
             }
             if self.config.memory.is_exceeded() {
-                self.end_the_largest();
+                self.close_the_largest();
             }
         }
         Ok(())
@@ -71,11 +71,11 @@ impl Session {
     }
 
     /// The memory limit is exceeded: closes the circuit with the most buffered bytes, so that all others survive.
-    fn end_the_largest(&mut self) {
+    fn close_the_largest(&mut self) {
         let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
         if let Some((kept, circuit)) = self.circuits.iter().map(kept).max() {
             let reason = format!("the local node has {kept} bytes unread, and the memory for unread bytes is used up");
-            self.end(circuit, reason, true);
+            self.close_now(circuit, reason, true);
         }
     }
 
@@ -108,7 +108,7 @@ impl Session {
                 credit,
             } => self.handle_handshake(circuit, message, credit),
             Notice::Close(close) => self.handle_close(close, now),
-            Notice::Leaving { reason } => self.begin_to_leave(reason, now),
+            Notice::Leaving { reason } => self.start_leaving(reason, now),
             Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
         }
         Ok(())
@@ -150,14 +150,14 @@ impl Session {
         if let Some(state) = self
             .circuits
             .get_mut(&close.circuit)
-            .filter(|state| state.closed.is_none())
+            .filter(|state| state.closed_by_peer.is_none())
         {
             state.inbound.close(close.last);
             if self.leaving.is_none() {
                 state.waiting.clear();
             }
-            state.closed = Some(close.reason);
-            if state.ending.is_some() {
+            state.closed_by_peer = Some(close.reason);
+            if state.closed_here.is_some() {
                 // Both legs have ended: nothing can be delivered at either end.
                 self.remove(close.circuit);
                 return;
@@ -168,7 +168,7 @@ impl Session {
             self.closing
                 .push_back((now + self.config.close_deadline, close.circuit));
             self.mark_ready(close.circuit);
-            self.finish_if_done(close.circuit);
+            self.close_if_delivered(close.circuit);
         }
     }
 

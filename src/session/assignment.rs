@@ -128,7 +128,7 @@ impl Assignment {
 
     /// Lets strands change lanes although the peer has not received everything.
     #[cfg(test)]
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.strands.clear();
     }
 }

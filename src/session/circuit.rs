@@ -49,9 +49,9 @@ pub(super) struct Circuit {
     /// Set once both legs exchange packets. Nothing may be delivered before.
     pub(super) agreed: Option<Agreed>,
     /// The local leg has ended, for this reason. The peer is told once `waiting` is empty.
-    pub(super) ending: Option<String>,
+    pub(super) closed_here: Option<String>,
     /// The peer closed the circuit, for this reason.
-    pub(super) closed: Option<String>,
+    pub(super) closed_by_peer: Option<String>,
     /// What is left to do when a daemon leaves.
     pub(super) draining: Draining,
     /// Fragmented signals that are not delivered. At most [`DROPPED_MAX`].
@@ -80,8 +80,8 @@ impl Circuit {
             aliases: Aliases::default(),
             waiting: VecDeque::new(),
             agreed: None,
-            ending: None,
-            closed: None,
+            closed_here: None,
+            closed_by_peer: None,
             draining: Draining::default(),
             dropped: HashSet::new(),
             carried: vec![0; usize::from(config.lanes)],

@@ -10,12 +10,12 @@ pub(super) struct Leaving {
     pub(super) since: Instant,
     pub(super) next: Instant,
     pub(super) reason: String,
-    pub(super) part: Part,
+    pub(super) closing: Closing,
 }
 
 /// When this daemon closes its halves of the circuits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Closing {
     /// The peer leaves: each half is closed after the peer's half.
     Follows,
     /// This daemon leaves: all halves are closed together, on command.
@@ -32,7 +32,7 @@ pub(super) struct Draining {
     /// When either node last sent something.
     heard: Option<Instant>,
     /// Whether both nodes have been silent long enough, or the time limit has passed.
-    pub(super) is_heard_out: bool,
+    pub(super) is_quiet: bool,
     /// Whether no more signals are accepted from the node.
     pub(super) is_draining: bool,
     /// Whether the peer was told where the signals of this side end. Its own may still arrive.
@@ -44,6 +44,6 @@ impl Draining {
         if std::mem::take(&mut self.has_spoken) || self.heard.is_none() {
             self.heard = Some(now);
         }
-        self.is_heard_out |= is_long || self.heard.is_some_and(|heard| now >= heard + QUIET);
+        self.is_quiet |= is_long || self.heard.is_some_and(|heard| now >= heard + QUIET);
     }
 }

@@ -23,7 +23,7 @@ pub enum Event {
         cost: u64,
     },
     /// Everything has been delivered: the leg must end.
-    Finished {
+    Closed {
         /// The circuit, which the session has removed.
         circuit: CircuitId,
         /// For logs.

@@ -2,8 +2,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::Session;
+use super::draining::Closing;
 use super::draining::Leaving;
-use super::draining::Part;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Notice;
@@ -21,30 +21,30 @@ const LOOK: Duration = Duration::from_millis(10);
 /// another, it would report the lost ones to the nodes it still sees. With OTP's `prevent_overlapping_partitions`,
 /// nodes that have nothing to do with this daemon would then disconnect from each other.
 impl Session {
-    /// This daemon leaves: tells the peer, and rejects new circuits. Once [`Session::is_heard_out`] is true for all its
-    /// sessions, [`Session::part`] closes the circuits. The session is finished when [`Session::is_drained`] is true.
+    /// This daemon leaves: tells the peer, and rejects new circuits. Once [`Session::may_close_circuits`] is true for all its
+    /// sessions, [`Session::close_circuits`] closes the circuits. The session is finished when [`Session::is_drained`] is true.
     pub fn leave(&mut self, reason: &str, now: Instant) {
         self.notify(Notice::Leaving {
             reason: reason.to_owned(),
         });
-        self.begin_to_leave(reason.to_owned(), now);
+        self.start_leaving(reason.to_owned(), now);
         if let Some(leaving) = &mut self.leaving {
-            leaving.part = Part::Waits;
+            leaving.closing = Closing::Waits;
         }
     }
 
-    /// Whether this daemon leaves and [`Session::part`] was not called yet, and all nodes have been silent long enough
+    /// Whether this daemon leaves and [`Session::close_circuits`] was not called yet, and all nodes have been silent long enough
     /// or the time limit has passed.
-    pub fn is_heard_out(&self) -> bool {
-        let waits = |leaving: &Leaving| leaving.part == Part::Waits;
+    pub fn may_close_circuits(&self) -> bool {
+        let waits = |leaving: &Leaving| leaving.closing == Closing::Waits;
         let mut circuits = self.circuits.values();
-        self.leaving.as_ref().is_some_and(waits) && circuits.all(|state| state.draining.is_heard_out)
+        self.leaving.as_ref().is_some_and(waits) && circuits.all(|state| state.draining.is_quiet)
     }
 
     /// Closes the local half of every circuit, once everything accepted from its node has been sent.
-    pub fn part(&mut self, now: Instant) {
+    pub fn close_circuits(&mut self, now: Instant) {
         if let Some(leaving) = &mut self.leaving {
-            leaving.part = Part::Ends;
+            leaving.closing = Closing::Ends;
             leaving.next = now;
             self.drain(now);
         }
@@ -55,7 +55,7 @@ impl Session {
         self.leaving.is_some() && self.circuits.is_empty() && self.is_acknowledged()
     }
 
-    pub(super) fn begin_to_leave(&mut self, reason: String, now: Instant) {
+    pub(super) fn start_leaving(&mut self, reason: String, now: Instant) {
         if self.leaving.is_some() {
             return;
         }
@@ -66,14 +66,14 @@ impl Session {
         };
         for circuit in self.circuits() {
             if in_handshake(self, &circuit) {
-                self.end(circuit, reason.clone(), true);
+                self.close_now(circuit, reason.clone(), true);
             }
         }
         self.leaving = Some(Leaving {
             since: now,
             next: now,
             reason,
-            part: Part::Follows,
+            closing: Closing::Follows,
         });
     }
 
@@ -87,10 +87,10 @@ impl Session {
         let mut out = Vec::new();
         for (circuit, state) in &mut self.circuits {
             state.draining.listen(now, is_long);
-            state.draining.is_draining |= match leaving.part {
-                Part::Follows => state.draining.is_heard_out && (state.closed.is_some() || is_long),
-                Part::Waits => false,
-                Part::Ends => true,
+            state.draining.is_draining |= match leaving.closing {
+                Closing::Follows => state.draining.is_quiet && (state.closed_by_peer.is_some() || is_long),
+                Closing::Waits => false,
+                Closing::Ends => true,
             };
             if state.draining.is_draining && state.waiting.is_empty() && !state.draining.is_half_closed {
                 out.push(*circuit);
@@ -107,7 +107,7 @@ impl Session {
             state.draining.is_half_closed = true;
             let last = state.outbound.last();
             self.notify(Notice::Close(Close { circuit, last, reason }));
-            self.finish_if_done(circuit);
+            self.close_if_delivered(circuit);
         }
     }
 

@@ -131,7 +131,7 @@ impl Session {
         self.opened_last += 1;
         let circuit = CircuitId(self.opened_last * 2 - u64::from(self.config.is_lower));
         if let Some(reason) = self.refusal() {
-            self.events.push_back(Event::Finished { circuit, reason });
+            self.events.push_back(Event::Closed { circuit, reason });
             return circuit;
         }
         let state = Circuit::new(&self.config, 0);
@@ -170,8 +170,9 @@ impl Session {
     /// Accepts signals of the local BEAM, in order. Signals that exceed the credit wait here.
     pub fn signals(&mut self, circuit: CircuitId, signals: impl IntoIterator<Item = Intake>) {
         // After the peer has closed the circuit it accepts nothing more, unless both ends wait for what is left.
-        let takes =
-            |state: &&mut Circuit| !state.draining.is_draining && (state.closed.is_none() || self.leaving.is_some());
+        let takes = |state: &&mut Circuit| {
+            !state.draining.is_draining && (state.closed_by_peer.is_none() || self.leaving.is_some())
+        };
         if let Some(state) = self.circuits.get_mut(&circuit).filter(takes) {
             state.draining.has_spoken = true;
             state.waiting.extend(signals);
@@ -194,7 +195,7 @@ impl Session {
     /// dropped.
     pub fn close(&mut self, circuit: CircuitId, reason: String, now: Instant) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            state.ending = Some(reason);
+            state.closed_here = Some(reason);
             self.drop_deliveries(circuit, now);
             self.send_waiting(circuit);
         }
@@ -211,9 +212,9 @@ impl Session {
     }
 
     /// Closes all circuits in order and tells the peer that this daemon leaves.
-    pub fn goodbye(&mut self, reason: &str) {
+    pub fn end(&mut self, reason: &str) {
         for circuit in self.circuits() {
-            self.end(circuit, reason.to_owned(), true);
+            self.close_now(circuit, reason.to_owned(), true);
         }
         self.notify(Notice::Goodbye {
             reason: reason.to_owned(),
@@ -231,7 +232,7 @@ impl Session {
                 return;
             }
             self.closing.pop_front();
-            self.end(
+            self.close_now(
                 circuit,
                 "the local node did not read the remaining signals in time".to_owned(),
                 false,
@@ -261,9 +262,9 @@ impl Session {
     pub fn poll_delivery(&mut self, circuit: CircuitId, now: Instant) -> Option<Content> {
         loop {
             let state = self.circuits.get_mut(&circuit)?;
-            let agreed = state.agreed.filter(|_| state.ending.is_none())?;
+            let agreed = state.agreed.filter(|_| state.closed_here.is_none())?;
             let Some(content) = state.inbound.poll_deliver() else {
-                self.finish_if_done(circuit);
+                self.close_if_delivered(circuit);
                 return None;
             };
             state.underway += content.cost();
@@ -278,7 +279,7 @@ impl Session {
                     self.written(circuit, content.cost(), now);
                 }
                 Err(reason) => {
-                    self.end(circuit, reason, true);
+                    self.close_now(circuit, reason, true);
                     return None;
                 }
             }
@@ -444,7 +445,7 @@ impl Session {
             self.crowded.push_back(circuit);
         }
         let ending = if state.waiting.is_empty() {
-            state.ending.take()
+            state.closed_here.take()
         } else {
             None
         };
@@ -459,7 +460,11 @@ impl Session {
     /// Once the local leg has ended, deliveries to it count as written. Otherwise two ends whose legs have both ended
     /// would wait for each other's credit.
     pub(super) fn drop_deliveries(&mut self, circuit: CircuitId, now: Instant) {
-        let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.ending.is_some()) else {
+        let Some(state) = self
+            .circuits
+            .get_mut(&circuit)
+            .filter(|state| state.closed_here.is_some())
+        else {
             return;
         };
         while let Some(content) = state.inbound.poll_deliver() {
@@ -472,7 +477,7 @@ impl Session {
     /// Tells the peer where the circuit ends, and removes it.
     fn close_and_remove(&mut self, circuit: CircuitId, reason: String) {
         if let Some(state) = self.remove(circuit)
-            && state.closed.is_none()
+            && state.closed_by_peer.is_none()
             && !state.draining.is_half_closed
         {
             self.notify(Notice::Close(Close {
@@ -492,7 +497,7 @@ impl Session {
     }
 
     /// Closes a circuit from this side while its leg still exists.
-    pub(super) fn end(&mut self, circuit: CircuitId, reason: String, and_tell: bool) {
+    pub(super) fn close_now(&mut self, circuit: CircuitId, reason: String, and_tell: bool) {
         if !self.circuits.contains_key(&circuit) {
             return;
         }
@@ -501,23 +506,23 @@ impl Session {
         } else {
             self.remove(circuit);
         }
-        self.events.push_back(Event::Finished { circuit, reason });
+        self.events.push_back(Event::Closed { circuit, reason });
     }
 
-    pub(super) fn finish_if_done(&mut self, circuit: CircuitId) {
+    pub(super) fn close_if_delivered(&mut self, circuit: CircuitId) {
         let Some(state) = self.circuits.get(&circuit) else {
             return;
         };
-        let Some(reason) = &state.closed else {
+        let Some(reason) = &state.closed_by_peer else {
             return;
         };
         if self.leaving.is_some() && !state.draining.is_half_closed {
             return;
         }
         // Frames, and the close, may overtake the handshake of the local leg. They wait for it, until the deadline.
-        if state.inbound.is_finished() {
+        if state.inbound.is_complete() {
             let reason = reason.clone();
-            self.end(circuit, reason, false);
+            self.close_now(circuit, reason, false);
         }
     }
 

@@ -122,7 +122,7 @@ impl Outboxes {
     /// Lets the next frame of each strand use any lane.
     #[cfg(test)]
     pub(super) fn change_lanes(&mut self) {
-        self.assignment.forget();
+        self.assignment.clear();
     }
 
     /// Omits the first batch of a retransmission.
