@@ -1,12 +1,11 @@
-//! Rank 9: the configuration file → typed settings, or every mistake in it at once.
+//! Rank 11: the configuration file → typed settings, or all errors in it at once.
 //!
-//! [`parse()`] takes the text (TOML) and gives a [`Config`] of plain values. Unknown keys are refused, so that a misspelt
-//! one is not silently a default. A file with mistakes gives [`Mistakes`]: for each its line, key, value and what is
-//! allowed, so that one look mends them all.
+//! [`parse()`] takes the text (TOML) and gives a [`Config`] of plain values. Unknown keys are refused, so that a misspelt key
+//! is not silently a default. A file with errors gives [`Mistakes`]: for each its line, key, value and the allowed values.
 //!
 //! - `settings`: the values, with all defaults and limits and the reason of each.
 //! - `parse`: which keys exist, and the rules between them.
-//! - `section`: reads the keys of one table and keeps count of what is wrong.
+//! - `section`: reads the keys of one table and collects errors.
 //! - `units`: `"64MiB"`, `"15s"`.
 //!
 //! Files are read elsewhere: text comes in.

@@ -103,7 +103,7 @@ pub fn parse(text: &str) -> Result<Config, Mistakes> {
 fn table<'a, 'i>(root: &mut Section<'a, 'i>, report: &mut Report<'_>, key: &'static str) -> Section<'a, 'i> {
     let value = root.raw(key);
     if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
-        let allowed = format!("a table, begun with a line [{key}]");
+        let allowed = format!("a table, which starts with a line [{key}]");
         report.add(key.to_owned(), Some(value.span()), "not allowed", allowed);
     }
     Section::of(key, value)
@@ -132,7 +132,7 @@ fn read_gateway(
             (None, budget) => ("circuit_budget", budget.as_ref().map(|budget| budget.span.clone())),
         };
         let allowed = format!(
-            "memory at least as large as circuit_budget; they are {} and {}",
+            "memory not below circuit_budget; they are {} and {}",
             units::size_text(bound),
             units::size_text(budget)
         );
@@ -178,7 +178,7 @@ fn read_peers(root: &mut Section<'_, '_>, own: Option<&str>, report: &mut Report
     };
     let allowed = || {
         format!(
-            "0 to {} tables, each begun with a line [[peer]]",
+            "0 to {} tables, each of which starts with a line [[peer]]",
             PeerSettings::LIST_MAX
         )
     };
@@ -208,7 +208,7 @@ fn read_peers(root: &mut Section<'_, '_>, own: Option<&str>, report: &mut Report
         });
         if let Some(name) = &name {
             if own == Some(name.value.as_str()) {
-                let allowed = "the name of another daemon; this one is our own".to_owned();
+                let allowed = "the name of another daemon; this is the name in [gateway]".to_owned();
                 report.add(section.key("name"), Some(name.span.clone()), "not allowed", allowed);
             }
             unique(&mut names, name, &section.key("name"), report);
@@ -233,7 +233,7 @@ where
     T: Clone + Eq + Hash,
 {
     if let Some(first) = seen.get(&found.value) {
-        let allowed = format!("one of its own; {first} has the same");
+        let allowed = format!("a unique value; {first} has the same");
         report.add(key.to_owned(), Some(found.span.clone()), "not allowed", allowed);
     } else {
         seen.insert(found.value.clone(), key.to_owned());
