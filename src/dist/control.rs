@@ -26,8 +26,6 @@ const ALTACT_ALIAS: u64 = 4;
 /// ALTACT_SIG_SEND: the destination is a registered name.
 const ALTACT_NAME: u64 = 8;
 
-/// The version byte of a term that stands alone (`erl_ext_dist.md`).
-
 /// Who sent a signal, as far as its control term tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {

@@ -1,5 +1,6 @@
 use super::Flags;
 
+/// The version byte of a term that stands alone (`erl_ext_dist.md`).
 pub(super) const VERSION: u8 = 131;
 pub(super) const PASS_THROUGH: u8 = 112;
 pub(super) const HEADER: u8 = 68;
