@@ -254,7 +254,7 @@ fn a_circuit_is_opened_by_nodes_that_the_peer_may_speak_for() {
         "peer strict may not speak for node b@other: no pattern of its `allow` fits"
     );
     assert_eq!(refused("b@only", "c@h"), "no node c@h is registered here");
-    assert!(refused("b", "a@h").starts_with("handshake: \"b\" is no node name"));
+    assert!(refused("b", "a@h").starts_with("handshake: \"b\" is not a node name"));
 }
 
 /// The same by lists that are searched from end to end.
