@@ -22,8 +22,8 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use beamway::internals::dist::Format;
-use beamway::internals::dist::PacketDecoder;
-use beamway::internals::dist::PacketEncoder;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::StreamEncoder;
 use beamway::internals::endpoint::packets::intake;
 use beamway::internals::session::Intake;
 use beamway::internals::wire::Content;
@@ -160,7 +160,7 @@ fn by_name(payload: usize) -> Vec<Content> {
 }
 
 fn take(written: &BytesMut) -> anyhow::Result<Vec<Intake>> {
-    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut decoder = StreamDecoder::new(Format::Header);
     let mut input = written.clone();
     let mut taken = Vec::new();
     while let Some(packet) = decoder.decode(&mut input)? {
@@ -170,7 +170,7 @@ fn take(written: &BytesMut) -> anyhow::Result<Vec<Intake>> {
 }
 
 fn give(contents: &[Content]) -> BytesMut {
-    let encoder = PacketEncoder::new(Format::Header);
+    let encoder = StreamEncoder::new(Format::Header);
     let mut out = BytesMut::new();
     for content in contents {
         if !matches!(content, Content::Run(_)) {

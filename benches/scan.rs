@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
-#[path = "../tests/golden/fixture.rs"]
+#[path = "../tests/system/golden/fixture.rs"]
 mod fixture;
 
 use std::hint::black_box;
@@ -10,8 +10,8 @@ use std::hint::black_box;
 use beamway::internals::codec::Reader;
 use beamway::internals::dist::Format;
 use beamway::internals::dist::Packet;
-use beamway::internals::dist::PacketDecoder;
 use beamway::internals::dist::Run;
+use beamway::internals::dist::StreamDecoder;
 use beamway::internals::dist::scan;
 use beamway::internals::etf::skip;
 use bytes::Bytes;
@@ -116,7 +116,7 @@ fn packets(c: &mut Criterion) {
 
 /// How many signals there are.
 fn signals(stream: &[u8]) -> usize {
-    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut decoder = StreamDecoder::new(Format::Header);
     let mut input = BytesMut::from(stream);
     let mut signals = 0;
     while let Ok(Some(packet)) = decoder.decode(&mut input) {

@@ -16,7 +16,7 @@ use beamway::internals::tls::client_config;
 use beamway::internals::tls::reset_key;
 use beamway::internals::tls::server_config;
 use beamway::internals::trunk::TrunkConfig;
-use beamway::internals::trunk::io::accept::bind;
+use beamway::internals::trunk::io::udp::bind;
 use bytes::Bytes;
 use quinn::Connection;
 use quinn::Endpoint;

@@ -1,4 +1,4 @@
-//! What is fuzzed. Each target takes any bytes, and panics when a promise is broken. `tests/regressions.rs` replays what was
+//! What is fuzzed. Each target takes any bytes, and panics when a promise is broken. `tests/system/regressions.rs` replays what was
 //! found here, and the seeds, with these same functions.
 
 use std::collections::HashMap;
@@ -10,12 +10,12 @@ use beamway::internals::codec::Buffers;
 use beamway::internals::config;
 use beamway::internals::dist::Format;
 use beamway::internals::dist::Packet;
-use beamway::internals::dist::PacketDecoder;
-use beamway::internals::dist::PacketEncoder;
 use beamway::internals::dist::Party;
 use beamway::internals::dist::Relay;
 use beamway::internals::dist::Relayed;
 use beamway::internals::dist::Sender;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::StreamEncoder;
 use beamway::internals::dist::handshake;
 use beamway::internals::endpoint::packets;
 use beamway::internals::endpoint::packets::intake;
@@ -84,7 +84,7 @@ fn pieces(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn decoded(format: Format, pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<Packet> {
-    let mut decoder = PacketDecoder::new(format);
+    let mut decoder = StreamDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
     for piece in pieces {
         input.extend_from_slice(piece);
@@ -131,7 +131,7 @@ pub(crate) fn packets(data: &[u8]) {
     let packets = decoded(format, &mut pieces(data));
     let whole = decoded(format, &mut std::iter::once(data.get(1..).unwrap_or_default()));
     assert_eq!(apart(format, &packets), apart(format, &whole), "as cut, and as a whole");
-    let mut encoder = PacketEncoder::new(format);
+    let mut encoder = StreamEncoder::new(format);
     let mut out = Buffers::default();
     for packet in packets {
         if let Ok(Some(taken)) = intake(packet, format) {
@@ -139,7 +139,7 @@ pub(crate) fn packets(data: &[u8]) {
         }
     }
     let mut out = BytesMut::from(&out.finish().concat()[..]);
-    let mut again = PacketDecoder::new(format);
+    let mut again = StreamDecoder::new(format);
     while let Some(packet) = again.decode(&mut out).expect("what we write can be read") {
         intake(packet, format).expect("and means something");
     }
@@ -369,9 +369,9 @@ fn signal(from: u32, to: u32, number: u32) -> Intake {
 fn run<'a>(signals: impl Iterator<Item = &'a Content>) -> Content {
     let mut out = Buffers::default();
     for signal in signals {
-        packets::encode(signal, &mut PacketEncoder::new(TERMS.format), &mut out).expect("a whole signal");
+        packets::encode(signal, &mut StreamEncoder::new(TERMS.format), &mut out).expect("a whole signal");
     }
-    let packet = PacketDecoder::new(TERMS.format).decode(&mut BytesMut::from(&out.finish().concat()[..]));
+    let packet = StreamDecoder::new(TERMS.format).decode(&mut BytesMut::from(&out.finish().concat()[..]));
     packets::content(packet.expect("packets").expect("whole ones")).expect("a run")
 }
 

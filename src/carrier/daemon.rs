@@ -24,12 +24,13 @@ use crate::tls::client_config;
 use crate::tls::key_exchange_name;
 use crate::tls::reset_key;
 use crate::tls::server_config;
+use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::accept;
-use crate::trunk::io::accept::UdpEndpoint;
 use crate::trunk::io::busy_wait::BusyWait;
-use crate::trunk::io::trunks::Held;
+use crate::trunk::io::udp;
+use crate::trunk::io::udp::UdpEndpoint;
 
 /// News of peers that may wait for the gateway.
 const PEER_EVENTS: usize = 256;
@@ -86,7 +87,7 @@ impl BoundDaemon {
         let client_tls = client_config(identity).map_err(StartError::tls("TLS for peers that we dial"))?;
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
-        let listening = accept::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
+        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
         let mut epmd = Vec::new();
         for address in &config.epmd.listen {
             epmd.push(epmd::io::port_mapper::bind(*address).await?);
@@ -212,7 +213,7 @@ impl BoundDaemon {
             session: session_config(&self.config),
             race_interval: self.config.session.race_interval,
             held,
-            gateway: news_in,
+            hub: news_in,
             busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),

@@ -1,4 +1,4 @@
-use crate::trunk::io::trunks::TrunkState;
+use crate::trunk::TrunkState;
 use crate::wire::SessionId;
 
 /// The session that runs with a peer.
@@ -9,7 +9,7 @@ pub(super) struct Running {
     /// Which one, and how many trunks have carried it.
     pub(super) id: SessionId,
     /// How its trunk does.
-    pub(super) link: TrunkState,
+    pub(super) state: TrunkState,
 }
 
 /// What a greeted connection is for.
@@ -40,12 +40,12 @@ pub(super) struct Offer {
 /// if we want another, or by a connection whose greeting knew of it, unless that trunk has shown no sign of life.
 pub(super) fn choose(running: Option<&Running>, offer: &Offer) -> Choice {
     let Offer { boot, held, is_ours } = *offer;
-    let Some(running) = running.filter(|running| running.boot == boot && running.link != TrunkState::Down) else {
+    let Some(running) = running.filter(|running| running.boot == boot && running.state != TrunkState::Down) else {
         return Choice::Begin;
     };
-    let is_stalled = running.link == TrunkState::Stalled;
+    let is_stalled = running.state == TrunkState::Stalled;
     let id = running.id;
-    let is_wanted = |held: &SessionId| match running.link {
+    let is_wanted = |held: &SessionId| match running.state {
         TrunkState::Stalled => true,
         _ if is_ours => false,
         TrunkState::Fresh => true,

@@ -2,23 +2,23 @@ use super::choice::Choice;
 use super::choice::Offer;
 use super::choice::Running;
 use super::choice::choose;
-use crate::trunk::io::trunks::TrunkState;
+use crate::trunk::TrunkState;
 use crate::wire::SessionId;
 
 const BOOT: [u8; 16] = [1; 16];
 const ID: SessionId = SessionId { session: 7, trunk: 3 };
 const NEXT: Choice = Choice::Resume(SessionId { session: 7, trunk: 4 });
 
-fn running(link: TrunkState) -> Running {
+fn running(state: TrunkState) -> Running {
     Running {
         boot: BOOT,
         id: ID,
-        link,
+        state,
     }
 }
 
-fn choose_for(link: Option<TrunkState>, offer: Offer) -> Choice {
-    choose(link.map(running).as_ref(), &offer)
+fn choose_for(state: Option<TrunkState>, offer: Offer) -> Choice {
+    choose(state.map(running).as_ref(), &offer)
 }
 
 /// The peer dialled.
@@ -56,8 +56,8 @@ fn without_a_session_one_begins() {
 
 #[test]
 fn a_peer_that_knows_of_the_trunk_replaces_it() {
-    for link in [TrunkState::Fresh, TrunkState::Up, TrunkState::Stalled] {
-        assert_eq!(choose_for(Some(link), dialled(on(3))), NEXT, "{link:?}");
+    for state in [TrunkState::Fresh, TrunkState::Up, TrunkState::Stalled] {
+        assert_eq!(choose_for(Some(state), dialled(on(3))), NEXT, "{state:?}");
     }
 }
 
@@ -76,8 +76,8 @@ fn an_old_greeting_does_not_replace_a_trunk_that_works() {
 /// Both dialled at the start, and the peer was quicker.
 #[test]
 fn our_own_dialling_replaces_a_trunk_only_if_we_still_want_it() {
-    for link in [TrunkState::Fresh, TrunkState::Up] {
-        assert_eq!(choose_for(Some(link), ours(on(3))), Choice::Refuse, "{link:?}");
+    for state in [TrunkState::Fresh, TrunkState::Up] {
+        assert_eq!(choose_for(Some(state), ours(on(3))), Choice::Refuse, "{state:?}");
     }
     for trunk in [2, 3] {
         assert_eq!(choose_for(Some(TrunkState::Stalled), ours(on(trunk))), NEXT);
@@ -87,8 +87,8 @@ fn our_own_dialling_replaces_a_trunk_only_if_we_still_want_it() {
 /// The welcome was lost with its trunk, so the peer knows of the one before only.
 #[test]
 fn a_trunk_that_never_worked_is_replaced() {
-    for link in [TrunkState::Fresh, TrunkState::Stalled] {
-        assert_eq!(choose_for(Some(link), dialled(on(2))), NEXT, "{link:?}");
+    for state in [TrunkState::Fresh, TrunkState::Stalled] {
+        assert_eq!(choose_for(Some(state), dialled(on(2))), NEXT, "{state:?}");
     }
 }
 

@@ -20,7 +20,7 @@ impl ControllerFactory for ModelFactory {
 }
 
 /// Where that controller hears of calls, if it wants to.
-pub(crate) fn calls(state: Box<dyn Controller>) -> Option<Calls> {
+pub(super) fn calls(state: Box<dyn Controller>) -> Option<Calls> {
     state.into_any().downcast::<Model>().ok().map(|model| model.calls())
 }
 

@@ -6,9 +6,9 @@ use super::calls::Listener;
 use super::cubic::Cubic;
 use super::filter::RecentMax;
 use super::loss::LossRate;
-use super::phase::Company;
-use super::phase::Look;
+use super::phase::Competitive;
 use super::phase::Phase;
+use super::phase::ProbeRtt;
 use super::rate::RateSampler;
 use super::rate::Sample;
 
@@ -63,13 +63,13 @@ const REFERENCE_TRIP: Duration = Duration::from_millis(20);
 /// A round with a rate that is so much better than all before shows that the line has room.
 const GROWTH: f64 = 1.1;
 
-/// A rate that has become so much lower may be due to a window that is too small for a way whose delay varies: another look.
+/// A rate that has become so much lower may be due to a window that is too small for a way whose delay varies: it is probed again.
 const LOWER: f64 = 0.8;
 
 /// Of a delay that varies, so much is made up for, at most.
 const NOISE_MOST: Duration = Duration::from_millis(20);
 
-/// The least round trip is looked for again when none was as short for so long (BBR's ProbeRTT).
+/// The least round trip is probed again when none was as short for so long (as BBR's ProbeRTT).
 const FRESH: Duration = Duration::from_secs(10);
 
 /// A queue that has grown twice within this time is that of flows that fill the line's buffer.
@@ -78,12 +78,12 @@ const FORGET: Duration = Duration::from_secs(30);
 /// So much of what we had is kept until it is known whether the way has become longer or others fill the buffer.
 const DOUBTED_SHARE: f64 = 0.5;
 
-/// After a look the window grows by this share of what is acknowledged. What fits on the line, sent at once into the gap that the look
+/// After a probe the window grows by this share of what is acknowledged. What fits on the line, sent at once into the gap that the probe
 /// has left, would fill a short buffer for a moment, and others lose packets by that.
 const RETURN: f64 = 0.125;
 
-/// While looking: how much of what fits on the line without a queue may be under way.
-const LOOK_SHARE: f64 = 0.75;
+/// While probing: how much of what fits on the line without a queue may be under way.
+const PROBE_SHARE: f64 = 0.75;
 
 /// How much of a line may be under way: rate × least round trip, and a little for the queue.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ pub(super) struct Model {
     least: Option<Least>,
     /// What the least was before it was seen to be longer, and when that was.
     before: Option<Least>,
-    /// The shortest that looks have seen lately, and when.
+    /// The shortest that probes have seen lately, and when.
     floor: Option<Least>,
     /// By how much round trips are longer than the least although nothing of ours is in the queue.
     noise: Duration,
@@ -212,7 +212,7 @@ impl Model {
         self.acknowledged = self.acknowledged.saturating_add(bytes);
         match &mut self.phase {
             Phase::Start(_) if !is_app_limited => self.window = self.window.saturating_add(bytes),
-            Phase::Company(company) if !is_app_limited => company.on_ack(now, sent, bytes),
+            Phase::Competitive(competitive) if !is_app_limited => competitive.on_ack(now, sent, bytes),
             _ => {}
         }
     }
@@ -224,12 +224,12 @@ impl Model {
         if let Some(sample) = self.sampler.on_end_acks(now, in_flight, is_app_limited) {
             self.on_sample(now, sample);
         }
-        let target = self.look_window();
-        if let Phase::Look(look) = &mut self.phase
-            && look.is_over(now, in_flight, target, is_app_limited)
+        let target = self.probe_window();
+        if let Phase::ProbeRtt(probe) = &mut self.phase
+            && probe.is_over(now, in_flight, target, is_app_limited)
         {
-            let look = look.clone();
-            self.end_look(now, &look);
+            let probe = probe.clone();
+            self.end_probe(now, &probe);
         }
         self.set_window();
     }
@@ -239,8 +239,8 @@ impl Model {
         self.losses.on_loss(bytes);
         self.in_flight = self.in_flight.saturating_sub(bytes);
         let queue = self.queue_of(self.round.least);
-        if let Phase::Company(company) = &mut self.phase {
-            company.on_loss(now, sent, queue, self.losses.is_by_chance());
+        if let Phase::Competitive(competitive) = &mut self.phase {
+            competitive.on_loss(now, sent, queue, self.losses.is_by_chance());
         }
         self.set_window();
     }
@@ -249,8 +249,8 @@ impl Model {
     pub(super) fn handle_mark(&mut self, now: Instant, sent: Instant) {
         match &mut self.phase {
             Phase::Start(_) => self.phase = Phase::cruise(),
-            Phase::Company(company) => company.give_way(now, sent),
-            Phase::Cruise(_) | Phase::Look(_) => self.losses.on_mark(),
+            Phase::Competitive(competitive) => competitive.give_way(now, sent),
+            Phase::Cruise(_) | Phase::ProbeRtt(_) => self.losses.on_mark(),
         }
         self.set_window();
     }
@@ -315,7 +315,7 @@ impl Model {
     }
 
     /// A queue longer than this is not ours. On a slow line the least window alone makes one.
-    fn company(&self) -> Duration {
+    fn competing_queue(&self) -> Duration {
         let (slack, rate) = (self.slack(), self.rate.get().max(SLOWEST));
         let least = Duration::from_secs_f64(self.least_window() as f64 / rate);
         (slack.mul_f64(1.5)).max(slack / 2 + least) + Duration::from_millis(1)
@@ -339,8 +339,8 @@ impl Model {
         if !sample.is_app_limited {
             self.rate_mean += (sample.rate - self.rate_mean) * MEAN_SHARE;
         }
-        if let Phase::Look(look) = &mut self.phase {
-            look.on_sample(sample);
+        if let Phase::ProbeRtt(probe) = &mut self.phase {
+            probe.on_sample(sample);
         }
         if sample.delivered_before >= self.round.ends_at {
             let next = Round {
@@ -371,7 +371,7 @@ impl Model {
         self.losses.on_round(self.mtu);
         self.best = self.best.max(self.rate.get());
         let fresh = if self.doubted(now).is_some() { FRESH / 5 } else { FRESH };
-        let (slack, company, is_stale) = (self.slack(), self.company(), self.age(now) > fresh);
+        let (slack, competing, is_stale) = (self.slack(), self.competing_queue(), self.age(now) > fresh);
         let is_full = queue > (slack * 2).max(self.least_round_trip() / 4) || self.losses.is_high();
         match &mut self.phase {
             Phase::Start(start) => {
@@ -381,23 +381,23 @@ impl Model {
             }
             Phase::Cruise(cruise) => {
                 let is_lower = self.rate.get() < self.best * LOWER;
-                if cruise.is_crowded(queue, slack, company, is_growing) || is_stale || is_lower {
-                    self.phase = Phase::Look(Look::new(now, self.window, None));
+                if cruise.is_crowded(queue, slack, competing, is_growing) || is_stale || is_lower {
+                    self.phase = Phase::ProbeRtt(ProbeRtt::new(now, self.window, None));
                 }
             }
-            Phase::Company(beside) => {
-                if beside.is_over(queue, company / 3) {
+            Phase::Competitive(competitive) => {
+                if competitive.is_over(queue, competing / 3) {
                     self.phase = Phase::cruise();
-                } else if beside.is_look_due(now, queue) {
-                    self.phase = Phase::Look(Look::new(now, self.window, Some(beside.cubic.clone())));
+                } else if competitive.is_probe_due(now, queue) {
+                    self.phase = Phase::ProbeRtt(ProbeRtt::new(now, self.window, Some(competitive.cubic.clone())));
                 }
             }
-            Phase::Look(_) => {}
+            Phase::ProbeRtt(_) => {}
         }
     }
 
-    /// By how much the round trip of a look is longer than the shortest of the last ones: what others fill slowly is not to be taken,
-    /// look by look, for a way that has become a little longer.
+    /// By how much the round trip of a probe is longer than the shortest of the last ones: what others fill slowly is not to be taken,
+    /// probe by probe, for a way that has become a little longer.
     fn risen(&mut self, now: Instant, seen: Duration) -> Duration {
         let shorter = seen.min(self.least_round_trip());
         let is_valid = |floor: &Least| now.saturating_duration_since(floor.at) < FORGET && floor.round_trip < shorter;
@@ -410,21 +410,21 @@ impl Model {
     }
 
     /// A queue that is not ours is either a longer way, or one that fluctuates, or the work of others. These let it grow again.
-    fn end_look(&mut self, now: Instant, look: &Look) {
-        let queue = look.seen().map_or(Duration::ZERO, |seen| self.risen(now, seen));
+    fn end_probe(&mut self, now: Instant, probe: &ProbeRtt) {
+        let queue = probe.seen().map_or(Duration::ZERO, |seen| self.risen(now, seen));
         let before = self.doubted(now);
         let is_alone = queue
             <= if before.is_some() {
-                self.company() / 3
+                self.competing_queue() / 3
             } else {
-                self.company()
+                self.competing_queue()
             };
-        match (look.seen(), before) {
-            (Some(round_trip), before) if !is_alone && before.is_none() && look.cubic.is_none() => {
+        match (probe.seen(), before) {
+            (Some(round_trip), before) if !is_alone && before.is_none() && probe.cubic.is_none() => {
                 self.before = self.least.map(|least| Least { at: now, ..least });
                 self.least = Some(Least { round_trip, at: now });
                 self.floor = self.least;
-                // The look has left a few packets. Others would take all the rest before they are known to be there.
+                // The probe has left a few packets. Others would take all the rest before they are known to be there.
                 let kept = self.rate.get() * round_trip.as_secs_f64() * DOUBTED_SHARE;
                 self.window = self.window.max(kept as u64);
                 self.phase = Phase::cruise();
@@ -432,26 +432,26 @@ impl Model {
             (Some(round_trip), Some(before)) if !is_alone => {
                 // What we had until now, also beside a queue.
                 let kept = self.rate.get() * round_trip.as_secs_f64();
-                let window = look.window.max(kept as u64);
-                let cubic = look.cubic.clone();
+                let window = probe.window.max(kept as u64);
+                let cubic = probe.cubic.clone();
                 let cubic = cubic.unwrap_or_else(|| Cubic::new(window, self.mtu, now));
                 let round_trip = self.least_round_trip().min(before.round_trip);
                 self.before = Some(Least { at: now, round_trip });
                 self.least = self.before;
-                self.phase = Phase::Company(Company::new(now, cubic, queue));
+                self.phase = Phase::Competitive(Competitive::new(now, cubic, queue));
             }
             (seen, _) => {
                 self.least = seen.map(|round_trip| Least { round_trip, at: now }).or(self.least);
                 self.phase = Phase::cruise();
             }
         }
-        self.noise = self.queue_of(Some(look.mean())).min(NOISE_MOST);
+        self.noise = self.queue_of(Some(probe.mean())).min(NOISE_MOST);
         self.best = self.rate.get();
     }
 
     /// Not less than may be under way in any case, or a flow of few packets would never see the line drained.
-    fn look_window(&self) -> u64 {
-        let window = (self.rate_now * self.least_round_trip().as_secs_f64() * LOOK_SHARE) as u64;
+    fn probe_window(&self) -> u64 {
+        let window = (self.rate_now * self.least_round_trip().as_secs_f64() * PROBE_SHARE) as u64;
         window.max(self.least_window())
     }
 
@@ -475,9 +475,9 @@ impl Model {
                     None => known.min(returned),
                 }
             }
-            Phase::Look(_) => self.look_window(),
+            Phase::ProbeRtt(_) => self.probe_window(),
             // Twice as much with each round trip, as at the start.
-            Phase::Company(company) => company.cubic.window().min(self.window + acknowledged),
+            Phase::Competitive(competitive) => competitive.cubic.window().min(self.window + acknowledged),
         };
         self.window = window.min(self.most()).max(self.least_window());
     }

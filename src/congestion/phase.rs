@@ -8,7 +8,7 @@ use super::rate::Sample;
 const START_ROUNDS: u32 = 3;
 const START_GROWTH: f64 = 1.25;
 
-/// So many rounds in a row the queue is longer than ours before it is looked for other flows.
+/// So many rounds in a row the queue is longer than ours before other flows are probed for.
 const LONG_ROUNDS: u32 = 3;
 
 /// So many rounds in a row without a queue of ours before the window grows faster.
@@ -23,14 +23,14 @@ const ROOM_MOST: f64 = 1.0;
 /// So many rounds in a row without a queue, and there is nobody else.
 const ALONE_ROUNDS: u32 = 10;
 
-/// A look ends after this at the latest.
-const LOOK_MOST: Duration = Duration::from_secs(2);
+/// A probe ends after this at the latest.
+const PROBE_MOST: Duration = Duration::from_secs(2);
 
-/// Round trips measured with nothing of ours in the queue, before a look ends.
-const LOOK_SAMPLES: u32 = 4;
+/// Round trips measured with nothing of ours in the queue, before a probe ends.
+const PROBE_SAMPLES: u32 = 4;
 
-/// How often is looked whether others still fill the buffer.
-const COMPANY_LOOK: Duration = Duration::from_secs(8);
+/// How often competitive mode probes whether others still fill the buffer.
+const COMPETITIVE_PROBE: Duration = Duration::from_secs(8);
 
 /// What the model is at.
 #[derive(Clone, Debug)]
@@ -39,10 +39,10 @@ pub(super) enum Phase {
     Start(Start),
     /// The line is known.
     Cruise(Cruise),
-    /// Little is sent, to see the line without a queue of ours.
-    Look(Look),
-    /// Others fill the line's buffer; we do as they do.
-    Company(Company),
+    /// Little is sent, to measure the round trip without a queue of ours: ProbeRTT of BBR (draft-ietf-ccwg-bbr).
+    ProbeRtt(ProbeRtt),
+    /// Others fill the line's buffer; we do as they do: competitive mode of Copa (Arun and Balakrishnan, NSDI 2018, §2.2).
+    Competitive(Competitive),
 }
 
 impl Phase {
@@ -95,9 +95,15 @@ pub(super) struct Haste {
 }
 
 impl Cruise {
-    /// A round has ended: is the queue that of others? `slack` is ours, `company` what is too long for it.
-    pub(super) fn is_crowded(&mut self, queue: Duration, slack: Duration, company: Duration, is_growing: bool) -> bool {
-        self.long_rounds = if queue > company { self.long_rounds + 1 } else { 0 };
+    /// A round has ended: is the queue that of others? `slack` is ours, `competing` what is too long for it.
+    pub(super) fn is_crowded(
+        &mut self,
+        queue: Duration,
+        slack: Duration,
+        competing: Duration,
+        is_growing: bool,
+    ) -> bool {
+        self.long_rounds = if queue > competing { self.long_rounds + 1 } else { 0 };
         self.short_rounds = if queue < slack / 2 { self.short_rounds + 1 } else { 0 };
         self.growing_rounds = if is_growing { self.growing_rounds + 1 } else { 0 };
         self.long_rounds >= LONG_ROUNDS
@@ -116,9 +122,9 @@ impl Cruise {
     }
 }
 
-/// Waiting until the line holds little of ours, and then for a few round trips.
+/// Probing the round trip: waits until the line holds little of ours, and then for a few round trips.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct ProbeRtt {
     began: Instant,
     /// When there was no more under way than fits without a queue.
     drained: Option<Instant>,
@@ -131,7 +137,7 @@ pub(super) struct Look {
     pub(super) cubic: Option<Cubic>,
 }
 
-impl Look {
+impl ProbeRtt {
     pub(super) const fn new(now: Instant, window: u64, cubic: Option<Cubic>) -> Self {
         Self {
             began: now,
@@ -157,8 +163,8 @@ impl Look {
         if self.drained.is_none() && in_flight <= target {
             self.drained = Some(now);
         }
-        let enough = if is_app_limited { 1 } else { LOOK_SAMPLES };
-        self.samples >= enough || now.saturating_duration_since(self.began) > LOOK_MOST
+        let enough = if is_app_limited { 1 } else { PROBE_SAMPLES };
+        self.samples >= enough || now.saturating_duration_since(self.began) > PROBE_MOST
     }
 
     /// The least round trip, if any was measured.
@@ -172,11 +178,11 @@ impl Look {
     }
 }
 
-/// Among flows that fill the buffer.
+/// Competitive mode: among flows that fill the buffer.
 #[derive(Clone, Debug)]
-pub(super) struct Company {
+pub(super) struct Competitive {
     pub(super) cubic: Cubic,
-    looked: Instant,
+    probed: Instant,
     /// Losses of what was sent before this have been answered.
     answered: Instant,
     /// The longest queue of the last time.
@@ -185,11 +191,11 @@ pub(super) struct Company {
     alone: u32,
 }
 
-impl Company {
+impl Competitive {
     pub(super) const fn new(now: Instant, cubic: Cubic, queue: Duration) -> Self {
         Self {
             cubic,
-            looked: now,
+            probed: now,
             answered: now,
             longest: queue,
             alone: 0,
@@ -208,10 +214,10 @@ impl Company {
         self.alone >= ALONE_ROUNDS
     }
 
-    /// A round has ended: is it time to look whether they are still there?
-    pub(super) fn is_look_due(&mut self, now: Instant, queue: Duration) -> bool {
+    /// A round has ended: is it time to probe whether they are still there?
+    pub(super) fn is_probe_due(&mut self, now: Instant, queue: Duration) -> bool {
         self.longest = queue.max(self.longest.mul_f64(0.98));
-        now.saturating_duration_since(self.looked) > COMPANY_LOOK
+        now.saturating_duration_since(self.probed) > COMPETITIVE_PROBE
     }
 
     /// A loss beside so long a queue. Beside a short one it is one by chance. The start has no other end, so there each counts.

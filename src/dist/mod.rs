@@ -1,13 +1,14 @@
-//! Rank 2: Erlang distribution as bytes and values, without a socket.
+//! Rank 2: the Erlang distribution protocol, without sockets.
 //!
-//! In the order of a connection's life: [`NodeName`] and [`Flags`], the handshake's [messages](handshake), then packets
-//! ([`PacketDecoder`], [`PacketEncoder`]), whose control terms are read just enough to route them ([`scan`]). Payloads
-//! are never looked at. The protocol is described in OTP's `erl_dist_protocol.md`; where a doc comment says *protocol
-//! reference*, the section is of the description beamway was written from.
+//! In the order in which a connection uses them: [`NodeName`] and [`Flags`], the [messages](handshake) of the
+//! handshake, and packets ([`StreamDecoder`] and [`StreamEncoder`]; [`PacketDecoder`] and [`PacketEncoder`] for packets
+//! that do not come from a stream). [`scan`] reads control terms as far as routing needs them. Payloads are never
+//! decoded. OTP documents the protocol in `erl_dist_protocol` and `erl_ext_dist`.
 
 mod control;
 mod error;
 mod flags;
+mod format;
 pub mod handshake;
 mod name;
 mod operation;
@@ -15,6 +16,7 @@ mod packet;
 mod relay;
 mod run;
 mod signal;
+mod stream;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,11 +32,11 @@ pub use error::ControlError;
 pub use error::HandshakeError;
 pub use error::PacketError;
 pub use flags::Flags;
+pub use format::Format;
 pub use name::NodeName;
 pub use operation::Operation;
 pub use packet::FRAGMENT_SIZE;
 pub use packet::FRAGMENTS_MAX;
-pub use packet::Format;
 pub use packet::PACKET_MAX;
 pub use packet::Packet;
 pub use packet::PacketDecoder;
@@ -48,3 +50,5 @@ pub use signal::Signal;
 pub use signal::SpawnRequest;
 pub use signal::Target;
 pub use signal::send_term;
+pub use stream::StreamDecoder;
+pub use stream::StreamEncoder;

@@ -1,170 +1,123 @@
 use bytes::Buf;
 use bytes::Bytes;
-use bytes::BytesMut;
 use rustc_hash::FxHashMap;
 
-use super::Flags;
+use super::Format;
 use super::PacketError;
 use super::control::scan_first;
-use super::run;
-use crate::codec::CodecError;
+use super::format::HEADER;
+use super::format::PASS_THROUGH;
+use super::format::VERSION;
 use crate::codec::Reader;
-use crate::codec::Writer;
 
-/// A BEAM cuts messages into pieces of this many bytes (`ERTS_DIST_FRAGMENT_SIZE`, protocol reference §6.4).
+/// A BEAM splits signals into fragments of this many bytes (`ERTS_DIST_FRAGMENT_SIZE`).
 pub const FRAGMENT_SIZE: usize = 64 * 1024;
 
-/// The longest packet of a node without fragments, and the longest control term, in bytes. Real ones are far shorter;
-/// the limit bounds what one connection can make the gateway hold.
+/// The maximum length of a packet of a node without fragments, and of a control term, in bytes. Real ones are far
+/// shorter; the limit bounds the memory that one connection can make a gateway use.
 pub const PACKET_MAX: usize = 16 * 1024 * 1024;
 
-/// Fragmented signals underway at once on one connection: one for each process that is sending a large message.
+/// The maximum number of incomplete fragmented signals on one connection: one for each process that is sending a large
+/// message.
 const SEQUENCES_MAX: usize = 65_536;
 
-/// Fragments of one signal: 16 GiB. The VM that receives the first one allocates room for all that it announces
-/// (`external.c: erts_dist_ext_size`, 40 bytes each), so a claim must not be passed on unchecked.
+/// The maximum number of fragments of one signal: 16 GiB. A VM that receives the first fragment allocates memory for
+/// all of them (`external.c: erts_dist_ext_size`, 40 bytes each), so the number must be checked before it is passed on.
 pub const FRAGMENTS_MAX: u64 = 1 << 18;
 
-/// What a VM accepts as the length of a packet (`packet_parser.c`, protocol reference §5).
-const LENGTH_MAX: usize = (1 << 31) - 1 - 4;
+/// The length of the header of a first fragment, and of a later one.
+pub(super) const FIRST_HEADER: usize = 19;
+pub(super) const NEXT_HEADER: usize = 18;
 
-const VERSION: u8 = 131;
-const PASS_THROUGH: u8 = 112;
-const HEADER: u8 = 68;
-const FRAGMENT_FIRST: u8 = 69;
-const FRAGMENT_NEXT: u8 = 70;
+/// The maximum length of a packet that a VM accepts (`packet_parser.c`).
+pub(super) const LENGTH_MAX: usize = (1 << 31) - 1 - 4;
 
-/// How packets look on a connection without an atom cache (protocol reference §6.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `131 68 0 Control Payload`, and fragments. A body is everything after the zero.
-    Header,
-    /// `112 131 Control [131 Payload]`: a node without fragments. A body is everything after the 112.
-    PassThrough,
-}
+pub(super) const FRAGMENT_FIRST: u8 = 69;
+pub(super) const FRAGMENT_NEXT: u8 = 70;
 
-impl Format {
-    /// The format that follows from the flags in force.
-    pub const fn of(in_force: Flags) -> Self {
-        if in_force.contains(Flags::FRAGMENTS) {
-            Self::Header
-        } else {
-            Self::PassThrough
-        }
-    }
-
-    /// What the packet of a whole signal begins with, behind its length.
-    pub const fn prefix(self) -> &'static [u8] {
-        match self {
-            Self::Header => &[VERSION, HEADER, 0],
-            Self::PassThrough => &[PASS_THROUGH],
-        }
-    }
-}
-
-/// What a BEAM's connection brings after the handshake.
+/// What a BEAM sends on a connection after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// "I am alive."
+    /// A keep-alive.
     Tick,
-    /// A whole signal: control term and payload.
+    /// A complete signal: control term and payload.
     Signal(Bytes),
-    /// Several small messages with the same control term, that followed one another: their packets, lengths included, of
-    /// together at most [`RUN_MAX`](super::RUN_MAX) bytes. A [`Run`](super::Run) reads them.
+    /// Several small messages with the same control term that followed one another. Each packet includes its length;
+    /// together they are at most [`RUN_MAX`](super::RUN_MAX) bytes. A [`Run`](super::Run) reads them.
     Run(Bytes),
-    /// The first part of a signal: its whole control term and the start of its payload.
+    /// The first part of a signal: the whole control term and the start of the payload.
     First {
-        /// Names the signal on this connection; counts upwards from 1.
+        /// The number of the signal on this connection, counted from 1.
         message: u64,
-        /// Parts in all, at least 2.
+        /// The total number of parts, at least 2.
         fragments: u64,
-        /// The part.
+        /// The bytes of the part.
         body: Bytes,
     },
-    /// A later part.
+    /// A later part of a signal.
     Next {
         /// The signal it belongs to.
         message: u64,
-        /// Parts left, this one included.
+        /// The number of parts left, including this one.
         remaining: u64,
-        /// The part.
+        /// The bytes of the part.
         body: Bytes,
     },
 }
 
-/// A fragmented signal of the BEAM.
+/// A fragmented signal from the BEAM.
 #[derive(Clone, Copy, Debug)]
 struct Sequence {
     message: u64,
-    /// The fragment number that must come next.
+    /// The number of the next fragment.
     due: u64,
 }
 
-/// A packet over the fragment size that is cut while it streams in.
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    message: u64,
-    remaining: u64,
-    bytes_left: usize,
-}
-
-/// Cuts a connection's bytes into packets.
+/// Decodes packets from a BEAM, without the length that precedes each of them on a stream.
 ///
-/// What a BEAM queued before the connection came up arrives as one packet of any size; it is split into fragments as it
-/// streams in, so never much more than one fragment is held (protocol reference §6.5).
+/// Bodies are slices of the packet. A signal longer than a fragment, which a BEAM sends if it was queued before the
+/// connection was up, is split into fragments.
 #[derive(Debug)]
 pub struct PacketDecoder {
     format: Format,
     sequences: FxHashMap<u64, Sequence>,
     messages: u64,
-    cut: Option<Cut>,
-    /// Bytes of a long packet that must be there before its control term is looked for again.
-    patience: usize,
 }
 
 impl PacketDecoder {
-    /// A decoder for a connection that has just completed its handshake.
+    /// Creates a decoder for a connection that has completed its handshake.
     pub fn new(format: Format) -> Self {
         Self {
             format,
             sequences: FxHashMap::default(),
             messages: 0,
-            cut: None,
-            patience: FRAGMENT_SIZE,
         }
     }
 
-    /// The next packet, if it has arrived; bodies are slices of `input`.
+    pub(super) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Decodes a packet and appends its content: one item, or several if a signal has to be split.
     ///
     /// # Errors
-    /// If the bytes are no packet of the format, exceed a limit, or fragments do not follow one another.
-    pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
-        if let Some(cut) = self.cut {
-            return Ok(self.continue_cut(cut, input));
-        }
-        let mut reader = Reader::new(input);
-        let Ok(length) = reader.u32("length") else {
-            return Ok(None);
+    /// If the packet does not have the format of the connection, exceeds a limit, or is a fragment out of order.
+    pub fn decode(&mut self, packet: Bytes, packets: &mut Vec<Packet>) -> Result<(), PacketError> {
+        let mut reader = Reader::new(&packet);
+        let (Ok(first), second) = (reader.u8("format"), reader.peek()) else {
+            packets.push(Packet::Tick);
+            return Ok(());
         };
-        let length = length as usize;
-        if length == 0 {
-            input.advance(4);
-            return Ok(Some(Packet::Tick));
-        }
-        limit(length, LENGTH_MAX, "")?;
-        let Ok(first) = reader.u8("format") else {
-            return Ok(None);
-        };
-        match (self.format, first, reader.peek()) {
-            (Format::Header, VERSION, _) if length < 2 => Err(PacketError::Format { found: [VERSION, 0] }),
+        match (self.format, first, second) {
             (Format::PassThrough, PASS_THROUGH, _) => {
-                limit(length, PACKET_MAX, "; a node without fragments cannot send more")?;
-                Ok(take_whole(input, length, self.format))
+                limit(packet.len(), PACKET_MAX, "; the node does not support fragments")?;
+                packets.push(Packet::Signal(behind(packet, 1)));
+                Ok(())
             }
-            (Format::Header, VERSION, None) => Ok(None),
-            (Format::Header, VERSION, Some(HEADER)) => self.signal(input, length),
+            (Format::Header, VERSION, Some(HEADER)) => self.signal(packet, packets),
             (Format::Header, VERSION, Some(kind @ (FRAGMENT_FIRST | FRAGMENT_NEXT))) => {
-                self.fragment(input, length, kind)
+                packets.push(self.fragment(packet, kind)?);
+                Ok(())
             }
             (_, first, second) => Err(PacketError::Format {
                 found: [first, second.unwrap_or(0)],
@@ -172,109 +125,81 @@ impl PacketDecoder {
         }
     }
 
-    fn signal(&mut self, input: &mut BytesMut, length: usize) -> Result<Option<Packet>, PacketError> {
-        const PREFIX: usize = 3;
-        whole("signal header", length, PREFIX)?;
-        let mut reader = Reader::new(input);
-        reader.take(4 + 2, "header")?;
-        let Ok(references) = reader.u8("atom cache references") else {
-            return Ok(None);
+    fn signal(&mut self, packet: Bytes, packets: &mut Vec<Packet>) -> Result<(), PacketError> {
+        limit(packet.len(), LENGTH_MAX, "")?;
+        let mut reader = Reader::new(&packet);
+        reader.take(2, "header")?;
+        no_references(reader.u8("atom cache references")?)?;
+        let mut body = behind(packet, self.format.prefix().len());
+        if body.len() <= FRAGMENT_SIZE {
+            packets.push(Packet::Signal(body));
+            return Ok(());
+        }
+        let first = first_part(body.get(..PACKET_MAX).unwrap_or(&body), body.len(), self.format)?;
+        let Some(first) = first else {
+            return Err(PacketError::ControlTerm { limit: PACKET_MAX });
         };
-        if references != 0 {
-            return Err(PacketError::AtomCache(references));
+        if first >= body.len() {
+            packets.push(Packet::Signal(body));
+            return Ok(());
         }
-        let body = length.saturating_sub(PREFIX);
-        if body <= FRAGMENT_SIZE {
-            return Ok(take_whole(input, length, self.format));
-        }
-        if reader.len() < body.min(self.patience) {
-            return Ok(None);
-        }
-        // The first fragment must hold the whole control term.
-        let there = reader.take(body.min(reader.len()).min(PACKET_MAX), "body")?;
-        let first = match scan_first(there, self.format) {
-            Ok(control) => control.length.max(FRAGMENT_SIZE),
-            Err(error) if !error.is_truncated() || there.len() == body => return Err(error.into()),
-            Err(_) if there.len() >= PACKET_MAX => return Err(PacketError::ControlTerm { limit: PACKET_MAX }),
-            Err(_) => {
-                self.patience = (there.len() * 2).min(PACKET_MAX);
-                return Ok(None);
-            }
-        };
-        self.patience = FRAGMENT_SIZE;
-        if first >= body {
-            return Ok(take(input, length, PREFIX).map(Packet::Signal));
-        }
-        self.messages += 1;
-        let message = self.messages;
-        let bytes_left = body - first;
-        let remaining = bytes_left.div_ceil(FRAGMENT_SIZE) as u64;
-        self.cut = Some(Cut {
-            message,
-            remaining,
-            bytes_left,
-        });
-        input.advance(4 + PREFIX);
-        Ok(Some(Packet::First {
-            message,
-            fragments: remaining + 1,
-            body: input.split_to(first).freeze(),
-        }))
-    }
-
-    fn continue_cut(&mut self, cut: Cut, input: &mut BytesMut) -> Option<Packet> {
-        let size = cut.bytes_left.min(FRAGMENT_SIZE);
-        if input.len() < size {
-            return None;
-        }
-        self.cut = (cut.remaining > 1).then_some(Cut {
-            remaining: cut.remaining - 1,
-            bytes_left: cut.bytes_left - size,
-            ..cut
-        });
-        Some(Packet::Next {
+        let mut cut = self.cut(body.len() - first);
+        packets.push(Packet::First {
             message: cut.message,
-            remaining: cut.remaining,
-            body: input.split_to(size).freeze(),
-        })
+            fragments: cut.remaining + 1,
+            body: body.split_to(first),
+        });
+        while let Some((message, remaining, size)) = cut.next_part() {
+            packets.push(Packet::Next {
+                message,
+                remaining,
+                body: body.split_to(size),
+            });
+        }
+        Ok(())
     }
 
-    fn fragment(&mut self, input: &mut BytesMut, length: usize, kind: u8) -> Result<Option<Packet>, PacketError> {
-        limit(length, PACKET_MAX, "")?;
-        whole("fragment header", length, if kind == FRAGMENT_NEXT { 18 } else { 19 })?;
-        if input.len() < 4 + length {
-            return Ok(None);
+    /// Begins to split a signal of which `bytes_left` bytes follow its first part.
+    pub(super) const fn cut(&mut self, bytes_left: usize) -> Cut {
+        self.messages += 1;
+        Cut {
+            message: self.messages,
+            remaining: bytes_left.div_ceil(FRAGMENT_SIZE) as u64,
+            bytes_left,
         }
-        let mut reader = Reader::new(input);
-        reader.take(4 + 2, "header")?;
+    }
+
+    /// Decodes a packet that is a fragment.
+    pub(super) fn fragment(&mut self, packet: Bytes, kind: u8) -> Result<Packet, PacketError> {
+        limit(packet.len(), PACKET_MAX, "")?;
+        let mut reader = Reader::new(&packet);
+        reader.take(2, "header")?;
         let sequence = reader.u64("sequence")?;
         let number = reader.u64("fragment number")?;
         if kind == FRAGMENT_NEXT {
             let (message, remaining) = self.follow(sequence, number)?;
-            let body = take(input, length, 18).unwrap_or_default();
-            return Ok(Some(Packet::Next {
+            let body = behind(packet, NEXT_HEADER);
+            return Ok(Packet::Next {
                 message,
                 remaining,
                 body,
-            }));
+            });
         }
-        match reader.u8("atom cache references")? {
-            0 => {}
-            references => return Err(PacketError::AtomCache(references)),
-        }
+        no_references(reader.u8("atom cache references")?)?;
         let message = self.begin(sequence, number)?;
-        let body = take(input, length, 19).unwrap_or_default();
-        Ok(Some(match message {
+        let body = behind(packet, FIRST_HEADER);
+        Ok(match message {
             None => Packet::Signal(body),
             Some(message) => Packet::First {
                 message,
                 fragments: number,
                 body,
             },
-        }))
+        })
     }
 
-    /// A sequence begins with the number of its fragments; `None` when there is only one.
+    /// Registers a sequence. The number of its first fragment is their total number. Returns `None` if there is only
+    /// one.
     fn begin(&mut self, sequence: u64, fragments: u64) -> Result<Option<u64>, PacketError> {
         if sequence == 0 || self.sequences.contains_key(&sequence) {
             return Err(PacketError::Sequence(sequence));
@@ -320,7 +245,59 @@ impl PacketDecoder {
     }
 }
 
-fn limit(length: usize, limit: usize, hint: &'static str) -> Result<(), PacketError> {
+/// A signal that is being split into fragments.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) message: u64,
+    /// The number of parts that follow.
+    pub(super) remaining: u64,
+    bytes_left: usize,
+}
+
+impl Cut {
+    /// The length of the next part; zero after the last.
+    pub(super) fn size(&self) -> usize {
+        self.bytes_left.min(FRAGMENT_SIZE)
+    }
+
+    /// The next part: its message, the number of parts left including this one, and its length.
+    pub(super) fn next_part(&mut self) -> Option<(u64, u64, usize)> {
+        if self.remaining == 0 {
+            return None;
+        }
+        let part = (self.message, self.remaining, self.size());
+        self.bytes_left -= self.size();
+        self.remaining -= 1;
+        Some(part)
+    }
+}
+
+/// The length of the first part of a signal of `body` bytes, of which `there` have arrived: it contains the whole
+/// control term. `None` if more bytes are needed.
+pub(super) fn first_part(there: &[u8], body: usize, format: Format) -> Result<Option<usize>, PacketError> {
+    match scan_first(there, format) {
+        Ok(control) => Ok(Some(control.length.max(FRAGMENT_SIZE))),
+        Err(error) if !error.is_truncated() || there.len() == body => Err(error.into()),
+        Err(_) if there.len() >= PACKET_MAX => Err(PacketError::ControlTerm { limit: PACKET_MAX }),
+        Err(_) => Ok(None),
+    }
+}
+
+pub(super) const fn no_references(references: u8) -> Result<(), PacketError> {
+    if references == 0 {
+        Ok(())
+    } else {
+        Err(PacketError::AtomCache(references))
+    }
+}
+
+/// The packet without its first bytes.
+fn behind(mut packet: Bytes, header: usize) -> Bytes {
+    packet.advance(header.min(packet.len()));
+    packet
+}
+
+pub(super) fn limit(length: usize, limit: usize, hint: &'static str) -> Result<(), PacketError> {
     if length > limit {
         return Err(PacketError::Oversized {
             length: length as u64,
@@ -331,43 +308,11 @@ fn limit(length: usize, limit: usize, hint: &'static str) -> Result<(), PacketEr
     Ok(())
 }
 
-/// Whether a packet of `length` bytes holds its own header of `needed`: what follows belongs to the next one.
-fn whole(what: &'static str, length: usize, needed: usize) -> Result<(), PacketError> {
-    if length < needed {
-        return Err(PacketError::Codec(CodecError::Truncated {
-            what,
-            needed,
-            left: length,
-        }));
-    }
-    Ok(())
-}
-
-/// Takes a signal, whose packet is `length` bytes long, off `input` if it is whole; with those behind it, if they make a run.
-fn take_whole(input: &mut BytesMut, length: usize, format: Format) -> Option<Packet> {
-    match run::length(input, format) {
-        Some(run) => Some(Packet::Run(input.split_to(run).freeze())),
-        None => take(input, length, format.prefix().len()).map(Packet::Signal),
-    }
-}
-
-/// Takes a packet of `length` bytes off `input` if it is whole; returns it without its first `prefix` bytes.
-fn take(input: &mut BytesMut, length: usize, prefix: usize) -> Option<Bytes> {
-    if input.len() < 4 + length {
-        // So that the next read can bring all of it.
-        input.reserve((4 + length - input.len()).min(2 * FRAGMENT_SIZE));
-        return None;
-    }
-    input.advance(4);
-    let mut packet = input.split_to(length);
-    packet.advance(prefix.min(length));
-    Some(packet.freeze())
-}
-
-/// Writes the headers of packets for one BEAM; the caller appends the bodies.
+/// Encodes the headers of packets for one BEAM, without the length that precedes each of them on a stream. The caller
+/// appends the bodies.
 ///
-/// Sequence numbers are its own, counting upwards from 1: zero, or a fragment out of turn, harms the VM that receives it
-/// (protocol reference §6.4), so nothing of the kind is ever relayed.
+/// The encoder assigns sequence numbers itself, from 1 upwards. The numbers of the other side are never relayed,
+/// because zero or a fragment out of order harms the VM that receives it.
 #[derive(Debug)]
 pub struct PacketEncoder {
     format: Format,
@@ -376,7 +321,7 @@ pub struct PacketEncoder {
 }
 
 impl PacketEncoder {
-    /// An encoder for a connection that has just completed its handshake.
+    /// Creates an encoder for a connection that has completed its handshake.
     pub fn new(format: Format) -> Self {
         Self {
             format,
@@ -385,18 +330,17 @@ impl PacketEncoder {
         }
     }
 
-    /// The header of a whole signal of `body` bytes.
-    pub fn signal(&self, body: usize, out: &mut BytesMut) {
-        let prefix = self.format.prefix();
-        Writer::new(out).u32((prefix.len() + body) as u32).bytes(prefix);
+    /// The header of a complete signal.
+    pub const fn signal(&self) -> &'static [u8] {
+        self.format.prefix()
     }
 
     /// The header of the first of `fragments` parts of `message`.
     ///
     /// # Errors
-    /// If the message is underway already, has fewer than two parts or more than [`FRAGMENTS_MAX`], or the node takes no
-    /// fragments.
-    pub fn first(&mut self, message: u64, fragments: u64, body: usize, out: &mut BytesMut) -> Result<(), PacketError> {
+    /// If the message has begun already, has fewer than two or more than [`FRAGMENTS_MAX`] parts, or the node does not
+    /// support fragments.
+    pub fn first(&mut self, message: u64, fragments: u64) -> Result<[u8; FIRST_HEADER], PacketError> {
         if self.format == Format::PassThrough || fragments < 2 {
             return Err(PacketError::Fragment {
                 sequence: message,
@@ -423,17 +367,36 @@ impl PacketEncoder {
             due: fragments - 1,
         };
         self.underway.insert(message, sequence);
-        let mut writer = Writer::new(out);
-        writer.u32(19 + body as u32).u8(VERSION).u8(FRAGMENT_FIRST);
-        writer.u64(self.sequences).u64(fragments).u8(0);
-        Ok(())
+        let [a, b, c, d, e, f, g, h] = self.sequences.to_be_bytes();
+        let [i, j, k, l, m, n, o, p] = fragments.to_be_bytes();
+        Ok([
+            VERSION,
+            FRAGMENT_FIRST,
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h,
+            i,
+            j,
+            k,
+            l,
+            m,
+            n,
+            o,
+            p,
+            0,
+        ])
     }
 
-    /// The header of a later part of `message`; `remaining` counts down to 1.
+    /// The header of a later part of `message`. `remaining` counts down to 1.
     ///
     /// # Errors
-    /// If the part does not follow the one before.
-    pub fn next(&mut self, message: u64, remaining: u64, body: usize, out: &mut BytesMut) -> Result<(), PacketError> {
+    /// If the part is out of order.
+    pub fn next(&mut self, message: u64, remaining: u64) -> Result<[u8; NEXT_HEADER], PacketError> {
         let expected = self.underway.get(&message).map_or(0, |underway| underway.due);
         let (Some(underway), true) = (self.underway.get_mut(&message), expected == remaining) else {
             return Err(PacketError::Fragment {
@@ -447,14 +410,8 @@ impl PacketEncoder {
         if underway.due == 0 {
             self.underway.remove(&message);
         }
-        let mut writer = Writer::new(out);
-        writer.u32(18 + body as u32).u8(VERSION).u8(FRAGMENT_NEXT);
-        writer.u64(sequence).u64(remaining);
-        Ok(())
-    }
-
-    /// "I am alive."
-    pub fn tick(out: &mut BytesMut) {
-        Writer::new(out).u32(0);
+        let [a, b, c, d, e, f, g, h] = sequence.to_be_bytes();
+        let [i, j, k, l, m, n, o, p] = remaining.to_be_bytes();
+        Ok([VERSION, FRAGMENT_NEXT, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
     }
 }

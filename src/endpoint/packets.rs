@@ -3,8 +3,8 @@
 use crate::codec::Buffers;
 use crate::dist::Format;
 use crate::dist::Packet;
-use crate::dist::PacketEncoder;
 use crate::dist::PacketError;
+use crate::dist::StreamEncoder;
 use crate::session::Intake;
 use crate::wire::Content;
 
@@ -47,7 +47,7 @@ pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, PacketEr
 ///
 /// # Errors
 /// If it is a part that does not follow the one before.
-pub fn encode(content: &Content, encoder: &mut PacketEncoder, out: &mut Buffers) -> Result<(), PacketError> {
+pub fn encode(content: &Content, encoder: &mut StreamEncoder, out: &mut Buffers) -> Result<(), PacketError> {
     let body = content.body();
     match *content {
         Content::Signal(_) => encoder.signal(body.len(), out.small()),

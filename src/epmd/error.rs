@@ -11,16 +11,21 @@ pub enum EpmdError {
     /// The request is of a kind that does not exist.
     #[error("unknown request {0}")]
     Unknown(u8),
-    /// The request is longer than any can be.
-    #[error("request of {0} bytes; at most {max} are allowed", max = super::message::REQUEST_MAX)]
-    Oversized(usize),
+    /// The message is longer than any can be.
+    #[error("port mapper message of {length} bytes; at most {limit} are allowed")]
+    Oversized {
+        /// Its length in bytes.
+        length: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The name is not one a node can have.
-    #[error("{0:?} is no node name")]
+    #[error("{0:?} is not a valid node name")]
     Name(String),
     /// The port mapper cannot be reached.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// The address cannot be had.
+    /// The address cannot be bound.
     #[error("cannot serve the port mapper on {address}: {source}; {remedy}", remedy = Self::REMEDY)]
     Bind {
         /// The address wanted.

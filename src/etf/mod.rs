@@ -2,15 +2,15 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | make a term | [`Term`], [`term!`](crate::term), [`Atom`], [`List`], [`Map`] |
+//! | construct a term | [`Term`], [`term!`](crate::term), [`Atom`], [`List`], [`Map`] |
 //! | read Erlang's syntax, and print it | [`Term::parse`], [`Term::print`] |
-//! | carry Rust types as terms | [`to_bytes`], [`from_bytes`], [`to_term`], [`from_term`], through serde |
-//! | read a term where it stands, without a copy | [`TermRef`], [`View`] |
-//! | bound what a term from outside may cost | [`Limits`] |
+//! | convert your own types through serde | [`to_bytes`], [`from_bytes`], [`to_term`], [`from_term`] |
+//! | read an encoded term in place, without a copy | [`TermRef`], [`View`] |
+//! | limit what a term from an untrusted source may cost | [`Limits`] |
 //!
-//! A carrier never decodes a user's term. It reads the identities by which processes are addressed, [`Pid`] and [`Reference`]
-//! (`read`), and skips whatever else stands in a control term (`skip`). Nothing there recurses or allocates by what a length
-//! field claims.
+//! Carriers never decode the terms of users. They read the identities by which processes are addressed, [`Pid`] and
+//! [`Reference`], and skip everything else in a control term. These functions do not recurse, and never allocate by what a
+//! length field claims.
 
 #[macro_use]
 mod macros;
@@ -22,12 +22,14 @@ mod convert;
 mod decode;
 mod encode;
 mod error;
+mod fun;
 mod identity;
 mod list;
 mod map;
 mod order;
 mod pen;
 mod print;
+mod quote;
 pub(crate) mod read;
 pub(crate) mod skip;
 mod syntax;
@@ -47,6 +49,7 @@ pub use config::Limits;
 pub use convert::Mismatch;
 pub use decode::inflate;
 pub use error::TermError;
+pub use fun::Fun;
 pub use identity::NodePid;
 pub use identity::NodePort;
 pub use identity::NodeReference;
@@ -73,7 +76,6 @@ pub use syntax::SyntaxError;
 pub use term::Bits;
 pub use term::Export;
 pub use term::Float;
-pub use term::Fun;
 pub use term::Improper;
 pub use term::Term;
 pub use typed::Charlist;

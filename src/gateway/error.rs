@@ -2,6 +2,7 @@ use thiserror::Error;
 
 use crate::dist::HandshakeError;
 use crate::dist::PacketError;
+use crate::endpoint::Closed;
 
 /// Why a leg ended.
 #[derive(Debug, Error)]
@@ -35,4 +36,13 @@ pub enum LegError {
     /// The session itself is gone.
     #[error("the session with the peer has ended")]
     NoSession,
+}
+
+impl From<Closed> for LegError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Finished(reason) => Self::Finished(reason),
+            Closed::NoSession => Self::NoSession,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Rank 14: what shows, measures and shakes beamway: behind the feature `lab`, never in a daemon's way.
 //!
 //! - [`demo`]: the main job, shown on this machine with real nodes.
-//! - [`bench`]: carriers of distribution compared: what a user measures before he decides.
+//! - [`mod@bench`]: carriers of distribution compared: what a user measures before he decides.
 //! - [`testbed`]: nodes, gateways and processes that `demo` and `bench` run on.
 //! - [`sim`]: the daemons' code on a simulated network, with faults; for those who change it.
 //! - [`linkem`]: a network path with faults between two namespaces, for tests and measurements.
@@ -16,4 +16,4 @@ pub mod sim;
 pub mod testbed;
 
 pub use args::Command;
-pub use program::obey;
+pub use program::execute;

@@ -3,6 +3,7 @@ use thiserror::Error;
 use crate::dist::ControlError;
 use crate::dist::HandshakeError;
 use crate::dist::PacketError;
+use crate::endpoint::Closed;
 use crate::etf::Atom;
 use crate::etf::Term;
 use crate::etf::TermError;
@@ -115,6 +116,15 @@ pub enum ConnectionError {
     /// We closed it.
     #[error("{0}")]
     Local(String),
+}
+
+impl From<Closed> for ConnectionError {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Finished(reason) => Self::Finished(reason),
+            Closed::NoSession => Self::Local(closed.to_string()),
+        }
+    }
 }
 
 impl From<HandshakeError> for ConnectionError {

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::Message;
 use super::Watched;
-use super::peers::Peer;
+use super::peer::Peer;
 use crate::dist::Signal;
 use crate::dist::SpawnRequest;
 use crate::etf::Atom;

@@ -30,6 +30,7 @@ mod mailbox;
 mod message;
 mod monitors;
 mod outlet;
+mod peer;
 mod peers;
 mod pg;
 mod queue;

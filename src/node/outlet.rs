@@ -13,9 +13,9 @@ use bytes::BytesMut;
 use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
-use crate::dist::PacketEncoder;
 use crate::dist::PacketError;
 use crate::dist::RUN_MAX;
+use crate::dist::StreamEncoder;
 use crate::endpoint::packets;
 use crate::etf::Atom;
 use crate::etf::TermError;
@@ -365,7 +365,7 @@ impl Batch {
     ///
     /// # Errors
     /// If a signal has more fragments than there may be.
-    pub(super) fn packets(mut self, encoder: &mut PacketEncoder, messages: &mut u64) -> Result<Buffers, PacketError> {
+    pub(super) fn packets(mut self, encoder: &mut StreamEncoder, messages: &mut u64) -> Result<Buffers, PacketError> {
         let mut buffers = Buffers::default();
         let mut whole = 0;
         for run in self.runs {

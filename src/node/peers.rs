@@ -6,42 +6,14 @@ use super::Message;
 use super::links::Cause;
 use super::machine::Machine;
 use super::machine::Output;
+use super::peer::Peer;
+use super::peer::State;
 use crate::dist::handshake::Status;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
 use crate::etf::Pid;
-use crate::etf::Reference;
 use crate::etf::Term;
-
-/// Another node that is connected, or is being connected.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) connection: u32,
-    state: State,
-    /// Links from here to there.
-    pub(super) links: FxHashSet<(Pid, Pid)>,
-    /// Monitors of processes there, made here.
-    pub(super) monitors: FxHashSet<Reference>,
-    /// Monitors of processes here, made there.
-    pub(super) watching: FxHashMap<Reference, Pid>,
-    /// Who watches the node, and how many messages it wants when it is gone.
-    pub(super) watchers: FxHashMap<Pid, u32>,
-    /// Requests to spawn there, and whether only an error is to be told.
-    pub(super) spawning: FxHashMap<Reference, (Pid, bool)>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// It is being connected.
-    Pending {
-        attempt: u64,
-        /// Whether we called.
-        is_ours: bool,
-    },
-    /// It is connected.
-    Up(FarIdentity),
-}
 
 /// A node that is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]

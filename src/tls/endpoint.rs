@@ -4,43 +4,16 @@ use ::aws_lc_rs::hmac;
 use rustls::ClientConfig;
 use rustls::ServerConfig;
 use rustls::client::Resumption;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs;
-use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::server::NoServerSessionStorage;
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 
 use super::error::EndpointError;
 use super::identity::Identity;
+use super::provider::provider;
 
 /// What both sides must agree to speak (RFC 7301). A new major version of the wire protocol gets a new one.
 pub const ALPN: &[u8] = b"beamway/1";
-
-/// The cryptography of beamway: aws-lc-rs, with the hybrid post-quantum key exchange X25519MLKEM768 offered first.
-///
-/// It is passed explicitly everywhere, because a process default depends on which crates happen to be linked.
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider {
-        // The order is the preference. The classical groups remain for a peer whose build lacks the first.
-        kx_groups: vec![
-            kx_group::X25519MLKEM768,
-            kx_group::X25519,
-            kx_group::SECP256R1,
-            kx_group::SECP384R1,
-        ],
-        ..aws_lc_rs::default_provider()
-    })
-}
-
-/// The key exchange that [`provider`] prefers, as text for the line printed at the start.
-#[cfg(any(test, feature = "daemon"))]
-pub fn key_exchange_name() -> String {
-    provider()
-        .kx_groups
-        .first()
-        .map_or_else(|| "none".to_owned(), |group| format!("{:?}", group.name()))
-}
 
 /// The key of stateless resets (RFC 9000 §10.3): the same in every life of a daemon, so that one which was restarted can
 /// tell peers at once that the connections of its former life are gone. Derived from the private key, which it does not

@@ -17,11 +17,11 @@ use rustls_pki_types::pem::PemObject;
 use webpki::EndEntityCert;
 use webpki::KeyUsage;
 
-use super::endpoint::provider;
 use super::error::IdentityError;
 use super::error::IdentityErrors;
 use super::name::daemon_name;
 use super::peer::PeerCertificate;
+use super::provider::provider;
 use super::x509;
 use super::x509::Facts;
 

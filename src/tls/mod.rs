@@ -16,6 +16,7 @@ mod error;
 mod identity;
 mod name;
 mod peer;
+mod provider;
 mod x509;
 
 #[cfg(test)]
@@ -33,9 +34,6 @@ pub use authority::LEAF_DAYS_DEFAULT;
 pub use authority::LEAF_DAYS_MAX;
 pub use endpoint::ALPN;
 pub use endpoint::client_config;
-#[cfg(any(test, feature = "daemon"))]
-pub use endpoint::key_exchange_name;
-pub use endpoint::provider;
 pub use endpoint::reset_key;
 pub use endpoint::server_config;
 #[cfg(any(test, feature = "daemon"))]
@@ -52,3 +50,6 @@ pub use identity::KEY_FILE;
 pub use identity::PemFiles;
 pub use name::daemon_name;
 pub use peer::PeerCertificate;
+#[cfg(any(test, feature = "daemon"))]
+pub use provider::key_exchange_name;
+pub use provider::provider;

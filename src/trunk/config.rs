@@ -10,8 +10,8 @@ use quinn::crypto::HmacKey;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 
-use super::liveness::Counting;
 use crate::congestion::Algorithm;
+use crate::congestion::Counting;
 use crate::session::SessionConfig;
 
 /// How long datagrams stay small once large ones seemed to get lost, before larger ones are tried again.

@@ -9,11 +9,12 @@ use rustls_pki_types::pem::PemObject;
 
 use super::io::accept;
 use super::io::dial;
+use super::io::greet::Greeted;
 use super::io::streams::Arrival;
 use super::io::streams::Streams;
-use super::io::trunks::Held;
-use super::liveness::calls;
+use super::io::udp;
 use super::*;
+use crate::congestion::Shared;
 use crate::tls::Authority;
 use crate::tls::Identity;
 use crate::tls::PeerCertificate;
@@ -175,8 +176,12 @@ fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::
     let server = config.server(Arc::new(server_config(&identity).unwrap())).unwrap();
     let client = config.client(Arc::new(client_config(&identity).unwrap())).unwrap();
     let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let listening = accept::bind(address, config, server, Arc::new(reset_key(&identity))).unwrap();
+    let listening = udp::bind(address, config, server, Arc::new(reset_key(&identity))).unwrap();
     (listening.endpoint, client)
+}
+
+fn streams(trunk: Greeted, lanes: u8) -> Streams {
+    Streams::new(trunk.connection, trunk.control, trunk.notices, lanes)
 }
 
 /// Loopback carries more than any setting allows.
@@ -226,8 +231,9 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
     let trunk = dial::dial(&near, client, &us, &held, "far", &address).await.unwrap();
     let _peer = peers.recv().await.unwrap();
     let connection = trunk.connection.clone();
-    Streams::new(trunk, 4).tell_calls(7);
-    let heard = calls(connection.congestion_state()).expect("the model");
+    streams(trunk, 4).tell_calls(7);
+    let shared = Shared::of(connection.congestion_state()).expect("a counting controller");
+    let heard = shared.calls.expect("the model");
     assert_eq!(heard.count(), 7);
 }
 
@@ -278,7 +284,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
             let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
             let us = Arc::new(daemon("far", CALL + 1));
             tokio::spawn(accept::accept(far, us, Held::default(), greeted));
-            let mut streams = Streams::new(peers.recv().await.unwrap(), CALL + 1);
+            let mut streams = streams(peers.recv().await.unwrap(), CALL + 1);
             let (mut bulk, mut arrived) = (0, Vec::new());
             loop {
                 std::future::poll_fn(|context| streams.poll_arrive(context, &mut arrived, 256)).await;
@@ -305,7 +311,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
     while trunk.connection.stats().path.current_mtu < TrunkConfig::default().datagram_max - 20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let mut streams = Streams::new(trunk, CALL + 1);
+    let mut streams = streams(trunk, CALL + 1);
     streams.open_lanes(vec![1; usize::from(CALL) + 1]);
     let frame = |length| {
         let content = Content::Signal(vec![0; length].into());

@@ -27,20 +27,28 @@ pub(crate) fn both_ways(a: &mut Node, b: &mut Node, case: &str, wait: Duration) 
 
 fn connected(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
-    both_ways(&mut a, &mut b, "real_basics:connected", Duration::from_secs(10));
+    see_each_other(carrier, &mut a, &mut b);
+    cluster.assert_healthy();
+}
+
+pub(crate) fn see_each_other(carrier: Carrier, a: &mut Node, b: &mut Node) {
+    both_ways(a, b, "real_basics:connected", Duration::from_secs(10));
     if carrier == Carrier::Bridge {
         // The port that a finds for b is not b's own: the case would otherwise test plain TCP.
         let own = b.eval("real:listening_port()");
         let found = a.eval("real:port_of(\"b\", \"127.0.0.1\")");
         assert_ne!(own, found, "a was given b's own port: nothing is bridged");
     }
-    cluster.assert_healthy();
 }
 
 fn terms(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
-    both_ways(&mut a, &mut b, "real_basics:terms", Duration::from_secs(30));
+    exchange_terms(&mut a, &mut b);
     cluster.assert_healthy();
+}
+
+pub(crate) fn exchange_terms(a: &mut Node, b: &mut Node) {
+    both_ways(a, b, "real_basics:terms", Duration::from_secs(30));
 }
 
 fn sizes(carrier: Carrier) {

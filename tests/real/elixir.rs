@@ -15,13 +15,21 @@ cases! {
 }
 
 fn tasks_servers_and_nodes(carrier: Carrier) {
+    let mut cluster = Cluster::new(carrier, 2);
+    between_elixirs(&cluster, ["a", "b"]);
+    cluster.assert_healthy();
+}
+
+/// Two Elixir nodes of these names; the second one dies at the end.
+pub(crate) fn between_elixirs(cluster: &Cluster, names: [&str; 2]) {
     if is_mixed() {
-        eprintln!("SKIPPED: each node compiles the cases itself, and a fun of one compiler is none of another's");
+        eprintln!(
+            "SKIPPED: nodes of two releases, each of which compiles the cases: the funs of one are unknown to the other"
+        );
         return;
     }
-    let mut cluster = Cluster::new(carrier, 2);
-    let mut a = cluster.node(&NodeSpec::new("a", 0).elixir("real_elixir.exs"));
-    let mut b = cluster.node(&NodeSpec::new("b", 1).elixir("real_elixir.exs"));
+    let mut a = cluster.node(&NodeSpec::new(names[0], 0).elixir("real_elixir.exs"));
+    let mut b = cluster.node(&NodeSpec::new(names[1], 1).elixir("real_elixir.exs"));
     // The console listens before Elixir has compiled the file.
     for node in [&mut a, &mut b] {
         node.await_value(
@@ -43,9 +51,8 @@ fn tasks_servers_and_nodes(carrier: Carrier) {
         );
     }
     a.begin(&format!("'Elixir.RealElixir':watch({})", b.atom()));
-    a.await_log("watching b@127.0.0.1", Duration::from_secs(10));
+    a.await_log(&format!("watching {}", b.full_name()), Duration::from_secs(10));
     b.kill();
     a.finish("the end of b", Duration::from_secs(40))
         .unwrap_or_else(|error| panic!("{error}"));
-    cluster.assert_healthy();
 }

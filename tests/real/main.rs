@@ -37,6 +37,7 @@ mod attach;
 mod basics;
 mod circuits;
 mod connections;
+mod demo;
 mod elixir;
 mod errands;
 mod examples;
@@ -52,7 +53,8 @@ mod netns;
 mod order;
 mod otp;
 mod pressure;
-#[path = "../golden/samples.rs"]
+mod releases;
+#[path = "../system/golden/samples.rs"]
 mod samples;
 mod signals;
 mod terms;

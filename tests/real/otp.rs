@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::basics::both_ways;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::Node;
 
 cases! {
     control: servers_and_calls;
@@ -13,10 +14,14 @@ cases! {
 
 fn servers_and_calls(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
-    for case in ["servers", "state_machines", "remote_calls"] {
-        both_ways(&mut a, &mut b, &format!("real_otp:{case}"), Duration::from_secs(30));
-    }
+    serve_and_call(&mut a, &mut b);
     cluster.assert_healthy();
+}
+
+pub(crate) fn serve_and_call(a: &mut Node, b: &mut Node) {
+    for case in ["servers", "state_machines", "remote_calls"] {
+        both_ways(a, b, &format!("real_otp:{case}"), Duration::from_secs(30));
+    }
 }
 
 fn names_groups_output_and_code(carrier: Carrier) {

@@ -25,7 +25,7 @@ fn calls(a: &mut Node, b: &Node) -> (f64, f64) {
     let mut best = (0.0_f64, f64::MAX);
     for _ in 0..ROUNDS {
         let told = a.eval_within(
-            &format!("real_pressure:calls({}, 20, 2000)", b.atom()),
+            &format!("real_pressure:calls({}, 20, 1000)", b.atom()),
             Duration::from_secs(30),
         );
         let numbers = told.trim_matches(['{', '}']).split_once(',').expect("a pair");

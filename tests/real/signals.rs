@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::basics::both_ways;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::Node;
 
 cases! {
     control: operations;
@@ -13,10 +14,14 @@ cases! {
 
 fn operations(carrier: Carrier) {
     let (mut cluster, mut a, mut b) = Cluster::pair(carrier);
-    for case in ["messages", "links", "exits", "monitors", "spawns", "group_leaders"] {
-        both_ways(&mut a, &mut b, &format!("real_signals:{case}"), Duration::from_secs(30));
-    }
+    every_operation(&mut a, &mut b);
     cluster.assert_healthy();
+}
+
+pub(crate) fn every_operation(a: &mut Node, b: &mut Node) {
+    for case in ["messages", "links", "exits", "monitors", "spawns", "group_leaders"] {
+        both_ways(a, b, &format!("real_signals:{case}"), Duration::from_secs(30));
+    }
 }
 
 fn queued_before_up(carrier: Carrier) {

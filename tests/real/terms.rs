@@ -14,7 +14,7 @@ const COUNT: usize = 2000;
 
 /// What `terms.escript` answers, on a node that takes such characters for printable.
 fn escript(printable: &str, arguments: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/terms.escript");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/golden/terms.escript");
     let output = Command::new("escript")
         .arg(script)
         .args(arguments)

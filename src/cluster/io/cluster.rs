@@ -13,13 +13,14 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
-use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use tracing::warn;
 
+use super::dialling::Dialler;
+use super::dialling::WELCOME_TIME;
+use super::dialling::keep_dialling;
+use crate::cluster::StaticPeer;
 use crate::cluster::choice::Choice;
 use crate::cluster::choice::Offer;
 use crate::cluster::choice::Running;
@@ -27,54 +28,25 @@ use crate::cluster::choice::choose;
 use crate::endpoint::io::session::PeerEvent;
 use crate::router::daemon_of;
 use crate::session::SessionConfig;
+use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
-use crate::trunk::TrunkError;
-use crate::trunk::io::accept::Greeted;
+use crate::trunk::TrunkState;
 use crate::trunk::io::busy_wait::BusyWait;
-use crate::trunk::io::dial::dial;
+use crate::trunk::io::greet::Greeted;
+use crate::trunk::io::leave::LeaveBarrier;
 use crate::trunk::io::session;
 use crate::trunk::io::session::SessionSettings;
-use crate::trunk::io::trunks::Held;
-use crate::trunk::io::trunks::LeaveBarrier;
 use crate::trunk::io::trunks::TrunkSender;
-use crate::trunk::io::trunks::TrunkState;
 use crate::trunk::io::trunks::trunks;
 use crate::wire::Notice;
 use crate::wire::SessionId;
-
-/// The first pause between two attempts to reach a peer; it doubles up to [`DIAL_PAUSE_MAX`].
-const DIAL_PAUSE: Duration = Duration::from_millis(100);
-
-/// A peer that comes back is reached this soon.
-const DIAL_PAUSE_MAX: Duration = Duration::from_secs(3);
-
-/// The daemon with the higher name lets the other dial first, so that seldom both succeed.
-const HEAD_START: Duration = Duration::from_millis(250);
-
-/// The other side says welcome by then.
-const WELCOME_TIME: Duration = Duration::from_secs(5);
-
-/// Attempts underway at once while a trunk is sought for a session: so many begin within [`RACE_TIME`], and more.
-const RACERS: usize = 32;
-
-/// How long such an attempt may take: more than a round trip around the earth, with a lost packet.
-const RACE_TIME: Duration = Duration::from_secs(2);
 
 /// Sessions at once with daemons that pass by: more than scripts run side by side, and a bound for one that went wild.
 const PASSING: usize = 256;
 
 /// Greeted connections that may wait to be chosen.
 const GREETED: usize = 64;
-
-/// A peer that is dialled.
-#[derive(Clone, Debug)]
-pub struct StaticPeer {
-    /// Its name; its certificate must carry it.
-    pub name: String,
-    /// `host:port`, resolved for each attempt.
-    pub address: String,
-}
 
 /// What the cluster needs to make trunks and sessions.
 #[derive(Debug)]
@@ -91,8 +63,8 @@ pub struct Cluster {
     pub race_interval: Duration,
     /// The sessions there are, as greetings tell them.
     pub held: Held,
-    /// Where the gateway hears of peers.
-    pub gateway: mpsc::Sender<PeerEvent>,
+    /// Where the hub hears of peers.
+    pub hub: mpsc::Sender<PeerEvent>,
     /// Who is told of what comes to sessions.
     pub busy_wait: BusyWait,
     /// Cancelled when the daemon stops.
@@ -111,7 +83,7 @@ struct Active {
 }
 
 /// What there is with each peer, by its name.
-type Links = BTreeMap<String, watch::Sender<TrunkState>>;
+type States = BTreeMap<String, watch::Sender<TrunkState>>;
 
 /// A trunk that counts: the daemon with the lower name has said so.
 #[derive(Debug)]
@@ -135,18 +107,25 @@ impl Cluster {
     ) {
         let cluster = Arc::new(self);
         let mut sessions = Sessions {
-            links: peers
+            states: peers
                 .iter()
                 .map(|peer| (key(&peer.name), watch::channel(TrunkState::Down).0))
                 .collect(),
             active: BTreeMap::new(),
-            parting: LeaveBarrier::default(),
+            barrier: LeaveBarrier::default(),
             random: StdRng::from_seed(cluster.seed),
         };
+        let dialler = Arc::new(Dialler {
+            daemon: Arc::clone(&cluster.daemon),
+            endpoint: cluster.endpoint.clone(),
+            client: cluster.client.clone(),
+            held: cluster.held.clone(),
+            race_interval: cluster.race_interval,
+        });
         let mut dialling = JoinSet::new();
         for peer in peers {
-            let link = sessions.link(&key(&peer.name)).subscribe();
-            dialling.spawn(keep_dialling(Arc::clone(&cluster), peer, link, greeted_in.clone()));
+            let state = sessions.state(&key(&peer.name)).subscribe();
+            dialling.spawn(keep_dialling(Arc::clone(&dialler), peer, state, greeted_in.clone()));
         }
         let (welcomed_in, mut welcomed) = mpsc::channel(GREETED);
         loop {
@@ -211,7 +190,9 @@ impl Cluster {
         let peer = trunk.agreement.peer.clone();
         let running = sessions.running(&peer);
         let is_running = running.is_some_and(|running| {
-            running.link != TrunkState::Down && running.boot == trunk.agreement.boot && running.id.session == id.session
+            running.state != TrunkState::Down
+                && running.boot == trunk.agreement.boot
+                && running.id.session == id.session
         });
         if id.trunk == 1 && sessions.has_room_for(&peer) {
             self.begin(trunk, id, sessions).await;
@@ -231,28 +212,28 @@ impl Cluster {
             before.trunks.over.cancel();
             let _ = before.task.await;
         }
-        let link = sessions.link(&name).clone();
-        link.send_replace(TrunkState::Fresh);
+        let state = sessions.state(&name).clone();
+        state.send_replace(TrunkState::Fresh);
         self.held.set(&peer, id);
-        let (trunks, receiver) = trunks(link.clone());
+        let (trunks, receiver) = trunks(state.clone());
         let boot = trunk.agreement.boot;
-        let terms = SessionSettings {
+        let settings = SessionSettings {
             config: SessionConfig {
                 lanes: trunk.agreement.lanes,
                 is_lower: self.daemon.is_lower_than(&peer),
                 ..self.session.clone()
             },
             race_interval: self.race_interval,
-            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
             leave: self.leave.clone(),
-            parting: sessions.parting.clone(),
+            barrier: sessions.barrier.clone(),
             busy_wait: self.busy_wait.clone(),
         };
         let held = self.held.clone();
         let task = tokio::spawn(async move {
-            session::run(trunk, terms, receiver).await;
+            session::run(trunk, settings, receiver).await;
             held.remove(&peer, id.session);
-            link.send_replace(TrunkState::Down);
+            state.send_replace(TrunkState::Down);
         });
         let active = Active { boot, id, trunks, task };
         sessions.active.insert(name, active);
@@ -262,16 +243,16 @@ impl Cluster {
 /// The sessions there are.
 #[derive(Debug)]
 struct Sessions {
-    links: Links,
+    states: States,
     active: BTreeMap<String, Active>,
     /// When their circuits end if the daemon stops.
-    parting: LeaveBarrier,
+    barrier: LeaveBarrier,
     random: StdRng,
 }
 
 impl Sessions {
-    fn link(&mut self, name: &str) -> &watch::Sender<TrunkState> {
-        self.links
+    fn state(&mut self, name: &str) -> &watch::Sender<TrunkState> {
+        self.states
             .entry(name.to_owned())
             .or_insert_with(|| watch::channel(TrunkState::Down).0)
     }
@@ -281,11 +262,11 @@ impl Sessions {
         if !is_passing(peer) {
             return true;
         }
-        let links = &mut self.links;
+        let states = &mut self.states;
         self.active.retain(|name, session| {
             let is_kept = !is_passing(name) || !session.task.is_finished();
             if !is_kept {
-                links.remove(name);
+                states.remove(name);
             }
             is_kept
         });
@@ -298,7 +279,7 @@ impl Sessions {
         Some(Running {
             boot: active.boot,
             id: active.id,
-            link: *self.links.get(&name)?.borrow(),
+            state: *self.states.get(&name)?.borrow(),
         })
     }
 }
@@ -319,103 +300,5 @@ async fn await_welcome(mut trunk: Greeted, welcomed: mpsc::Sender<Welcomed>) {
         Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk was not welcome"),
         // It may be underway on a line that carries nothing our way: the session it was for is not to end of that.
         Err(_) => trunk.connection.close(TrunkConfig::DROPPED, b"no welcome came in time"),
-    }
-}
-
-impl Cluster {
-    async fn dial(&self, peer: &StaticPeer) -> Result<Greeted, TrunkError> {
-        let client = self.client.clone();
-        dial(
-            &self.endpoint,
-            client,
-            &self.daemon,
-            &self.held,
-            &peer.name,
-            &peer.address,
-        )
-        .await
-    }
-}
-
-/// Waits for such a state; `None` when nobody can bring it about any more.
-async fn until(link: &mut watch::Receiver<TrunkState>, is_such: impl Fn(TrunkState) -> bool) -> Option<TrunkState> {
-    link.wait_for(|link| is_such(*link)).await.ok().map(|link| *link)
-}
-
-fn is_there(link: TrunkState) -> bool {
-    link != TrunkState::Down
-}
-
-/// Dials a peer whenever there is no session with it, or its trunk fails.
-async fn keep_dialling(
-    cluster: Arc<Cluster>,
-    peer: StaticPeer,
-    mut link: watch::Receiver<TrunkState>,
-    greeted: mpsc::Sender<Greeted>,
-) {
-    let mut pause = DIAL_PAUSE;
-    let is_lower = cluster.daemon.is_lower_than(&peer.name);
-    loop {
-        let Some(wanted) = until(&mut link, |link| matches!(link, TrunkState::Down | TrunkState::Stalled)).await else {
-            return;
-        };
-        if wanted == TrunkState::Stalled {
-            race(&cluster, &peer, &mut link, &greeted).await;
-            continue;
-        }
-        if !is_lower && timeout(HEAD_START, until(&mut link, is_there)).await.is_ok() {
-            continue;
-        }
-        let dialled = tokio::select! {
-            biased;
-            // A session that has begun meanwhile may need another trunk before an attempt on a dead line is over.
-            _ = until(&mut link, is_there) => continue,
-            dialled = cluster.dial(&peer) => dialled,
-        };
-        match dialled {
-            Ok(trunk) => {
-                pause = DIAL_PAUSE;
-                if greeted.send(trunk).await.is_err() {
-                    return;
-                }
-                let _ = timeout(WELCOME_TIME, until(&mut link, is_there)).await;
-            }
-            Err(error) if pause == DIAL_PAUSE => {
-                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; trying on");
-            }
-            Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),
-        }
-        sleep(pause).await;
-        pause = (pause * 2).min(DIAL_PAUSE_MAX);
-    }
-}
-
-/// Tries one trunk after another, without waiting for the former, until the session has one that works or is over: on a
-/// line that is back the next attempt is the first to get through, while packets of the former ones wait for their timers.
-async fn race(
-    cluster: &Arc<Cluster>,
-    peer: &StaticPeer,
-    link: &mut watch::Receiver<TrunkState>,
-    greeted: &mpsc::Sender<Greeted>,
-) {
-    let mut attempts = JoinSet::new();
-    let mut tick = tokio::time::interval(cluster.race_interval);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            _ = until(link, |link| link != TrunkState::Stalled) => return,
-            Some(Ok(Ok(Ok(trunk)))) = attempts.join_next(), if !attempts.is_empty() => {
-                if greeted.send(trunk).await.is_err() {
-                    return;
-                }
-            }
-            _ = tick.tick() => {
-                if attempts.len() < RACERS {
-                    let (cluster, peer) = (Arc::clone(cluster), peer.clone());
-                    attempts.spawn(timeout(RACE_TIME, async move { cluster.dial(&peer).await }));
-                }
-            }
-        }
     }
 }

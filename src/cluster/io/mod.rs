@@ -1,3 +1,4 @@
-//! The task that dials peers and chooses trunks.
+//! The task that chooses trunks and starts sessions ([`cluster`]), and those that dial (`dialling`).
 
 pub mod cluster;
+mod dialling;

@@ -197,8 +197,8 @@ impl Flow {
         }
     }
 
-    pub(super) fn is_in_company(&self) -> bool {
-        matches!(&self.control, Control::Model(model) if matches!(model.phase(), Phase::Company(_)))
+    pub(super) fn is_competitive(&self) -> bool {
+        matches!(&self.control, Control::Model(model) if matches!(model.phase(), Phase::Competitive(_)))
     }
 
     /// Bytes that arrived so far.

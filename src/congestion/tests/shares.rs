@@ -7,7 +7,7 @@ use super::line::Flow;
 use super::line::Line;
 use super::line::MTU;
 use crate::congestion::cubic::Cubic;
-use crate::congestion::phase::Company;
+use crate::congestion::phase::Competitive;
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
@@ -123,14 +123,14 @@ fn who_begins_beside_cubic_has_its_share_soon() {
     assert!((0.5..2.0).contains(&mean.exp()), "{:.2}: {ratios:.2?}", mean.exp());
 }
 
-/// In company a loss by chance changes nothing, but what doubles and doubles again must not wait for another kind.
+/// In competitive mode a loss by chance changes nothing, but what doubles and doubles again must not wait for another kind.
 #[test]
 fn a_slow_start_ends_with_any_loss() {
     let now = Instant::now();
-    let mut company = Company::new(now, Cubic::new(100 * MTU, MTU as u16, now), ms(50));
+    let mut competitive = Competitive::new(now, Cubic::new(100 * MTU, MTU as u16, now), ms(50));
     for round_trip in 1..=3 {
-        company.on_loss(now + ms(20 * round_trip), now + ms(20 * round_trip - 1), ms(50), true);
-        assert_eq!(company.cubic.window(), 70 * MTU, "once");
+        competitive.on_loss(now + ms(20 * round_trip), now + ms(20 * round_trip - 1), ms(50), true);
+        assert_eq!(competitive.cubic.window(), 70 * MTU, "once");
     }
 }
 
@@ -181,12 +181,12 @@ fn when_the_others_are_gone_the_queue_is_short_again() {
     tcp.ends = s(20);
     let mut line = Line::new(100.0, ms(20), ms(100), vec![Flow::model(), tcp]);
     line.run(s(20));
-    assert!(line.flows[0].is_in_company());
+    assert!(line.flows[0].is_competitive());
     assert!(line.queue_at(0.5) > ms(40), "TCP fills the buffer");
-    // It looks every eight seconds whether it is alone.
+    // It probes every eight seconds whether it is alone.
     line.run(s(10));
     let share = line.run(s(5))[0];
-    assert!(!line.flows[0].is_in_company());
+    assert!(!line.flows[0].is_competitive());
     assert!(
         share > 0.9 && line.queue_at(0.99) < ms(15),
         "{share} {:?}",

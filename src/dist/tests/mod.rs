@@ -1,5 +1,6 @@
-//! Handshake messages, packets, control terms; runs.
+//! Handshake messages, packets with and without a stream, control terms, runs, the relayed handshake.
 
 pub(crate) mod packets;
 mod relay;
 mod runs;
+mod unframed;

@@ -18,7 +18,7 @@ fn packet(format: Format, control: &[u8], payload: &[u8]) -> Vec<u8> {
     };
     let body = [version, control, payload].concat();
     let mut out = BytesMut::new();
-    PacketEncoder::new(format).signal(body.len(), &mut out);
+    StreamEncoder::new(format).signal(body.len(), &mut out);
     out.extend_from_slice(&body);
     out.to_vec()
 }
@@ -29,7 +29,7 @@ fn send(from: u8, to: u8) -> Vec<u8> {
 
 /// What the bytes hold, handed over in pieces of `cut`.
 fn decode(format: Format, bytes: &[u8], cut: usize) -> Result<Vec<Packet>, PacketError> {
-    let mut decoder = PacketDecoder::new(format);
+    let mut decoder = StreamDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
     for piece in bytes.chunks(cut) {
         input.extend_from_slice(piece);
@@ -136,23 +136,23 @@ fn a_run_that_is_none_is_refused() {
             ([message(2), long].concat(), "malformed packet: "),
             (
                 [message(2), message(3)].concat(),
-                "a run of signals with different control terms",
+                "malformed run: the control terms differ",
             ),
             (
                 [message(2), link.clone()].concat(),
-                "a run of signals with different control terms",
+                "malformed run: the control terms differ",
             ),
             (
                 [message(2), vec![0; 4]].concat(),
-                "a run of signals with different control terms",
+                "malformed run: the control terms differ",
             ),
             (
                 [message(2), bare.clone()].concat(),
-                "a run of signals of which one has no payload",
+                "malformed run: a message has no payload",
             ),
-            ([bare, message(2)].concat(), "SEND_SENDER without its payload"),
-            (link.repeat(2), "a run of signals that are no messages"),
-            (other, "a run of signals of another format than was agreed on"),
+            ([bare, message(2)].concat(), "SEND_SENDER has no payload"),
+            (link.repeat(2), "malformed run: a signal is not a message"),
+            (other, "malformed run: a packet has the wrong format"),
         ] {
             let refused = payloads(format, &run).unwrap_err().to_string();
             assert!(refused.starts_with(reason), "{refused}, not {reason}");
@@ -183,7 +183,7 @@ proptest! {
         for packet in &packets {
             match packet {
                 Packet::Signal(body) => {
-                    PacketEncoder::new(format).signal(body.len(), &mut out);
+                    StreamEncoder::new(format).signal(body.len(), &mut out);
                     out.extend_from_slice(body);
                 }
                 Packet::Run(run) => {

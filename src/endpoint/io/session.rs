@@ -6,72 +6,64 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
-use tokio::sync::watch;
 
+use super::attachment::Attachment;
 use crate::session::Agreed;
 use crate::session::Intake;
 use crate::wire::CircuitId;
-use crate::wire::Content;
 use crate::wire::Open;
 
-/// Commands that may wait for the session's task; each is at most one read of a leg.
+/// Commands that may wait for the session's task; each is at most what one read of a node's connection brings.
 pub const COMMANDS: usize = 1024;
 
-/// Events that may wait for a leg's task. The session keeps at most two deliveries underway to a leg, so this is only
-/// reached by a peer that floods one leg with handshake messages, and costs it the circuit.
-pub const ENDPOINT_EVENTS: usize = 16;
-
-/// Bytes that a leg may read ahead of what its circuit's credit allows: one long read and a fragment.
-pub const READ_AHEAD: u64 = 512 * 1024;
-
-/// What the gateway wants of a session.
+/// What endpoints, and the directory of nodes, want of a session.
 #[derive(Debug)]
 pub enum Command {
-    /// A local BEAM wants to connect; the leg hears [`EndpointEvent::Opened`].
+    /// A local node wants to connect; its endpoint hears [`EndpointEvent::Opened`](super::attachment::EndpointEvent::Opened).
     Open {
         /// The node wanted, `name@host`.
         target: String,
-        /// The BEAM's first handshake message, flags masked.
+        /// The node's first handshake message, flags masked.
         send_name: Bytes,
-        /// The leg.
-        leg: EndpointSender,
+        /// The endpoint.
+        attachment: Attachment,
     },
-    /// A leg takes a circuit that the peer opened.
+    /// An endpoint takes a circuit that the peer opened.
     Accept {
         /// The circuit.
         circuit: CircuitId,
-        /// The leg.
-        leg: EndpointSender,
+        /// The endpoint.
+        attachment: Attachment,
     },
-    /// The leg's next handshake message.
+    /// The node's next handshake message.
     Handshake {
         /// The circuit.
         circuit: CircuitId,
         /// The message, flags masked.
         message: Bytes,
     },
-    /// The leg speaks packets now.
+    /// The nodes have agreed.
     Established {
         /// The circuit.
         circuit: CircuitId,
         /// What was agreed.
-        terms: Agreed,
+        agreed: Agreed,
     },
-    /// Signals of the BEAM.
+    /// Signals of the node.
     Signals {
         /// The circuit.
         circuit: CircuitId,
         /// In order.
         signals: Vec<Intake>,
     },
-    /// One delivery was written to the BEAM.
+    /// The node has one delivery.
     Written {
         /// The circuit.
         circuit: CircuitId,
         /// Its cost.
         cost: u64,
     },
-    /// The leg has ended.
+    /// The endpoint has ended, or nobody takes the circuit.
     Close {
         /// The circuit.
         circuit: CircuitId,
@@ -100,48 +92,6 @@ pub enum Command {
     },
 }
 
-/// What a session tells a leg.
-#[derive(Debug)]
-pub enum EndpointEvent {
-    /// The circuit that was wanted has this id.
-    Opened(CircuitId),
-    /// The far side's next handshake message.
-    Handshake(Bytes),
-    /// Write this to the BEAM, in this order, and answer with one [`Command::Written`].
-    Deliver(Vec<Content>),
-    /// Nothing more will come: write what is left and end.
-    Finished(String),
-}
-
-/// The session's end of a leg.
-#[derive(Debug)]
-pub struct EndpointSender {
-    /// Events for the leg.
-    pub events: mpsc::Sender<EndpointEvent>,
-    /// Cost of all signals taken from the leg so far: it reads on while less than [`READ_AHEAD`] is not taken.
-    pub taken: watch::Sender<u64>,
-}
-
-/// The leg's end.
-#[derive(Debug)]
-pub struct EndpointReceiver {
-    /// Events from the session.
-    pub events: mpsc::Receiver<EndpointEvent>,
-    /// Cost of all signals taken so far.
-    pub taken: watch::Receiver<u64>,
-}
-
-/// Both ends for a new leg.
-pub fn leg() -> (EndpointSender, EndpointReceiver) {
-    let (events, events_of_leg) = mpsc::channel(ENDPOINT_EVENTS);
-    let (taken, taken_of_leg) = watch::channel(0);
-    let receiver = EndpointReceiver {
-        events: events_of_leg,
-        taken: taken_of_leg,
-    };
-    (EndpointSender { events, taken }, receiver)
-}
-
 /// The way to the task that owns a session with one peer.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
@@ -162,6 +112,20 @@ impl SessionHandle {
         self.commands.send(command).await.is_ok()
     }
 
+    /// Whether the session is gone.
+    pub fn is_over(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// Ends a circuit that the peer opened and nobody takes.
+    pub async fn refuse(&self, circuit: CircuitId, reason: String) {
+        self.send(Command::Close { circuit, reason }).await;
+    }
+
+    pub(super) const fn commands(&self) -> &mpsc::Sender<Command> {
+        &self.commands
+    }
+
     /// The round trip to the peer, as its trunk measures it; `None` if there is none now.
     #[cfg(feature = "daemon")]
     pub async fn round_trip(&self) -> Option<Duration> {
@@ -171,7 +135,7 @@ impl SessionHandle {
     }
 }
 
-/// What sessions tell the gateway.
+/// What sessions tell the directory of nodes.
 #[derive(Debug)]
 pub enum PeerEvent {
     /// A session with a peer has begun.

@@ -1,22 +1,21 @@
 use super::SyntaxError;
+use super::scanner::Scanner;
 use super::segments::Segments;
 use crate::etf::Atom;
 use crate::etf::Export;
 use crate::etf::Limits;
 use crate::etf::Map;
 use crate::etf::Term;
-use crate::etf::TermError;
-use crate::etf::config::Budget;
-use crate::etf::print::continues_name;
-use crate::etf::print::is_reserved;
-use crate::etf::print::starts_atom;
+use crate::etf::quote::continues_name;
+use crate::etf::quote::is_reserved;
+use crate::etf::quote::starts_atom;
 
 impl Term {
-    /// A term written in Erlang's syntax, a full stop behind it or not, within the default [`Limits`].
+    /// Parses a term in Erlang's syntax, with or without a full stop at the end, within the default [`Limits`].
     ///
-    /// It reads what [`Term::print`] prints, but for funs with a body. Pids, ports and references are read as Erlang
-    /// prints its own, `<0.91.0>`, or with the name of their node, `<a@host.91.0>`; the creation, which is not printed,
-    /// is 0.
+    /// Everything that [`Term::print`] prints can be parsed, except local funs. Pids, ports and references may be
+    /// written as Erlang prints its own, `<0.91.0>`, or with the name of their node, `<a@host.91.0>`. The creation,
+    /// which is not printed, becomes 0.
     ///
     /// ```
     /// use beamway::etf::Term;
@@ -25,140 +24,37 @@ impl Term {
     /// let term = Term::parse("{order, 16#ff, \"hi\", <<1:4, 2:4>>, #{'a b' => [x | y]}}. % an order")?;
     /// assert_eq!(term, term!({order, 255, [104, 105], b"\x12", #{@"a b" => [x | y]}}));
     /// let error = Term::parse("{order, Id}").unwrap_err();
-    /// assert_eq!(error.to_string(), "line 1, column 9: a variable has no value here");
+    /// assert_eq!(error.to_string(), "line 1, column 9: a variable is not allowed in a term");
     /// # Ok::<(), beamway::etf::SyntaxError>(())
     /// ```
     ///
     /// # Errors
-    /// If the text is anything but one term, or beyond the limits.
+    /// If the text is not exactly one term, or exceeds the limits.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         Self::parse_within(text, &Limits::default())
     }
 
-    /// [`Term::parse`], within limits of one's own; `size` bounds the text.
+    /// Like [`Term::parse`], with the given limits. `size` bounds the text.
     ///
     /// # Errors
     /// As [`Term::parse`].
     pub fn parse_within(text: &str, limits: &Limits) -> Result<Self, SyntaxError> {
-        let mut parser = Parser {
-            text,
-            rest: text,
-            // The text is looked at below, where the error has a place.
-            budget: Budget::new(limits, 0).map_err(|error| at(text, "", error.to_string()))?,
-            size: limits.size,
-        };
-        parser.room(text.len())?;
+        let mut parser = Scanner::new(text, limits)?;
         let term = parser.term()?;
         parser.space();
         parser.eat(".");
         parser.space();
         match parser.rest {
             "" => Ok(term),
-            _ => Err(parser.fail("the end of the term should be here")),
+            _ => Err(parser.fail("expected the end of the term")),
         }
     }
 }
 
-/// A text and how far it has been read.
-pub(super) struct Parser<'a> {
-    text: &'a str,
-    pub(super) rest: &'a str,
-    pub(super) budget: Budget,
-    size: usize,
-}
-
-/// An error where `rest` begins.
-fn at(text: &str, rest: &str, reason: String) -> SyntaxError {
-    let read = text.strip_suffix(rest).unwrap_or(text);
-    let line = read.rsplit('\n').next().unwrap_or(read);
-    SyntaxError {
-        line: read.matches('\n').count() + 1,
-        column: line.chars().count() + 1,
-        reason,
-    }
-}
-
-impl<'a> Parser<'a> {
-    /// An error at the next character.
-    pub(super) fn fail(&self, reason: impl Into<String>) -> SyntaxError {
-        at(self.text, self.rest, reason.into())
-    }
-
-    /// What the limits say, as an error at the next character.
-    pub(super) fn held<T>(&self, result: Result<T, TermError>) -> Result<T, SyntaxError> {
-        result.map_err(|error| self.fail(error.to_string()))
-    }
-
-    /// Refuses more bytes than one item may have.
-    pub(super) fn room(&self, bytes: usize) -> Result<(), SyntaxError> {
-        self.held(match bytes <= self.size {
-            true => Ok(()),
-            false => Err(TermError::Limit {
-                what: "bytes",
-                limit: self.size,
-            }),
-        })
-    }
-
-    /// Takes `count` elements from what the limits allow.
-    pub(super) fn take(&mut self, count: usize) -> Result<(), SyntaxError> {
-        let taken = self.budget.take(count);
-        self.held(taken)
-    }
-
-    pub(super) fn peek(&self) -> Option<char> {
-        self.rest.chars().next()
-    }
-
-    /// The next character, which is read.
-    pub(super) fn next(&mut self) -> Option<char> {
-        let mut chars = self.rest.chars();
-        let next = chars.next();
-        self.rest = chars.as_str();
-        next
-    }
-
-    /// Reads `word` if it is next.
-    pub(super) fn eat(&mut self, word: &str) -> bool {
-        match self.rest.strip_prefix(word) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Space, then `word`, which must be there.
-    pub(super) fn expect(&mut self, word: &str) -> Result<(), SyntaxError> {
-        self.space();
-        if self.eat(word) {
-            return Ok(());
-        }
-        Err(self.fail(format!("`{word}` should be here")))
-    }
-
-    /// The characters from here on that fit, which are read.
-    pub(super) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest.trim_start_matches(fits);
-        let taken = self.rest.strip_suffix(rest).unwrap_or_default();
-        self.rest = rest;
-        taken
-    }
-
-    /// White space (`erl_scan`: up to 32, and 128 to 160) and comments.
-    pub(super) fn space(&mut self) {
-        loop {
-            self.take_while(|c| matches!(c, '\0'..=' ' | '\u{80}'..='\u{a0}'));
-            if self.peek() != Some('%') {
-                return;
-            }
-            self.take_while(|c| c != '\n');
-        }
-    }
-
-    /// The next term. What recurses is kept apart from what does not, and small: without optimisation a function takes
-    /// stack for all its branches together.
+/// The grammar of terms.
+impl Scanner<'_> {
+    /// Reads the next term. The recursive part is separate and small, because an unoptimised function reserves stack
+    /// for all its branches at once.
     pub(super) fn term(&mut self) -> Result<Term, SyntaxError> {
         self.space();
         match self.peek() {
@@ -169,7 +65,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A term without elements, or a string.
+    /// Reads a term without elements, or a string.
     fn leaf(&mut self) -> Result<Term, SyntaxError> {
         match self.peek() {
             Some('"') => self.strings(),
@@ -177,7 +73,7 @@ impl<'a> Parser<'a> {
             Some('<') if self.eat("<<") => Segments::read(self),
             Some('<') => self.pid(),
             Some('#') => self.hash(),
-            Some('A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | '_') => Err(self.fail("a variable has no value here")),
+            Some('A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | '_') => Err(self.fail("a variable is not allowed in a term")),
             Some('\'') => self.atom().map(Term::Atom),
             Some(c) if starts_atom(c) => {
                 let start = self.rest;
@@ -187,11 +83,11 @@ impl<'a> Parser<'a> {
                 self.rest = start;
                 self.atom().map(Term::Atom)
             }
-            _ => Err(self.fail("a term should be here")),
+            _ => Err(self.fail("expected a term")),
         }
     }
 
-    /// An atom, in quotes or not.
+    /// Reads an atom, quoted or not.
     pub(super) fn atom(&mut self) -> Result<Atom, SyntaxError> {
         self.space();
         let start = self.rest;
@@ -201,16 +97,16 @@ impl<'a> Parser<'a> {
         }
         let name = match self.peek() {
             Some(c) if starts_atom(c) => self.take_while(continues_name),
-            _ => return Err(self.fail("an atom should be here")),
+            _ => return Err(self.fail("expected an atom")),
         };
         if is_reserved(name) && !is_reserved_later(name) {
             self.rest = start;
-            return Err(self.fail(format!("`{name}` is a reserved word: as an atom it stands in quotes")));
+            return Err(self.fail(format!("`{name}` is a reserved word: quote it to use it as an atom")));
         }
         self.held(Atom::new(name))
     }
 
-    /// `fun Module:Function/Arity`, after the first word.
+    /// Reads `fun Module:Function/Arity`, after the keyword.
     fn export(&mut self) -> Result<Term, SyntaxError> {
         let module = self.atom()?;
         self.expect(":")?;
@@ -218,30 +114,12 @@ impl<'a> Parser<'a> {
         self.expect("/")?;
         self.space();
         let arity = self.take_while(|c| c.is_ascii_digit()).parse();
-        let arity = arity.map_err(|_| self.fail("an arity up to 255 should stand before this"))?;
+        let arity = arity.map_err(|_| self.fail("expected an arity of at most 255 before this"))?;
         Ok(Term::Export(Box::new(Export {
             module,
             function,
             arity,
         })))
-    }
-
-    /// One level down; [`Budget::leave`] comes back.
-    fn enter(&mut self) -> Result<(), SyntaxError> {
-        let entered = self.budget.enter();
-        self.held(entered)
-    }
-
-    /// Goes past a comma (`true`), or stays at an end (`false`).
-    fn goes_on(&mut self, end: &str, or: &str) -> Result<bool, SyntaxError> {
-        self.space();
-        if self.eat(",") {
-            return Ok(true);
-        }
-        match self.rest.starts_with(end) || self.rest.starts_with(or) {
-            true => Ok(false),
-            false => Err(self.fail(format!("`,` or `{end}` should be here"))),
-        }
     }
 
     fn tuple(&mut self) -> Result<Term, SyntaxError> {
@@ -275,7 +153,7 @@ impl<'a> Parser<'a> {
         Ok(Term::list(items, tail))
     }
 
-    /// Items up to either of two ends, at least one.
+    /// Reads at least one element, up to either of two closing tokens.
     fn items(&mut self, items: &mut Vec<Term>, end: &str, or: &str) -> Result<(), SyntaxError> {
         self.enter()?;
         loop {
@@ -288,7 +166,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The pairs of a map, after `#{`.
+    /// Reads the pairs of a map, after `#{`.
     fn map(&mut self) -> Result<Term, SyntaxError> {
         let mut pairs = Vec::new();
         self.space();
@@ -315,7 +193,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Words that are reserved from OTP 27 on; before, Erlang prints them without quotes.
+/// Words that are reserved from OTP 27 on. Earlier releases print them without quotes.
 fn is_reserved_later(name: &str) -> bool {
     matches!(name, "maybe" | "else")
 }

@@ -9,7 +9,9 @@ use serde::de::Error as _;
 use serde::de::Visitor;
 use serde::ser::Error as _;
 
-use super::write::OWN;
+use super::conventions::ATOM;
+use super::conventions::OWN;
+use super::conventions::TERM;
 use crate::codec::Reader;
 use crate::etf::Atom;
 use crate::etf::Bits;
@@ -22,13 +24,7 @@ use crate::etf::NodePort;
 use crate::etf::NodeReference;
 use crate::etf::Term;
 
-/// A newtype struct of this name holds the name of an atom.
-pub(super) const ATOM: &str = "$beamway::Atom";
-
-/// A newtype struct of this name holds a term, encoded without version byte.
-pub(super) const TERM: &str = "$beamway::Term";
-
-/// Text that is written as a list of characters, as Erlang's `"text"` is one.
+/// Text that is written as a list of characters, like Erlang's `"text"`.
 ///
 /// ```
 /// use beamway::etf::{self, Charlist};
@@ -54,7 +50,7 @@ impl<'de> Deserialize<'de> for Charlist {
 }
 
 impl Serialize for Atom {
-    /// An atom in a term; text in any other format.
+    /// Serializes to an atom in a term, and to text in any other format.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(ATOM, self.as_str())
     }
@@ -84,7 +80,7 @@ impl<'de> Deserialize<'de> for Atom {
     }
 }
 
-/// A term as bytes for [`TERM`].
+/// A term as bytes, for [`TERM`].
 struct Encoded(Bytes);
 
 impl Serialize for Encoded {
@@ -94,7 +90,7 @@ impl Serialize for Encoded {
 }
 
 impl Serialize for Term {
-    /// Itself in a term; bytes in any other format.
+    /// Serializes to itself in a term, and to bytes in any other format.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bytes = self.encode().map_err(S::Error::custom)?;
         serializer.serialize_newtype_struct(TERM, &Encoded(bytes.slice(1..)))
@@ -128,11 +124,11 @@ impl<'de> Deserialize<'de> for Term {
     }
 }
 
-/// Kinds of term that no Rust type stands for.
+/// Types of terms that have no counterpart in Rust.
 macro_rules! kinds_of_term {
     ($($kind:ty),*) => {$(
         impl Serialize for $kind {
-            /// As [`Term`].
+            /// Serializes as [`Term`] does.
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 Term::from(self.clone()).serialize(serializer)
             }

@@ -16,9 +16,8 @@ use super::leg::Leg;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
-use crate::endpoint::io::session::Command;
+use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::session::SessionHandle;
-use crate::endpoint::io::session::leg;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::router::Policy;
@@ -44,19 +43,16 @@ pub(in crate::gateway) async fn accept(
         Ok(stream) => stream,
         Err(error) => return refuse(&session, circuit, &error.into()).await,
     };
-    let (sender, receiver) = leg();
-    if !session.send(Command::Accept { circuit, leg: sender }).await {
+    let Ok(endpoint) = Endpoint::accept(&session, circuit).await else {
         return;
-    }
+    };
     tune(&stream, &config);
     let leg = Leg {
         stream,
         input: BytesMut::new(),
         relay,
         local: Party::Acceptor,
-        circuit,
-        session,
-        receiver,
+        endpoint,
         policy,
         config,
     };
@@ -67,8 +63,7 @@ pub(in crate::gateway) async fn accept(
 /// Ends a circuit that has no leg.
 pub(in crate::gateway) async fn refuse(session: &SessionHandle, circuit: CircuitId, error: &LegError) {
     warn!(peer = %session.peer, %circuit, %error, "a circuit was refused");
-    let reason = error.to_string();
-    session.send(Command::Close { circuit, reason }).await;
+    session.refuse(circuit, error.to_string()).await;
 }
 
 /// A node listens on all addresses unless it was told otherwise, and then most likely on the one in its name.

@@ -11,24 +11,21 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::mpsc;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
-use crate::dist::PacketDecoder;
-use crate::dist::PacketEncoder;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::Relayed;
+use crate::dist::StreamDecoder;
+use crate::dist::StreamEncoder;
 use crate::dist::handshake;
-use crate::endpoint::io::session::Command;
-use crate::endpoint::io::session::EndpointEvent;
-use crate::endpoint::io::session::EndpointReceiver;
-use crate::endpoint::io::session::READ_AHEAD;
-use crate::endpoint::io::session::SessionHandle;
+use crate::endpoint::io::attachment::Delivery;
+use crate::endpoint::io::endpoint::Endpoint;
+use crate::endpoint::io::endpoint::SignalReceiver;
+use crate::endpoint::io::endpoint::SignalSender;
 use crate::endpoint::io::write::write_all;
 use crate::endpoint::packets;
 use crate::endpoint::packets::intake;
@@ -36,8 +33,6 @@ use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::router::Policy;
 use crate::session::Agreed;
-use crate::wire::CircuitId;
-use crate::wire::Content;
 
 /// Bytes read at once from a node that has more.
 const READ_MOST: usize = 256 * 1024;
@@ -49,9 +44,7 @@ pub(in crate::gateway) struct Leg {
     pub(in crate::gateway) relay: Relay,
     /// Which of the two nodes is the local one.
     pub(in crate::gateway) local: Party,
-    pub(in crate::gateway) circuit: CircuitId,
-    pub(in crate::gateway) session: SessionHandle,
-    pub(in crate::gateway) receiver: EndpointReceiver,
+    pub(in crate::gateway) endpoint: Endpoint,
     /// Which nodes the peer may speak for.
     pub(in crate::gateway) policy: Policy,
     pub(in crate::gateway) config: Arc<GatewayConfig>,
@@ -60,30 +53,27 @@ pub(in crate::gateway) struct Leg {
 impl Leg {
     /// Runs the leg to its end and says why it ended.
     pub(in crate::gateway) async fn run(mut self) -> LegError {
-        let (session, circuit) = (self.session.clone(), self.circuit);
+        let circuit = self.endpoint.circuit().clone();
         let limit = self.config.handshake_time;
         let outcome = match timeout(limit, self.shake_hands()).await {
-            Ok(Ok(format)) => self.converse(format).await,
+            Ok(Ok(agreed)) => self.converse(agreed).await,
             Ok(Err(error)) => error,
             Err(_) => LegError::Late("the handshake was not complete", limit),
         };
         if !matches!(outcome, LegError::Finished(_)) {
-            let reason = outcome.to_string();
-            session.send(Command::Close { circuit, reason }).await;
+            circuit.close(outcome.to_string()).await;
         }
         outcome
     }
 
-    /// Relays the handshake until both nodes are content.
-    async fn shake_hands(&mut self) -> Result<Format, LegError> {
+    /// Relays the handshake until both nodes have agreed.
+    async fn shake_hands(&mut self) -> Result<Agreed, LegError> {
         loop {
             while let Some(message) = handshake::decode(&mut self.input)? {
-                let local = self.local;
-                let (message, is_complete) = self.follow(local, &message)?;
-                let circuit = self.circuit;
-                self.command(Command::Handshake { circuit, message }).await?;
+                let (message, is_complete) = self.follow(self.local, &message)?;
+                self.endpoint.send_handshake(message).await?;
                 if is_complete {
-                    return self.establish().await;
+                    return self.agreed();
                 }
             }
             tokio::select! {
@@ -92,19 +82,13 @@ impl Leg {
                         return Err(LegError::Closed);
                     }
                 }
-                event = self.receiver.events.recv() => {
-                    let message = match event {
-                        Some(EndpointEvent::Handshake(message)) => message,
-                        Some(EndpointEvent::Finished(reason)) => return Err(LegError::Finished(reason)),
-                        Some(EndpointEvent::Opened(_) | EndpointEvent::Deliver(_)) => continue,
-                        None => return Err(LegError::NoSession),
-                    };
-                    let (message, is_complete) = self.follow(self.far(), &message)?;
+                message = self.endpoint.receive_handshake() => {
+                    let (message, is_complete) = self.follow(self.far(), &message?)?;
                     let mut framed = BytesMut::new();
                     handshake::encode(&message, &mut framed);
                     self.stream.write_all(&framed).await?;
                     if is_complete {
-                        return self.establish().await;
+                        return self.agreed();
                     }
                 }
             }
@@ -130,60 +114,48 @@ impl Leg {
         };
         match claimed {
             Some(node) if !self.policy.allows(node) => Err(LegError::Policy {
-                peer: self.session.peer.to_string(),
+                peer: self.endpoint.circuit().peer().to_string(),
                 node: node.to_owned(),
             }),
             _ => Ok((message, is_complete)),
         }
     }
 
-    async fn establish(&mut self) -> Result<Format, LegError> {
+    fn agreed(&self) -> Result<Agreed, LegError> {
         let Some((format, initiator, acceptor)) = self.relay.agreed() else {
             return Err(LegError::NoSession);
         };
-        let creation = match self.local {
-            Party::Acceptor => acceptor,
-            Party::Initiator => initiator,
-        };
-        let circuit = self.circuit;
-        let terms = Agreed {
+        Ok(Agreed {
             format,
-            creation,
+            creation: match self.local {
+                Party::Acceptor => acceptor,
+                Party::Initiator => initiator,
+            },
             is_reader: false,
-        };
-        self.command(Command::Established { circuit, terms }).await?;
-        Ok(format)
-    }
-
-    async fn command(&self, command: Command) -> Result<(), LegError> {
-        if self.session.send(command).await {
-            Ok(())
-        } else {
-            Err(LegError::NoSession)
-        }
+        })
     }
 
     /// Translates packets and signals until one side ends; each direction goes on whatever the other waits for.
-    async fn converse(self, format: Format) -> LegError {
+    async fn converse(self, agreed: Agreed) -> LegError {
+        let format = agreed.format;
+        let (sender, receiver) = match self.endpoint.establish(agreed).await {
+            Ok(established) => established,
+            Err(closed) => return closed.into(),
+        };
         let (read, write) = self.stream.into_split();
         let mut reader = Reader {
             stream: read,
             input: self.input,
-            decoder: PacketDecoder::new(format),
+            decoder: StreamDecoder::new(format),
             format,
             has_more: false,
-            taken: self.receiver.taken,
-            sent: 0,
-            circuit: self.circuit,
-            session: self.session.clone(),
+            signals: sender,
             config: Arc::clone(&self.config),
         };
         let mut writer = Writer {
             stream: write,
-            encoder: PacketEncoder::new(format),
-            events: self.receiver.events,
-            circuit: self.circuit,
-            session: self.session,
+            encoder: StreamEncoder::new(format),
+            signals: receiver,
             config: self.config,
         };
         let outcome = tokio::select! {
@@ -204,14 +176,11 @@ impl Leg {
 struct Reader {
     stream: OwnedReadHalf,
     input: BytesMut,
-    decoder: PacketDecoder,
+    decoder: StreamDecoder,
     format: Format,
     /// The last read took all that there was room for.
     has_more: bool,
-    taken: watch::Receiver<u64>,
-    sent: u64,
-    circuit: CircuitId,
-    session: SessionHandle,
+    signals: SignalSender,
     config: Arc<GatewayConfig>,
 }
 
@@ -229,19 +198,15 @@ impl Reader {
         let mut signals = Vec::new();
         while let Some(packet) = self.decoder.decode(&mut self.input)? {
             if let Some(signal) = intake(packet, self.format)? {
-                self.sent += signal.content.cost();
                 signals.push(signal);
             }
         }
         if !signals.is_empty() {
-            let circuit = self.circuit;
-            if !self.session.send(Command::Signals { circuit, signals }).await {
-                return Err(LegError::NoSession);
-            }
+            self.signals.send(signals).await?;
         }
         // Not reading is the VM's own backpressure. The clock of silence stands still meanwhile.
-        let sent = self.sent;
-        if self.taken.wait_for(|taken| sent < *taken + READ_AHEAD).await.is_err() {
+        if self.signals.ready().await.is_err() {
+            // The writer hears why.
             return std::future::pending().await;
         }
         let silence = self.config.net_ticktime;
@@ -280,10 +245,8 @@ impl Reader {
 /// Towards the BEAM.
 struct Writer {
     stream: OwnedWriteHalf,
-    encoder: PacketEncoder,
-    events: mpsc::Receiver<EndpointEvent>,
-    circuit: CircuitId,
-    session: SessionHandle,
+    encoder: StreamEncoder,
+    signals: SignalReceiver,
     config: Arc<GatewayConfig>,
 }
 
@@ -298,31 +261,22 @@ impl Writer {
     }
 
     async fn step(&mut self) -> Result<(), LegError> {
-        match timeout(self.config.tick_interval(), self.events.recv()).await {
+        match timeout(self.config.tick_interval(), self.signals.receive()).await {
             Err(_) => {
                 let mut tick = BytesMut::new();
-                PacketEncoder::tick(&mut tick);
+                StreamEncoder::tick(&mut tick);
                 Ok(self.stream.write_all(&tick).await?)
             }
-            Ok(Some(EndpointEvent::Deliver(contents))) => self.deliver(contents).await,
-            Ok(Some(EndpointEvent::Finished(reason))) => Err(LegError::Finished(reason)),
-            Ok(Some(EndpointEvent::Opened(_) | EndpointEvent::Handshake(_))) => Ok(()),
-            Ok(None) => Err(LegError::NoSession),
+            Ok(delivery) => self.deliver(delivery?).await,
         }
     }
 
-    async fn deliver(&mut self, contents: Vec<Content>) -> Result<(), LegError> {
-        let cost = contents.iter().map(Content::cost).sum();
+    async fn deliver(&mut self, delivery: Delivery) -> Result<(), LegError> {
         let mut buffers = Buffers::default();
-        for content in &contents {
+        for content in &delivery.contents {
             packets::encode(content, &mut self.encoder, &mut buffers)?;
         }
         write_all(&mut self.stream, buffers).await?;
-        let circuit = self.circuit;
-        if self.session.send(Command::Written { circuit, cost }).await {
-            Ok(())
-        } else {
-            Err(LegError::NoSession)
-        }
+        Ok(self.signals.written(delivery.cost).await?)
     }
 }

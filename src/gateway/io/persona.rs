@@ -20,10 +20,8 @@ use super::leg::Leg;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
-use crate::endpoint::io::session::Command;
-use crate::endpoint::io::session::EndpointEvent;
+use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::session::SessionHandle;
-use crate::endpoint::io::session::leg;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::router::Policy;
@@ -99,27 +97,17 @@ async fn open(mut stream: TcpStream, persona: Persona) {
         }
     };
     let from = relay.initiator_name().unwrap_or("a node without a name").to_owned();
-    let (sender, mut receiver) = leg();
-    let opened = session.send(Command::Open {
-        target: target.clone(),
-        send_name: relay.send_name(),
-        leg: sender,
-    });
-    if !opened.await {
-        return;
-    }
-    let Some(EndpointEvent::Opened(circuit)) = receiver.events.recv().await else {
+    let Ok(endpoint) = Endpoint::open(&session, target.clone(), relay.send_name()).await else {
         return;
     };
+    let circuit = endpoint.circuit().id();
     tune(&stream, &config);
     let leg = Leg {
         stream,
         input,
         relay,
         local: Party::Initiator,
-        circuit,
-        session,
-        receiver,
+        endpoint,
         policy,
         config,
     };

@@ -28,9 +28,9 @@ use crate::cluster::StaticPeer;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk;
+use crate::trunk::Held;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::busy_wait::BusyWait;
-use crate::trunk::io::trunks::Held;
 use crate::wire::SessionId;
 
 /// News of peers that may wait for the gateway, as in the real daemon.
@@ -101,7 +101,7 @@ impl Daemon {
             },
             race_interval: setting.race_interval,
             held: Held::default(),
-            gateway: news_in,
+            hub: news_in,
             // It is for a thread, whose time is not simulated.
             busy_wait: BusyWait::default(),
             leave: CancellationToken::new(),

@@ -18,18 +18,18 @@ use super::ledger::EndId;
 use super::ledger::Ledger;
 use super::random::Random;
 use super::signals;
+use super::signals::AGREED;
 use super::signals::RECEIVERS;
-use super::signals::TERMS;
 use super::signals::Truth;
 use super::socket::SimSocket;
+use crate::endpoint::Closed;
+use crate::endpoint::io::attachment::Delivery;
+use crate::endpoint::io::endpoint::Endpoint;
+use crate::endpoint::io::endpoint::SignalReceiver;
+use crate::endpoint::io::endpoint::SignalSender;
 use crate::endpoint::io::session::Command;
-use crate::endpoint::io::session::EndpointEvent;
-use crate::endpoint::io::session::EndpointReceiver;
 use crate::endpoint::io::session::PeerEvent;
-use crate::endpoint::io::session::READ_AHEAD;
 use crate::endpoint::io::session::SessionHandle;
-use crate::endpoint::io::session::leg;
-use crate::wire::CircuitId;
 use crate::wire::Content;
 use crate::wire::Open;
 
@@ -119,8 +119,19 @@ impl Host {
         (self.now().as_millis() as u64) < self.deaf_until.load(Relaxed)
     }
 
-    fn draw_seed(&self) -> u64 {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).next()
+    /// Where what one end of a circuit does by chance comes from.
+    fn draw(&self, id: EndId) -> Random {
+        let seed = self.random.lock().unwrap_or_else(PoisonError::into_inner).next();
+        Random::new(seed, id.0)
+    }
+
+    /// One end of a circuit is over, and not by its node.
+    fn over(&self, id: EndId, closed: &Closed) {
+        let reason = match closed {
+            Closed::Finished(reason) => Some(reason.as_str()),
+            Closed::NoSession => None,
+        };
+        self.ledger.lock().finish(self.now(), id, reason);
     }
 }
 
@@ -196,19 +207,16 @@ async fn keep_open(host: Arc<Host>, session: SessionHandle, target: String) {
             return;
         }
         let key = host.ledger.lock().open(host.now(), host.index, peer, since);
-        let (sender, receiver) = leg();
-        let open = Command::Open {
-            target: target.clone(),
-            send_name: Bytes::copy_from_slice(&key.to_be_bytes()),
-            leg: sender,
-        };
-        let is_handed_over = session.send(open).await;
         let id = (key, 0);
-        if is_handed_over {
-            Leg::new(&host, &session, id, receiver).run().await;
-        } else {
+        if session.is_over() {
             host.ledger.lock().finish(host.now(), id, None);
             return;
+        }
+        let random = host.draw(id);
+        let send_name = Bytes::copy_from_slice(&key.to_be_bytes());
+        match Endpoint::open(&session, target.clone(), send_name).await {
+            Ok(endpoint) => connect(&host, id, endpoint, random).await,
+            Err(closed) => host.over(id, &closed),
         }
         sleep(RECONNECT).await;
     }
@@ -220,63 +228,79 @@ async fn accept(host: Arc<Host>, session: SessionHandle, open: Open) {
     host.ledger
         .lock()
         .accept(host.now(), (key, 1), host.index, host_of(&session.peer));
-    let (sender, receiver) = leg();
-    let circuit = open.circuit;
-    session.send(Command::Accept { circuit, leg: sender }).await;
-    let status = Command::Handshake {
-        circuit,
-        message: Bytes::from_static(b"s"),
+    let id = (key, 1);
+    let endpoint = match Endpoint::accept(&session, open.circuit).await {
+        Ok(endpoint) => endpoint,
+        Err(closed) => return host.over(id, &closed),
     };
-    session.send(status).await;
-    let mut leg = Leg::new(&host, &session, (key, 1), receiver);
-    leg.circuit = circuit;
-    leg.run().await;
+    let _ = endpoint.send_handshake(Bytes::from_static(b"s")).await;
+    let random = host.draw(id);
+    connect(&host, id, endpoint, random).await;
 }
 
-/// A node's connection.
-struct Leg {
+/// A node's connection, from the handshake to its end.
+async fn connect(host: &Arc<Host>, id: EndId, mut endpoint: Endpoint, random: Random) {
+    let established = match shake_hands(&mut endpoint).await {
+        Ok(()) => {
+            host.ledger.lock().established(host.now(), id);
+            endpoint.establish(AGREED).await
+        }
+        Err(closed) => Err(closed),
+    };
+    match established {
+        Ok((sender, receiver)) => {
+            let connection = Connection {
+                host: Arc::clone(host),
+                id,
+                sender,
+                receiver,
+                random,
+                making: VecDeque::new(),
+            };
+            connection.run().await;
+        }
+        Err(closed) => host.over(id, &closed),
+    }
+}
+
+/// The nodes' part: status, reply, acknowledgement.
+async fn shake_hands(endpoint: &mut Endpoint) -> Result<(), Closed> {
+    loop {
+        let message = endpoint.receive_handshake().await?;
+        let answer: &'static [u8] = match &message[..] {
+            b"s" => b"r",
+            b"r" => b"a",
+            _ => b"",
+        };
+        if !answer.is_empty() {
+            endpoint.send_handshake(Bytes::from_static(answer)).await?;
+        }
+        if message != "s" {
+            return Ok(());
+        }
+    }
+}
+
+/// A node's connection that is established.
+struct Connection {
     host: Arc<Host>,
-    session: SessionHandle,
     id: EndId,
-    circuit: CircuitId,
-    receiver: EndpointReceiver,
+    sender: SignalSender,
+    receiver: SignalReceiver,
     random: Random,
     /// Signals in fragments, and how many are left of each.
     making: VecDeque<(u64, u64, Truth)>,
-    sent: u64,
 }
 
-/// How a leg goes on.
+/// Whether a connection goes on.
 #[derive(PartialEq, Eq)]
-enum Step {
-    GoOn,
-    Established,
+enum Course {
+    GoesOn,
     Over,
 }
 
-impl Leg {
-    fn new(host: &Arc<Host>, session: &SessionHandle, id: EndId, receiver: EndpointReceiver) -> Self {
-        Self {
-            random: Random::new(host.draw_seed(), id.0),
-            host: Arc::clone(host),
-            session: session.clone(),
-            id,
-            circuit: CircuitId(0),
-            receiver,
-            making: VecDeque::new(),
-            sent: 0,
-        }
-    }
-
+impl Connection {
     async fn run(mut self) {
-        loop {
-            let event = self.receiver.events.recv().await;
-            match self.handle(event).await {
-                Step::GoOn => {}
-                Step::Established => break,
-                Step::Over => return,
-            }
-        }
         for owner in (0..RECEIVERS).step_by(2) {
             self.send((owner, 0), signals::monitor(owner), 0, 1).await;
         }
@@ -288,21 +312,18 @@ impl Leg {
         let mut tick = Box::pin(sleep(Duration::ZERO));
         loop {
             let is_reading = !self.host.is_deaf();
-            let event = tokio::select! {
+            let received = tokio::select! {
                 biased;
-                event = self.receiver.events.recv(), if is_reading => Some(event),
+                received = self.receiver.receive(), if is_reading => Some(received),
                 () = &mut tick => None,
             };
-            match event {
-                Some(event) => {
-                    if self.handle(event).await == Step::Over {
-                        return;
-                    }
-                }
+            match received {
+                Some(Ok(delivery)) => self.deliver(delivery).await,
+                Some(Err(closed)) => return self.host.over(self.id, &closed),
                 None => {
                     let next = Duration::from_millis(self.random.between(1, pause));
                     tick.as_mut().reset(tokio::time::Instant::now() + next);
-                    if self.speak().await == Step::Over {
+                    if self.speak().await == Course::Over {
                         return;
                     }
                 }
@@ -310,52 +331,16 @@ impl Leg {
         }
     }
 
-    async fn handle(&mut self, event: Option<EndpointEvent>) -> Step {
+    async fn deliver(&self, delivery: Delivery) {
         let now = self.host.now();
-        match event {
-            Some(EndpointEvent::Opened(circuit)) => self.circuit = circuit,
-            Some(EndpointEvent::Handshake(message)) => return self.shake_hands(&message).await,
-            Some(EndpointEvent::Deliver(contents)) => {
-                for content in &contents {
-                    self.host.ledger.lock().deliver(now, self.id, content);
-                }
-                let (circuit, cost) = (self.circuit, contents.iter().map(Content::cost).sum());
-                self.session.send(Command::Written { circuit, cost }).await;
-            }
-            Some(EndpointEvent::Finished(reason)) => {
-                self.host.ledger.lock().finish(now, self.id, Some(&reason));
-                return Step::Over;
-            }
-            None => {
-                self.host.ledger.lock().finish(now, self.id, None);
-                return Step::Over;
-            }
+        for content in &delivery.contents {
+            self.host.ledger.lock().deliver(now, self.id, content);
         }
-        Step::GoOn
-    }
-
-    /// The nodes' part: status, reply, acknowledgement.
-    async fn shake_hands(&mut self, message: &[u8]) -> Step {
-        let answer: &'static [u8] = match message {
-            b"s" => b"r",
-            b"r" => b"a",
-            _ => b"",
-        };
-        let circuit = self.circuit;
-        if !answer.is_empty() {
-            let message = Bytes::from_static(answer);
-            self.session.send(Command::Handshake { circuit, message }).await;
-        }
-        if message == b"s" {
-            return Step::GoOn;
-        }
-        self.host.ledger.lock().established(self.host.now(), self.id);
-        self.session.send(Command::Established { circuit, terms: TERMS }).await;
-        Step::Established
+        let _ = self.receiver.written(delivery.cost).await;
     }
 
     /// Sends a burst, goes on with what is in fragments, or closes.
-    async fn speak(&mut self) -> Step {
+    async fn speak(&mut self) -> Course {
         let (is_sending, is_closing) = {
             let ledger = self.host.ledger.lock();
             (ledger.is_sending, ledger.is_closing)
@@ -364,13 +349,12 @@ impl Leg {
         let is_tired = is_sending && self.making.is_empty() && self.random.one_in(habits.close_one_in);
         if is_tired || is_closing && self.id.1 == 0 {
             self.host.ledger.lock().close(self.host.now(), self.id);
-            let (circuit, reason) = (self.circuit, DONE.to_owned());
-            self.session.send(Command::Close { circuit, reason }).await;
-            return Step::Over;
+            self.sender.circuit().close(DONE.to_owned()).await;
+            return Course::Over;
         }
         let is_large = self.random.one_in(habits.large_one_in);
         for _ in 0..self.random.between(1, habits.burst) {
-            if self.sent >= *self.receiver.taken.borrow() + READ_AHEAD {
+            if !self.sender.has_room() {
                 break;
             }
             if !self.making.is_empty() && (!is_sending || self.random.one_in(2)) {
@@ -379,7 +363,7 @@ impl Leg {
                 self.begin(is_large).await;
             }
         }
-        Step::GoOn
+        Course::GoesOn
     }
 
     async fn begin(&mut self, is_large: bool) {
@@ -457,11 +441,8 @@ impl Leg {
     }
 
     async fn hand_over(&mut self, content: Content) {
-        self.sent += content.cost();
-        let circuit = self.circuit;
         if let Some(signal) = signals::taken(content) {
-            let signals = vec![signal];
-            self.session.send(Command::Signals { circuit, signals }).await;
+            let _ = self.sender.send(vec![signal]).await;
         }
     }
 }

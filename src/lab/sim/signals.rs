@@ -3,9 +3,9 @@ use bytes::BytesMut;
 
 use super::random::Random;
 use crate::dist::Format;
-use crate::dist::PacketDecoder;
-use crate::dist::PacketEncoder;
 use crate::dist::Run;
+use crate::dist::StreamDecoder;
+use crate::dist::StreamEncoder;
 use crate::endpoint::packets;
 use crate::session::Agreed;
 use crate::session::Intake;
@@ -15,7 +15,7 @@ use crate::wire::Content;
 const CREATION: u8 = 5;
 
 /// What two simulated nodes agree on.
-pub(super) const TERMS: Agreed = Agreed {
+pub(super) const AGREED: Agreed = Agreed {
     format: Format::Header,
     creation: CREATION as u32,
     is_reader: false,
@@ -88,7 +88,7 @@ pub(super) fn number_of(body: &[u8]) -> Option<u64> {
 
 /// The numbers of a run's signals, up to what is none.
 pub(super) fn numbers_of_run(packets: &[u8]) -> Vec<u64> {
-    let Ok(mut run) = Run::new(packets, TERMS.format) else {
+    let Ok(mut run) = Run::new(packets, AGREED.format) else {
         return Vec::new();
     };
     std::iter::from_fn(|| run.next_payload().ok().flatten())
@@ -100,16 +100,16 @@ pub(super) fn numbers_of_run(packets: &[u8]) -> Vec<u64> {
 pub(super) fn run(bodies: &[Bytes]) -> Option<Content> {
     let mut written = BytesMut::new();
     for body in bodies {
-        PacketEncoder::new(TERMS.format).signal(body.len(), &mut written);
+        StreamEncoder::new(AGREED.format).signal(body.len(), &mut written);
         written.extend_from_slice(body);
     }
-    let packet = PacketDecoder::new(TERMS.format).decode(&mut written).ok().flatten()?;
+    let packet = StreamDecoder::new(AGREED.format).decode(&mut written).ok().flatten()?;
     packets::content(packet).filter(|_| written.is_empty())
 }
 
 /// What the gateway makes of it; nothing, if it is no signal.
 pub(super) fn taken(content: Content) -> Option<Intake> {
-    Intake::read(content, TERMS.format).ok()
+    Intake::read(content, AGREED.format).ok()
 }
 
 #[cfg(test)]

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::info;
 use tracing::warn;
 
 use crate::dist::Format;
-use crate::endpoint::io::session::Command;
-use crate::endpoint::io::session::EndpointEvent;
-use crate::endpoint::io::session::EndpointReceiver;
-use crate::endpoint::io::session::READ_AHEAD;
+use crate::endpoint::Closed;
+use crate::endpoint::io::attachment::Delivery;
+use crate::endpoint::io::endpoint::Endpoint;
+use crate::endpoint::io::endpoint::SignalReceiver;
+use crate::endpoint::io::endpoint::SignalSender;
 use crate::endpoint::io::session::SessionHandle;
-use crate::endpoint::io::session::leg;
+use crate::endpoint::read_ahead::READ_AHEAD;
 use crate::etf::Atom;
 use crate::hub::io::directory::Caller;
 use crate::hub::io::directory::Place;
@@ -33,8 +33,6 @@ use crate::node::outlet::Connection;
 use crate::router::Policy;
 use crate::session::Agreed;
 use crate::session::Intake;
-use crate::wire::CircuitId;
-use crate::wire::Content;
 
 /// Signals handed to the session at once, at most.
 const BATCH: usize = 1024;
@@ -53,9 +51,7 @@ pub(in crate::node) async fn find(daemon: &mpsc::Sender<Request>, node: &Atom) -
 
 /// A circuit whose session is known.
 pub(in crate::node) struct Circuit {
-    session: SessionHandle,
-    id: CircuitId,
-    receiver: EndpointReceiver,
+    endpoint: Endpoint,
     /// Which nodes the peer may speak for.
     policy: Policy,
     pub(in crate::node) attempt: u64,
@@ -72,27 +68,11 @@ impl Circuit {
     ) -> Result<(Self, FarIdentity), ConnectionError> {
         let mut party = Handshake::initiate(shared.own.clone(), node, rand::random());
         let send_name = party.poll_message().unwrap_or_default();
-        let (sender, mut receiver) = leg();
-        let target = node.as_str().to_owned();
-        let open = Command::Open {
-            target,
-            send_name,
-            leg: sender,
-        };
-        let opened = if session.send(open).await {
-            receiver.events.recv().await
-        } else {
-            None
-        };
-        let id = match opened {
-            Some(EndpointEvent::Opened(id)) => id,
-            Some(EndpointEvent::Finished(reason)) => return Err(ConnectionError::Local(reason)),
-            _ => return Err(no_session()),
-        };
+        let endpoint = Endpoint::open(&session, node.as_str().to_owned(), send_name)
+            .await
+            .map_err(refused)?;
         let mut circuit = Self {
-            session,
-            id,
-            receiver,
+            endpoint,
             policy,
             attempt,
         };
@@ -106,18 +86,9 @@ impl Circuit {
         caller: Caller,
     ) -> Result<(Self, FarIdentity), ConnectionError> {
         let Caller { session, open, policy } = caller;
-        let (sender, receiver) = leg();
-        let accept = Command::Accept {
-            circuit: open.circuit,
-            leg: sender,
-        };
-        if !session.send(accept).await {
-            return Err(no_session());
-        }
+        let endpoint = Endpoint::accept(&session, open.circuit).await.map_err(refused)?;
         let mut circuit = Self {
-            session,
-            id: open.circuit,
-            receiver,
+            endpoint,
             policy,
             attempt: 0,
         };
@@ -127,7 +98,7 @@ impl Circuit {
             Ok(_) => circuit.shake_or_close(shared, party).await?,
             Err(error) => {
                 let _ = circuit.flush(&mut party).await;
-                circuit.close(&error.to_string()).await;
+                circuit.endpoint.circuit().close(error.to_string()).await;
                 return Err(error);
             }
         };
@@ -140,7 +111,7 @@ impl Circuit {
             .await
             .unwrap_or(Err(ConnectionError::Late(limit)));
         if let Err(error) = &shaken {
-            self.close(&error.to_string()).await;
+            self.endpoint.circuit().close(error.to_string()).await;
             shared.apply(|machine| machine.abandon(self.attempt, &error.to_string()));
         }
         shaken
@@ -149,11 +120,10 @@ impl Circuit {
     async fn shake(&mut self, shared: &Arc<Shared>, mut party: Handshake) -> Result<FarIdentity, ConnectionError> {
         loop {
             self.flush(&mut party).await?;
-            let message = match self.receiver.events.recv().await {
-                Some(EndpointEvent::Handshake(message)) => message,
-                Some(EndpointEvent::Finished(reason)) => return Err(party.ended(ConnectionError::Local(reason))),
-                Some(EndpointEvent::Opened(_) | EndpointEvent::Deliver(_)) => continue,
-                None => return Err(no_session()),
+            let message = match self.endpoint.receive_handshake().await {
+                Ok(message) => message,
+                Err(Closed::Finished(reason)) => return Err(party.ended(ConnectionError::Local(reason))),
+                Err(Closed::NoSession) => return Err(no_session()),
             };
             let step = handle_message(shared, &mut party, &message, &mut self.attempt);
             self.flush(&mut party).await?;
@@ -161,13 +131,6 @@ impl Circuit {
                 continue;
             };
             self.check(&far)?;
-            let terms = Agreed {
-                format: Format::Header,
-                creation: shared.own.creation,
-                is_reader: true,
-            };
-            let circuit = self.id;
-            self.command(Command::Established { circuit, terms }).await?;
             return Ok(far);
         }
     }
@@ -178,66 +141,58 @@ impl Circuit {
             return Ok(());
         }
         Err(ConnectionError::Policy {
-            peer: self.session.peer.to_string(),
+            peer: self.endpoint.circuit().peer().to_string(),
             node: far.name.clone(),
         })
     }
 
     async fn flush(&self, party: &mut Handshake) -> Result<(), ConnectionError> {
         while let Some(message) = party.poll_message() {
-            let circuit = self.id;
-            self.command(Command::Handshake { circuit, message }).await?;
+            self.endpoint.send_handshake(message).await.map_err(refused)?;
         }
         Ok(())
     }
 
-    async fn command(&self, command: Command) -> Result<(), ConnectionError> {
-        if self.session.send(command).await {
-            Ok(())
-        } else {
-            Err(no_session())
-        }
-    }
-
-    async fn close(&self, reason: &str) {
-        let (circuit, reason) = (self.id, reason.to_owned());
-        self.session.send(Command::Close { circuit, reason }).await;
-    }
-
     /// Carries signals until the connection ends.
     pub(in crate::node) async fn carry(self, shared: Arc<Shared>, far: FarIdentity) {
-        let (name, peer) = (far.name.clone(), self.session.peer.to_string());
+        let circuit = self.endpoint.circuit().clone();
+        let name = far.name.clone();
         let up = shared.apply(|machine| machine.established(self.attempt, far));
         let Some(connection) = up.and_then(|id| shared.connection(id)) else {
-            return self.close("another connection to the node was faster").await;
+            return circuit
+                .close("another connection to the node was faster".to_owned())
+                .await;
         };
-        info!(node = %shared.name, far = name, peer, "a connection is up");
-        connection.establish();
-        let (session, id) = (self.session.clone(), self.id);
+        info!(node = %shared.name, far = name, peer = %circuit.peer(), "a connection is up");
         let outcome = self.converse(&shared, &connection).await;
         let reason = outcome.to_string();
         shared.disconnect(&connection.node, connection.id, &reason);
         if !matches!(outcome, ConnectionError::Finished(_)) {
-            session.send(Command::Close { circuit: id, reason }).await;
+            circuit.close(reason).await;
         }
     }
 
     /// Each direction goes on whatever the other waits for.
     async fn converse(self, shared: &Arc<Shared>, connection: &Arc<Connection>) -> ConnectionError {
+        let agreed = Agreed {
+            format: Format::Header,
+            creation: shared.own.creation,
+            is_reader: true,
+        };
+        let (sender, receiver) = match self.endpoint.establish(agreed).await {
+            Ok(established) => established,
+            Err(closed) => return closed.into(),
+        };
+        connection.establish();
         let mut reader = Reader {
-            events: self.receiver.events,
+            signals: receiver,
             arrivals: Arrivals::new(shared, connection),
             connection,
-            circuit: self.id,
-            session: &self.session,
         };
         let mut writer = Writer {
-            taken: self.receiver.taken,
-            sent: 0,
+            signals: sender,
             messages: 0,
             connection,
-            circuit: self.id,
-            session: &self.session,
         };
         tokio::select! {
             error = reader.run() => error,
@@ -247,15 +202,18 @@ impl Circuit {
 }
 
 fn no_session() -> ConnectionError {
-    ConnectionError::Local("the session with the peer has ended".to_owned())
+    ConnectionError::Local(Closed::NoSession.to_string())
+}
+
+/// A circuit that ended before its connection was up.
+fn refused(closed: Closed) -> ConnectionError {
+    ConnectionError::Local(closed.to_string())
 }
 
 struct Reader<'a> {
-    events: mpsc::Receiver<EndpointEvent>,
+    signals: SignalReceiver,
     arrivals: Arrivals,
     connection: &'a Arc<Connection>,
-    circuit: CircuitId,
-    session: &'a SessionHandle,
 }
 
 impl Reader<'_> {
@@ -268,37 +226,21 @@ impl Reader<'_> {
     }
 
     async fn step(&mut self) -> Result<(), ConnectionError> {
-        match self.events.recv().await {
-            Some(EndpointEvent::Deliver(contents)) => {
-                let cost = contents.iter().map(Content::cost).sum();
-                let taken = contents.into_iter().try_for_each(|content| self.arrivals.take(content));
-                self.arrivals.flush();
-                taken?;
-                // What full mailboxes hold is not yet written: so the circuit's credit is what slows the senders.
-                poll_fn(|context| self.connection.poll_arrears(context)).await;
-                let circuit = self.circuit;
-                if self.session.send(Command::Written { circuit, cost }).await {
-                    Ok(())
-                } else {
-                    Err(no_session())
-                }
-            }
-            Some(EndpointEvent::Finished(reason)) => Err(ConnectionError::Finished(reason)),
-            Some(EndpointEvent::Opened(_) | EndpointEvent::Handshake(_)) => Ok(()),
-            None => Err(no_session()),
-        }
+        let Delivery { contents, cost } = self.signals.receive().await?;
+        let taken = contents.into_iter().try_for_each(|content| self.arrivals.take(content));
+        self.arrivals.flush();
+        taken?;
+        // What full mailboxes hold is not yet written: so the circuit's credit is what slows the senders.
+        poll_fn(|context| self.connection.poll_arrears(context)).await;
+        Ok(self.signals.written(cost).await?)
     }
 }
 
 struct Writer<'a> {
-    taken: watch::Receiver<u64>,
-    /// Cost of all signals handed over.
-    sent: u64,
+    signals: SignalSender,
     /// Messages in fragments so far.
     messages: u64,
     connection: &'a Arc<Connection>,
-    circuit: CircuitId,
-    session: &'a SessionHandle,
 }
 
 impl Writer<'_> {
@@ -332,13 +274,8 @@ impl Writer<'_> {
             if signals.is_empty() {
                 return Ok(());
             }
-            self.sent += cost;
-            let circuit = self.circuit;
-            if !self.session.send(Command::Signals { circuit, signals }).await {
-                return Err(no_session());
-            }
-            let sent = self.sent;
-            if self.taken.wait_for(|taken| sent < *taken + READ_AHEAD).await.is_err() {
+            self.signals.send(signals).await?;
+            if self.signals.ready().await.is_err() {
                 // The reader says why.
                 return std::future::pending().await;
             }

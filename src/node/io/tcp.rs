@@ -14,8 +14,8 @@ use tracing::info;
 
 use super::node::Shared;
 use crate::dist::Format;
-use crate::dist::PacketDecoder;
-use crate::dist::PacketEncoder;
+use crate::dist::StreamDecoder;
+use crate::dist::StreamEncoder;
 use crate::dist::handshake;
 use crate::endpoint::io::write::write_all;
 use crate::endpoint::packets;
@@ -115,14 +115,14 @@ async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>
     let mut reader = Reader {
         stream: read,
         input: wire.input,
-        decoder: PacketDecoder::new(Format::Header),
+        decoder: StreamDecoder::new(Format::Header),
         arrivals: Arrivals::new(shared, connection),
         connection: Arc::clone(connection),
         shared: Arc::clone(shared),
     };
     let mut writer = Writer {
         stream: write,
-        encoder: PacketEncoder::new(Format::Header),
+        encoder: StreamEncoder::new(Format::Header),
         messages: 0,
         connection: Arc::clone(connection),
         shared: Arc::clone(shared),
@@ -142,7 +142,7 @@ async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>
 struct Reader {
     stream: OwnedReadHalf,
     input: BytesMut,
-    decoder: PacketDecoder,
+    decoder: StreamDecoder,
     arrivals: Arrivals,
     connection: Arc<Connection>,
     shared: Arc<Shared>,
@@ -192,7 +192,7 @@ impl Reader {
 
 struct Writer {
     stream: OwnedWriteHalf,
-    encoder: PacketEncoder,
+    encoder: StreamEncoder,
     /// Messages in fragments so far.
     messages: u64,
     connection: Arc<Connection>,
@@ -213,7 +213,7 @@ impl Writer {
         match timeout(self.shared.config.tick_interval(), batch).await {
             Err(_) => {
                 let mut tick = BytesMut::new();
-                PacketEncoder::tick(&mut tick);
+                StreamEncoder::tick(&mut tick);
                 Ok(self.stream.write_all(&tick).await?)
             }
             Ok(Err(reason)) => Err(ConnectionError::Local(reason)),

@@ -9,11 +9,11 @@ use bytes::BytesMut;
 use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
-use crate::dist::PacketDecoder;
-use crate::dist::PacketEncoder;
 use crate::dist::RUN_MAX;
 use crate::dist::Run;
 use crate::dist::Sender;
+use crate::dist::StreamDecoder;
+use crate::dist::StreamEncoder;
 use crate::endpoint::packets;
 use crate::etf::Atom;
 use crate::etf::Pid;
@@ -114,7 +114,7 @@ fn put_together(contents: impl IntoIterator<Item = Content>) -> Vec<Vec<u8>> {
 
 /// What a node reads of these packets.
 fn read(packets: Buffers) -> Vec<Content> {
-    let mut decoder = PacketDecoder::new(Format::Header);
+    let mut decoder = StreamDecoder::new(Format::Header);
     let mut input = BytesMut::from(&packets.finish().concat()[..]);
     let contents =
         std::iter::from_fn(|| decoder.decode(&mut input).unwrap()).map(|packet| packets::content(packet).unwrap());
@@ -175,7 +175,7 @@ fn small_messages_of_one_way_travel_together() {
         assert!(matches!(content, Content::Next { .. }) || is_there(pid.id));
     }
     assert_eq!(put_together(contents.into_iter().map(|(_, content)| content)), sent);
-    let packets = plain.packets(&mut PacketEncoder::new(Format::Header), &mut 0).unwrap();
+    let packets = plain.packets(&mut StreamEncoder::new(Format::Header), &mut 0).unwrap();
     assert_eq!(put_together(read(packets)), sent);
 }
 

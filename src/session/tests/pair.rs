@@ -9,8 +9,8 @@ use bytes::BytesMut;
 
 use super::super::*;
 use crate::dist::Format;
-use crate::dist::PacketEncoder;
 use crate::dist::Run;
+use crate::dist::StreamEncoder;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 use crate::wire::FrameDecoder;
@@ -105,7 +105,7 @@ pub(super) fn signal(mut control: Vec<u8>, payload: &[u8]) -> Content {
 pub(super) fn run(signals: &[Content]) -> Content {
     let mut packets = BytesMut::new();
     for signal in signals {
-        PacketEncoder::new(Format::Header).signal(signal.body().len(), &mut packets);
+        StreamEncoder::new(Format::Header).signal(signal.body().len(), &mut packets);
         packets.extend_from_slice(signal.body());
     }
     Content::Run(packets.freeze())

@@ -9,9 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// Bytes up to which what comes is a question or an answer. Bulk keeps its thread awake by itself, and a thread that waited
-/// beside it would take a core from the nodes.
-const SMALL: usize = 4096;
+use crate::wire::SMALL;
 
 /// A core that was let go and comes back only after this is one that nodes want: to wait on it would take it from them just
 /// when what is waited for is theirs to do.
@@ -43,6 +41,7 @@ impl BusyWait {
         if bytes == 0 {
             return;
         }
+        // Bulk keeps its thread awake by itself, and a thread that waited beside it would take a core from the nodes.
         let latest = if bytes <= SMALL { NEWS } else { BULK };
         let is_resting = self.0.latest.load(Ordering::Relaxed) == RESTING;
         if is_resting && latest == BULK {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use quinn::Endpoint;
 
-use super::accept::Greeted;
-use super::accept::greet;
-use super::trunks::Held;
+use super::greet::Greeted;
+use super::greet::greet;
+use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkError;
 

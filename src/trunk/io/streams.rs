@@ -1,5 +1,6 @@
 //! The tasks that read and write the streams of a trunk, and their owner's side of them.
 
+use std::net::SocketAddr;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,13 +15,10 @@ use quinn::VarInt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::congestion::Calls;
+use super::notices::NoticeReader;
+use crate::congestion::Shared;
 use crate::session::SessionError;
 use crate::trunk::TrunkError;
-use crate::trunk::io::accept::Greeted;
-use crate::trunk::io::accept::NoticeReader;
-use crate::trunk::liveness::acknowledgements;
-use crate::trunk::liveness::calls;
 use crate::wire::Frame;
 use crate::wire::FrameDecoder;
 use crate::wire::LaneId;
@@ -54,7 +52,7 @@ pub(in crate::trunk) enum Arrival {
 #[derive(Debug)]
 pub(in crate::trunk) struct Streams {
     connection: Connection,
-    calls: Option<Calls>,
+    controller: SharedController,
     control: Writer,
     lanes: Vec<Writer>,
     arrivals: mpsc::Receiver<Arrival>,
@@ -78,16 +76,16 @@ struct Writer {
 
 impl Streams {
     /// Begins to read; lanes are written once [`Streams::open_lanes`] was called.
-    pub(in crate::trunk) fn new(greeted: Greeted, lanes: u8) -> Self {
+    pub(in crate::trunk) fn new(connection: Connection, control: SendStream, notices: NoticeReader, lanes: u8) -> Self {
         let (arrivals_in, arrivals) = mpsc::channel(ARRIVALS);
         let mut tasks = JoinSet::new();
-        let (control, written) = writer(greeted.control, None, arrivals_in.clone());
+        let (control, written) = writer(control, None, arrivals_in.clone());
         tasks.spawn(written);
-        tasks.spawn(read_notices(greeted.notices, arrivals_in.clone()));
-        tasks.spawn(accept_lanes(greeted.connection.clone(), lanes, arrivals_in.clone()));
+        tasks.spawn(read_notices(notices, arrivals_in.clone()));
+        tasks.spawn(accept_lanes(connection.clone(), lanes, arrivals_in.clone()));
         Self {
-            calls: calls(greeted.connection.congestion_state()),
-            connection: greeted.connection,
+            controller: SharedController::of(&connection),
+            connection,
             control,
             lanes: Vec::new(),
             arrivals,
@@ -158,9 +156,13 @@ impl Streams {
     }
 
     /// Tells congestion control how often something small was about to leave beside bulk.
-    pub(in crate::trunk) fn tell_calls(&self, count: u64) {
-        if let Some(calls) = &self.calls {
-            calls.tell(count);
+    pub(in crate::trunk) fn tell_calls(&mut self, count: u64) {
+        if self.controller.calls_told != count {
+            self.controller.calls_told = count;
+            let shared = self.controller.now(&self.connection);
+            if let Some(calls) = shared.and_then(|shared| shared.calls.as_ref()) {
+                calls.tell(count);
+            }
         }
     }
 
@@ -180,8 +182,38 @@ impl Streams {
     }
 
     /// How often packets were acknowledged so far.
-    pub(in crate::trunk) fn acknowledgements(&self) -> u64 {
-        acknowledgements(self.connection.congestion_state())
+    pub(in crate::trunk) fn acknowledgements(&mut self) -> u64 {
+        let shared = self.controller.now(&self.connection);
+        shared.map_or(0, |shared| shared.acknowledgements.count())
+    }
+}
+
+/// What the connection's congestion controller shares. quinn makes another controller when the peer's address changes, and
+/// shows a controller only as a copy of it, which is dear.
+#[derive(Debug)]
+struct SharedController {
+    remote: SocketAddr,
+    shared: Option<Shared>,
+    calls_told: u64,
+}
+
+impl SharedController {
+    fn of(connection: &Connection) -> Self {
+        Self {
+            remote: connection.remote_address(),
+            shared: Shared::of(connection.congestion_state()),
+            calls_told: 0,
+        }
+    }
+
+    fn now(&mut self, connection: &Connection) -> Option<&Shared> {
+        if connection.remote_address() != self.remote {
+            *self = Self {
+                calls_told: self.calls_told,
+                ..Self::of(connection)
+            };
+        }
+        self.shared.as_ref()
     }
 }
 

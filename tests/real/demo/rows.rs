@@ -11,14 +11,14 @@ use beamway::lab::testbed::children::until;
 use beamway::lab::testbed::erlang::Erlang;
 use beamway::lab::testbed::erlang::MODULE;
 use beamway::lab::testbed::hosts::Host;
+use beamway::lab::testbed::node_settings::NodeSettings;
 use beamway::lab::testbed::nodes::Kind;
 use beamway::lab::testbed::nodes::Node;
-use beamway::lab::testbed::nodes::NodeSettings;
 use beamway::lab::testbed::pairs::Pair;
 use beamway::lab::testbed::port_mapper;
 use beamway::lab::testbed::workspace::Workspace;
 
-use crate::children::on_children;
+use super::children::on_children;
 
 #[derive(Clone, Copy)]
 enum Side<'a> {

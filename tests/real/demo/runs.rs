@@ -12,10 +12,10 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::outside::assert_nothing_left;
-use crate::outside::beamway;
-use crate::outside::running_in;
-use crate::outside::wait;
+use super::outside::assert_nothing_left;
+use super::outside::beamway;
+use super::outside::running_in;
+use super::outside::wait;
 
 fn demo(temporary: &TempDir) -> Command {
     beamway("demo", temporary)

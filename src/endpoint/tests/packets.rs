@@ -1,6 +1,5 @@
 use bytes::Bytes;
 
-use super::packets::intake;
 use crate::dist::Format;
 use crate::dist::Lesson;
 use crate::dist::Packet;
@@ -8,6 +7,7 @@ use crate::dist::PacketError;
 use crate::dist::Sender;
 use crate::dist::tests::packets::pid;
 use crate::dist::tests::packets::pid_term;
+use crate::endpoint::packets::intake;
 use crate::etf::Reference;
 use crate::order::Address;
 use crate::wire::Content;

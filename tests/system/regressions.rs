@@ -7,7 +7,7 @@
     reason = "a target fails by panicking, and the file that it was tried on is shown"
 )]
 
-#[path = "../fuzz/src/targets.rs"]
+#[path = "../../fuzz/src/targets.rs"]
 mod targets;
 
 use std::fs;

@@ -1,13 +1,6 @@
 //! `beamway demo` as a user runs it: what it prints, what it leaves behind (nothing), and that its rows can fail. With BEAMs
 //! and with native nodes. And `beamway bench`, with durations that only show that it runs.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "helpers of tests fail as tests do"
-)]
-
 mod bench;
 mod children;
 mod outside;

@@ -1,13 +1,6 @@
 //! Packets of real nodes are read as what the nodes meant: operation, sender, destination, lesson; and terms as the terms
 //! they are.
 
-#[path = "golden/fixture.rs"]
-mod fixture;
-#[path = "golden/samples.rs"]
-mod samples;
-#[path = "golden/terms.rs"]
-mod terms;
-
 use std::collections::BTreeMap;
 
 use beamway::etf::Pid;
@@ -21,10 +14,10 @@ use beamway::internals::dist::Flags;
 use beamway::internals::dist::Format;
 use beamway::internals::dist::Lesson;
 use beamway::internals::dist::Packet;
-use beamway::internals::dist::PacketDecoder;
-use beamway::internals::dist::PacketEncoder;
 use beamway::internals::dist::PacketError;
 use beamway::internals::dist::Sender;
+use beamway::internals::dist::StreamDecoder;
+use beamway::internals::dist::StreamEncoder;
 use beamway::internals::dist::handshake;
 use beamway::internals::dist::handshake::SendName;
 use beamway::internals::dist::scan;
@@ -32,8 +25,10 @@ use beamway::internals::dist::scan_first;
 use beamway::internals::endpoint::packets;
 use beamway::internals::etf::skip;
 use bytes::BytesMut;
-use fixture::Deed;
 use proptest::prelude::*;
+
+use super::fixture;
+use super::fixture::Deed;
 
 const CAPTURES: [(Format, &str); 2] = [
     (Format::Header, fixture::HEADER),
@@ -53,7 +48,7 @@ fn stream<'a>(packets: impl IntoIterator<Item = &'a Vec<u8>>) -> Vec<u8> {
 
 /// What `stream` holds, handed over in pieces of `cut` bytes, without the ticks, which keep signals from making runs.
 fn decode(format: Format, stream: &[u8], cut: usize) -> Result<Vec<Packet>, PacketError> {
-    let mut decoder = PacketDecoder::new(format);
+    let mut decoder = StreamDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
     for piece in stream.chunks(cut) {
         input.extend_from_slice(piece);
@@ -66,10 +61,10 @@ fn decode(format: Format, stream: &[u8], cut: usize) -> Result<Vec<Packet>, Pack
 
 /// Packets as they are written to a node, a tick before each.
 fn encode(format: Format, packets: &[Packet]) -> Result<Vec<u8>, PacketError> {
-    let mut encoder = PacketEncoder::new(format);
+    let mut encoder = StreamEncoder::new(format);
     let mut out = Buffers::default();
     for packet in packets {
-        PacketEncoder::tick(out.small());
+        StreamEncoder::tick(out.small());
         if let Some(content) = packets::content(packet.clone()) {
             packets::encode(&content, &mut encoder, &mut out)?;
         }

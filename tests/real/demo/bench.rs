@@ -12,17 +12,18 @@ use beamway::lab::bench::findings::Findings;
 use beamway::lab::bench::findings::Group;
 use beamway::lab::bench::findings::Measure;
 use beamway::lab::testbed::carriers::Carrier;
-use beamway::lab::testbed::carriers::Stage;
 use beamway::lab::testbed::children::until;
 use beamway::lab::testbed::erlang::Erlang;
-use beamway::lab::testbed::gateways::Transport;
+use beamway::lab::testbed::gateways::Gateways;
 use beamway::lab::testbed::hosts::Host;
+use beamway::lab::testbed::node_settings::NodeSettings;
 use beamway::lab::testbed::nodes::Kind;
 use beamway::lab::testbed::nodes::Node;
-use beamway::lab::testbed::nodes::NodeSettings;
 use beamway::lab::testbed::pairs::Side;
 use beamway::lab::testbed::pairs::Starter;
 use beamway::lab::testbed::port_mapper;
+use beamway::lab::testbed::shared::Testbed;
+use beamway::lab::testbed::transport::Transport;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -30,11 +31,11 @@ use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::children::on_children;
-use crate::outside::assert_nothing_left;
-use crate::outside::beamway;
-use crate::outside::running_in;
-use crate::outside::wait;
+use super::children::on_children;
+use super::outside::assert_nothing_left;
+use super::outside::beamway;
+use super::outside::running_in;
+use super::outside::wait;
 
 /// A run to its end, with findings on standard output.
 fn bench(arguments: &[&str]) -> (Findings, String) {
@@ -139,7 +140,7 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     let arguments = [
         "--tiny",
         "--rounds",
-        "20",
+        "8",
         "--over",
         "plain,tuned",
         "--rows",
@@ -165,7 +166,7 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     assert_nothing_left(&temporary);
     let before = saved(folder.path());
     assert!(
-        !before.about.complete && (6..118).contains(&before.measures.len()),
+        !before.about.complete && (6..46).contains(&before.measures.len()),
         "{}",
         before.measures.len()
     );
@@ -173,14 +174,14 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     assert!(after.about.complete);
     assert_eq!(after.about.started, before.about.started);
     assert_eq!(after.measures[..before.measures.len()], before.measures);
-    assert_measured(&after, "plain", false, 20);
-    assert_measured(&after, "tuned", false, 20);
+    assert_measured(&after, "plain", false, 8);
+    assert_measured(&after, "tuned", false, 8);
     let (again, said) = bench(&arguments);
     assert_eq!(again, after, "a run that is complete measures nothing");
     assert!(!said.contains("nodes"), "{said}");
     let other = beamway("bench", &temporary)
         .args(arguments)
-        .args(["--rounds", "21"])
+        .args(["--rounds", "9"])
         .spawn()
         .unwrap();
     assert_eq!(wait(other).0, Some(2), "an argument given twice");
@@ -348,11 +349,13 @@ fn nodes_that_run_already_are_measured_and_left_as_they_were() {
     let temporary = TempDir::new().unwrap();
     on_children(async |workspace, children| {
         let modules = [("bystander", BYSTANDER)];
-        let stage = Stage::set(workspace, children, env!("CARGO_BIN_EXE_beamway").into(), &modules)
+        let testbed = Testbed::prepare(workspace, children, env!("CARGO_BIN_EXE_beamway").into(), &modules)
             .await
             .unwrap();
-        let gateways = stage.gateways(&Transport::default()).await.unwrap();
-        let starter = Starter::new(&stage, Carrier::beamway(), Some(&gateways)).await.unwrap();
+        let gateways = Gateways::start(&testbed, &Transport::default()).await.unwrap();
+        let starter = Starter::new(&testbed, Carrier::beamway(), Some(&gateways))
+            .await
+            .unwrap();
         let mut nodes = [
             starter.node("a", Side::Near).await.unwrap(),
             starter.node("b", Side::Far).await.unwrap(),

@@ -5,7 +5,7 @@ use beamway::etf::TermRef;
 use beamway::etf::from_bytes;
 use beamway::etf::to_bytes;
 
-use crate::samples::read;
+use super::samples::read;
 
 const LATIN1: &str = include_str!("otp25-terms.txt");
 const UNICODE: &str = include_str!("otp25-terms-unicode.txt");

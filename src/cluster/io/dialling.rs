@@ -1,0 +1,153 @@
+//! Dialling peers: until there is a session, and again whenever its trunk fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::Endpoint;
+use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tokio::time::sleep;
+use tokio::time::timeout;
+use tracing::debug;
+use tracing::warn;
+
+use crate::cluster::StaticPeer;
+use crate::trunk::Held;
+use crate::trunk::LocalDaemon;
+use crate::trunk::TrunkError;
+use crate::trunk::TrunkState;
+use crate::trunk::io::dial::dial;
+use crate::trunk::io::greet::Greeted;
+
+/// The other side says welcome by then.
+pub(super) const WELCOME_TIME: Duration = Duration::from_secs(5);
+
+/// The first pause between two attempts to reach a peer; it doubles up to [`DIAL_PAUSE_MAX`].
+const DIAL_PAUSE: Duration = Duration::from_millis(100);
+
+/// A peer that comes back is reached this soon.
+const DIAL_PAUSE_MAX: Duration = Duration::from_secs(3);
+
+/// The daemon with the higher name lets the other dial first, so that seldom both succeed.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Attempts underway at once while a trunk is sought for a session: so many begin within [`RACE_TIME`], and more.
+const RACERS: usize = 32;
+
+/// How long such an attempt may take: more than a round trip around the earth, with a lost packet.
+const RACE_TIME: Duration = Duration::from_secs(2);
+
+/// What it takes to dial a peer.
+#[derive(Debug)]
+pub(super) struct Dialler {
+    pub(super) daemon: Arc<LocalDaemon>,
+    pub(super) endpoint: Endpoint,
+    pub(super) client: quinn::ClientConfig,
+    pub(super) held: Held,
+    /// How often another trunk is tried while a session has none that works.
+    pub(super) race_interval: Duration,
+}
+
+impl Dialler {
+    async fn dial(&self, peer: &StaticPeer) -> Result<Greeted, TrunkError> {
+        let client = self.client.clone();
+        dial(
+            &self.endpoint,
+            client,
+            &self.daemon,
+            &self.held,
+            &peer.name,
+            &peer.address,
+        )
+        .await
+    }
+}
+
+/// Waits for such a state; `None` when nobody can bring it about any more.
+async fn until(state: &mut watch::Receiver<TrunkState>, is_such: impl Fn(TrunkState) -> bool) -> Option<TrunkState> {
+    state.wait_for(|state| is_such(*state)).await.ok().map(|state| *state)
+}
+
+fn is_there(state: TrunkState) -> bool {
+    state != TrunkState::Down
+}
+
+/// Dials a peer whenever there is no session with it, or its trunk fails.
+pub(super) async fn keep_dialling(
+    dialler: Arc<Dialler>,
+    peer: StaticPeer,
+    mut state: watch::Receiver<TrunkState>,
+    greeted: mpsc::Sender<Greeted>,
+) {
+    let mut pause = DIAL_PAUSE;
+    let is_lower = dialler.daemon.is_lower_than(&peer.name);
+    loop {
+        let Some(wanted) = until(&mut state, |state| {
+            matches!(state, TrunkState::Down | TrunkState::Stalled)
+        })
+        .await
+        else {
+            return;
+        };
+        if wanted == TrunkState::Stalled {
+            race(&dialler, &peer, &mut state, &greeted).await;
+            continue;
+        }
+        if !is_lower && timeout(HEAD_START, until(&mut state, is_there)).await.is_ok() {
+            continue;
+        }
+        let dialled = tokio::select! {
+            biased;
+            // A session that has begun meanwhile may need another trunk before an attempt on a dead line is over.
+            _ = until(&mut state, is_there) => continue,
+            dialled = dialler.dial(&peer) => dialled,
+        };
+        match dialled {
+            Ok(trunk) => {
+                pause = DIAL_PAUSE;
+                if greeted.send(trunk).await.is_err() {
+                    return;
+                }
+                let _ = timeout(WELCOME_TIME, until(&mut state, is_there)).await;
+            }
+            Err(error) if pause == DIAL_PAUSE => {
+                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; trying on");
+            }
+            Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(DIAL_PAUSE_MAX);
+    }
+}
+
+/// Tries one trunk after another, without waiting for the former, until the session has one that works or is over: on a
+/// line that is back the next attempt is the first to get through, while packets of the former ones wait for their timers.
+async fn race(
+    dialler: &Arc<Dialler>,
+    peer: &StaticPeer,
+    state: &mut watch::Receiver<TrunkState>,
+    greeted: &mpsc::Sender<Greeted>,
+) {
+    let mut attempts = JoinSet::new();
+    let mut tick = tokio::time::interval(dialler.race_interval);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = until(state, |state| state != TrunkState::Stalled) => return,
+            Some(Ok(Ok(Ok(trunk)))) = attempts.join_next(), if !attempts.is_empty() => {
+                if greeted.send(trunk).await.is_err() {
+                    return;
+                }
+            }
+            _ = tick.tick() => {
+                if attempts.len() < RACERS {
+                    let (dialler, peer) = (Arc::clone(dialler), peer.clone());
+                    attempts.spawn(timeout(RACE_TIME, async move { dialler.dial(&peer).await }));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use quinn::congestion::Controller;
+use quinn::congestion::ControllerFactory;
+use quinn::congestion::ControllerMetrics;
+use quinn_proto::RttEstimator;
+
+use super::Calls;
+use super::controller;
+
+/// How often packets on one network path were acknowledged for the first time. All clones share one count.
+///
+/// QUIC's own statistics count acknowledgements that say nothing new as well: a peer that receives nothing of ours any more
+/// repeats its last ones in all that it sends, and a path that is dead in one direction would seem to work.
+#[derive(Clone, Debug, Default)]
+pub struct Acknowledgements(Arc<AtomicU64>);
+
+impl Acknowledgements {
+    /// The count.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the controller of a connection shares with others.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// What it counts.
+    pub acknowledgements: Acknowledgements,
+    /// What it is told, if it wants to know.
+    pub calls: Option<Calls>,
+}
+
+impl Shared {
+    /// Of the controller that a [`Counting`] factory made. `state` is a copy of it, as quinn gives one out; what it shares is
+    /// not copied, so one copy is enough for as long as the connection's path is the same.
+    pub fn of(state: Box<dyn Controller>) -> Option<Self> {
+        let counted = state.into_any().downcast::<Counted>().ok()?;
+        Some(Self {
+            acknowledgements: counted.acknowledgements,
+            calls: controller::calls(counted.inner),
+        })
+    }
+}
+
+/// Makes controllers that count what is acknowledged, and leave the rest to one that the factory inside makes.
+pub struct Counting(pub Arc<dyn ControllerFactory + Send + Sync>);
+
+impl ControllerFactory for Counting {
+    fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
+        let inner = Arc::clone(&self.0).build(now, current_mtu);
+        let acknowledgements = Acknowledgements::default();
+        Box::new(Counted {
+            inner,
+            acknowledgements,
+        })
+    }
+}
+
+struct Counted {
+    inner: Box<dyn Controller>,
+    acknowledgements: Acknowledgements,
+}
+
+impl Controller for Counted {
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        self.inner.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+        self.inner.on_ack(now, sent, bytes, app_limited, rtt);
+    }
+
+    fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest_packet_num_acked: Option<u64>) {
+        self.acknowledgements.0.fetch_add(1, Ordering::Relaxed);
+        self.inner
+            .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+    }
+
+    fn on_congestion_event(&mut self, now: Instant, sent: Instant, is_persistent_congestion: bool, lost_bytes: u64) {
+        self.inner
+            .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.inner.on_mtu_update(new_mtu);
+    }
+
+    fn window(&self) -> u64 {
+        self.inner.window()
+    }
+
+    fn metrics(&self) -> ControllerMetrics {
+        self.inner.metrics()
+    }
+
+    fn clone_box(&self) -> Box<dyn Controller> {
+        Box::new(Self {
+            inner: self.inner.clone_box(),
+            acknowledgements: self.acknowledgements.clone(),
+        })
+    }
+
+    fn initial_window(&self) -> u64 {
+        self.inner.initial_window()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::congestion::Algorithm;
+
+    fn controller(of: Algorithm) -> Box<dyn Controller> {
+        Arc::new(Counting(of.factory())).build(Instant::now(), 1200)
+    }
+
+    /// What one copy of a controller is told, all hear.
+    #[test]
+    fn the_model_hears_of_calls_and_others_do_not_care() {
+        let model = controller(Algorithm::Model);
+        let calls = |state| Shared::of(state).expect("a counting controller").calls;
+        calls(model.clone_box()).expect("the model").tell(7);
+        assert_eq!(calls(model).expect("the model").count(), 7);
+        assert!(calls(controller(Algorithm::Cubic)).is_none());
+    }
+
+    /// The count is read from what was taken when the connection began, without a copy of the controller.
+    #[test]
+    fn one_copy_shows_all_later_acknowledgements() {
+        let mut controller = controller(Algorithm::Cubic);
+        let shared = Shared::of(controller.clone_box()).expect("a counting controller");
+        for count in 1..=3 {
+            controller.on_end_acks(Instant::now(), 0, false, None);
+            assert_eq!(shared.acknowledgements.count(), count);
+        }
+        let another = Shared::of(super::tests::controller(Algorithm::Cubic)).expect("a counting controller");
+        assert_eq!(another.acknowledgements.count(), 0, "each path has a count of its own");
+    }
+}

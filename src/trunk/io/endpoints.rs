@@ -1,0 +1,81 @@
+//! The local ends of a session's circuits.
+
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+
+use crate::endpoint::io::attachment::Attachment;
+use crate::endpoint::io::attachment::Delivery;
+use crate::endpoint::io::attachment::EndpointEvent;
+use crate::session::Session;
+use crate::wire::CircuitId;
+
+/// Those that are attached, by their circuits. One that is gone, or was flooded, closes its circuit.
+#[derive(Debug, Default)]
+pub(super) struct Endpoints {
+    attached: FxHashMap<CircuitId, Attachment>,
+}
+
+impl Endpoints {
+    pub(super) fn attach(&mut self, circuit: CircuitId, endpoint: Attachment) {
+        self.attached.insert(circuit, endpoint);
+    }
+
+    pub(super) fn remove(&mut self, circuit: CircuitId) {
+        self.attached.remove(&circuit);
+    }
+
+    /// One has written a delivery of that cost.
+    pub(super) fn written(&mut self, circuit: CircuitId, cost: u64, session: &mut Session, now: Instant) {
+        if let Some(endpoint) = self.attached.get_mut(&circuit) {
+            endpoint.written(cost);
+            session.written(circuit, cost, now);
+        }
+    }
+
+    /// The session has taken so much of what one sent.
+    pub(super) fn taken(&self, circuit: CircuitId, cost: u64) {
+        if let Some(endpoint) = self.attached.get(&circuit) {
+            endpoint.taken(cost);
+        }
+    }
+
+    /// Hands over what the session has for a circuit, as far as there is room.
+    pub(super) fn deliver(&mut self, circuit: CircuitId, session: &mut Session, now: Instant) {
+        let Some(endpoint) = self.attached.get_mut(&circuit) else {
+            return;
+        };
+        let Some(room) = endpoint.room() else {
+            return;
+        };
+        let mut delivery = Delivery::default();
+        while delivery.cost < room
+            && let Some(content) = session.poll_delivery(circuit, now)
+        {
+            delivery.cost += content.cost();
+            delivery.contents.push(content);
+        }
+        if !delivery.contents.is_empty() && endpoint.deliver(delivery).is_err() {
+            self.remove(circuit);
+            session.close(circuit, "the local end of the circuit is gone".into(), now);
+        }
+    }
+
+    pub(super) fn tell(&mut self, circuit: CircuitId, event: EndpointEvent, session: &mut Session, now: Instant) {
+        let Some(endpoint) = self.attached.get(&circuit) else {
+            return;
+        };
+        if endpoint.tell(event).is_err() {
+            self.remove(circuit);
+            let reason = "the local end of the circuit is gone, or the peer sent it too many handshake messages";
+            session.close(circuit, reason.into(), now);
+        }
+    }
+
+    /// The session has ended.
+    pub(super) fn finish(&mut self, reason: &str) {
+        for (_, endpoint) in self.attached.drain() {
+            let _ = endpoint.tell(EndpointEvent::Finished(reason.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The greeting at the beginning of a trunk: who the peer is, and what both sides agree on.
+
+use quinn::Connection;
+use quinn::RecvStream;
+use quinn::SendStream;
+use rustls_pki_types::CertificateDer;
+
+use super::notices::NoticeReader;
+use super::streams::CONTROL_PRIORITY;
+use crate::tls::PeerCertificate;
+use crate::trunk::Agreement;
+use crate::trunk::Held;
+use crate::trunk::LocalDaemon;
+use crate::trunk::TrunkConfig;
+use crate::trunk::TrunkError;
+use crate::wire::Notice;
+
+/// A connection to a peer whose certificate and greeting were accepted.
+#[derive(Debug)]
+pub struct Greeted {
+    /// The connection.
+    pub connection: Connection,
+    /// The control stream, towards the peer.
+    pub control: SendStream,
+    /// The control stream, from the peer.
+    pub notices: NoticeReader,
+    /// What was agreed.
+    pub agreement: Agreement,
+    /// Whether we dialled.
+    pub is_ours: bool,
+}
+
+/// Exchanges hellos: the dialler first.
+pub(in crate::trunk) async fn greet(
+    connection: Connection,
+    mut control: SendStream,
+    receiving: RecvStream,
+    daemon: &LocalDaemon,
+    held: &Held,
+    dialled: Option<&str>,
+) -> Result<Greeted, TrunkError> {
+    let hello = |peer: &str| {
+        let mut hello = bytes::BytesMut::new();
+        Notice::Hello(daemon.hello(held.get(peer))).encode(0, &mut hello);
+        hello
+    };
+    if let Some(peer) = dialled {
+        control.write_all(&hello(peer)).await?;
+    }
+    let mut notices = NoticeReader::new(receiving);
+    let theirs = match notices.read().await? {
+        (_, Notice::Hello(theirs)) => theirs,
+        _ => return Err(TrunkError::Late("say hello first")),
+    };
+    let certificate = certificate_of(&connection)?;
+    let agreement = daemon.agree(theirs, &certificate, dialled).inspect_err(|error| {
+        connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
+    })?;
+    if dialled.is_none() {
+        control.write_all(&hello(&agreement.peer)).await?;
+    }
+    // Acknowledgements and the ends of circuits must not wait behind data.
+    let _ = control.set_priority(CONTROL_PRIORITY);
+    Ok(Greeted {
+        connection,
+        control,
+        notices,
+        agreement,
+        is_ours: dialled.is_some(),
+    })
+}
+
+/// The certificate that the peer authenticated with.
+fn certificate_of(connection: &Connection) -> Result<PeerCertificate, TrunkError> {
+    let chain = connection
+        .peer_identity()
+        .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok());
+    PeerCertificate::from_chain(&chain.unwrap_or_default()).map_err(|error| TrunkError::Identity {
+        claimed: String::new(),
+        reason: error.to_string(),
+    })
+}

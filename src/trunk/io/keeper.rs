@@ -1,0 +1,162 @@
+//! The trunk that carries a session at present, if there is one.
+
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use std::time::Instant;
+
+use quinn::ConnectionError;
+use quinn::VarInt;
+use tokio::sync::watch;
+use tracing::info;
+
+use super::greet::Greeted;
+use super::streams::Arrival;
+use super::streams::Streams;
+use crate::session::Session;
+use crate::trunk::TrunkConfig;
+use crate::trunk::TrunkState;
+use crate::trunk::keeper::Keeper;
+use crate::wire::LaneId;
+
+/// Holds the streams of the trunk, watches whether they work, and tells those who dial.
+pub(super) struct TrunkKeeper {
+    /// The peer's name, for logs.
+    peer: Arc<str>,
+    streams: Option<Streams>,
+    judge: Keeper,
+    state: watch::Sender<TrunkState>,
+}
+
+impl TrunkKeeper {
+    /// For a session with that many lanes, which begins over `trunk`; `state` is where others see how it does.
+    pub(super) fn new(trunk: Greeted, lanes: u8, judge: Keeper, state: watch::Sender<TrunkState>) -> Self {
+        let keeper = Self {
+            peer: trunk.agreement.peer.as_str().into(),
+            streams: Some(Streams::new(trunk.connection, trunk.control, trunk.notices, lanes)),
+            judge,
+            state,
+        };
+        keeper.state.send_replace(keeper.judge.state());
+        keeper
+    }
+
+    /// Takes up to `limit` arrivals if there are any, else wakes the task when there are.
+    pub(super) fn poll_arrive(
+        &mut self,
+        context: &mut Context<'_>,
+        arrived: &mut Vec<Arrival>,
+        limit: usize,
+    ) -> Poll<()> {
+        match &mut self.streams {
+            Some(streams) => streams.poll_arrive(context, arrived, limit).map(drop),
+            None => Poll::Pending,
+        }
+    }
+
+    /// The peer was heard.
+    pub(super) fn heard(&mut self) {
+        self.judge.heard();
+        self.tell_state();
+    }
+
+    /// A stream has taken its last batch.
+    pub(super) fn written(&mut self, lane: Option<LaneId>) {
+        if let Some(streams) = &mut self.streams {
+            streams.written(lane);
+        }
+    }
+
+    /// The trunk is of no more use. `false` when the session ends with it: the peer said so, or it cannot be resumed.
+    pub(super) fn lose(&mut self, reason: &str, is_resumable: bool, now: Instant) -> bool {
+        let ended = self.streams.take().and_then(|streams| streams.close_reason());
+        // A peer that ends the session says so; one that has a newer trunk is about to use it, and one that dialled in vain
+        // may have given up the trunk that we chose.
+        let is_over = matches!(&ended, Some(ConnectionError::ApplicationClosed(close))
+            if ![TrunkConfig::DUPLICATE, TrunkConfig::DROPPED].contains(&close.error_code));
+        let grace = self.judge.grace();
+        if is_over || grace.is_zero() || !is_resumable {
+            return false;
+        }
+        info!(peer = %self.peer, reason, ?grace, "a trunk is lost; another one is tried");
+        self.judge.lose(now);
+        true
+    }
+
+    /// Another trunk carries the session from now on.
+    pub(super) fn resume(&mut self, trunk: Greeted, lanes: u8) {
+        self.close(TrunkConfig::DUPLICATE, "a newer trunk carries the session");
+        self.streams = Some(Streams::new(trunk.connection, trunk.control, trunk.notices, lanes));
+        self.judge.resume();
+        self.tell_state();
+        info!(peer = %self.peer, "the session goes on over another trunk");
+    }
+
+    /// Closes the connection; the first word counts.
+    pub(super) fn close(&self, code: VarInt, reason: &str) {
+        if let Some(streams) = &self.streams {
+            streams.close(code, reason);
+        }
+    }
+
+    /// Whether there is no trunk.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.streams.is_none()
+    }
+
+    /// The round trip as QUIC measures it, if there is a trunk.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.streams.as_ref().map(Streams::round_trip)
+    }
+
+    /// Judges the trunk; a reason when the session is over.
+    pub(super) fn watch(&mut self, stalled: Option<Instant>, now: Instant) -> Option<String> {
+        if self.judge.is_count_due(stalled, now)
+            && let Some(streams) = &mut self.streams
+        {
+            self.judge.count(streams.acknowledgements(), now);
+        }
+        // It is asked only where something waits, since it takes the connection's lock.
+        let round_trip = stalled.and_then(|_| self.round_trip()).unwrap_or_default();
+        let over = self.judge.judge(stalled, round_trip, now);
+        self.tell_state();
+        over
+    }
+
+    /// When [`TrunkKeeper::watch`] wants to be called.
+    pub(super) fn poll_timeout(&self, stalled: Option<Instant>) -> Option<Instant> {
+        self.judge.poll_timeout(stalled)
+    }
+
+    /// Gives the streams what the session has for them.
+    pub(super) fn fill(&mut self, session: &mut Session) {
+        let Some(streams) = &mut self.streams else {
+            return;
+        };
+        streams.tell_calls(session.calls());
+        if let Some(first) = session.poll_start() {
+            streams.open_lanes(first);
+        }
+        if streams.is_idle(None)
+            && let Some(bytes) = session.poll_control()
+        {
+            streams.write_control(bytes);
+        }
+        for lane in 0..session.lanes() {
+            if !streams.is_idle(Some(lane)) {
+                continue;
+            }
+            let is_call = session.has_call(lane);
+            if let Some(batch) = session.poll_lane(lane) {
+                streams.write(lane, batch, is_call);
+            }
+        }
+    }
+
+    fn tell_state(&self) {
+        let state = self.judge.state();
+        self.state
+            .send_if_modified(|before| std::mem::replace(before, state) != state);
+    }
+}

@@ -1,0 +1,211 @@
+use std::time::Duration;
+use std::time::Instant;
+
+use super::TrunkState;
+use super::liveness::Liveness;
+
+/// Decides about the trunk of a session: whether it works, when another one is tried, and when the session is over.
+///
+/// `stalled` is since when frames wait for the peer's receipt in vain, if they do.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    /// How long the session waits for a trunk that works. Zero: it ends with its trunk.
+    grace: Duration,
+    /// How often another trunk is tried.
+    race_interval: Duration,
+    state: TrunkState,
+    /// Since when there is no trunk.
+    lost: Option<Instant>,
+    liveness: Liveness,
+}
+
+impl Keeper {
+    /// For a session that has just got its first trunk.
+    pub(super) fn new(grace: Duration, race_interval: Duration) -> Self {
+        Self {
+            grace,
+            race_interval,
+            state: TrunkState::Fresh,
+            lost: None,
+            liveness: Liveness::default(),
+        }
+    }
+
+    /// How the trunk does.
+    pub(super) const fn state(&self) -> TrunkState {
+        self.state
+    }
+
+    /// How long the session waits for a trunk that works.
+    pub(super) const fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    /// Another trunk carries the session from now on.
+    pub(super) fn resume(&mut self) {
+        *self = Self::new(self.grace, self.race_interval);
+    }
+
+    /// The peer was heard on the trunk.
+    pub(super) const fn heard(&mut self) {
+        self.state = TrunkState::Up;
+    }
+
+    /// The trunk is lost.
+    pub(super) const fn lose(&mut self, now: Instant) {
+        self.lost = Some(now);
+    }
+
+    /// There are so many acknowledgements on the trunk now, as [`Keeper::poll_timeout`] wanted to know.
+    pub(super) fn count(&mut self, acknowledgements: u64, now: Instant) {
+        self.liveness.count(acknowledgements, now);
+    }
+
+    /// Whether the acknowledgements should be counted now, because no frame has been acknowledged for a while.
+    pub(super) fn is_count_due(&self, stalled: Option<Instant>, now: Instant) -> bool {
+        self.next_count(stalled).is_some_and(|at| at <= now)
+    }
+
+    /// Judges the trunk, whose round trip is `round_trip`. A reason when the session is over.
+    pub(super) fn judge(&mut self, stalled: Option<Instant>, round_trip: Duration, now: Instant) -> Option<String> {
+        if self.grace.is_zero() {
+            return None;
+        }
+        let silence = self
+            .silent_since(stalled)
+            .map(|since| now.saturating_duration_since(since));
+        if silence.is_some_and(|silence| silence >= self.grace) {
+            return Some(format!("the peer was silent for the grace of {:?}", self.grace));
+        }
+        if silence.is_some_and(|silence| self.is_stalled(silence, round_trip)) {
+            self.state = TrunkState::Stalled;
+        } else if self.state == TrunkState::Stalled {
+            self.state = TrunkState::Up;
+        }
+        None
+    }
+
+    /// When [`Keeper::judge`] wants to be asked again.
+    pub(super) fn poll_timeout(&self, stalled: Option<Instant>) -> Option<Instant> {
+        if self.grace.is_zero() {
+            return None;
+        }
+        let over = self.silent_since(stalled).map(|since| since + self.grace);
+        over.into_iter().chain(self.next_count(stalled)).min()
+    }
+
+    /// Since when nothing is heard although something should be.
+    fn silent_since(&self, stalled: Option<Instant>) -> Option<Instant> {
+        self.lost
+            .or_else(|| stalled.map(|since| self.liveness.silent_since(since)))
+    }
+
+    fn next_count(&self, stalled: Option<Instant>) -> Option<Instant> {
+        let since = stalled.filter(|_| self.lost.is_none() && !self.grace.is_zero())?;
+        Some(self.liveness.next_count(since, self.race_interval))
+    }
+
+    /// Whether another trunk is to be tried: there is none, or an acknowledgement takes longer than three tries and four
+    /// round trips.
+    fn is_stalled(&self, silence: Duration, round_trip: Duration) -> bool {
+        self.lost.is_some() || (silence >= self.race_interval * 3 && silence >= round_trip * 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const GRACE: Duration = Duration::from_secs(15);
+
+    fn keeper() -> (Keeper, Instant) {
+        (Keeper::new(GRACE, 150 * MS), Instant::now())
+    }
+
+    #[test]
+    fn a_trunk_is_fresh_until_the_peer_is_heard() {
+        let (mut keeper, now) = keeper();
+        assert_eq!(keeper.state(), TrunkState::Fresh);
+        assert_eq!(keeper.judge(None, MS, now), None);
+        assert_eq!(
+            keeper.state(),
+            TrunkState::Fresh,
+            "silence that nobody asked to break says nothing"
+        );
+        assert_eq!(keeper.poll_timeout(None), None);
+        keeper.heard();
+        assert_eq!(keeper.state(), TrunkState::Up);
+    }
+
+    #[test]
+    fn without_acknowledgements_another_trunk_is_tried_after_three_intervals_and_four_round_trips() {
+        for (round_trip, after) in [(MS, 450 * MS), (200 * MS, 800 * MS)] {
+            let (mut keeper, start) = keeper();
+            keeper.heard();
+            let stalled = Some(start);
+            assert_eq!(keeper.judge(stalled, round_trip, start + after - MS), None);
+            assert_eq!(keeper.state(), TrunkState::Up);
+            assert_eq!(keeper.judge(stalled, round_trip, start + after), None);
+            assert_eq!(keeper.state(), TrunkState::Stalled);
+            // The peer has acknowledged: no frame waits in vain.
+            assert_eq!(keeper.judge(None, round_trip, start + after + MS), None);
+            assert_eq!(keeper.state(), TrunkState::Up);
+        }
+    }
+
+    /// Whole frames take seconds on a slow path, while packets are acknowledged all the time.
+    #[test]
+    fn a_slow_path_is_not_taken_for_a_dead_one() {
+        let (mut keeper, start) = keeper();
+        keeper.heard();
+        let stalled = Some(start);
+        let mut now = start;
+        for count in 1..100 {
+            assert!(!keeper.is_count_due(stalled, now));
+            now = keeper.poll_timeout(stalled).expect("a time to count");
+            assert!(keeper.is_count_due(stalled, now));
+            keeper.count(count, now);
+            assert_eq!(keeper.judge(stalled, MS, now), None);
+            assert_eq!(keeper.state(), TrunkState::Up);
+        }
+        assert!(now > start + 14 * Duration::from_secs(1));
+        // Now it is dead: the clock of the grace begins with the last acknowledgement.
+        let over = now + GRACE;
+        assert_eq!(keeper.judge(stalled, MS, over - MS), None);
+        assert_eq!(keeper.state(), TrunkState::Stalled);
+        assert!(
+            keeper
+                .judge(stalled, MS, over)
+                .is_some_and(|reason| reason.contains("15s"))
+        );
+    }
+
+    #[test]
+    fn a_lost_trunk_is_replaced_at_once_or_the_session_is_over_after_the_grace() {
+        let (mut keeper, start) = keeper();
+        keeper.heard();
+        keeper.lose(start);
+        assert_eq!(keeper.judge(None, MS, start), None);
+        assert_eq!(keeper.state(), TrunkState::Stalled);
+        assert_eq!(keeper.poll_timeout(None), Some(start + GRACE));
+        assert!(
+            !keeper.is_count_due(Some(start), start + GRACE),
+            "there is nothing to count"
+        );
+        keeper.resume();
+        assert_eq!(keeper.state(), TrunkState::Fresh);
+        assert_eq!(keeper.judge(None, MS, start + GRACE), None, "the clock stands again");
+        keeper.lose(start + GRACE);
+        assert!(keeper.judge(None, MS, start + 2 * GRACE).is_some());
+    }
+
+    #[test]
+    fn without_grace_nothing_is_watched() {
+        let start = Instant::now();
+        let mut keeper = Keeper::new(Duration::ZERO, 150 * MS);
+        assert_eq!(keeper.poll_timeout(Some(start)), None);
+        assert_eq!(keeper.judge(Some(start), MS, start + GRACE), None);
+        assert_eq!(keeper.state(), TrunkState::Fresh);
+    }
+}

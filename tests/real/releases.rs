@@ -1,0 +1,31 @@
+//! What shows at once that an OTP release differs: cases of other files in turn, on one cluster.
+
+use crate::aliases;
+use crate::basics;
+use crate::elixir;
+use crate::harness::Carrier;
+use crate::harness::Cluster;
+use crate::order;
+use crate::otp;
+use crate::signals;
+
+/// `./check` runs it once for each release of `BEAMWAY_OTP` that is not this machine's.
+#[test]
+#[ignore = "every case of it is a test of its own: ./check runs it on other OTP releases"]
+fn short_form() {
+    let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);
+    basics::see_each_other(Carrier::Bridge, &mut a, &mut b);
+    basics::exchange_terms(&mut a, &mut b);
+    signals::every_operation(&mut a, &mut b);
+    otp::serve_and_call(&mut a, &mut b);
+    order::keep_order(&mut a, &mut b);
+    elixir::between_elixirs(&cluster, ["elixir", "other"]);
+    cluster.assert_healthy();
+    // Each counts the signals of a session of its own: the far gateway starts anew before it.
+    for count in [aliases::call, aliases::mix] {
+        cluster.gateway(1).terminate();
+        cluster.gateway(1).run();
+        a.connect(&b);
+        count(&mut cluster, &mut a, &b);
+    }
+}

@@ -1,0 +1,9 @@
+//! What needs no Erlang: the program as a user or a script runs it, the public parsers, and the shape of the code.
+//!
+//! One program for all of it, because each program of tests has to be linked.
+
+mod cli;
+mod golden;
+mod linkem;
+mod regressions;
+mod shape;
