@@ -15,7 +15,7 @@ pub(super) struct Running {
 /// What a greeted connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// It begins a session; one that runs is over.
+    /// It begins a session; one that runs ends.
     Begin,
     /// It carries the session that runs, which is known by this from now on.
     Resume(SessionId),

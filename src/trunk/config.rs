@@ -25,7 +25,7 @@ pub struct TrunkConfig {
     /// Bytes of one lane underway, at most. Expected bandwidth × round trip / lanes in use: 1 Gbit/s × 20 ms = 2.5 MB
     /// over a few busy lanes.
     pub stream_window: u32,
-    /// How long a peer may be silent before the trunk is given up. It bounds how long the loss of a host goes unnoticed.
+    /// How long a peer may be silent before the trunk is lost. It bounds how long the loss of a host goes unnoticed.
     pub idle_timeout: Duration,
     /// How often a silent trunk is kept alive: several times within the idle timeout, so that one loss does not end it.
     pub keep_alive: Duration,
@@ -122,14 +122,14 @@ impl TrunkConfig {
         config
     }
 
-    /// Code of a connection that was given up, which says nothing of its session: quinn's when it is dropped.
+    /// Code of a connection that was dropped: it says nothing of the session. quinn sends it when its handle is dropped.
     pub const DROPPED: VarInt = VarInt::from_u32(0);
     /// Code of a connection that is not needed: there is a session already.
     pub const DUPLICATE: VarInt = VarInt::from_u32(1);
     /// Code of a connection whose peer was refused.
     pub const REFUSED: VarInt = VarInt::from_u32(2);
-    /// Code of a connection whose session is over on our side.
-    pub const OVER: VarInt = VarInt::from_u32(4);
+    /// Code of a connection whose session has ended on our side.
+    pub const ENDED: VarInt = VarInt::from_u32(4);
     /// Code of a connection whose peer broke the protocol.
     pub const BROKEN: VarInt = VarInt::from_u32(3);
 }

@@ -25,7 +25,7 @@ impl Held {
         self.map().insert(peer.to_ascii_lowercase(), id);
     }
 
-    /// A session is over; another with the same peer may have begun.
+    /// A session has ended; another with the same peer may have begun.
     pub fn remove(&self, peer: &str, session: u64) {
         let mut map = self.map();
         let peer = peer.to_ascii_lowercase();

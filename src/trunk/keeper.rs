@@ -4,7 +4,7 @@ use std::time::Instant;
 use super::TrunkState;
 use super::liveness::Liveness;
 
-/// Decides about the trunk of a session: whether it works, when another one is tried, and when the session is over.
+/// Decides about the trunk of a session: whether it works, when another one is tried, and when the session ends.
 ///
 /// `stalled` is since when frames wait for the peer's receipt in vain, if they do.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Keeper {
         self.next_count(stalled).is_some_and(|at| at <= now)
     }
 
-    /// Judges the trunk, whose round trip is `round_trip`. A reason when the session is over.
+    /// Judges the trunk, whose round trip is `round_trip`. A reason when the session ends.
     pub(super) fn judge(&mut self, stalled: Option<Instant>, round_trip: Duration, now: Instant) -> Option<String> {
         if self.grace.is_zero() {
             return None;

@@ -5,7 +5,7 @@
 //! the endpoints. One task owns the machine. A session outlives its trunk: the next one arrives through [`io::trunks`].
 //!
 //! - `greeting`: what both sides agree on; [`Held`]: the sessions that a daemon has, as greetings tell them.
-//! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session is over; `liveness`: how
+//! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends; `liveness`: how
 //!   a slow trunk is told from a dead one.
 
 mod config;

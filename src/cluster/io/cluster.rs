@@ -201,7 +201,9 @@ impl Cluster {
             active.id = id;
             let _ = active.trunks.trunks.send(trunk).await;
         } else {
-            trunk.connection.close(TrunkConfig::OVER, b"that session is over here");
+            trunk
+                .connection
+                .close(TrunkConfig::ENDED, b"that session has ended here");
         }
     }
 
@@ -209,7 +211,7 @@ impl Cluster {
         let peer = trunk.agreement.peer.clone();
         let name = key(&peer);
         if let Some(before) = sessions.active.remove(&name) {
-            before.trunks.over.cancel();
+            before.trunks.end.cancel();
             let _ = before.task.await;
         }
         let state = sessions.state(&name).clone();
@@ -257,7 +259,7 @@ impl Sessions {
             .or_insert_with(|| watch::channel(TrunkState::Down).0)
     }
 
-    /// Forgets daemons that have passed by, and says whether there is room for this one.
+    /// Removes daemons that have passed by, and says whether there is room for this one.
     fn has_room_for(&mut self, peer: &str) -> bool {
         if !is_passing(peer) {
             return true;

@@ -100,7 +100,7 @@ pub(super) async fn keep_dialling(
         }
         let dialled = tokio::select! {
             biased;
-            // A session that has begun meanwhile may need another trunk before an attempt on a dead line is over.
+            // A session that has begun meanwhile may need another trunk before an attempt on a dead path ends.
             _ = until(&mut state, is_there) => continue,
             dialled = dialler.dial(&peer) => dialled,
         };
@@ -122,7 +122,7 @@ pub(super) async fn keep_dialling(
     }
 }
 
-/// Tries one trunk after another, without waiting for the former, until the session has one that works or is over: on a
+/// Tries one trunk after another, without waiting for the former, until the session has one that works or ends: on a
 /// line that is back the next attempt is the first to get through, while packets of the former ones wait for their timers.
 async fn race(
     dialler: &Arc<Dialler>,

@@ -47,7 +47,9 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<LocalDaemon>, held: Held, gr
                     let _ = greeted.send(peer).await;
                 }
                 // Of many that are begun while a line is dark one is kept.
-                Err(error @ TrunkError::Withdrawn) => debug!(%from, %error, "a connection was given up"),
+                Err(error @ TrunkError::Withdrawn) => {
+                    debug!(%from, %error, "the peer closed a connection that it had dialled")
+                }
                 Err(error) => warn!(%from, %error, "a connection was refused"),
             }
         });

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::wire::SMALL;
 
-/// A core that was let go and comes back only after this is one that nodes want: to wait on it would take it from them just
+/// A core that was yielded and comes back only after this is one that nodes want: to wait on it would take it from them just
 /// when what is waited for is theirs to do.
 const WANTED: Duration = Duration::from_micros(200);
 

@@ -37,7 +37,7 @@ pub(in crate::trunk) struct Datagrams {
     /// The kernel had no room for the last one.
     pub(in crate::trunk) is_full: AtomicBool,
     /// Dropped after the socket.
-    _gone: oneshot::Sender<()>,
+    _closed: oneshot::Sender<()>,
 }
 
 #[allow(
@@ -55,15 +55,15 @@ impl Datagrams {
     /// What the system says.
     pub(in crate::trunk) fn new(socket: UdpSocket, most: u16) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let state = UdpSocketState::new((&socket).into())?;
-        let (sender, gone) = oneshot::channel();
+        let (sender, closed) = oneshot::channel();
         let datagrams = Self {
             joined: state.gro_segments().min(BURST_MAX.div_ceil(usize::from(most.max(1)))),
             state,
             socket: registered(socket, Interest::READABLE)?,
             is_full: AtomicBool::new(false),
-            _gone: sender,
+            _closed: sender,
         };
-        Ok((datagrams, gone))
+        Ok((datagrams, closed))
     }
 }
 
@@ -141,7 +141,7 @@ fn bursts<'a>(transmit: &Transmit<'a>) -> impl Iterator<Item = Transmit<'a>> {
 #[derive(Debug)]
 struct Room {
     socket: Arc<Datagrams>,
-    /// The same socket, waited for in the other direction; given up as soon as there is room.
+    /// The same socket, waited for in the other direction; closed as soon as there is room.
     waits: Option<AsyncFd<UdpSocket>>,
 }
 

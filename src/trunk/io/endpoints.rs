@@ -10,7 +10,7 @@ use crate::endpoint::io::attachment::EndpointEvent;
 use crate::session::Session;
 use crate::wire::CircuitId;
 
-/// Those that are attached, by their circuits. One that is gone, or was flooded, closes its circuit.
+/// Those that are attached, by their circuits. One that has closed, or was flooded, closes its circuit.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
     attached: FxHashMap<CircuitId, Attachment>,
@@ -57,7 +57,7 @@ impl Endpoints {
         }
         if !delivery.contents.is_empty() && endpoint.deliver(delivery).is_err() {
             self.remove(circuit);
-            session.close(circuit, "the local end of the circuit is gone".into(), now);
+            session.close(circuit, "the local end of the circuit has closed".into(), now);
         }
     }
 
@@ -67,13 +67,13 @@ impl Endpoints {
         };
         if endpoint.tell(event).is_err() {
             self.remove(circuit);
-            let reason = "the local end of the circuit is gone, or the peer sent it too many handshake messages";
+            let reason = "the local end of the circuit has closed, or the peer sent it too many handshake messages";
             session.close(circuit, reason.into(), now);
         }
     }
 
     /// The session has ended.
-    pub(super) fn finish(&mut self, reason: &str) {
+    pub(super) fn close_all(&mut self, reason: &str) {
         for (_, endpoint) in self.attached.drain() {
             let _ = endpoint.tell(EndpointEvent::Finished(reason.to_owned()));
         }

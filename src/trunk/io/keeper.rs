@@ -72,11 +72,11 @@ impl TrunkKeeper {
     pub(super) fn lose(&mut self, reason: &str, is_resumable: bool, now: Instant) -> bool {
         let ended = self.streams.take().and_then(|streams| streams.close_reason());
         // A peer that ends the session says so; one that has a newer trunk is about to use it, and one that dialled in vain
-        // may have given up the trunk that we chose.
-        let is_over = matches!(&ended, Some(ConnectionError::ApplicationClosed(close))
+        // may have closed the trunk that we chose.
+        let is_ended = matches!(&ended, Some(ConnectionError::ApplicationClosed(close))
             if ![TrunkConfig::DUPLICATE, TrunkConfig::DROPPED].contains(&close.error_code));
         let grace = self.judge.grace();
-        if is_over || grace.is_zero() || !is_resumable {
+        if is_ended || grace.is_zero() || !is_resumable {
             return false;
         }
         info!(peer = %self.peer, reason, ?grace, "a trunk is lost; another one is tried");
@@ -110,7 +110,7 @@ impl TrunkKeeper {
         self.streams.as_ref().map(Streams::round_trip)
     }
 
-    /// Judges the trunk; a reason when the session is over.
+    /// Judges the trunk; a reason when the session ends.
     pub(super) fn watch(&mut self, stalled: Option<Instant>, now: Instant) -> Option<String> {
         if self.judge.is_count_due(stalled, now)
             && let Some(streams) = &mut self.streams

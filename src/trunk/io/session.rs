@@ -92,14 +92,14 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         endpoints: Endpoints::default(),
         handle: handle.clone(),
         news: VecDeque::from([PeerEvent::Up(handle)]),
-        goodbye: None,
+        peer_left: None,
         leaving: None,
         guard: Some(settings.barrier.join()),
         close_deadline: settings.config.close_deadline,
     };
-    let reason = task.run(commands, trunks.trunks, &settings, &trunks.over).await;
+    let reason = task.run(commands, trunks.trunks, &settings, &trunks.end).await;
     // The last word if nobody has said one yet.
-    task.trunk.close(TrunkConfig::OVER, &reason);
+    task.trunk.close(TrunkConfig::ENDED, &reason);
     let stats = task.session.stats();
     info!(
         %peer, reason,
@@ -108,7 +108,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         stale = stats.signals_stale, late = stats.frames_late,
         "a session has ended"
     );
-    task.endpoints.finish(&reason);
+    task.endpoints.close_all(&reason);
     for news in task.news.drain(..) {
         let _ = settings.hub.send(news).await;
     }
@@ -128,8 +128,8 @@ struct SessionTask {
     handle: SessionHandle,
     /// What the hub must hear and has no room for yet.
     news: VecDeque<PeerEvent>,
-    /// The peer has said goodbye, and why.
-    goodbye: Option<String>,
+    /// The peer has left, and why.
+    peer_left: Option<String>,
     /// We leave: until when what is left may take.
     leaving: Option<Instant>,
     /// Whether there are nodes that we would still listen to then.
@@ -144,7 +144,7 @@ impl SessionTask {
         mut commands: mpsc::Receiver<Command>,
         mut trunks: mpsc::Receiver<Greeted>,
         settings: &SessionSettings,
-        over: &CancellationToken,
+        end: &CancellationToken,
     ) -> String {
         let mut commanded = Vec::with_capacity(BATCH);
         let mut arrived = Vec::with_capacity(BATCH);
@@ -170,8 +170,8 @@ impl SessionTask {
             // In a fixed order, so that a simulated run can be repeated: what is rare first.
             tokio::select! {
                 biased;
-                () = over.cancelled() => return "the peer has begun another session".to_owned(),
-                () = settings.leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(clock()),
+                () = end.cancelled() => return "the peer has begun another session".to_owned(),
+                () = settings.leave.cancelled(), if self.leaving.is_none() => self.start_leaving(clock()),
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
                 Some(trunk) = trunks.recv() => next = Some(trunk),
                 room = settings.hub.reserve(), if !self.news.is_empty() => {
@@ -205,7 +205,7 @@ impl SessionTask {
             if let Some(deadline) = self.leaving
                 && (self.session.is_drained() || now >= deadline)
             {
-                return self.say_goodbye().await;
+                return self.end_session().await;
             }
         }
     }
@@ -255,11 +255,11 @@ impl SessionTask {
 
     /// The trunk is of no more use; a reason when the session ends with it.
     fn lose(&mut self, reason: String, now: Instant) -> Option<String> {
-        let is_resumable = self.goodbye.is_none() && self.leaving.is_none();
+        let is_resumable = self.peer_left.is_none() && self.leaving.is_none();
         if self.trunk.lose(&reason, is_resumable, now) {
             None
         } else {
-            Some(self.goodbye.take().unwrap_or(reason))
+            Some(self.peer_left.take().unwrap_or(reason))
         }
     }
 
@@ -308,7 +308,7 @@ impl SessionTask {
             return Some(reason.to_owned());
         }
         // What the peer sent before it left is still delivered.
-        self.goodbye.clone().filter(|_| self.session.circuits().is_empty())
+        self.peer_left.clone().filter(|_| self.session.circuits().is_empty())
     }
 
     fn handle_event(&mut self, event: Event, now: Instant) {
@@ -337,18 +337,18 @@ impl SessionTask {
                 hidden,
             }),
             Event::NodeDown { name } => self.news.push_back(PeerEvent::NodeDown { peer, name }),
-            Event::Goodbye { reason } => self.goodbye = Some(format!("the peer leaves: {reason}")),
+            Event::Goodbye { reason } => self.peer_left = Some(format!("the peer leaves: {reason}")),
         }
     }
 
     /// What nodes have sent is still delivered, both ways, within the deadline.
-    fn begin_to_leave(&mut self, now: Instant) {
+    fn start_leaving(&mut self, now: Instant) {
         self.session.leave(STOPPING, now);
         self.leaving = Some(now + self.close_deadline);
     }
 
-    /// Closes what circuits are left, says goodbye, and waits until the peer has read it: then it closes the connection.
-    async fn say_goodbye(&mut self) -> String {
+    /// Closes the circuits that are left, tells the peer, and waits until it has read that: then the peer closes the connection.
+    async fn end_session(&mut self) -> String {
         self.session.end(STOPPING);
         let flushed = async {
             let mut arrived = Vec::new();

@@ -150,7 +150,7 @@ impl Streams {
 
     fn hand(&mut self, lane: Option<LaneId>, batch: Batch) {
         if let Some(writer) = self.writer(lane) {
-            // There is room, or the task is gone and has said why.
+            // There is room, or the task has ended and has said why.
             writer.is_idle = writer.batches.try_send(batch).is_err();
         }
     }
@@ -238,7 +238,7 @@ async fn write(
     let mut priority = None;
     while let Some(mut batch) = batches.recv().await {
         if priority.replace(batch.priority) != Some(batch.priority) {
-            // A stream that is gone says so when it is written.
+            // A stream that is closed says so when it is written.
             let _ = stream.set_priority(batch.priority);
         }
         let arrival = match stream.write_all_chunks(&mut batch.buffers).await {

@@ -18,7 +18,7 @@ pub struct TrunkReceiver {
     /// Tells how the trunk does.
     pub state: watch::Sender<TrunkState>,
     /// Cancelled when the session must end, because the peer has begun another.
-    pub over: CancellationToken,
+    pub end: CancellationToken,
 }
 
 /// The cluster's end.
@@ -27,21 +27,21 @@ pub struct TrunkSender {
     /// Takes new trunks.
     pub trunks: mpsc::Sender<Greeted>,
     /// Cancel it to end the session.
-    pub over: CancellationToken,
+    pub end: CancellationToken,
 }
 
 /// Both ends for a new session; `state` is where it tells how its trunk does.
 pub fn trunks(state: watch::Sender<TrunkState>) -> (TrunkSender, TrunkReceiver) {
     let (trunks, receiver) = mpsc::channel(TRUNKS);
-    let over = CancellationToken::new();
+    let end = CancellationToken::new();
     let sender = TrunkSender {
         trunks,
-        over: over.clone(),
+        end: end.clone(),
     };
     let receiver = TrunkReceiver {
         trunks: receiver,
         state,
-        over,
+        end,
     };
     (sender, receiver)
 }

@@ -31,13 +31,13 @@ pub struct UdpEndpoint {
     #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "the program tells its user"))]
     pub buffers: (usize, usize),
     /// Ends when the socket does.
-    gone: oneshot::Receiver<()>,
+    closed: oneshot::Receiver<()>,
 }
 
 impl UdpEndpoint {
     /// Tells the peers, and gives the port back.
     pub async fn close(self, reason: &str) {
-        self.endpoint.close(TrunkConfig::OVER, reason.as_bytes());
+        self.endpoint.close(TrunkConfig::ENDED, reason.as_bytes());
         // An attempt to reach nobody is waited for in vain.
         let _ = timeout(LAST_WORDS, self.endpoint.wait_idle()).await;
         let address = self.endpoint.local_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
@@ -45,7 +45,7 @@ impl UdpEndpoint {
         for _ in 0..2 {
             let _ = self.endpoint.rebind_abstract(Arc::new(Nowhere(address)));
         }
-        let _ = timeout(LAST_WORDS, self.gone).await;
+        let _ = timeout(LAST_WORDS, self.closed).await;
     }
 }
 
@@ -71,13 +71,13 @@ pub fn bind(
         socket.send_buffer_size().unwrap_or(0),
     );
     let runtime = Arc::new(quinn::TokioRuntime);
-    let (socket, gone) = Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?;
+    let (socket, closed) = Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?;
     let socket = Arc::new(socket);
     let endpoint =
         Endpoint::new_with_abstract_socket(config.endpoint(reset_key), Some(tls), socket, runtime).map_err(refuse)?;
     Ok(UdpEndpoint {
         endpoint,
         buffers,
-        gone,
+        closed,
     })
 }
