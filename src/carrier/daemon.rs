@@ -15,6 +15,7 @@ use crate::gateway::GatewayConfig;
 use crate::gateway::io::gateway::Gateway;
 use crate::hub::io::directory::REQUESTS;
 use crate::hub::io::directory::Request;
+use crate::hub::io::task::HubTask;
 use crate::router::Policy;
 use crate::session::Memory;
 use crate::session::SessionConfig;
@@ -32,7 +33,7 @@ use crate::trunk::io::busy_wait::BusyWait;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
-/// News of peers that may wait for the gateway.
+/// News of peers that may wait for the hub.
 const PEER_EVENTS: usize = 256;
 
 /// A daemon whose sockets are bound.
@@ -171,11 +172,15 @@ impl BoundDaemon {
     /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
     /// runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
-        let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
+        let (requests_in, requests) = self.requests;
         let mut tasks = JoinSet::new();
-        for listener in self.epmd {
-            tasks.spawn(epmd::io::port_mapper::serve(listener, questions_in.clone()));
+        if !self.epmd.is_empty() {
+            let config = GatewayConfig {
+                net_ticktime: self.config.gateway.net_ticktime,
+                ..GatewayConfig::default()
+            };
+            serve_beams(self.epmd, Gateway::new(self.hosts, requests_in, config), &mut tasks);
         }
         let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
         if !time.is_zero() {
@@ -187,15 +192,10 @@ impl BoundDaemon {
             .iter()
             .map(|peer| (&peer.name, Policy::of(peer.allow.clone())))
             .collect();
-        let gateway_config = GatewayConfig {
-            net_ticktime: self.config.gateway.net_ticktime,
-            announces: !self.daemon.is_passing,
-            ..GatewayConfig::default()
-        };
-        let gateway = Gateway::new(self.hosts, policies, gateway_config);
-        // The gateway outlives the sessions, which tell it how they end.
-        let gateway_leave = CancellationToken::new();
-        let gateway = tokio::spawn(gateway.run(questions, self.requests.1, news, gateway_leave.clone()));
+        let hub = HubTask::new(policies, !self.daemon.is_passing);
+        // The hub outlives the sessions, which tell it how they end.
+        let hub_leave = CancellationToken::new();
+        let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
         let held = Held::default();
         if !self.daemon.is_passing {
@@ -223,11 +223,20 @@ impl BoundDaemon {
             address: peer.address.to_string(),
         });
         cluster.run(peers.collect(), greeted_in, greeted).await;
-        gateway_leave.cancel();
-        let _ = gateway.await;
+        hub_leave.cancel();
+        let _ = hub.await;
         self.listening.close("this daemon stops").await;
         tasks.shutdown().await;
     }
+}
+
+/// Runs the port mapper and the gateway, which a daemon without BEAMs does not need.
+fn serve_beams(epmd: Vec<TcpListener>, gateway: Gateway, tasks: &mut JoinSet<()>) {
+    let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
+    for listener in epmd {
+        tasks.spawn(epmd::io::port_mapper::serve(listener, questions_in.clone()));
+    }
+    tasks.spawn(gateway.run(questions));
 }
 
 fn trunk_config(config: &Config) -> TrunkConfig {

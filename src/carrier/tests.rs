@@ -1,7 +1,17 @@
+use std::net::SocketAddr;
 use std::time::Duration;
+use std::time::SystemTime;
 
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::BoundDaemon;
 use super::settings::Settings;
 use crate::config;
+use crate::tls::Authority;
+use crate::tls::Identity;
+use crate::tls::LEAF_DAYS_DEFAULT;
+use crate::tls::PemFiles;
 
 /// The settings of a program, and a file that says the same.
 fn both() -> (Settings, String) {
@@ -74,4 +84,44 @@ fn mistakes_of_a_program_are_told_as_those_of_a_file() {
     without_lines.sort();
     assert_eq!(told, without_lines);
     assert_eq!(told.len(), 8, "{told:#?}");
+}
+
+/// How many tasks a daemon has that is a port mapper at these addresses.
+async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
+    let now = SystemTime::now();
+    let authority = Authority::create(now).expect("an authority");
+    let issued = authority.issue("here", LEAF_DAYS_DEFAULT, now).expect("a certificate");
+    let files = PemFiles {
+        authorities: authority.certificate_pem().as_bytes(),
+        certificate: issued.certificate_pem.as_bytes(),
+        key: issued.key_pem.as_bytes(),
+    };
+    let identity = Identity::load(&files, "here", now).expect("good files");
+    let mut config = Settings::new("here", "certs".into()).config().expect("good settings");
+    config.gateway.listen = "127.0.0.1:0".parse().expect("an address");
+    config.epmd.listen = epmd.to_vec();
+    let bound = BoundDaemon::bind(config, &identity, Vec::new())
+        .await
+        .expect("free ports");
+    let leave = CancellationToken::new();
+    let daemon = tokio::spawn(bound.run(leave.clone()));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    leave.cancel();
+    daemon.await.expect("a daemon that stops");
+    tasks
+}
+
+#[tokio::test]
+async fn a_daemon_without_beams_runs_no_gateway() {
+    let epmd: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    let without = tasks_of_a_daemon(&[]).await;
+    assert_eq!(
+        tasks_of_a_daemon(&[epmd]).await,
+        without + 2,
+        "one that is a port mapper has that task, and the gateway"
+    );
+    assert_eq!(tasks_of_a_daemon(&[epmd, epmd]).await, without + 3);
 }

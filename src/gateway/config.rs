@@ -6,9 +6,6 @@ pub struct GatewayConfig {
     /// The nodes' `net_ticktime`: a local node that is silent for so long is taken for dead. It must match the nodes'
     /// own setting, whose default is 60 s; they send at least four times within it.
     pub net_ticktime: Duration,
-    /// Whether peers are told of the nodes here, so that theirs can connect to them. Those of a daemon that passes by are gone
-    /// before anybody would.
-    pub announces: bool,
     /// How long a handshake may take in all. A node gives up after 7 s a step (`net_setuptime`), and there are four.
     pub handshake_time: Duration,
     /// How long a node may take to close its side after we have closed ours.
@@ -25,7 +22,6 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             net_ticktime: Self::NET_TICKTIME,
-            announces: true,
             handshake_time: Duration::from_secs(30),
             linger: Duration::from_secs(5),
             send_buffer: 256 * 1024,

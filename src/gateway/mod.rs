@@ -1,9 +1,10 @@
-//! Rank 6: where BEAMs attach.
+//! Rank 8: where BEAMs attach.
 //!
-//! The [`driver`] owns what the host knows: its registered nodes, the peers' nodes, the *personas* (listeners that stand
-//! for remote nodes). Each TCP connection of a BEAM is a *leg* with a task of its own ([`client`] towards local nodes,
-//! [`server`] for their connections to personas, [`handle`] for what both do): first the handshake is relayed between
-//! the two real nodes by [`Relay`], then packets and signals are translated.
+//! [`io::gateway`] attaches each BEAM that registers at the port mapper to the hub, and answers look-ups of remote nodes by
+//! *personas*, listeners that stand for these. Each TCP connection of a BEAM is a *leg* with a task of its own: first the
+//! handshake is relayed between the two real nodes by [`Relay`](crate::dist::Relay), then packets and signals are translated.
+//!
+//! A daemon without BEAMs runs no gateway.
 
 mod config;
 mod error;

@@ -1,13 +1,11 @@
-//! Rank 3: node name → where it is.
+//! Rank 3: who may speak for a node name.
 //!
-//! The [`Router`] knows the nodes that registered here and those that peers announced, answers the port mapper's
-//! questions (a bare name, or a full one), and holds the policy which node names a daemon may speak for.
+//! Patterns of node names, the [`Policy`] that is made of them for each peer, and the names of daemons that pass by.
 
 mod daemon;
 mod error;
 mod pattern;
 mod policy;
-mod table;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +16,3 @@ pub use error::PatternError;
 pub use pattern::NodePattern;
 pub use policy::Policies;
 pub use policy::Policy;
-pub use table::Announced;
-pub use table::Answer;
-pub use table::Router;

@@ -30,7 +30,7 @@ use crate::etf::Atom;
 use crate::etf::Term;
 use crate::hub::io::directory::CALLERS as CIRCUITS;
 use crate::hub::io::directory::Caller;
-use crate::hub::io::directory::NativeNode;
+use crate::hub::io::directory::LocalNode;
 use crate::hub::io::directory::Request;
 use crate::node::ConnectionError;
 use crate::node::NodeConfig;
@@ -182,12 +182,12 @@ impl NodeBuilder {
             .await
             .map_err(failed(format!("listening on {}", self.listen)))?;
         let port = listener.local_addr().map_err(failed("listening".to_owned()))?.port();
+        let mut registration = Registration::normal(name.name(), port);
+        if !self.is_visible {
+            registration.node_type = Registration::HIDDEN;
+        }
         let place = match &self.ways {
             Ways::PortMapper(epmd) => {
-                let mut registration = Registration::normal(name.name(), port);
-                if !self.is_visible {
-                    registration.node_type = Registration::HIDDEN;
-                }
                 let registered = register(*epmd, registration.clone())
                     .await
                     .map_err(std::io::Error::other);
@@ -195,7 +195,7 @@ impl NodeBuilder {
                 let registered = registered.ok_or_else(|| StartError::Taken(name.to_string()))?;
                 Admission::Registered(*epmd, registration, registered)
             }
-            Ways::Daemon(daemon) => attach(daemon, &name, port, !self.is_visible).await?,
+            Ways::Daemon(daemon) => attach(daemon, &name, registration).await?,
         };
         let own = OwnIdentity {
             name: self.name,
@@ -240,10 +240,13 @@ impl Admission {
                 () = shared.stopping.cancelled() => {}
             },
             Self::Attached {
-                daemon, name, callers, ..
+                daemon,
+                name,
+                creation,
+                callers,
             } => {
                 circuits::serve(shared, callers).await;
-                let _ = daemon.send(Request::Detach { name }).await;
+                let _ = daemon.send(Request::Detach { name, creation }).await;
             }
         }
     }
@@ -252,15 +255,12 @@ impl Admission {
 async fn attach(
     daemon: &mpsc::Sender<Request>,
     name: &NodeName,
-    port: u16,
-    hidden: bool,
+    registration: Registration,
 ) -> Result<Admission, StartError> {
     let (callers_in, callers) = mpsc::channel(CIRCUITS);
-    let node = NativeNode {
-        name: name.name().to_owned(),
-        host: name.host().to_owned(),
-        hidden,
-        port,
+    let node = LocalNode {
+        registration,
+        hosts: vec![name.host().to_owned()],
         callers: callers_in,
     };
     let (answer, answered) = oneshot::channel();

@@ -1,0 +1,280 @@
+//! The task that runs the hub: it hears of peers from their sessions, and of local nodes from these.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use tracing::warn;
+
+use super::directory::Caller;
+use super::directory::Found;
+use super::directory::LocalNode;
+use super::directory::Place;
+use super::directory::RemoteNode;
+use super::directory::Request;
+use crate::dist::Relay;
+use crate::endpoint::io::session::Command;
+use crate::endpoint::io::session::PeerEvent;
+use crate::endpoint::io::session::SessionHandle;
+use crate::hub::Answer;
+use crate::hub::Hub;
+use crate::hub::Moved;
+use crate::hub::OpenError;
+use crate::router::Policies;
+use crate::wire::Open;
+
+/// Nodes told to one that asks for a node that is not there.
+const NODES_NAMED: usize = 20;
+
+/// The hub, and the channels to those whom it knows.
+#[derive(Debug)]
+pub struct HubTask {
+    hub: Hub,
+    announces: bool,
+    /// Where circuits to local nodes go, by their names.
+    callers: BTreeMap<String, mpsc::Sender<Caller>>,
+    sessions: BTreeMap<Arc<str>, SessionHandle>,
+    /// How those that asked for a peer's node are told that it is gone: by peer and name.
+    gone: BTreeMap<Arc<str>, BTreeMap<String, CancellationToken>>,
+}
+
+impl HubTask {
+    /// A hub with these policies. `announces` says whether peers are told of the nodes here, so that theirs can connect to
+    /// them; those of a daemon that passes by are gone before anybody would.
+    pub fn new(policies: Policies, announces: bool) -> Self {
+        Self {
+            hub: Hub::new(policies),
+            announces,
+            callers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            gone: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until `leave` is cancelled.
+    pub async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut events: mpsc::Receiver<PeerEvent>,
+        leave: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                Some(request) = requests.recv() => self.serve(request).await,
+                Some(event) = events.recv() => self.handle_event(event).await,
+                () = leave.cancelled() => return,
+            }
+        }
+    }
+
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Attach { node, answer } => {
+                let _ = answer.send(self.attach(node).await);
+            }
+            Request::Detach { name, creation } => self.detach(&name, creation).await,
+            Request::Find { target, answer } => {
+                let _ = answer.send(self.find(&target));
+            }
+            Request::LookUp {
+                name,
+                arrived_on,
+                answer,
+            } => {
+                let _ = answer.send(self.look_up(&name, arrived_on));
+            }
+            Request::Names { answer } => {
+                let _ = answer.send(self.hub.registrations().cloned().collect());
+            }
+        }
+    }
+
+    /// Takes a node in, if its name is free, and tells the peers.
+    async fn attach(&mut self, node: LocalNode) -> Option<u32> {
+        let name = node.registration.name.clone();
+        if self.callers.get(&name).is_some_and(mpsc::Sender::is_closed)
+            && let Some(before) = self.hub.creation(&name)
+        {
+            self.detach(&name, before).await;
+        }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as u32);
+        let creation = match self.hub.attach(node.registration, node.hosts, now) {
+            Ok(creation) => creation,
+            Err(error) => {
+                warn!(name, %error, "a local node was refused");
+                return None;
+            }
+        };
+        info!(name, creation, "a local node has registered");
+        self.callers.insert(name.clone(), node.callers);
+        self.tell_all(|hub| hub.node_up(&name)).await;
+        Some(creation)
+    }
+
+    async fn detach(&mut self, name: &str, creation: u32) {
+        let Some(moved) = self.hub.detach(name, creation) else {
+            return;
+        };
+        info!(name, "a local node is gone");
+        self.callers.remove(name);
+        log_moved(&moved);
+        self.tell_all(|_| Some(Command::NodeDown { name: name.to_owned() }))
+            .await;
+    }
+
+    /// What peers are told of a local node.
+    fn node_up(&self, name: &str) -> Option<Command> {
+        self.announces.then_some(())?;
+        Some(Command::NodeUp {
+            name: name.to_owned(),
+            hosts: self.hub.local_hosts(name).to_vec(),
+            hidden: self.hub.registration(name)?.is_hidden(),
+        })
+    }
+
+    async fn tell_all(&self, command: impl Fn(&Self) -> Option<Command>) {
+        for session in self.sessions.values() {
+            if let Some(command) = command(self) {
+                session.send(command).await;
+            }
+        }
+    }
+
+    fn find(&self, target: &str) -> Place {
+        let unknown = || Place::Unknown {
+            known: self.hub.nodes().take(NODES_NAMED).collect(),
+            peers: self.sessions.keys().cloned().collect(),
+        };
+        match self.hub.look_up(target, Ipv4Addr::LOCALHOST.into()) {
+            Answer::Local { name } => match self.hub.registration(&name) {
+                Some(node) if node.port != 0 => Place::Here { port: node.port },
+                Some(_) | None => unknown(),
+            },
+            Answer::Remote { peer, .. } => match self.sessions.get(&peer) {
+                Some(session) => Place::Peer {
+                    session: session.clone(),
+                    policy: self.hub.policy(&peer),
+                },
+                None => unknown(),
+            },
+            Answer::Unknown | Answer::Ambiguous(_) => unknown(),
+        }
+    }
+
+    fn look_up(&mut self, name: &str, arrived_on: IpAddr) -> Found {
+        match self.hub.look_up(name, arrived_on) {
+            Answer::Local { name } => self
+                .hub
+                .registration(&name)
+                .map_or(Found::Unknown, |node| Found::Local(node.clone())),
+            Answer::Remote { peer, name, host } => {
+                let Some(session) = self.sessions.get(&peer).cloned() else {
+                    return Found::Unknown;
+                };
+                let policy = self.hub.policy(&peer);
+                let gone = self.gone.entry(peer).or_default().entry(name.clone()).or_default();
+                Found::Remote(RemoteNode {
+                    session,
+                    name,
+                    host,
+                    policy,
+                    gone: gone.clone(),
+                })
+            }
+            Answer::Unknown => Found::Unknown,
+            Answer::Ambiguous(nodes) => Found::Ambiguous(nodes),
+        }
+    }
+
+    async fn handle_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Up(session) => self.peer_up(session).await,
+            PeerEvent::NodeUp { peer, name, hosts, .. } => {
+                let announced = self.hub.announce(&peer, &name, hosts);
+                for (node, reason) in announced.unreachable {
+                    info!(%peer, node, %reason, "an announced node is not reached through this peer");
+                }
+                if !announced.reachable.is_empty() {
+                    info!(%peer, nodes = ?announced.reachable, "a remote node is up");
+                }
+                log_moved(&announced.moved);
+            }
+            PeerEvent::NodeDown { peer, name } => {
+                let Some(moved) = self.hub.withdraw(&peer, &name) else {
+                    return;
+                };
+                info!(%peer, name, "a remote node is down");
+                if let Some(gone) = self.gone.get_mut(&peer).and_then(|gone| gone.remove(&name)) {
+                    gone.cancel();
+                }
+                log_moved(&moved);
+            }
+            PeerEvent::Opened { session, open } => self.open(session, open).await,
+            PeerEvent::Down { peer, reason } => {
+                warn!(%peer, reason, "a peer is gone");
+                self.sessions.remove(&peer);
+                for (_, gone) in self.gone.remove(&peer).into_iter().flatten() {
+                    gone.cancel();
+                }
+                log_moved(&self.hub.withdraw_peer(&peer));
+            }
+        }
+    }
+
+    async fn peer_up(&mut self, session: SessionHandle) {
+        info!(peer = %session.peer, "a peer is up");
+        for node in self.hub.registrations() {
+            if let Some(up) = self.node_up(&node.name) {
+                session.send(up).await;
+            }
+        }
+        self.sessions.insert(session.peer.clone(), session);
+    }
+
+    /// A peer wants a circuit: finds the local node, checks who asks, and leaves the rest to that node.
+    async fn open(&self, session: SessionHandle, open: Open) {
+        let peer = session.peer.clone();
+        let local = match self.local(&peer, &open) {
+            Ok(local) => local,
+            Err(error) => return refuse(&session, &open, &error).await,
+        };
+        let policy = self.hub.policy(&peer);
+        let caller = Caller { session, open, policy };
+        match local.try_send(caller) {
+            Ok(()) => {}
+            Err(TrySendError::Full(refused) | TrySendError::Closed(refused)) => {
+                let error = OpenError::Busy(refused.open.target.clone());
+                refuse(&refused.session, &refused.open, &error).await;
+            }
+        }
+    }
+
+    fn local(&self, peer: &str, open: &Open) -> Result<&mpsc::Sender<Caller>, OpenError> {
+        let relay = Relay::new(&open.send_name)?;
+        let name = self.hub.open(peer, &open.target, relay.initiator_name())?;
+        self.callers
+            .get(name)
+            .ok_or_else(|| OpenError::Unknown(open.target.clone()))
+    }
+}
+
+/// Ends a circuit that has no endpoint here.
+async fn refuse(session: &SessionHandle, open: &Open, error: &OpenError) {
+    warn!(peer = %session.peer, circuit = %open.circuit, %error, "a circuit was refused");
+    session.refuse(open.circuit, error.to_string()).await;
+}
+
+fn log_moved(moved: &[Moved]) {
+    for Moved { node, peer } in moved {
+        info!(%peer, node, "a remote node has moved: it is reached through this peer now");
+    }
+}
