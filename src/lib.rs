@@ -139,6 +139,13 @@ mod order;
 
 mod session;
 
+#[cfg_attr(
+    not(feature = "internals"),
+    allow(
+        dead_code,
+        reason = "its non-blocking face is for threads that must not wait, as those of a VM"
+    )
+)]
 mod endpoint;
 
 mod hub;

@@ -102,6 +102,10 @@ impl PacketDecoder {
     ///
     /// # Errors
     /// If the packet does not have the format of the connection, exceeds a limit, or is a fragment out of order.
+    #[cfg_attr(
+        not(feature = "internals"),
+        allow(dead_code, reason = "a VM hands over packets without framing")
+    )]
     pub fn decode(&mut self, packet: Bytes, packets: &mut Vec<Packet>) -> Result<(), PacketError> {
         let mut reader = Reader::new(&packet);
         let (Ok(first), second) = (reader.u8("format"), reader.peek()) else {
