@@ -33,9 +33,9 @@ enum Command {
 /// Wrong arguments end the process from within, with status 2.
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Cli(command) => cli::obey(command),
+        Command::Cli(command) => cli::execute(command),
         #[cfg(feature = "lab")]
-        Command::Lab(command) => lab::obey(command),
+        Command::Lab(command) => lab::execute(command),
     };
     match done {
         Ok(status) => status,

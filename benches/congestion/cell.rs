@@ -160,7 +160,7 @@ impl Cell {
                 namespace: namespace.clone(),
                 address: address.to_owned(),
             });
-        let cable = Cable::lay(&ends, [setting.line(), setting.line()], seed, setting.mtu)?;
+        let cable = Cable::set_up(&ends, [setting.line(), setting.line()], seed, setting.mtu)?;
         let tallies: [Arc<Tally>; 2] = Default::default();
         let [tally, beside] = &tallies;
         let beside = match setting.beside {

@@ -9,37 +9,37 @@ use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::tls::LEAF_DAYS_DEFAULT;
 
-/// The commands of the daemon, and of people who use it.
+/// The commands of the daemon and of its operators.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon of this host until SIGTERM or Ctrl-C
     Run(RunArgs),
-    /// Check a configuration file and its certificates; print every mistake at once
+    /// Check a configuration file and its certificates; print all errors at once
     Check(CheckArgs),
-    /// Make certificates: an authority, and one certificate for each daemon
+    /// Create certificates: an authority, and one certificate per daemon
     Certs(CertsArgs),
-    /// Call a function on a node, and print what it returns as an Erlang term; needs no Erlang on this machine
+    /// Call a function on a node and print its result as an Erlang term; Erlang need not be installed here
     Call(CallArgs),
     /// Send a message to a registered process of a node
     Send(SendArgs),
-    /// See whether a node answers, and how long each hop takes
+    /// Ping a node, and print the round-trip time of each hop
     Ping(PingArgs),
 }
 
-/// What `call`, `send` and `ping` have in common.
+/// Common options of `call`, `send` and `ping`.
 #[derive(Debug, clap::Args)]
 pub struct JoinArgs {
-    /// The configuration file of this host's daemon, for its name, certificates and peers; the daemon need not run, and is
-    /// left alone if it does
+    /// The configuration file of this host's daemon, for name, certificates and peers; the daemon need not run, and is not
+    /// disturbed if it does
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The nodes' cookie; others can see it in the list of processes, which a file avoids [default: ~/.erlang.cookie]
+    /// The nodes' cookie; visible in the list of processes, unlike a file [default: ~/.erlang.cookie]
     #[arg(long, value_name = "COOKIE")]
     cookie: Option<String>,
-    /// Our own node name, `name@host` [default: one that nobody else has]
+    /// Our own node name, `name@host` [default: a unique name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// How long all of it may take
+    /// Time limit
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
     /// The node, `name@host`
@@ -89,7 +89,7 @@ impl From<CallArgs> for oneshot::Call {
 pub struct SendArgs {
     #[command(flatten)]
     join: JoinArgs,
-    /// The name of the process there
+    /// The registered name of the process
     #[arg(value_name = "NAME")]
     process: String,
     /// The message, in Erlang's syntax
@@ -111,7 +111,7 @@ impl From<SendArgs> for oneshot::Send {
 pub struct PingArgs {
     #[command(flatten)]
     join: JoinArgs,
-    /// How many round trips are timed
+    /// Number of round trips
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     count: u32,
     /// Print the times as JSON, in microseconds
@@ -134,14 +134,14 @@ pub struct RunArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
-    /// How the log is written: text or json [default: the file's `log.format`, else text]
+    /// Log format: text or json [default: the file's `log.format`, else text]
     #[arg(long, value_name = "FORMAT")]
     pub(super) log: Option<LogFormat>,
-    /// What is logged: off, error, warn, info, debug or trace [default: `RUST_LOG`, else the file's `log.level`, else
+    /// Log level: off, error, warn, info, debug or trace [default: `RUST_LOG`, else the file's `log.level`, else
     /// info]
     #[arg(long, value_name = "LEVEL")]
     pub(super) log_level: Option<LogLevel>,
-    /// Stop when standard input ends: whoever started it holds that, and is gone
+    /// Stop when standard input ends, as when the parent process has ended
     #[arg(long, hide = true)]
     pub(super) until_input_ends: bool,
 }
@@ -162,9 +162,9 @@ pub struct CertsArgs {
 /// `beamway certs …`
 #[derive(Debug, Subcommand)]
 pub(super) enum CertsCommand {
-    /// Make an authority: DIR/ca.pem and its secret DIR/ca-key.pem
+    /// Create an authority: DIR/ca.pem and its secret key DIR/ca-key.pem
     Init {
-        /// Folder of the authority; made when missing
+        /// Folder of the authority; created if missing
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
@@ -173,10 +173,10 @@ pub(super) enum CertsCommand {
         /// Folder of the authority
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
-        /// How long they are valid, days, 1 to 825
+        /// Validity in days, 1 to 825
         #[arg(long, value_name = "DAYS", default_value_t = LEAF_DAYS_DEFAULT)]
         days: u32,
-        /// Names of daemons: DNS names
+        /// Names of daemons, which are DNS names
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },

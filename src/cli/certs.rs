@@ -49,7 +49,7 @@ pub(super) fn run(command: &CertsCommand) -> anyhow::Result<ExitCode> {
         CertsCommand::Init { dir } => {
             init(dir)?;
             output::say(&format!(
-                "made an authority, valid for {CA_YEARS} years: {} (for every host) and {} (secret, keep it here)",
+                "created an authority, valid for {CA_YEARS} years: {} (for every host) and {} (secret, keep it here)",
                 dir.join(CA_FILE).display(),
                 dir.join(CA_KEY_FILE).display()
             ));
@@ -78,7 +78,7 @@ pub fn init(dir: &Path) -> anyhow::Result<()> {
     for file in [&certificate, &key] {
         if exists(file)? {
             bail!(
-                "{} exists already; it is never overwritten, because every certificate it signed would be worthless. \
+                "{} already exists and is not overwritten: that would invalidate every certificate it signed. \
                  Use it (`beamway certs issue --dir {} NAME`), or choose another folder",
                 file.display(),
                 dir.display()
@@ -86,7 +86,7 @@ pub fn init(dir: &Path) -> anyhow::Result<()> {
         }
     }
     let authority = Authority::create(SystemTime::now())?;
-    fs::create_dir_all(dir).with_context(|| format!("the folder {} cannot be made", dir.display()))?;
+    fs::create_dir_all(dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
     write_new(&key, authority.key_pem().as_bytes(), SECRET)?;
     write_new(&certificate, authority.certificate_pem().as_bytes(), PUBLIC).inspect_err(|_| {
         // A key alone would block the next try.
@@ -113,7 +113,7 @@ pub fn issue(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(Pat
         }
         if exists(&folder)? {
             bail!(
-                "{} exists already and is not overwritten; to renew, move it away first (`mv {0} {0}.old`)",
+                "{} already exists and is not overwritten; to renew, move it away first (`mv {0} {0}.old`)",
                 folder.display()
             );
         }
@@ -134,14 +134,14 @@ fn authority(dir: &Path, now: SystemTime) -> anyhow::Result<Authority> {
         let file = dir.join(name);
         fs::read(&file).with_context(|| {
             format!(
-                "{} cannot be read; `beamway certs init --dir {}` makes an authority",
+                "cannot read {}; `beamway certs init --dir {}` creates an authority",
                 file.display(),
                 dir.display()
             )
         })
     };
     let authority = Authority::from_pem(&read(CA_FILE)?, &read(CA_KEY_FILE)?, now);
-    authority.with_context(|| format!("the authority in {} cannot be used", dir.display()))
+    authority.with_context(|| format!("cannot use the authority in {}", dir.display()))
 }
 
 /// Writes a daemon's folder under another name and renames it, so that nobody sees half of it.
@@ -150,12 +150,12 @@ fn write_folder(dir: &Path, folder: &Path, name: &str, authority: &str, issued: 
     let written = DirBuilder::new()
         .mode(0o700)
         .create(&unfinished)
-        .with_context(|| format!("the folder {} cannot be made", unfinished.display()))
+        .with_context(|| format!("cannot create the folder {}", unfinished.display()))
         .and_then(|()| write_new(&unfinished.join(CA_FILE), authority.as_bytes(), PUBLIC))
         .and_then(|()| write_new(&unfinished.join(CERT_FILE), issued.certificate_pem.as_bytes(), PUBLIC))
         .and_then(|()| write_new(&unfinished.join(KEY_FILE), issued.key_pem.as_bytes(), SECRET))
         .and_then(|()| {
-            fs::rename(&unfinished, folder).with_context(|| format!("the folder {} cannot be made", folder.display()))
+            fs::rename(&unfinished, folder).with_context(|| format!("cannot create the folder {}", folder.display()))
         });
     written.inspect_err(|_| {
         let _ = fs::remove_dir_all(&unfinished);
@@ -169,13 +169,13 @@ fn write_new(file: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
         .create_new(true)
         .mode(mode)
         .open(file)
-        .with_context(|| format!("{} cannot be made", file.display()))?;
+        .with_context(|| format!("cannot create {}", file.display()))?;
     open.write_all(bytes)
         .and_then(|()| open.sync_all())
         .inspect_err(|_| {
             let _ = fs::remove_file(file);
         })
-        .with_context(|| format!("{} cannot be written", file.display()))
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Whether anything has this name, a dangling symbolic link included.
@@ -183,6 +183,6 @@ fn exists(path: &Path) -> anyhow::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("{} cannot be looked at", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot access {}", path.display())),
     }
 }

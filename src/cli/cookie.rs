@@ -16,7 +16,7 @@ pub(super) fn cookie(given: Option<String>) -> anyhow::Result<String> {
         Some(given) => given,
         None => {
             let home = env::var_os("HOME").map(PathBuf::from);
-            at_home(&home.context("no cookie: give --cookie, since there is no home folder to look into")?)?
+            at_home(&home.context("no cookie: there is no home folder; set --cookie")?)?
         }
     };
     if cookie.is_empty() || cookie.len() > 255 {
@@ -27,7 +27,7 @@ pub(super) fn cookie(given: Option<String>) -> anyhow::Result<String> {
 
 fn at_home(home: &Path) -> anyhow::Result<String> {
     let file = home.join(FILE);
-    read(&file).with_context(|| format!("no cookie: give --cookie, or write one to {}", file.display()))
+    read(&file).with_context(|| format!("no cookie: set --cookie, or write one to {}", file.display()))
 }
 
 /// The cookie of a file, as nodes read it: what follows the first line break is none of it.

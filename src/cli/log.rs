@@ -37,7 +37,7 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<Wo
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))?;
+    started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
     Ok(guard)
 }
 

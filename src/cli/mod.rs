@@ -1,16 +1,16 @@
-//! Rank 13: the person at the keyboard.
+//! Rank 13: the command line.
 //!
-//! [`obey`] does one [`Command`] and gives the exit status:
-//! 0 done, 1 a mistake of the user or a failure, 2 wrong usage or something missing on this machine.
+//! [`execute`] runs one [`Command`] and gives the exit status: 0 success, 1 failure, 2 wrong usage or something missing on
+//! this machine.
 //!
-//! - `args`: what can be asked for; `program`: which file does it.
-//! - `run`: the daemon, after everything it needs is read and checked.
-//! - `check`: the same reading and checking without running; every mistake at once.
-//! - [`certs`]: makes an authority and certificates.
-//! - `cookie`: where the nodes' cookie comes from.
+//! - `args`: commands and options; `program`: which file runs which command.
+//! - `run`: runs the daemon, after everything it needs is read and checked.
+//! - `check`: reads and checks the same without running; reports all mistakes at once.
+//! - [`certs`]: creates an authority and certificates.
+//! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
-//! - `log`: what is logged, how, and who decides.
-//! - `output`: lines for the person; results on standard output, complaints on standard error.
+//! - `log`: starts the log with the format and level of options, environment or file.
+//! - `output`: results on standard output, errors on standard error.
 
 mod args;
 pub mod certs;
@@ -25,4 +25,4 @@ mod run;
 pub use args::Command;
 pub(crate) use oneshot::Joining;
 pub use output::complain;
-pub use program::obey;
+pub use program::execute;

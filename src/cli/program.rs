@@ -7,11 +7,11 @@ use super::oneshot;
 use super::oneshot::Oneshot;
 use super::run;
 
-/// Does what a command says, and gives the exit status; see the module for its meaning.
+/// Runs a command, and gives the exit status; see the module for its meaning.
 ///
 /// # Errors
-/// What went wrong, ready to be shown.
-pub fn obey(command: Command) -> anyhow::Result<ExitCode> {
+/// Why the command failed, in words for the user.
+pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args.config),

@@ -37,7 +37,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .enable_all()
         .event_interval(EVENT_INTERVAL)
         .build()
-        .context("the threads of the daemon cannot be started")?;
+        .context("cannot start the threads of the daemon")?;
     runtime.block_on(serve(loaded, args.until_input_ends))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -51,7 +51,7 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
     if granted < asked {
         warn!(
             granted,
-            asked, "the kernel grants less for the UDP socket than was asked: raise net.core.rmem_max"
+            asked, "the UDP receive buffer is smaller than configured: raise net.core.rmem_max"
         );
     }
     let leave = CancellationToken::new();
@@ -63,7 +63,7 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
-        info!("told to stop");
+        info!("stopping");
         told.cancel();
     });
     if until_input_ends {

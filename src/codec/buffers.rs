@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use bytes::BytesMut;
 
-/// From this size on bytes stay where they are; below, copying them beside their neighbours is cheaper than the bookkeeping
-/// of one more buffer, for a socket as for QUIC's send queue, which is walked for each packet.
+/// Buffers of at least this size are kept as they are. Smaller ones are copied together, because an additional buffer
+/// costs more than the copy, both for a socket and for QUIC's send queue, which is walked for each packet.
 pub const OWN_BUFFER_MIN: usize = 8 * 1024;
 
-/// Bytes to be written one after another, in few buffers: what is small is copied together, what is large is not copied.
+/// Bytes to be written in order, in few buffers: small pieces are copied together, large ones are not copied.
 #[derive(Debug, Default)]
 pub struct Buffers {
     whole: Vec<Bytes>,
@@ -13,7 +13,7 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Where to append what is small in any case, such as headers.
+    /// The buffer for data that is always small, such as headers.
     pub const fn small(&mut self) -> &mut BytesMut {
         &mut self.small
     }
@@ -34,7 +34,7 @@ impl Buffers {
         }
     }
 
-    /// All buffers, none of them empty.
+    /// Returns all buffers. None of them is empty.
     pub fn finish(mut self) -> Vec<Bytes> {
         self.seal();
         self.whole

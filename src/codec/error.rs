@@ -1,28 +1,28 @@
 use thiserror::Error;
 
-/// Why bytes could not be read as what they should be.
+/// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum CodecError {
     /// Fewer bytes are left than the item needs.
-    #[error("{what}: {needed} bytes wanted, {left} left")]
+    #[error("truncated {what}: needs {needed} bytes, {left} left")]
     Truncated {
         /// The item that was being read.
         what: &'static str,
-        /// How many bytes it needs.
+        /// The number of bytes it needs.
         needed: usize,
-        /// How many bytes were left.
+        /// The number of bytes left.
         left: usize,
     },
-    /// Bytes are left after the last item.
-    #[error("{what}: {left} bytes too many")]
+    /// Bytes follow the last item.
+    #[error("{left} unexpected bytes after the {what}")]
     Trailing {
         /// The structure that should have ended.
         what: &'static str,
-        /// How many bytes follow it.
+        /// The number of bytes that follow it.
         left: usize,
     },
-    /// A value is outside what the item allows.
-    #[error("{what}: {value} is not allowed")]
+    /// The value is out of range.
+    #[error("invalid {what}: {value}")]
     Value {
         /// The item that was being read.
         what: &'static str,

@@ -1,8 +1,8 @@
 //! Rank 0: a cursor over bytes that cannot overrun, and its writer.
 //!
-//! Every parser of beamway reads through [`Reader`] and every encoder writes through [`Writer`], so neither holds an
-//! index of its own. Multi-byte integers are big-endian, as on every wire beamway speaks; variable-length integers are
-//! those of QUIC (RFC 9000 §16).
+//! Every parser of beamway reads through [`Reader`] and every encoder writes through [`Writer`], so none of them
+//! indexes into a buffer. Multi-byte integers are big-endian in every protocol that beamway speaks. Variable-length
+//! integers are those of QUIC (RFC 9000 §16).
 
 mod buffers;
 mod error;

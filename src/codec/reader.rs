@@ -2,29 +2,29 @@ use super::CodecError;
 
 /// A cursor over borrowed bytes.
 ///
-/// Each method names the item it reads, so that an error says what was missing. A failed read consumes nothing.
+/// Each method takes the name of the item it reads, for the error message. A failed read consumes nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     left: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// A cursor at the start of `bytes`.
+    /// Creates a cursor at the start of `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { left: bytes }
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     pub const fn len(&self) -> usize {
         self.left.len()
     }
 
-    /// Whether nothing is left.
+    /// Whether no bytes are left.
     pub const fn is_empty(&self) -> bool {
         self.left.is_empty()
     }
 
-    /// The bytes that are left, without consuming them.
+    /// The bytes left, without consuming them.
     pub const fn rest(&self) -> &'a [u8] {
         self.left
     }
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
         self.left.first().copied()
     }
 
-    /// Exactly `count` bytes.
+    /// Reads exactly `count` bytes.
     pub fn take(&mut self, count: usize, what: &'static str) -> Result<&'a [u8], CodecError> {
         let (head, tail) = self.left.split_at_checked(count).ok_or(CodecError::Truncated {
             what,
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    /// Exactly `N` bytes, as an array.
+    /// Reads exactly `N` bytes as an array.
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], CodecError> {
         let (head, tail) = self.left.split_first_chunk::<N>().ok_or(CodecError::Truncated {
             what,
@@ -56,27 +56,27 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
-    /// One byte.
+    /// Reads one byte.
     pub fn u8(&mut self, what: &'static str) -> Result<u8, CodecError> {
         self.array::<1>(what).map(|[byte]| byte)
     }
 
-    /// A 16-bit integer.
+    /// Reads a 16-bit integer.
     pub fn u16(&mut self, what: &'static str) -> Result<u16, CodecError> {
         self.array(what).map(u16::from_be_bytes)
     }
 
-    /// A 32-bit integer.
+    /// Reads a 32-bit integer.
     pub fn u32(&mut self, what: &'static str) -> Result<u32, CodecError> {
         self.array(what).map(u32::from_be_bytes)
     }
 
-    /// A 64-bit integer.
+    /// Reads a 64-bit integer.
     pub fn u64(&mut self, what: &'static str) -> Result<u64, CodecError> {
         self.array(what).map(u64::from_be_bytes)
     }
 
-    /// A variable-length integer of one, two, four or eight bytes (RFC 9000 §16).
+    /// Reads a variable-length integer of one, two, four or eight bytes (RFC 9000 §16).
     pub fn varint(&mut self, what: &'static str) -> Result<u64, CodecError> {
         let first = self.peek().ok_or(CodecError::Truncated {
             what,
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Fails unless everything was consumed.
+    /// Fails unless all bytes were consumed.
     pub fn finish(self, what: &'static str) -> Result<(), CodecError> {
         match self.left.len() {
             0 => Ok(()),

@@ -4,52 +4,52 @@ use bytes::BytesMut;
 /// The largest value a variable-length integer can hold (RFC 9000 §16).
 pub(crate) const VARINT_MAX: u64 = (1 << 62) - 1;
 
-/// Appends items to a buffer; the counterpart of [`Reader`](super::Reader).
+/// Appends items to a buffer. The counterpart of [`Reader`](super::Reader).
 #[derive(Debug)]
 pub struct Writer<'a> {
     out: &'a mut BytesMut,
 }
 
 impl<'a> Writer<'a> {
-    /// A writer that appends to `out`.
+    /// Creates a writer that appends to `out`.
     pub const fn new(out: &'a mut BytesMut) -> Self {
         Self { out }
     }
 
-    /// One byte.
+    /// Writes one byte.
     pub fn u8(&mut self, value: u8) -> &mut Self {
         self.out.put_u8(value);
         self
     }
 
-    /// A 16-bit integer.
+    /// Writes a 16-bit integer.
     pub fn u16(&mut self, value: u16) -> &mut Self {
         self.out.put_u16(value);
         self
     }
 
-    /// A 32-bit integer.
+    /// Writes a 32-bit integer.
     pub fn u32(&mut self, value: u32) -> &mut Self {
         self.out.put_u32(value);
         self
     }
 
-    /// A 64-bit integer.
+    /// Writes a 64-bit integer.
     pub fn u64(&mut self, value: u64) -> &mut Self {
         self.out.put_u64(value);
         self
     }
 
-    /// Raw bytes.
+    /// Writes raw bytes.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.out.put_slice(value);
         self
     }
 
-    /// A variable-length integer in its shortest form (RFC 9000 §16).
+    /// Writes a variable-length integer in its shortest form (RFC 9000 §16).
     ///
     /// # Panics
-    /// If `value` is over 2^62 − 1: our counters cannot reach it.
+    /// If `value` exceeds 2^62 − 1. No counter of beamway can reach that.
     pub fn varint(&mut self, value: u64) -> &mut Self {
         assert!(value <= VARINT_MAX, "{value} does not fit a variable-length integer");
         match value {

@@ -47,8 +47,8 @@ impl std::fmt::Display for WorstCase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "at most {} kept for a circuit, {} for all local nodes; per peer {} to be sent or acknowledged and {} in QUIC; {} \
-             for the UDP socket; {} in all",
+            "at most {} per circuit, {} for all local nodes; per peer {} unsent or unacknowledged and {} in QUIC; {} for the \
+             UDP socket; {} in total",
             size_text(self.circuit),
             size_text(self.nodes),
             size_text(self.replay),

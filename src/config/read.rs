@@ -75,7 +75,7 @@ pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'
 fn table<'a>(root: &mut Section<'a>, report: &mut Report<'_>, key: &'static str) -> Section<'a> {
     let value = root.raw(key);
     if let Some(value) = value.filter(|given| given.value.as_table().is_none()) {
-        let allowed = format!("a table, begun with a line [{key}]");
+        let allowed = format!("a table, which starts with a line [{key}]");
         report.add(key.to_owned(), Some(&value.place), "not allowed", allowed);
     }
     Section::of(key, value)
@@ -104,7 +104,7 @@ fn read_gateway(
             (None, budget) => ("circuit_budget", budget.as_ref().map(|budget| &budget.place)),
         };
         let allowed = format!(
-            "memory at least as large as circuit_budget; they are {} and {}",
+            "memory not below circuit_budget; they are {} and {}",
             units::size_text(bound),
             units::size_text(budget)
         );
@@ -150,7 +150,7 @@ fn read_peers(root: &mut Section<'_>, own: Option<&str>, report: &mut Report<'_>
     };
     let allowed = || {
         format!(
-            "0 to {} tables, each begun with a line [[peer]]",
+            "0 to {} tables, each of which starts with a line [[peer]]",
             PeerSettings::LIST_MAX
         )
     };
@@ -180,7 +180,7 @@ fn read_peers(root: &mut Section<'_>, own: Option<&str>, report: &mut Report<'_>
         });
         if let Some(name) = &name {
             if own == Some(name.value.as_str()) {
-                let allowed = "the name of another daemon; this one is our own".to_owned();
+                let allowed = "the name of another daemon; this is the name in [gateway]".to_owned();
                 report.add(section.key("name"), Some(&name.place), "not allowed", allowed);
             }
             unique(&mut names, name, &section.key("name"), report);
@@ -205,7 +205,7 @@ where
     T: Clone + Eq + Hash,
 {
     if let Some(first) = seen.get(&found.value) {
-        let allowed = format!("one of its own; {first} has the same");
+        let allowed = format!("a unique value; {first} has the same");
         report.add(key.to_owned(), Some(&found.place), "not allowed", allowed);
     } else {
         seen.insert(found.value.clone(), key.to_owned());

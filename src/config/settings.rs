@@ -15,7 +15,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Everything a daemon is told.
+/// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `[gateway]`
@@ -51,7 +51,7 @@ pub struct GatewaySettings {
     pub memory: u64,
     /// `close_deadline`: how long a closing circuit may take to deliver what is left.
     pub close_deadline: Duration,
-    /// `busy_wait`: how long the daemon's thread stays awake after something small came.
+    /// `busy_wait`: how long the daemon's thread polls after a small message.
     pub busy_wait: Duration,
 }
 
@@ -65,7 +65,7 @@ impl GatewaySettings {
     /// Seconds. A day is longer than anybody waits for a node that is gone.
     pub const NET_TICKTIME_ALLOWED: RangeInclusive<u64> = 1..=86_400;
     /// 64 MiB. Past the budget, small signals wait behind bulk in the sender's own queue, so it is generous: half a second
-    /// of a line of 1 Gbit/s (125 MB/s × 0.5 s = 62.5 MB).
+    /// of a 1 Gbit/s network path (125 MB/s × 0.5 s = 62.5 MB).
     pub const CIRCUIT_BUDGET: u64 = SessionConfig::CIRCUIT_BUDGET;
     /// 256 KiB is four fragments of 64 KiB, the least with which a big message keeps moving.
     pub const CIRCUIT_BUDGET_ALLOWED: RangeInclusive<u64> = 256 * KIB..=16 * GIB;
@@ -146,14 +146,14 @@ pub struct TransportSettings {
     pub udp_send_buffer: usize,
     /// `datagram_max`: bytes of the largest datagram that is tried, and taken.
     pub datagram_max: u16,
-    /// `idle_timeout`: a trunk that hears nothing for so long is lost.
+    /// `idle_timeout`: a trunk is lost after this time without a packet.
     pub idle_timeout: Duration,
-    /// `keep_alive`: how often an idle trunk is heard.
+    /// `keep_alive`: interval of keep-alive packets on an idle trunk.
     pub keep_alive: Duration,
     /// `stream_window`: bytes a peer may send on one lane before we have read them. The window of a trunk is this times
     /// the lanes and the control stream, so that no lane can take what another needs.
     pub stream_window: u64,
-    /// `congestion`: how much of a trunk may be under way, in our direction.
+    /// `congestion`: the congestion controller of our direction.
     pub congestion: Algorithm,
 }
 
@@ -167,7 +167,7 @@ impl TransportSettings {
     pub const DATAGRAM_MAX: u16 = TrunkConfig::DATAGRAM_MAX;
     /// 1200 B is what QUIC demands of every network (RFC 9000, section 14).
     pub const DATAGRAM_MAX_ALLOWED: RangeInclusive<u64> = 1200..=16_200;
-    /// 15 s: longer than a reboot of a switch's port, shorter than Erlang's patience of 60 s.
+    /// 15 s: longer than the restart of a switch port, shorter than Erlang's `net_ticktime` of 60 s.
     pub const IDLE_TIMEOUT: Duration = TrunkConfig::IDLE_TIMEOUT;
     /// From 1 s to ten minutes.
     pub const IDLE_TIMEOUT_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
@@ -181,27 +181,27 @@ impl TransportSettings {
     pub const STREAM_WINDOW_ALLOWED: RangeInclusive<u64> = 64 * KIB..=256 * MIB;
 }
 
-/// `[session]`: how long, and with how much, a session outlives the loss of its trunk.
+/// `[session]`: time and memory for sessions whose trunk is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// `grace`: how long a session waits for another trunk; zero: it ends with its trunk.
+    /// `grace`: how long a session survives without a trunk; zero: it ends with its trunk.
     pub grace: Duration,
-    /// `replay_budget`: bytes per session that wait for the line, or for the peer to have them; beyond, no leg is read.
+    /// `replay_budget`: bytes per session that are unsent or unacknowledged; beyond, no leg is read.
     pub replay_budget: u64,
     /// `race_interval`: how often another trunk is tried.
     pub race_interval: Duration,
 }
 
 impl SessionSettings {
-    /// 15 s: a reboot of a switch, less than Erlang's own patience.
+    /// 15 s: longer than the restart of a switch port, shorter than Erlang's `net_ticktime`.
     pub const GRACE: Duration = SessionConfig::GRACE;
     /// Up to an hour; nodes notice nothing, but what they send waits.
     pub const GRACE_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
-    /// 64 MiB: what a line of 1 Gbit/s carries in half a second.
+    /// 64 MiB: half a second of a 1 Gbit/s network path.
     pub const REPLAY_BUDGET: u64 = SessionConfig::BACKLOG;
-    /// At least what one lane may have underway.
+    /// At least the bytes that one lane may have in flight.
     pub const REPLAY_BUDGET_ALLOWED: RangeInclusive<u64> = MIB..=16 * GIB;
-    /// 150 ms: so long after the line returns, at most, the next attempt leaves.
+    /// 150 ms: the next attempt is made at most this long after the network is back.
     pub const RACE_INTERVAL: Duration = Duration::from_millis(150);
     /// Each attempt is a packet of 1200 bytes and a key exchange.
     pub const RACE_INTERVAL_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(60);
@@ -216,10 +216,10 @@ pub struct LogSettings {
     pub level: LogLevel,
 }
 
-/// How a line of the log is written.
+/// The log format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people. The default: the first to read it is a person.
+    /// Plain text. The default.
     #[default]
     Text,
     /// One JSON object a line.
@@ -238,16 +238,16 @@ impl FromStr for LogFormat {
     }
 }
 
-/// The least important line that is still logged.
+/// The log level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
     /// Nothing.
     Off,
-    /// What went wrong.
+    /// Failures.
     Error,
-    /// What may go wrong.
+    /// Possible problems.
     Warn,
-    /// Nodes and peers that come and go. The default: quiet while nothing changes.
+    /// Nodes and peers that connect and disconnect. The default: silent while nothing changes.
     #[default]
     Info,
     /// What every circuit does.

@@ -206,7 +206,7 @@ fn the_worst_case_is_a_sum() {
     assert!(
         expected
             .to_string()
-            .ends_with("64MiB to be sent or acknowledged and 51MiB in QUIC; 16MiB for the UDP socket; 1270MiB in all")
+            .ends_with("64MiB unsent or unacknowledged and 51MiB in QUIC; 16MiB for the UDP socket; 1270MiB in total")
     );
 }
 

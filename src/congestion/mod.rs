@@ -9,7 +9,8 @@
 //! - [`Algorithm`]: the choices, by the names that the configuration uses.
 //! - `rate`: how fast bytes arrive, from acknowledgements. `filter`: the best of the last rounds. `loss`: the share that is lost.
 //! - `model`: the machine. `phase`: what it is at, and what it knows there. `cubic`: what it does beside others.
-//! - `controller`: the machine as quinn sees it; `counted`: any controller, with a count of acknowledgements that others can read. [`Calls`]: what it is told beside that, since what is small does not show in packets.
+//! - `controller`: the machine as quinn sees it. [`Calls`]: what it is told in addition, since small messages do not show in packets.
+//! - `counted`: any controller, with a count of acknowledgements that others can read.
 //!
 //! quinn asks a controller for one number, the window, and derives the pace from it: 1.25 windows in each round trip. So a pace of its
 //! own, which BBR needs, cannot be had; the window alone must hold the queue short.

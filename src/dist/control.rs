@@ -21,36 +21,37 @@ use crate::etf::unsigned;
 
 /// ALTACT_SIG_SEND: a trace token follows the destination.
 const ALTACT_TOKEN: u64 = 2;
-/// ALTACT_SIG_SEND: the destination is an alias (`DFLAG_ALTACT_SIG`, protocol reference §8).
+/// ALTACT_SIG_SEND: the destination is an alias (`DFLAG_ALTACT_SIG` in `erl_dist_protocol`).
 const ALTACT_ALIAS: u64 = 4;
 /// ALTACT_SIG_SEND: the destination is a registered name.
 const ALTACT_NAME: u64 = 8;
 
-/// Who sent a signal, as far as its control term tells.
+/// The sender of a signal, as far as its control term identifies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// This process.
+    /// A process.
     Process(Pid),
-    /// Some process: the term names none (SEND, GROUP_LEADER), or only a registered name (DOWN of a monitor by name).
+    /// A process that the control term does not identify: it names none (SEND, GROUP_LEADER), or only a registered name
+    /// (DOWN of a monitor by name).
     Unknown,
     /// The node itself: a SPAWN_REPLY that reports an error.
     Service,
 }
 
-/// Whom a signal is for.
+/// The destination of a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination<'a> {
-    /// A process by its pid.
+    /// A process, by its pid.
     Process(Pid),
-    /// A process by an alias.
+    /// A process, by an alias.
     Alias(Reference),
-    /// Whatever is registered under the name, in UTF-8.
+    /// The process registered under a name, in UTF-8.
     Name(Cow<'a, [u8]>),
     /// The node: SPAWN_REQUEST.
     Node,
 }
 
-/// What a signal teaches about aliases (protocol reference §10).
+/// What a signal says about aliases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lesson {
     /// `alias` is an alias of the sender.
@@ -64,24 +65,24 @@ pub enum Lesson {
     Forget(Reference),
 }
 
-/// What a carrier needs to know of a control term.
+/// The parts of a control term that a carrier needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control<'a> {
-    /// What the signal does.
+    /// The operation.
     pub operation: Operation,
-    /// Who sent it.
+    /// The sender.
     pub sender: Sender,
-    /// Whom it is for.
+    /// The destination.
     pub destination: Destination<'a>,
-    /// What it teaches.
+    /// What the signal says about an alias.
     pub lesson: Option<Lesson>,
-    /// Bytes of the control term, a leading version byte included.
+    /// The length of the control term in bytes, including a leading version byte.
     pub length: usize,
 }
 
 impl Control<'_> {
-    /// Whether its lesson is about an alias of the node that sent it (MONITOR_P, DEMONITOR_P, SPAWN_REQUEST), not about
-    /// one of the node that receives it (DOWN).
+    /// Whether its lesson is about an alias of the sending node (MONITOR_P, DEMONITOR_P, SPAWN_REQUEST), as opposed to
+    /// one of the receiving node (DOWN).
     pub fn teaches_about_its_sender(&self) -> bool {
         !matches!(
             self.operation,
@@ -89,9 +90,9 @@ impl Control<'_> {
         )
     }
 
-    /// Whether a node of incarnation `creation` would end its connection over this signal: an exit or unlink for a
-    /// process of an earlier incarnation (protocol reference §8, "stale creation"; in `dist.c: erts_net_message` the exits
-    /// without a payload share the check with those that have one).
+    /// Whether a node of incarnation `creation` would close its connection because of this signal: an exit or unlink
+    /// signal for a process of an earlier incarnation. In `dist.c: erts_net_message` the exit signals without a payload
+    /// share the check with those that have one.
     pub fn harms_if_stale(&self, creation: u32) -> bool {
         let is_touchy = matches!(
             self.operation,
@@ -106,11 +107,11 @@ impl Control<'_> {
     }
 }
 
-/// Reads a control term as far as routing needs it; `body` begins with it, the payload follows.
+/// Reads a control term as far as routing needs it. `body` begins with the control term; the payload follows.
 ///
 /// # Errors
-/// If the term is malformed, unknown, of the wrong arity or types, or lacks its payload. A BEAM would end the connection
-/// over it, so it is never passed on.
+/// If the control term is malformed, has an unknown operation, a wrong arity or a wrong element, or lacks its payload.
+/// A BEAM would close the connection because of it, so it must never be passed on.
 pub fn scan(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
     let control = scan_first(body, format)?;
     if control.operation.has_payload() && body.len() == control.length {
@@ -119,7 +120,7 @@ pub fn scan(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
     Ok(control)
 }
 
-/// Whether a packet with a distribution header begins as a message does, whatever follows.
+/// Whether the body of a packet with a distribution header begins like a message.
 pub fn begins_message(body: &[u8]) -> bool {
     const SMALL_TUPLE: u8 = 104;
     const SMALL_INTEGER: u8 = 97;
@@ -131,8 +132,8 @@ pub fn begins_message(body: &[u8]) -> bool {
     }
 }
 
-/// Bytes of the control term that `body` begins with, as [`Control::length`] counts them, if it is there in whole and that of
-/// a message.
+/// The length of the control term at the start of `body`, as [`Control::length`] counts it; `None` unless it is
+/// complete and that of a message.
 pub(super) fn length_of_message(body: &[u8], format: Format) -> Option<usize> {
     let term = match format {
         Format::Header => body,
@@ -142,11 +143,11 @@ pub(super) fn length_of_message(body: &[u8], format: Format) -> Option<usize> {
     (begins_message(term) && skip(&mut reader).is_ok()).then(|| body.len() - reader.len())
 }
 
-/// Reads the control term of a first fragment, whose part of the payload may be empty: nodes accept that (protocol
-/// reference §6.4), and a control term of more than a fragment leaves no room for any.
+/// Reads the control term in a first fragment, whose part of the payload may be empty: nodes accept that, and a control
+/// term that fills a fragment leaves no room for a payload.
 ///
 /// # Errors
-/// As [`scan`], but for the payload.
+/// As [`scan`], except that the payload may be missing.
 pub fn scan_first(body: &[u8], format: Format) -> Result<Control<'_>, ControlError> {
     let mut reader = Reader::new(body);
     if format == Format::PassThrough {
@@ -183,11 +184,11 @@ pub fn scan_first(body: &[u8], format: Format) -> Result<Control<'_>, ControlErr
     })
 }
 
-/// The cursor over the elements of one control tuple.
+/// A cursor over the elements of a control term.
 struct Scanner<'a> {
     reader: Reader<'a>,
     operation: Operation,
-    /// Elements that have not been read.
+    /// The number of elements not read yet.
     left: u8,
 }
 
@@ -281,7 +282,7 @@ impl<'a> Scanner<'a> {
         Ok((Sender::Process(sender), destination, None))
     }
 
-    /// The result of a spawn: the new process, or why there is none.
+    /// Reads the result of a spawn: the new process, or an error.
     fn spawned(&mut self) -> Result<Sender, ControlError> {
         if is_pid(&self.reader) {
             return Ok(Sender::Process(self.pid("result")?));
@@ -332,7 +333,7 @@ impl<'a> Scanner<'a> {
         Ok(unsigned(&mut self.reader)?)
     }
 
-    /// `{Module, Function, Arity}` of a spawn request.
+    /// Reads `{Module, Function, Arity}` of a spawn request.
     fn function(&mut self) -> Result<(), ControlError> {
         let arity = small_tuple(&mut self.reader)?;
         self.expect(arity == 3, "function")?;
@@ -344,7 +345,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The next element counts as read if it is what it must be.
+    /// Requires a condition, and counts the next element as read.
     fn expect(&mut self, is_right: bool, what: &'static str) -> Result<(), ControlError> {
         self.require(is_right, what)?;
         self.left = self.left.saturating_sub(1);
@@ -369,7 +370,7 @@ impl<'a> Scanner<'a> {
         Ok(skip(&mut self.reader)?)
     }
 
-    /// Skips what routing does not need: reasons, tokens, options.
+    /// Skips the elements that routing does not need: reasons, tokens, options.
     fn rest(&mut self) -> Result<(), ControlError> {
         while self.left > 0 {
             self.skip()?;
@@ -379,7 +380,7 @@ impl<'a> Scanner<'a> {
 }
 
 impl ControlError {
-    /// Whether more bytes could turn the error into a control term.
+    /// Whether the error may be due to missing bytes only.
     pub(super) const fn is_truncated(&self) -> bool {
         use crate::codec::CodecError;
         use crate::etf::TermError;

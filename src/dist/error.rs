@@ -4,13 +4,13 @@ use super::Operation;
 use crate::codec::CodecError;
 use crate::etf::TermError;
 
-/// Why a handshake message is refused; the connection ends.
+/// Why a handshake message was rejected. The connection is closed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HandshakeError {
-    /// The message is cut short.
+    /// The message is truncated.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The message is longer than any can be.
+    /// The message is longer than the maximum.
     #[error("handshake message of {length} bytes; at most {limit} are allowed")]
     Oversized {
         /// Its length in bytes.
@@ -18,92 +18,92 @@ pub enum HandshakeError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Another message was due.
-    #[error("handshake message '{}' where {expected} was due", char::from(*found))]
+    /// A different message was expected.
+    #[error("unexpected handshake message '{}', expected {expected}", char::from(*found))]
     Unexpected {
-        /// What was due.
+        /// The message that was expected.
         expected: &'static str,
         /// The tag found.
         found: u8,
     },
-    /// The exchange of nodes before OTP 23.
-    #[error("the node speaks the handshake of OTP 22 or older ('n'); OTP 25 or later is needed")]
+    /// The handshake of nodes before OTP 23.
+    #[error("the node speaks the handshake of OTP 22 or older ('n'); OTP 25 or later is required")]
     TooOld,
-    /// A status text that is none.
+    /// An unknown status.
     #[error("unknown handshake status {0:?}")]
     Status(String),
-    /// A node name that is none.
+    /// An invalid node name.
     #[error(
-        "{0:?} is no node name: it must be name@host, the name of letters, digits, '_' and '-', 255 characters at most"
+        "{0:?} is not a node name: use name@host, with letters, digits, '_' and '-' in name, at most 255 characters"
     )]
     Name(String),
-    /// A handshake message came from the wrong side or at the wrong time.
-    #[error("{message} from the {from} while {state}")]
+    /// A handshake message from the wrong side or at the wrong time.
+    #[error("unexpected handshake message {message:?} from the {from}: {state}")]
     OutOfState {
         /// Who sent it.
         from: &'static str,
-        /// What it begins with.
+        /// Its first byte.
         message: char,
-        /// What was due.
+        /// The message that was expected.
         state: &'static str,
     },
-    /// The acceptor named an initiator that has a name.
-    #[error("the acceptor gives the name {0:?} to a node that asked for no name")]
+    /// The acceptor assigned a name to an initiator that has one.
+    #[error("the acceptor assigned the name {0:?} to a node that did not ask for a name")]
     Named(String),
 }
 
-/// Why a control term is refused; the connection it came on ends.
+/// Why a control term was rejected. The connection it arrived on is closed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ControlError {
     /// The term is malformed.
     #[error("malformed control term: {0}")]
     Term(#[from] TermError),
-    /// The term is cut short.
+    /// The term is truncated.
     #[error("malformed control term: {0}")]
     Codec(#[from] CodecError),
-    /// The version byte before the term is another (nodes without fragments).
-    #[error("malformed control term: it begins with {0} instead of the version byte 131")]
+    /// The term has a wrong version byte (nodes without fragments).
+    #[error("malformed control term: expected the version byte 131, found {0}")]
     Version(u8),
     /// Not an operation of OTP 25 to 29.
     #[error("unknown operation {0}")]
     Operation(u64),
-    /// The operation has another number of elements.
-    #[error("{operation} with {found} elements instead of {expected}")]
+    /// The operation has the wrong number of elements.
+    #[error("{operation} has {found} elements, expected {expected}")]
     Arity {
         /// The operation.
         operation: Operation,
-        /// Elements it has.
+        /// The number of elements it must have.
         expected: u8,
-        /// Elements found.
+        /// The number of elements found.
         found: u8,
     },
-    /// An element is of the wrong type.
-    #[error("{operation} with a {what} that is none")]
+    /// An element has the wrong type.
+    #[error("{operation} has an invalid {what}")]
     Element {
         /// The operation.
         operation: Operation,
-        /// Which element.
+        /// The element.
         what: &'static str,
     },
-    /// A signal that carries a payload came without one.
-    #[error("{0} without its payload")]
+    /// The operation requires a payload, and there is none.
+    #[error("{0} has no payload")]
     NoPayload(Operation),
 }
 
-/// Why a packet is refused; the connection it came on ends.
+/// Why a packet was rejected. The connection it arrived on is closed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PacketError {
     /// The header is malformed.
     #[error("malformed packet: {0}")]
     Codec(#[from] CodecError),
-    /// Not a packet of the format that was agreed on.
-    #[error("packet begins with {found:?}, which is not the format agreed on")]
+    /// The packet does not have the format that the handshake determined.
+    #[error("packet begins with {found:?}, which is not the format of this connection")]
     Format {
         /// Its first bytes.
         found: [u8; 2],
     },
     /// The packet refers to an atom cache, which beamway never offers.
-    #[error("packet with {0} atom cache references; none were offered")]
+    #[error("packet has {0} atom cache references; the atom cache is not supported")]
     AtomCache(u8),
     /// The packet is too long.
     #[error("packet of {length} bytes; at most {limit} are allowed{hint}")]
@@ -112,28 +112,28 @@ pub enum PacketError {
         length: u64,
         /// The limit in bytes.
         limit: u64,
-        /// What to do about it.
+        /// An explanation, appended to the message.
         hint: &'static str,
     },
-    /// A control term does not end within what one packet may hold.
-    #[error("control term of more than {limit} bytes")]
+    /// A control term exceeds the size of a packet.
+    #[error("control term is longer than {limit} bytes")]
     ControlTerm {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Fragments that do not follow one another.
-    #[error("fragment {found} of sequence {sequence} where {expected} was due")]
+    /// The fragments are out of order.
+    #[error("fragment {found} of sequence {sequence} is out of order, expected {expected}")]
     Fragment {
         /// The sequence.
         sequence: u64,
-        /// The fragment number that was due; zero for a sequence that is not underway.
+        /// The fragment number that was expected; zero if the sequence is unknown.
         expected: u64,
         /// The fragment number found.
         found: u64,
     },
-    /// More fragments than a message can have. A VM allocates by this number before it sees them
+    /// The signal has too many fragments. A VM allocates memory by this number before it receives them
     /// (`external.c: erts_dist_ext_size`), so it is bounded.
-    #[error("sequence {sequence} of {fragments} fragments; at most {limit} are allowed")]
+    #[error("sequence {sequence} has {fragments} fragments; at most {limit} are allowed")]
     Fragments {
         /// The sequence.
         sequence: u64,
@@ -142,16 +142,16 @@ pub enum PacketError {
         /// The limit.
         limit: u64,
     },
-    /// A sequence number that harms, or is in use.
-    #[error("sequence {0} is zero or already underway")]
+    /// The sequence number is zero, which harms a VM, or already in use.
+    #[error("sequence number {0} is zero or already in use")]
     Sequence(u64),
-    /// Signals in a run that may not be in one.
-    #[error("a run of signals {0}")]
+    /// A run that is not a sequence of messages with the same control term.
+    #[error("malformed run: {0}")]
     Run(&'static str),
-    /// Too many sequences at once.
-    #[error("more than {0} fragmented signals underway at once")]
+    /// Too many fragmented signals at once.
+    #[error("more than {0} fragmented signals at once")]
     TooManySequences(usize),
-    /// The control term of a first fragment cannot be read.
+    /// The control term in a first fragment is malformed.
     #[error(transparent)]
     Control(#[from] ControlError),
 }

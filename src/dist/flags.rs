@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::BitAnd;
 use std::ops::BitOr;
 
-/// What a node can do: the flags of the distribution handshake (`erts/emulator/beam/dist.h`, protocol reference §4).
+/// The capabilities of a node: the flags of the distribution handshake (`erts/emulator/beam/dist.h`).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flags(u64);
 
@@ -17,13 +17,13 @@ macro_rules! flags {
 }
 
 flags! {
-    /// Visible rather than hidden: passed through.
+    /// The node is visible, not hidden. Passed on unchanged.
     PUBLISHED = 0;
     /// References of more than one word.
     EXTENDED_REFERENCES = 2;
     /// Monitors of processes.
     DIST_MONITOR = 3;
-    /// Funs as terms of their own.
+    /// Funs as a type of their own.
     FUN_TAGS = 4;
     /// Monitors of registered names.
     DIST_MONITOR_NAME = 5;
@@ -39,7 +39,8 @@ flags! {
     NEW_FLOATS = 11;
     /// Characters beyond Latin-1 in I/O.
     UNICODE_IO = 12;
-    /// A cache of atoms in the header of each packet: never offered, since it ties the order of all packets.
+    /// An atom cache in the header of each packet. Never offered, since it makes each packet depend on all earlier
+    /// ones.
     DIST_HDR_ATOM_CACHE = 13;
     /// Short atoms.
     SMALL_ATOM_TAGS = 14;
@@ -49,9 +50,9 @@ flags! {
     MAP_TAG = 17;
     /// Creations of 32 bits.
     BIG_CREATION = 18;
-    /// Messages name their sender.
+    /// Messages that carry the pid of their sender.
     SEND_SENDER = 19;
-    /// Any term as label of a trace.
+    /// Any term as a trace label.
     BIG_SEQTRACE_LABELS = 20;
     /// Exit reasons as payload.
     EXIT_PAYLOAD = 22;
@@ -61,24 +62,24 @@ flags! {
     HANDSHAKE_23 = 24;
     /// Unlink with an id and an acknowledgement.
     UNLINK_ID = 25;
-    /// Stands for all flags that OTP 25 demands.
+    /// Represents all flags that OTP 25 requires.
     MANDATORY_25_DIGEST = 26;
     /// Spawn requests.
     SPAWN = 32;
-    /// "Give me a name": a request, not a capability.
+    /// A request for a name, not a capability.
     NAME_ME = 33;
     /// Pids, ports and references of full width.
     V4_NC = 34;
     /// Messages to aliases.
     ALIAS = 35;
-    /// Priority messages, and aliases in their form (OTP 28).
+    /// Priority messages, and messages to aliases in the same form (OTP 28).
     ALTACT_SIG = 37;
     /// Native records (OTP 29).
     NATIVE_RECORDS = 38;
 }
 
 impl Flags {
-    /// What OTP 25 demands of a peer, as MANDATORY_25_DIGEST stands for it.
+    /// The flags that OTP 25 requires of a peer, which MANDATORY_25_DIGEST represents.
     pub const MANDATORY_25: Self = Self(
         Self::EXTENDED_REFERENCES.0
             | Self::FUN_TAGS.0
@@ -93,7 +94,8 @@ impl Flags {
             | Self::HANDSHAKE_23.0,
     );
 
-    /// What beamway understands. Bits it does not know are never passed on: a later OTP may give them operations.
+    /// The flags that beamway supports. Unknown flags are never passed on, because a later OTP release may use them for
+    /// new operations.
     pub const KNOWN: Self = Self(
         Self::MANDATORY_25.0
             | Self::PUBLISHED.0
@@ -115,32 +117,32 @@ impl Flags {
             | Self::NATIVE_RECORDS.0,
     );
 
-    /// The flags of a 64-bit field.
+    /// Creates flags from a 64-bit field.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// The 64-bit field.
+    /// Returns the 64-bit field.
     pub const fn bits(self) -> u64 {
         self.0
     }
 
-    /// Whether all of `other` are set.
+    /// Whether all flags of `other` are set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// These and `other`.
+    /// Adds the flags of `other`.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// All of these but `other`.
+    /// Removes the flags of `other`.
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// With MANDATORY_25_DIGEST spelt out.
+    /// Replaces MANDATORY_25_DIGEST by the flags it represents.
     pub fn expanded(self) -> Self {
         if self.contains(Self::MANDATORY_25_DIGEST) {
             self | Self::MANDATORY_25
@@ -149,10 +151,10 @@ impl Flags {
         }
     }
 
-    /// What is passed on of a node's flags: those that beamway knows, in combinations that do no harm.
+    /// The flags of a node that are passed on: those that beamway knows, in safe combinations.
     ///
-    /// Fragments need exit reasons as payload, else a control term could exceed its fragment (protocol reference §6.4);
-    /// OTP 28 drops messages to aliases when ALTACT_SIG is offered without ALIAS (§4).
+    /// Fragments require exit reasons as payload, since otherwise a control term could exceed its fragment. OTP 28
+    /// drops messages to aliases if ALTACT_SIG is offered without ALIAS.
     pub fn offered(self) -> Self {
         let mut flags = self & Self::KNOWN;
         if !flags.contains(Self::EXIT_PAYLOAD) {
@@ -164,7 +166,7 @@ impl Flags {
         flags
     }
 
-    /// What holds on a connection between two nodes.
+    /// The flags that apply to a connection between two nodes.
     pub fn in_force(self, other: Self) -> Self {
         self.expanded() & other.expanded()
     }

@@ -1,7 +1,7 @@
-//! The messages of the distribution handshake (`dist_util.erl`, protocol reference §3), without their 2-byte length.
+//! The messages of the distribution handshake (`erl_dist_protocol`, `dist_util.erl`), without their 2-byte length.
 //!
-//! The cookie's digest covers only cookie and challenge, so a gateway relays these messages between the two nodes with
-//! the flags masked and never knows the cookie.
+//! The cookie's digest covers only the cookie and the challenge. So a gateway can relay these messages between the two
+//! nodes with masked flags, and never needs the cookie.
 
 use bytes::Buf;
 use bytes::Bytes;
@@ -12,13 +12,13 @@ use super::HandshakeError;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The longest handshake message in bytes: a name of 255 characters and a tail that is ignored.
+/// The maximum length of a handshake message in bytes: a name of 255 characters and trailing bytes, which are ignored.
 pub const MESSAGE_MAX: usize = 2048;
 
-/// Takes the next message off `input`, if it is whole.
+/// Takes the next message from `input`, if it is complete.
 ///
 /// # Errors
-/// If it announces more than [`MESSAGE_MAX`] bytes.
+/// If the message is longer than [`MESSAGE_MAX`] bytes.
 pub fn decode(input: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError> {
     let Ok(length) = Reader::new(input).u16("length") else {
         return Ok(None);
@@ -37,60 +37,60 @@ pub fn decode(input: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError> {
     Ok(Some(input.split_to(length).freeze()))
 }
 
-/// Appends a message with its length.
+/// Appends a message preceded by its length.
 pub fn encode(message: &[u8], out: &mut BytesMut) {
     Writer::new(out).u16(message.len() as u16).bytes(message);
 }
 
-/// `'N'` from the initiator: who it is. With [`Flags::NAME_ME`] the name is only its host.
+/// `'N'` from the initiator: its name. With [`Flags::NAME_ME`] the name is only the host part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendName {
-    /// What the node can do.
+    /// The capabilities of the node.
     pub flags: Flags,
-    /// Its incarnation.
+    /// The incarnation of the node.
     pub creation: u32,
-    /// Its name.
+    /// The name of the node.
     pub name: String,
 }
 
-/// `'N'` from the acceptor: who it is, and a challenge.
+/// `'N'` from the acceptor: its name and a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// What the node can do.
+    /// The capabilities of the node.
     pub flags: Flags,
-    /// The challenge that the cookie's digest answers.
+    /// The challenge for the digest of the cookie.
     pub challenge: u32,
-    /// Its incarnation.
+    /// The incarnation of the node.
     pub creation: u32,
-    /// Its name.
+    /// The name of the node.
     pub name: String,
 }
 
-/// `'s'` from the acceptor, and the initiator's answer to `alive`.
+/// `'s'` from the acceptor, and the initiator's reply to `alive`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// A connection is up already: do you still want one?
+    /// A connection already exists: the acceptor asks whether to continue.
     Alive,
-    /// Yes or no, from the initiator.
+    /// The initiator's reply to `alive`.
     Answer(bool),
-    /// This is your name.
+    /// The acceptor assigns a name.
     Named {
-        /// The full name given.
+        /// The full name.
         name: String,
-        /// The incarnation given.
+        /// The incarnation.
         creation: u32,
     },
-    /// Another attempt of yours goes on.
+    /// Another attempt of the initiator continues.
     Nok,
-    /// You may not connect.
+    /// The initiator may not connect.
     NotAllowed,
-    /// Go on.
+    /// Continue.
     Ok,
-    /// Go on; I drop my own attempt.
+    /// Continue. The acceptor aborts its own attempt.
     OkSimultaneous,
 }
 
-/// Latin-1 on the wire (`atom_to_binary(_, latin1)`); characters beyond it cannot stand in a name.
+/// Names are Latin-1 on the wire (`atom_to_binary(_, latin1)`). Other characters are not possible.
 fn read_latin1(reader: &mut Reader<'_>) -> Result<String, HandshakeError> {
     let length = reader.u16("name length")?;
     let bytes = reader.take(length.into(), "name")?;
@@ -111,7 +111,7 @@ fn expect(reader: &mut Reader<'_>, tag: u8, expected: &'static str) -> Result<()
 }
 
 impl SendName {
-    /// Reads the message; bytes after the name are ignored, as nodes do.
+    /// Parses the message. Bytes after the name are ignored, as nodes do.
     pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
         let mut reader = Reader::new(message);
         expect(&mut reader, b'N', "send_name")?;
@@ -122,7 +122,7 @@ impl SendName {
         })
     }
 
-    /// The message.
+    /// Encodes the message.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         Writer::new(&mut out).u8(b'N').u64(self.flags.bits()).u32(self.creation);
@@ -132,7 +132,7 @@ impl SendName {
 }
 
 impl Challenge {
-    /// Reads the message; bytes after the name are ignored, as nodes do.
+    /// Parses the message. Bytes after the name are ignored, as nodes do.
     pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
         let mut reader = Reader::new(message);
         expect(&mut reader, b'N', "challenge")?;
@@ -144,7 +144,7 @@ impl Challenge {
         })
     }
 
-    /// The message.
+    /// Encodes the message.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         Writer::new(&mut out)
@@ -158,7 +158,7 @@ impl Challenge {
 }
 
 impl Status {
-    /// Reads the message.
+    /// Parses the message.
     pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
         let mut reader = Reader::new(message);
         expect(&mut reader, b's', "status")?;
@@ -187,7 +187,7 @@ impl Status {
         })
     }
 
-    /// The message.
+    /// Encodes the message.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         let mut writer = Writer::new(&mut out);
@@ -210,17 +210,17 @@ impl Status {
     }
 }
 
-/// `'r'` from the initiator: its own challenge, and what answers the acceptor's.
+/// `'r'` from the initiator: its challenge, and its digest for the acceptor's challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The initiator's challenge.
     pub challenge: u32,
-    /// What answers the acceptor's challenge.
+    /// The digest for the acceptor's challenge.
     pub digest: [u8; 16],
 }
 
 impl Reply {
-    /// Reads the message, which a carrier passes on as it is.
+    /// Parses the message, which a carrier passes on unchanged.
     pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
         let mut reader = Reader::new(message);
         expect(&mut reader, b'r', "challenge reply")?;
@@ -229,7 +229,7 @@ impl Reply {
         Ok(Self { challenge, digest })
     }
 
-    /// The message.
+    /// Encodes the message.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         Writer::new(&mut out).u8(b'r').u32(self.challenge).bytes(&self.digest);
@@ -237,15 +237,15 @@ impl Reply {
     }
 }
 
-/// `'a'` from the acceptor, its last word: what answers the initiator's challenge.
+/// `'a'` from the acceptor, the last message: its digest for the initiator's challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledgement {
-    /// What answers the initiator's challenge.
+    /// The digest for the initiator's challenge.
     pub digest: [u8; 16],
 }
 
 impl Acknowledgement {
-    /// Reads the message, which a carrier passes on as it is.
+    /// Parses the message, which a carrier passes on unchanged.
     pub fn parse(message: &[u8]) -> Result<Self, HandshakeError> {
         let mut reader = Reader::new(message);
         expect(&mut reader, b'a', "challenge acknowledgement")?;
@@ -254,7 +254,7 @@ impl Acknowledgement {
         Ok(Self { digest })
     }
 
-    /// The message.
+    /// Encodes the message.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         Writer::new(&mut out).u8(b'a').bytes(&self.digest);

@@ -1,9 +1,9 @@
-//! Rank 2: Erlang distribution as bytes and values, without a socket.
+//! Rank 2: the Erlang distribution protocol, without sockets.
 //!
-//! In the order of a connection's life: [`NodeName`] and [`Flags`], the handshake's [messages](handshake), then packets
-//! ([`StreamDecoder`], [`StreamEncoder`]; [`PacketDecoder`], [`PacketEncoder`] for who has packets without a stream), whose control terms are read just enough to route them ([`scan`]). Payloads
-//! are never looked at. The protocol is described in OTP's `erl_dist_protocol.md`; where a doc comment says *protocol
-//! reference*, the section is of the description beamway was written from.
+//! In the order in which a connection uses them: [`NodeName`] and [`Flags`], the [messages](handshake) of the
+//! handshake, and packets ([`StreamDecoder`] and [`StreamEncoder`]; [`PacketDecoder`] and [`PacketEncoder`] for packets
+//! that do not come from a stream). [`scan`] reads control terms as far as routing needs them. Payloads are never
+//! decoded. OTP documents the protocol in `erl_dist_protocol` and `erl_ext_dist`.
 
 mod control;
 mod error;

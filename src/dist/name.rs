@@ -3,22 +3,22 @@ use std::sync::Arc;
 
 use super::HandshakeError;
 
-/// A whole node name has at most this many characters (protocol reference §3).
+/// The maximum length of a node name in characters (`erl_dist_protocol`).
 const CHARACTERS_MAX: usize = 255;
 
-/// The last character of Latin-1, in which names travel (protocol reference §3).
+/// The last character of Latin-1, the encoding of names in the handshake.
 const LATIN1_MAX: char = '\u{ff}';
 
-/// A node's full name, `name@host`; cheap to clone.
+/// The full name of a node, `name@host`. It is cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeName(Arc<str>);
 
 impl NodeName {
-    /// Checks a name.
+    /// Creates a node name from text.
     ///
     /// # Errors
-    /// Unless it has exactly one `@`, a name of letters, digits, `_` and `-` before it (`dist.c: is_node_name`), a host
-    /// of Latin-1 after it (the handshake can carry no other), and at most 255 characters.
+    /// Unless the text has exactly one `@`, a name of letters, digits, `_` and `-` before it (`dist.c: is_node_name`),
+    /// a host part of Latin-1 characters after it (the handshake supports no others), and at most 255 characters.
     pub fn new(text: &str) -> Result<Self, HandshakeError> {
         let refuse = || HandshakeError::Name(text.chars().take(300).collect());
         let (name, host) = text.split_once('@').ok_or_else(refuse)?;
@@ -33,7 +33,7 @@ impl NodeName {
         Ok(Self(text.into()))
     }
 
-    /// The whole name.
+    /// The full name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

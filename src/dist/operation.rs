@@ -1,16 +1,16 @@
 use std::fmt;
 
-/// What a signal does: the first element of its control term (`erl_dist_protocol.md`, protocol reference §8).
+/// The operation of a signal: the first element of its control term (`erl_dist_protocol`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Operation(u8);
 
-/// One row for each operation: constant, number, name, elements, whether a payload follows.
+/// One row for each operation: constant, number, arity, and whether a payload follows.
 macro_rules! operations {
     ($($name:ident = $number:literal, $arity:literal, $payload:literal;)*) => {
         impl Operation {
             $(#[doc = concat!("Operation ", $number, ".")] pub const $name: Self = Self($number);)*
 
-            /// The operation of a number; `None` for one that no node from OTP 25 to 29 sends.
+            /// The operation with a number; `None` if no node from OTP 25 to 29 sends it.
             pub const fn new(number: u64) -> Option<Self> {
                 match number {
                     $($number => Some(Self::$name),)*
@@ -18,12 +18,12 @@ macro_rules! operations {
                 }
             }
 
-            /// Its number.
+            /// The number of the operation.
             pub const fn number(self) -> u8 {
                 self.0
             }
 
-            /// Elements of its tuple, this number included. ALTACT_SIG_SEND may have more.
+            /// The arity of the control term, including the operation. ALTACT_SIG_SEND may have more elements.
             pub const fn arity(self) -> u8 {
                 match self.0 {
                     $($number => $arity,)*

@@ -10,72 +10,73 @@ use super::format::PASS_THROUGH;
 use super::format::VERSION;
 use crate::codec::Reader;
 
-/// A BEAM cuts messages into pieces of this many bytes (`ERTS_DIST_FRAGMENT_SIZE`, protocol reference §6.4).
+/// A BEAM splits signals into fragments of this many bytes (`ERTS_DIST_FRAGMENT_SIZE`).
 pub const FRAGMENT_SIZE: usize = 64 * 1024;
 
-/// The longest packet of a node without fragments, and the longest control term, in bytes. Real ones are far shorter;
-/// the limit bounds what one connection can make the gateway hold.
+/// The maximum length of a packet of a node without fragments, and of a control term, in bytes. Real ones are far
+/// shorter; the limit bounds the memory that one connection can make a gateway use.
 pub const PACKET_MAX: usize = 16 * 1024 * 1024;
 
-/// Fragmented signals underway at once on one connection: one for each process that is sending a large message.
+/// The maximum number of incomplete fragmented signals on one connection: one for each process that is sending a large
+/// message.
 const SEQUENCES_MAX: usize = 65_536;
 
-/// Fragments of one signal: 16 GiB. The VM that receives the first one allocates room for all that it announces
-/// (`external.c: erts_dist_ext_size`, 40 bytes each), so a claim must not be passed on unchecked.
+/// The maximum number of fragments of one signal: 16 GiB. A VM that receives the first fragment allocates memory for
+/// all of them (`external.c: erts_dist_ext_size`, 40 bytes each), so the number must be checked before it is passed on.
 pub const FRAGMENTS_MAX: u64 = 1 << 18;
 
-/// Bytes of a first fragment's header, and of a later one's.
+/// The length of the header of a first fragment, and of a later one.
 pub(super) const FIRST_HEADER: usize = 19;
 pub(super) const NEXT_HEADER: usize = 18;
 
-/// What a VM accepts as the length of a packet (`packet_parser.c`, protocol reference §5).
+/// The maximum length of a packet that a VM accepts (`packet_parser.c`).
 pub(super) const LENGTH_MAX: usize = (1 << 31) - 1 - 4;
 
 pub(super) const FRAGMENT_FIRST: u8 = 69;
 pub(super) const FRAGMENT_NEXT: u8 = 70;
 
-/// What a BEAM's connection brings after the handshake.
+/// What a BEAM sends on a connection after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// "I am alive."
+    /// A keep-alive.
     Tick,
-    /// A whole signal: control term and payload.
+    /// A complete signal: control term and payload.
     Signal(Bytes),
-    /// Several small messages with the same control term, that followed one another: their packets, lengths included, of
-    /// together at most [`RUN_MAX`](super::RUN_MAX) bytes. A [`Run`](super::Run) reads them.
+    /// Several small messages with the same control term that followed one another. Each packet includes its length;
+    /// together they are at most [`RUN_MAX`](super::RUN_MAX) bytes. A [`Run`](super::Run) reads them.
     Run(Bytes),
-    /// The first part of a signal: its whole control term and the start of its payload.
+    /// The first part of a signal: the whole control term and the start of the payload.
     First {
-        /// Names the signal on this connection; counts upwards from 1.
+        /// The number of the signal on this connection, counted from 1.
         message: u64,
-        /// Parts in all, at least 2.
+        /// The total number of parts, at least 2.
         fragments: u64,
-        /// The part.
+        /// The bytes of the part.
         body: Bytes,
     },
-    /// A later part.
+    /// A later part of a signal.
     Next {
         /// The signal it belongs to.
         message: u64,
-        /// Parts left, this one included.
+        /// The number of parts left, including this one.
         remaining: u64,
-        /// The part.
+        /// The bytes of the part.
         body: Bytes,
     },
 }
 
-/// A fragmented signal of the BEAM.
+/// A fragmented signal from the BEAM.
 #[derive(Clone, Copy, Debug)]
 struct Sequence {
     message: u64,
-    /// The fragment number that must come next.
+    /// The number of the next fragment.
     due: u64,
 }
 
-/// Reads packets as a BEAM wrote them, without the length that a stream puts before each.
+/// Decodes packets from a BEAM, without the length that precedes each of them on a stream.
 ///
-/// Bodies are slices of the packet. A signal over the fragment size, as a BEAM writes one that it queued before the
-/// connection came up, is cut into fragments (protocol reference §6.5).
+/// Bodies are slices of the packet. A signal longer than a fragment, which a BEAM sends if it was queued before the
+/// connection was up, is split into fragments.
 #[derive(Debug)]
 pub struct PacketDecoder {
     format: Format,
@@ -84,7 +85,7 @@ pub struct PacketDecoder {
 }
 
 impl PacketDecoder {
-    /// A decoder for a connection that has just completed its handshake.
+    /// Creates a decoder for a connection that has completed its handshake.
     pub fn new(format: Format) -> Self {
         Self {
             format,
@@ -97,10 +98,10 @@ impl PacketDecoder {
         self.format
     }
 
-    /// Appends what a packet holds: one item, or several if it is a signal that is cut.
+    /// Decodes a packet and appends its content: one item, or several if a signal has to be split.
     ///
     /// # Errors
-    /// If it is no packet of the format, exceeds a limit, or its fragment does not follow the one before.
+    /// If the packet does not have the format of the connection, exceeds a limit, or is a fragment out of order.
     pub fn decode(&mut self, packet: Bytes, packets: &mut Vec<Packet>) -> Result<(), PacketError> {
         let mut reader = Reader::new(&packet);
         let (Ok(first), second) = (reader.u8("format"), reader.peek()) else {
@@ -109,7 +110,7 @@ impl PacketDecoder {
         };
         match (self.format, first, second) {
             (Format::PassThrough, PASS_THROUGH, _) => {
-                limit(packet.len(), PACKET_MAX, "; a node without fragments cannot send more")?;
+                limit(packet.len(), PACKET_MAX, "; the node does not support fragments")?;
                 packets.push(Packet::Signal(behind(packet, 1)));
                 Ok(())
             }
@@ -158,7 +159,7 @@ impl PacketDecoder {
         Ok(())
     }
 
-    /// Begins to cut a signal of which `bytes_left` follow its first part.
+    /// Begins to split a signal of which `bytes_left` bytes follow its first part.
     pub(super) const fn cut(&mut self, bytes_left: usize) -> Cut {
         self.messages += 1;
         Cut {
@@ -168,7 +169,7 @@ impl PacketDecoder {
         }
     }
 
-    /// Reads a whole packet that is a fragment.
+    /// Decodes a packet that is a fragment.
     pub(super) fn fragment(&mut self, packet: Bytes, kind: u8) -> Result<Packet, PacketError> {
         limit(packet.len(), PACKET_MAX, "")?;
         let mut reader = Reader::new(&packet);
@@ -197,7 +198,8 @@ impl PacketDecoder {
         })
     }
 
-    /// A sequence begins with the number of its fragments; `None` when there is only one.
+    /// Registers a sequence. The number of its first fragment is their total number. Returns `None` if there is only
+    /// one.
     fn begin(&mut self, sequence: u64, fragments: u64) -> Result<Option<u64>, PacketError> {
         if sequence == 0 || self.sequences.contains_key(&sequence) {
             return Err(PacketError::Sequence(sequence));
@@ -243,22 +245,22 @@ impl PacketDecoder {
     }
 }
 
-/// A signal over the fragment size that is cut.
+/// A signal that is being split into fragments.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
     pub(super) message: u64,
-    /// Parts that follow.
+    /// The number of parts that follow.
     pub(super) remaining: u64,
     bytes_left: usize,
 }
 
 impl Cut {
-    /// Bytes of the next part; zero behind the last.
+    /// The length of the next part; zero after the last.
     pub(super) fn size(&self) -> usize {
         self.bytes_left.min(FRAGMENT_SIZE)
     }
 
-    /// The next part: its message, how many are left, this one included, and its bytes.
+    /// The next part: its message, the number of parts left including this one, and its length.
     pub(super) fn next_part(&mut self) -> Option<(u64, u64, usize)> {
         if self.remaining == 0 {
             return None;
@@ -270,8 +272,8 @@ impl Cut {
     }
 }
 
-/// How many bytes the first part of a signal of `body` bytes must have, of which `there` have come: it holds the whole
-/// control term. `None` if more must come.
+/// The length of the first part of a signal of `body` bytes, of which `there` have arrived: it contains the whole
+/// control term. `None` if more bytes are needed.
 pub(super) fn first_part(there: &[u8], body: usize, format: Format) -> Result<Option<usize>, PacketError> {
     match scan_first(there, format) {
         Ok(control) => Ok(Some(control.length.max(FRAGMENT_SIZE))),
@@ -306,11 +308,11 @@ pub(super) fn limit(length: usize, limit: usize, hint: &'static str) -> Result<(
     Ok(())
 }
 
-/// Writes the headers of packets for one BEAM, without the length that a stream puts before each; the caller appends the
-/// bodies.
+/// Encodes the headers of packets for one BEAM, without the length that precedes each of them on a stream. The caller
+/// appends the bodies.
 ///
-/// Sequence numbers are its own, counting upwards from 1: zero, or a fragment out of turn, harms the VM that receives it
-/// (protocol reference §6.4), so nothing of the kind is ever relayed.
+/// The encoder assigns sequence numbers itself, from 1 upwards. The numbers of the other side are never relayed,
+/// because zero or a fragment out of order harms the VM that receives it.
 #[derive(Debug)]
 pub struct PacketEncoder {
     format: Format,
@@ -319,7 +321,7 @@ pub struct PacketEncoder {
 }
 
 impl PacketEncoder {
-    /// An encoder for a connection that has just completed its handshake.
+    /// Creates an encoder for a connection that has completed its handshake.
     pub fn new(format: Format) -> Self {
         Self {
             format,
@@ -328,7 +330,7 @@ impl PacketEncoder {
         }
     }
 
-    /// The header of a whole signal.
+    /// The header of a complete signal.
     pub const fn signal(&self) -> &'static [u8] {
         self.format.prefix()
     }
@@ -336,8 +338,8 @@ impl PacketEncoder {
     /// The header of the first of `fragments` parts of `message`.
     ///
     /// # Errors
-    /// If the message is underway already, has fewer than two parts or more than [`FRAGMENTS_MAX`], or the node takes no
-    /// fragments.
+    /// If the message has begun already, has fewer than two or more than [`FRAGMENTS_MAX`] parts, or the node does not
+    /// support fragments.
     pub fn first(&mut self, message: u64, fragments: u64) -> Result<[u8; FIRST_HEADER], PacketError> {
         if self.format == Format::PassThrough || fragments < 2 {
             return Err(PacketError::Fragment {
@@ -390,10 +392,10 @@ impl PacketEncoder {
         ])
     }
 
-    /// The header of a later part of `message`; `remaining` counts down to 1.
+    /// The header of a later part of `message`. `remaining` counts down to 1.
     ///
     /// # Errors
-    /// If the part does not follow the one before.
+    /// If the part is out of order.
     pub fn next(&mut self, message: u64, remaining: u64) -> Result<[u8; NEXT_HEADER], PacketError> {
         let expected = self.underway.get(&message).map_or(0, |underway| underway.due);
         let (Some(underway), true) = (self.underway.get_mut(&message), expected == remaining) else {

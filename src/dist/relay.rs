@@ -27,12 +27,12 @@ impl Party {
     }
 }
 
-/// What a message led to.
+/// The result of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Relayed {
     /// Pass the message on.
     Pass(Bytes),
-    /// Pass the message on; the handshake is complete.
+    /// Pass the message on. The handshake is complete.
     Complete(Bytes),
 }
 
@@ -43,14 +43,14 @@ enum State {
     Challenge,
     Reply,
     Acknowledgement,
-    /// Refused by the acceptor: the initiator ends the connection when it likes.
+    /// Rejected by the acceptor: the initiator closes the connection.
     Refused,
     Complete,
 }
 
-/// Follows a handshake between the two real nodes and masks their flags on the way (docs/ARCHITECTURE.md, "Handshake").
+/// Relays a handshake between two nodes and masks their flags (docs/ARCHITECTURE.md, "Handshake").
 ///
-/// Both gateways run one each, so that neither trusts the other to have masked. All decisions are the nodes': `alive`,
+/// Both gateways use one, so that neither relies on the other to mask the flags. The nodes make all decisions: `alive`,
 /// `nok`, simultaneous connects, the cookie.
 #[derive(Debug)]
 pub struct Relay {
@@ -60,10 +60,10 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Begins with the initiator's first message, whose flags are masked from here on.
+    /// Starts with the initiator's first message and masks its flags.
     ///
     /// # Errors
-    /// If it is no `send_name` of OTP 23 or later.
+    /// If the message is not a `send_name` of OTP 23 or later.
     pub fn new(send_name: &[u8]) -> Result<Self, HandshakeError> {
         let mut initiator = SendName::parse(send_name)?;
         initiator.flags = initiator.flags.offered();
@@ -74,33 +74,33 @@ impl Relay {
         })
     }
 
-    /// The initiator's first message, masked.
+    /// The initiator's first message with masked flags.
     pub fn send_name(&self) -> Bytes {
         self.initiator.encode()
     }
 
-    /// The initiator's name; `None` while it is to be given one.
+    /// The initiator's name; `None` as long as the acceptor has to assign one.
     pub fn initiator_name(&self) -> Option<&str> {
         (!self.initiator.flags.contains(Flags::NAME_ME) || self.initiator.name.contains('@'))
             .then_some(&self.initiator.name)
     }
 
-    /// The acceptor's name, once it has said it.
+    /// The acceptor's name, once it is known.
     pub fn acceptor_name(&self) -> Option<&str> {
         self.acceptor.as_ref().map(|acceptor| acceptor.name.as_str())
     }
 
-    /// How packets will look, and the incarnations of initiator and acceptor; once the acceptor's challenge has passed.
+    /// The packet format and the incarnations of initiator and acceptor, once the acceptor's challenge has passed.
     pub fn agreed(&self) -> Option<(Format, u32, u32)> {
         let acceptor = self.acceptor.as_ref()?;
         let in_force = self.initiator.flags.in_force(acceptor.flags);
         Some((Format::of(in_force), self.initiator.creation, acceptor.creation))
     }
 
-    /// Takes the next message.
+    /// Handles the next message.
     ///
     /// # Errors
-    /// If it is malformed, or not due from that side.
+    /// If the message is malformed, or not expected from that side.
     pub fn handle(&mut self, from: Party, message: &Bytes) -> Result<Relayed, HandshakeError> {
         match (self.state, from) {
             (State::Status, Party::Acceptor) => self.status(message),
@@ -144,7 +144,7 @@ impl Relay {
         self.state = match &status {
             Status::Ok | Status::OkSimultaneous => State::Challenge,
             Status::Alive => State::Answer,
-            // Policy has judged a name that was there from the start.
+            // The policy has approved the initial name.
             Status::Named { name, .. } if !self.initiator.flags.contains(Flags::NAME_ME) => {
                 return Err(HandshakeError::Named(name.clone()));
             }
@@ -162,13 +162,13 @@ impl Relay {
 impl State {
     const fn due(self) -> &'static str {
         match self {
-            Self::Status => "the acceptor's status was due",
-            Self::Answer => "the initiator's answer to alive was due",
-            Self::Challenge => "the acceptor's challenge was due",
-            Self::Reply => "the initiator's challenge reply was due",
-            Self::Acknowledgement => "the acceptor's acknowledgement was due",
-            Self::Refused => "nothing was due: the acceptor has refused",
-            Self::Complete => "nothing was due: the handshake is complete",
+            Self::Status => "expected the acceptor's status",
+            Self::Answer => "expected the initiator's reply to alive",
+            Self::Challenge => "expected the acceptor's challenge",
+            Self::Reply => "expected the initiator's challenge reply",
+            Self::Acknowledgement => "expected the acceptor's challenge acknowledgement",
+            Self::Refused => "the acceptor has rejected the connection",
+            Self::Complete => "the handshake is complete",
         }
     }
 }

@@ -7,43 +7,45 @@ use super::control::length_of_message;
 use super::scan;
 use crate::codec::Reader;
 
-/// The longest run, in bytes: as much as a strand sends in its turn, so that nobody waits longer for runs than for others.
+/// The maximum length of a run in bytes. It equals what a strand sends in one turn, so that runs do not delay other
+/// strands more than other frames.
 pub const RUN_MAX: usize = 16 * 1024;
 
-/// What packets of a run begin with, prefix and control term, in bytes: at least `{2, '', Pid}` of a node without fragments,
-/// whose name has three characters; at most this, where nearly all are below 100, so that long payloads are not compared.
+/// The length of the common start of the packets of a run (prefix and control term) in bytes: at least `{2, '', Pid}`
+/// of a node without fragments whose name has three characters. The upper bound avoids comparing long payloads; nearly
+/// all starts are shorter than 100 bytes.
 const START: RangeInclusive<usize> = 1 + 25..=512;
 
-/// Bytes of a packet's length.
+/// The length of a packet's length field.
 const LENGTH: usize = 4;
 
-/// Reads a run: messages with the same control term, one after another as packets of one format, their lengths included.
+/// Reads a run: messages with the same control term, one after another, as packets of one format with their lengths.
 ///
-/// What a message costs beside its bytes, from leg to leg, is nearly all for finding and keeping its place. A run has one
-/// place, and its control term is read once.
+/// Most of the cost of relaying a small message is the choice of its strand and its position there. A run is routed
+/// once, and its control term is read once.
 #[derive(Clone, Debug)]
 pub struct Run<'a> {
-    /// The control term of each message.
+    /// The control term of all messages.
     pub control: Control<'a>,
-    /// What each packet begins with behind its length, up to the payload.
+    /// The bytes of each packet between its length and its payload.
     start: &'a [u8],
     left: &'a [u8],
 }
 
 impl<'a> Run<'a> {
-    /// Begins to read; the first message is still to come.
+    /// Starts before the first message.
     ///
     /// # Errors
-    /// If the first packet is not whole, or no message of this format.
+    /// If the first packet is incomplete, or is not a message of this format.
     pub fn new(packets: &'a [u8], format: Format) -> Result<Self, PacketError> {
         let packet = next(&mut Reader::new(packets))?;
         let prefix = format.prefix();
         let body = packet
             .strip_prefix(prefix)
-            .ok_or(PacketError::Run("of another format than was agreed on"))?;
+            .ok_or(PacketError::Run("a packet has the wrong format"))?;
         let control = scan(body, format)?;
         if !control.operation.is_message() {
-            return Err(PacketError::Run("that are no messages"));
+            return Err(PacketError::Run("a signal is not a message"));
         }
         let (start, _) = packet.split_at(packet.len().min(prefix.len() + control.length));
         Ok(Self {
@@ -56,7 +58,7 @@ impl<'a> Run<'a> {
     /// The payload of the next message; `None` at the end.
     ///
     /// # Errors
-    /// If the next packet is not whole, has another control term, or no payload.
+    /// If the next packet is incomplete, has a different control term, or has no payload.
     pub fn next_payload(&mut self) -> Result<Option<&'a [u8]>, PacketError> {
         if self.left.is_empty() {
             return Ok(None);
@@ -66,17 +68,17 @@ impl<'a> Run<'a> {
         self.left = reader.rest();
         match packet.strip_prefix(self.start) {
             Some(payload) if !payload.is_empty() => Ok(Some(payload)),
-            Some(_) => Err(PacketError::Run("of which one has no payload")),
-            None => Err(PacketError::Run("with different control terms")),
+            Some(_) => Err(PacketError::Run("a message has no payload")),
+            None => Err(PacketError::Run("the control terms differ")),
         }
     }
 
-    /// Bytes of each packet before its payload, its length included.
+    /// The number of bytes of each packet before its payload, including its length field.
     pub const fn start(&self) -> usize {
         LENGTH + self.start.len()
     }
 
-    /// Reads all that is left.
+    /// Reads all remaining messages.
     ///
     /// # Errors
     /// As [`Run::next_payload`].
@@ -84,7 +86,7 @@ impl<'a> Run<'a> {
         self.count().map(drop)
     }
 
-    /// The same, and says how many messages were left.
+    /// Reads all remaining messages and returns their number.
     ///
     /// # Errors
     /// As [`Run::next_payload`].
@@ -102,7 +104,7 @@ fn next<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], PacketError> {
     Ok(reader.take(length as usize, "packet")?)
 }
 
-/// Bytes of the run that `input` begins with; `None` unless two messages at least are there in whole.
+/// The length of the run at the start of `input`; `None` unless it has at least two complete messages.
 pub(super) fn length(input: &[u8], format: Format) -> Option<usize> {
     let mut reader = Reader::new(input);
     let first = next(&mut reader).ok()?;
@@ -121,21 +123,21 @@ pub(super) fn length(input: &[u8], format: Format) -> Option<usize> {
     start.map(|_| end)
 }
 
-/// What two packets begin with, if that holds the whole control term of a message.
+/// The common start of two packets, if it contains the whole control term of a message.
 fn common_start<'a>(first: &'a [u8], second: &[u8], format: Format) -> Option<&'a [u8]> {
     let (same, _) = first.split_at(common_length(first, second));
-    // Of two senders this is where most end.
+    // Packets of two different senders are usually rejected here.
     if !START.contains(&same.len()) {
         return None;
     }
     let prefix = format.prefix();
     let control = length_of_message(same.strip_prefix(prefix)?, format)?;
-    // The first too must have a payload.
+    // The first packet must have a payload, too.
     same.get(..prefix.len() + control)
         .filter(|start| start.len() < first.len())
 }
 
-/// How many bytes are the same from the start; more than may matter are not looked at.
+/// The length of the common prefix, limited to the maximum that matters.
 fn common_length(one: &[u8], other: &[u8]) -> usize {
     const WORD: usize = 8;
     let length = one.len().min(other.len()).min(*START.end());

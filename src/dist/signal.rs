@@ -13,142 +13,142 @@ use crate::etf::NodeReference;
 use crate::etf::Term;
 use crate::etf::TermError;
 
-/// Whom a signal is for, or whom a monitor watches, in full.
+/// The destination of a signal, or the object of a monitor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// A process.
     Process(NodePid),
-    /// Whatever is registered under the name.
+    /// The process registered under a name.
     Name(Atom),
-    /// A process by its alias.
+    /// A process, by its alias.
     Alias(NodeReference),
 }
 
-/// A signal that is no message, with its payload, as a node needs it that acts on it.
+/// A decoded signal other than a message, with its payload, as a native node needs it.
 ///
-/// A carrier needs less: [`Control`]. Messages are read through it too, since their payload is left to the receiver.
+/// A carrier needs only a [`Control`]. So does a node for messages, whose payload the receiver decodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// LINK.
     Link {
-        /// Who links.
+        /// The process that links.
         from: NodePid,
-        /// To whom.
+        /// The process it links to.
         to: NodePid,
     },
     /// UNLINK_ID.
     Unlink {
-        /// Names this unlinking between the two; never zero.
+        /// Identifies this unlink operation between the two processes. Never zero.
         id: u64,
-        /// Who unlinks.
+        /// The process that unlinks.
         from: NodePid,
-        /// From whom.
+        /// The process it unlinks from.
         to: NodePid,
     },
     /// UNLINK_ID_ACK.
     Unlinked {
-        /// The unlinking that is acknowledged.
+        /// The unlink operation that is acknowledged.
         id: u64,
-        /// Who acknowledges.
+        /// The process that acknowledges.
         from: NodePid,
-        /// Who asked.
+        /// The process that asked to unlink.
         to: NodePid,
     },
-    /// PAYLOAD_EXIT: a linked process has ended.
+    /// PAYLOAD_EXIT: a linked process has terminated.
     Exit {
-        /// Who ended.
+        /// The process that terminated.
         from: NodePid,
-        /// Who was linked to it.
+        /// The process that was linked to it.
         to: NodePid,
-        /// Why.
+        /// The exit reason.
         reason: Term,
     },
     /// PAYLOAD_EXIT2: `exit/2`.
     Exit2 {
-        /// Who asks.
+        /// The process that called it.
         from: NodePid,
-        /// Who is to end.
+        /// The process that is to exit.
         to: NodePid,
-        /// Why.
+        /// The exit reason.
         reason: Term,
     },
     /// GROUP_LEADER.
     GroupLeader {
         /// The new group leader.
         leader: NodePid,
-        /// Whose it becomes.
+        /// The process whose group leader changes.
         to: NodePid,
     },
     /// MONITOR_P.
     Monitor {
-        /// Who watches.
+        /// The monitoring process.
         from: NodePid,
-        /// A process or a name.
+        /// The monitored process or name.
         to: Target,
-        /// Names the monitor.
+        /// The reference of the monitor.
         reference: NodeReference,
     },
     /// DEMONITOR_P.
     Demonitor {
-        /// Who watched.
+        /// The monitoring process.
         from: NodePid,
-        /// As when the monitor was made.
+        /// The monitored process or name, as when the monitor was created.
         to: Target,
-        /// The monitor.
+        /// The reference of the monitor.
         reference: NodeReference,
     },
     /// PAYLOAD_MONITOR_P_EXIT.
     Down {
-        /// A process or a name, as when the monitor was made.
+        /// The monitored process or name, as when the monitor was created.
         from: Target,
-        /// Who watched.
+        /// The monitoring process.
         to: NodePid,
-        /// The monitor.
+        /// The reference of the monitor.
         reference: NodeReference,
-        /// Why.
+        /// The exit reason.
         reason: Term,
     },
     /// SPAWN_REQUEST.
     Spawn(Box<SpawnRequest>),
     /// SPAWN_REPLY.
     SpawnReply {
-        /// The request.
+        /// The reference of the request.
         id: NodeReference,
-        /// Who asked.
+        /// The process that sent the request.
         to: NodePid,
         /// What was set up: [`SpawnRequest::LINK`], [`SpawnRequest::MONITOR`].
         flags: u64,
-        /// The new process, or why there is none.
+        /// The new process, or an error.
         result: Result<NodePid, Atom>,
     },
 }
 
-/// What SPAWN_REQUEST asks for.
+/// The content of a SPAWN_REQUEST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpawnRequest {
-    /// Names the request, and the monitor if there is to be one.
+    /// The reference of the request, and of the monitor if one is requested.
     pub id: NodeReference,
-    /// Who asks.
+    /// The process that sends the request.
     pub from: NodePid,
-    /// The new process' group leader.
+    /// The group leader of the new process.
     pub group_leader: NodePid,
     /// The module.
     pub module: Atom,
     /// The function.
     pub function: Atom,
-    /// Its arguments.
+    /// The arguments of the function.
     pub arguments: Vec<Term>,
-    /// A list: `link`, `monitor`, `{monitor, Options}` and what only concerns the sender or the VM.
+    /// A list: `link`, `monitor`, `{monitor, Options}`, and options that concern only the sender or the VM.
     pub options: Term,
 }
 
 impl SpawnRequest {
     /// SPAWN_REPLY: the processes are linked.
     pub const LINK: u64 = 1;
-    /// SPAWN_REPLY: the new process is watched.
+    /// SPAWN_REPLY: the new process is monitored.
     pub const MONITOR: u64 = 2;
 
-    /// Whether an option is given, alone or in a pair.
+    /// Whether an option is set, alone or in a pair.
     pub fn has(&self, option: &str) -> bool {
         let is_it = |term: &Term| match term {
             Term::Tuple(pair) => pair.first().is_some_and(|name| name.is_atom(option)),
@@ -159,7 +159,7 @@ impl SpawnRequest {
 }
 
 impl Operation {
-    /// Whether the signal is a message: a payload for a mailbox.
+    /// Whether the signal is a message, which goes to a mailbox.
     pub const fn is_message(self) -> bool {
         matches!(
             self,
@@ -177,10 +177,10 @@ impl Operation {
 }
 
 impl Signal {
-    /// Reads a signal that is no message; `control` is what [`scan`](super::scan) said of `body`.
+    /// Decodes a signal other than a message. `control` is the result of [`scan`](super::scan) for `body`.
     ///
     /// # Errors
-    /// If a term in it is malformed or beyond `limits`, or of the wrong kind.
+    /// If a term is malformed, exceeds `limits`, or has the wrong type.
     pub fn parse(control: &Control<'_>, body: &Bytes, limits: &Limits) -> Result<Self, ControlError> {
         let operation = control.operation;
         let mut reader = Reader::new(body);
@@ -204,7 +204,7 @@ impl Signal {
     /// Appends control term and payload.
     ///
     /// # Errors
-    /// If a term cannot be encoded; then nothing is appended.
+    /// If a term cannot be encoded. In that case nothing is appended.
     pub fn encode(&self, out: &mut BytesMut) -> Result<(), TermError> {
         let length = out.len();
         let (control, payload) = self.terms();
@@ -218,7 +218,7 @@ impl Signal {
         written
     }
 
-    /// Control term and payload; reasons always are the payload (`DFLAG_EXIT_PAYLOAD`).
+    /// The control term and the payload. Reasons are always the payload (`DFLAG_EXIT_PAYLOAD`).
     fn terms(&self) -> (Term, Option<Term>) {
         match self {
             Self::Link { from, to } => (term!({1, (from.clone()), (to.clone())}), None),
@@ -334,7 +334,7 @@ fn reference(reference: &NodeReference, out: &mut BytesMut) {
     }
 }
 
-/// The elements of a control tuple, one after another.
+/// The elements of a control term.
 struct Fields {
     operation: Operation,
     fields: std::vec::IntoIter<Term>,
@@ -364,7 +364,7 @@ impl Fields {
         })
     }
 
-    /// The signal; `payload` is there if the operation has one.
+    /// Decodes the signal. `payload` is set if the operation has one.
     fn signal(mut self, payload: Option<Term>) -> Result<Signal, ControlError> {
         use Operation as Op;
         Ok(match self.operation {
@@ -423,7 +423,7 @@ impl Fields {
         })
     }
 
-    /// The payload, or else the last element, after a trace token if there is one.
+    /// The payload, or else the last element, which follows an optional trace token.
     fn reason(&mut self, payload: Option<Term>) -> Result<Term, ControlError> {
         let operation = self.operation;
         payload

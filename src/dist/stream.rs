@@ -1,4 +1,4 @@
-//! Packets on a byte stream: each with its length before it.
+//! Packets on a byte stream, each preceded by its length.
 
 use bytes::Buf;
 use bytes::Bytes;
@@ -28,20 +28,20 @@ use crate::codec::CodecError;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// Cuts a connection's bytes into packets.
+/// Splits the bytes of a connection into packets.
 ///
-/// What a BEAM queued before the connection came up arrives as one packet of any size; it is split into fragments as it
-/// streams in, so never much more than one fragment is held (protocol reference §6.5).
+/// A BEAM sends signals that it queued before the connection was up as one packet of any size. Such a packet is split
+/// into fragments as it arrives, so that little more than one fragment is buffered.
 #[derive(Debug)]
 pub struct StreamDecoder {
     packets: PacketDecoder,
     cut: Option<Cut>,
-    /// Bytes of a long packet that must be there before its control term is looked for again.
+    /// The number of bytes of a long packet that must have arrived before its control term is scanned again.
     patience: usize,
 }
 
 impl StreamDecoder {
-    /// A decoder for a connection that has just completed its handshake.
+    /// Creates a decoder for a connection that has completed its handshake.
     pub fn new(format: Format) -> Self {
         Self {
             packets: PacketDecoder::new(format),
@@ -50,10 +50,10 @@ impl StreamDecoder {
         }
     }
 
-    /// The next packet, if it has arrived; bodies are slices of `input`.
+    /// The next packet, if it has arrived. Bodies are slices of `input`.
     ///
     /// # Errors
-    /// If the bytes are no packet of the format, exceed a limit, or fragments do not follow one another.
+    /// If a packet does not have the format of the connection, exceeds a limit, or is a fragment out of order.
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
         if self.cut.is_some() {
             return Ok(self.next_part(input));
@@ -75,7 +75,7 @@ impl StreamDecoder {
         match (format, first, reader.peek()) {
             (Format::Header, VERSION, _) if length < 2 => Err(PacketError::Format { found: [VERSION, 0] }),
             (Format::PassThrough, PASS_THROUGH, _) => {
-                limit(length, PACKET_MAX, "; a node without fragments cannot send more")?;
+                limit(length, PACKET_MAX, "; the node does not support fragments")?;
                 Ok(take_whole(input, length, format))
             }
             (Format::Header, VERSION, None) => Ok(None),
@@ -106,7 +106,7 @@ impl StreamDecoder {
         if reader.len() < body.min(self.patience) {
             return Ok(None);
         }
-        // The first fragment must hold the whole control term.
+        // The first fragment must contain the whole control term.
         let there = reader.take(body.min(reader.len()).min(PACKET_MAX), "body")?;
         let Some(first) = first_part(there, body, format)? else {
             self.patience = (there.len() * 2).min(PACKET_MAX);
@@ -126,7 +126,7 @@ impl StreamDecoder {
         }))
     }
 
-    /// The next part of a signal that is cut, if it has come.
+    /// The next part of a signal that is being split, if it has arrived.
     fn next_part(&mut self, input: &mut BytesMut) -> Option<Packet> {
         let cut = self.cut.as_mut().filter(|cut| input.len() >= cut.size())?;
         let (message, remaining, size) = cut.next_part()?;
@@ -157,7 +157,8 @@ impl StreamDecoder {
     }
 }
 
-/// Whether a packet of `length` bytes holds its own header of `needed`: what follows belongs to the next one.
+/// Checks that a packet of `length` bytes contains its header of `needed` bytes; the bytes that follow belong to the
+/// next packet.
 fn whole(what: &'static str, length: usize, needed: usize) -> Result<(), PacketError> {
     if length < needed {
         return Err(PacketError::Codec(CodecError::Truncated {
@@ -169,7 +170,8 @@ fn whole(what: &'static str, length: usize, needed: usize) -> Result<(), PacketE
     Ok(())
 }
 
-/// Takes a signal, whose packet is `length` bytes long, off `input` if it is whole; with those behind it, if they make a run.
+/// Takes the packet of a signal, which has `length` bytes, from `input` if it is complete, together with the following
+/// ones if they form a run.
 fn take_whole(input: &mut BytesMut, length: usize, format: Format) -> Option<Packet> {
     match run::length(input, format) {
         Some(run) => Some(Packet::Run(input.split_to(run).freeze())),
@@ -177,10 +179,10 @@ fn take_whole(input: &mut BytesMut, length: usize, format: Format) -> Option<Pac
     }
 }
 
-/// Takes a packet of `length` bytes off `input` if it is whole; returns it without its first `prefix` bytes.
+/// Takes a packet of `length` bytes from `input` if it is complete. Returns it without its first `prefix` bytes.
 fn take(input: &mut BytesMut, length: usize, prefix: usize) -> Option<Bytes> {
     if input.len() < 4 + length {
-        // So that the next read can bring all of it.
+        // Reserve space, so that the next read can complete the packet.
         input.reserve((4 + length - input.len()).min(2 * FRAGMENT_SIZE));
         return None;
     }
@@ -190,44 +192,45 @@ fn take(input: &mut BytesMut, length: usize, prefix: usize) -> Option<Bytes> {
     Some(packet.freeze())
 }
 
-/// Writes the headers of packets for one BEAM, each with the length of its packet before it; the caller appends the bodies.
+/// Encodes the headers of packets for one BEAM, each preceded by the length of its packet. The caller appends the
+/// bodies.
 #[derive(Debug)]
 pub struct StreamEncoder {
     packets: PacketEncoder,
 }
 
 impl StreamEncoder {
-    /// An encoder for a connection that has just completed its handshake.
+    /// Creates an encoder for a connection that has completed its handshake.
     pub fn new(format: Format) -> Self {
         Self {
             packets: PacketEncoder::new(format),
         }
     }
 
-    /// The header of a whole signal of `body` bytes.
+    /// The header of a complete signal of `body` bytes.
     pub fn signal(&self, body: usize, out: &mut BytesMut) {
         header(self.packets.signal(), body, out);
     }
 
-    /// The header of the first of `fragments` parts of `message`, of `body` bytes.
+    /// The header of the first of `fragments` parts of `message`, with `body` bytes.
     ///
     /// # Errors
-    /// As [`PacketEncoder::first`]; nothing is written.
+    /// As [`PacketEncoder::first`]. In that case nothing is written.
     pub fn first(&mut self, message: u64, fragments: u64, body: usize, out: &mut BytesMut) -> Result<(), PacketError> {
         header(&self.packets.first(message, fragments)?, body, out);
         Ok(())
     }
 
-    /// The header of a later part of `message`, of `body` bytes; `remaining` counts down to 1.
+    /// The header of a later part of `message`, with `body` bytes. `remaining` counts down to 1.
     ///
     /// # Errors
-    /// As [`PacketEncoder::next`]; nothing is written.
+    /// As [`PacketEncoder::next`]. In that case nothing is written.
     pub fn next(&mut self, message: u64, remaining: u64, body: usize, out: &mut BytesMut) -> Result<(), PacketError> {
         header(&self.packets.next(message, remaining)?, body, out);
         Ok(())
     }
 
-    /// "I am alive."
+    /// A keep-alive.
     pub fn tick(out: &mut BytesMut) {
         Writer::new(out).u32(0);
     }

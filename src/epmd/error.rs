@@ -20,12 +20,12 @@ pub enum EpmdError {
         limit: usize,
     },
     /// The name is not one a node can have.
-    #[error("{0:?} is no node name")]
+    #[error("{0:?} is not a valid node name")]
     Name(String),
     /// The port mapper cannot be reached.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// The address cannot be had.
+    /// The address cannot be bound.
     #[error("cannot serve the port mapper on {address}: {source}; {remedy}", remedy = Self::REMEDY)]
     Bind {
         /// The address wanted.

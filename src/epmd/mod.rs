@@ -1,7 +1,7 @@
 //! Rank 3: the port mapper protocol (`erts/epmd/src/epmd_srv.c`, protocol reference §1), for the nodes of this host.
 //!
-//! A node registers by a connection that it keeps open, and asks for the ports of others. Who knows the answers is
-//! reached through a bounded channel ([`io::question`]): a question about a remote node may need a listener to be opened.
+//! A node registers by a connection that it keeps open, and asks for the ports of others. Connections ask the owner of
+//! the answers over a bounded channel ([`io::question`]): a question about a remote node may need a new listener.
 
 mod error;
 pub mod io;

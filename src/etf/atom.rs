@@ -9,13 +9,13 @@ use super::TermError;
 use super::config::ATOM_CHARACTERS_MAX;
 use super::quote;
 
-/// Texts up to this many bytes are kept in place: nearly all atoms, and most names of nodes.
+/// Texts up to this many bytes are stored inline: nearly all atoms and most node names.
 pub(super) const IN_PLACE_MAX: usize = 22;
 
 /// An atom: a name of at most 255 characters.
 ///
-/// Nothing is interned: an atom costs its text, in place up to 22 bytes, shared between clones beyond. So atoms that a
-/// stranger makes up go away with the terms that hold them.
+/// Atoms are not interned. An atom stores its text: inline up to 22 bytes, otherwise in memory shared between clones.
+/// So atoms made up by an untrusted sender are freed with the terms that hold them.
 ///
 /// ```
 /// use beamway::etf::Atom;
@@ -38,21 +38,21 @@ enum Text {
 }
 
 impl Atom {
-    /// The atom of that name.
+    /// Creates the atom with this name.
     ///
     /// # Errors
     /// If the name has more than 255 characters.
     pub fn new(name: &str) -> Result<Self, TermError> {
         if name.len() > ATOM_CHARACTERS_MAX && name.chars().count() > ATOM_CHARACTERS_MAX {
             return Err(TermError::Range {
-                what: "an atom with a character count",
+                what: "atom length in characters",
                 value: name.chars().count() as u64,
             });
         }
         Ok(Self::checked(name))
     }
 
-    /// The atom of a name that is known to be short enough.
+    /// Creates an atom whose name is known to be short enough.
     pub(super) fn checked(name: &str) -> Self {
         let mut bytes = [0; IN_PLACE_MAX];
         Self(match bytes.get_mut(..name.len()) {
@@ -67,11 +67,11 @@ impl Atom {
         })
     }
 
-    /// The atom of a name in the program's text, without a copy.
+    /// Creates an atom from a string literal, without a copy.
     ///
     /// # Panics
-    /// If the name has more than 255 bytes; in a `const`, and so in [`term!`](crate::term), that is an error of the
-    /// compiler.
+    /// If the name has more than 255 bytes. In a `const`, and so in [`term!`](crate::term), this is a compile-time
+    /// error.
     pub const fn literal(name: &'static str) -> Self {
         assert!(name.len() <= ATOM_CHARACTERS_MAX, "an atom has at most 255 characters");
         if name.len() > IN_PLACE_MAX {
@@ -92,7 +92,7 @@ impl Atom {
     /// The name.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // It was a `str` when it was put there.
+            // It was a `str` when it was stored.
             Text::InPlace { .. } => str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Text::Literal(name) => name,
             Text::Shared(name) => name,
@@ -108,7 +108,7 @@ impl Atom {
         }
     }
 
-    /// The text with what fills its place up, and its length, if it is kept in place.
+    /// The inline buffer, padded, and the length of the text; `None` if the text is not stored inline.
     pub(super) const fn in_place(&self) -> Option<(&[u8; IN_PLACE_MAX], u8)> {
         match &self.0 {
             Text::InPlace { length, bytes } => Some((bytes, *length)),
@@ -171,7 +171,7 @@ impl PartialEq<str> for Atom {
 }
 
 impl Hash for Atom {
-    /// As a `str` does, so that a table of atoms can be asked with one.
+    /// Hashes like a `str`, so that a table keyed by atoms can be queried with one.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
@@ -184,14 +184,14 @@ impl PartialOrd for Atom {
 }
 
 impl Ord for Atom {
-    /// By characters, as Erlang orders atoms: UTF-8 keeps their order.
+    /// Compares by code points, as Erlang does. UTF-8 preserves that order.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.as_bytes().cmp(other.as_bytes())
     }
 }
 
 impl fmt::Display for Atom {
-    /// As Erlang prints it, in quotes where they are needed.
+    /// Formats the atom as Erlang prints it, quoted where necessary.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         quote::atom(f, self.as_str())
     }

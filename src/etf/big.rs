@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// An integer outside the range of `i64`; within it a term is a [`Term::Integer`](super::Term::Integer).
+/// An integer outside the range of `i64`. Integers within it are [`Term::Integer`](super::Term::Integer).
 ///
 /// ```
 /// use beamway::etf::{Big, Term};
@@ -13,12 +13,12 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Big {
     is_negative: bool,
-    /// Little-endian, without zeros at the end.
+    /// Little-endian, without trailing zeros.
     magnitude: Box<[u8]>,
 }
 
 impl Big {
-    /// The integer of that sign and magnitude (little-endian); `None` if it fits `i64`.
+    /// Creates the integer with this sign and magnitude (little-endian); `None` if it fits `i64`.
     pub fn new(is_negative: bool, magnitude: &[u8]) -> Option<Self> {
         let magnitude = trim(magnitude);
         if small(is_negative, magnitude).is_some() {
@@ -30,17 +30,17 @@ impl Big {
         })
     }
 
-    /// Whether it is below zero.
+    /// Whether it is negative.
     pub const fn is_negative(&self) -> bool {
         self.is_negative
     }
 
-    /// Its distance from zero, little-endian, without zeros at the end.
+    /// Its absolute value, little-endian, without trailing zeros.
     pub const fn magnitude(&self) -> &[u8] {
         &self.magnitude
     }
 
-    /// The value, if it fits.
+    /// The value, if it fits `i128`.
     pub fn to_i128(&self) -> Option<i128> {
         let magnitude = self.to_u128_magnitude()?;
         if self.is_negative {
@@ -50,7 +50,7 @@ impl Big {
         }
     }
 
-    /// The value, if it fits.
+    /// The value, if it fits `u128`.
     pub fn to_u128(&self) -> Option<u128> {
         (!self.is_negative).then(|| self.to_u128_magnitude())?
     }
@@ -62,13 +62,13 @@ impl Big {
     }
 }
 
-/// `magnitude` without the zeros at its end.
+/// Removes trailing zeros from a little-endian `magnitude`.
 pub(super) fn trim(magnitude: &[u8]) -> &[u8] {
     let zeros = magnitude.iter().rev().take_while(|byte| **byte == 0).count();
     magnitude.get(..magnitude.len() - zeros).unwrap_or_default()
 }
 
-/// The value of a sign and a magnitude (little-endian), if it fits.
+/// The value of a sign and a magnitude (little-endian), if it fits `i64`.
 pub(super) fn small(is_negative: bool, magnitude: &[u8]) -> Option<i64> {
     let magnitude = trim(magnitude);
     let mut bytes = [0; 8];
@@ -82,7 +82,7 @@ pub(super) fn small(is_negative: bool, magnitude: &[u8]) -> Option<i64> {
 }
 
 impl fmt::Display for Big {
-    /// In decimal, in a time quadratic in its length.
+    /// Formats the integer in decimal. The time is quadratic in its length.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const GROUP: u64 = 1_000_000_000;
         let mut limbs: Vec<u32> = self
@@ -118,7 +118,7 @@ impl fmt::Debug for Big {
     }
 }
 
-/// The magnitude (little-endian) of digits in a base from 2 to 36; `None` if it takes more than `bytes_max`.
+/// The magnitude (little-endian) of digits in a base from 2 to 36; `None` if it needs more than `bytes_max` bytes.
 ///
 /// The digits must be valid in that base.
 pub(super) fn from_digits(digits: impl Iterator<Item = u32>, base: u32, bytes_max: usize) -> Option<Vec<u8>> {

@@ -3,18 +3,18 @@ use super::TermError;
 /// An atom has at most this many characters (`erl_ext_dist.md`), each of at most four bytes.
 pub(super) const ATOM_CHARACTERS_MAX: usize = 255;
 
-/// No term is nested deeper than this, whatever [`Limits`] say.
+/// The maximum nesting depth of a term, whatever [`Limits`] say.
 ///
-/// Decoding, parsing, encoding, comparing, printing and dropping an owned term recurse. A level takes at most 2.4 KB of
-/// stack in a build without optimisation (measured), so all of them together 1.2 MB of the 2 MiB that Rust gives a thread;
-/// optimised, 1 KB.
+/// Decoding, parsing, encoding, comparing, printing and dropping a [`Term`](super::Term) recurse. One level takes at
+/// most 2.4 KB of stack in an unoptimised build (measured), so the maximum depth takes 1.2 MB of the 2 MiB that Rust
+/// gives a thread. Optimised builds take 1 KB per level.
 pub const DEPTH_MAX: usize = 512;
 
-/// What a term from outside may cost before it is refused.
+/// Limits on the cost of a term from an untrusted source.
 ///
-/// An element takes at least one byte on the wire and 40 in memory (a map's pair 80), so `elements` is what bounds
-/// memory: the default is 4 Mi elements, at most 160 MiB. Each byte beyond belongs to a binary, an atom or an integer
-/// and is kept once.
+/// An element takes at least one byte on the wire and 40 bytes in memory (a pair of a map takes 80), so `elements`
+/// bounds memory: the default is 4 Mi elements, at most 160 MiB. All other bytes belong to binaries, atoms or integers
+/// and are stored once.
 ///
 /// ```
 /// use beamway::etf::{Limits, Term};
@@ -25,13 +25,13 @@ pub const DEPTH_MAX: usize = 512;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Containers around a term, at most [`DEPTH_MAX`]; one that is empty is around nothing.
+    /// Nesting depth, at most [`DEPTH_MAX`]. Empty containers do not count.
     pub depth: usize,
-    /// Bytes of the encoded term, after inflating.
+    /// Bytes of the encoded term, after decompression.
     pub size: usize,
-    /// Elements of all containers together; a string's characters count.
+    /// Elements of all containers together, including the characters of strings.
     pub elements: usize,
-    /// Bytes of one integer. Printing takes a time quadratic in it: a tenth of a second at the default.
+    /// Bytes of one integer. The time to print an integer is quadratic in its size: a tenth of a second at the default.
     pub integer: usize,
 }
 
@@ -46,7 +46,7 @@ impl Default for Limits {
     }
 }
 
-/// What is left of [`Limits`] while one term is read.
+/// The part of [`Limits`] that is left while one term is read.
 #[derive(Debug)]
 pub(super) struct Budget {
     depth: usize,
@@ -55,7 +55,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// The whole of `limits`, for a term of `size` bytes.
+    /// Starts with all of `limits`, for a term of `size` bytes.
     pub(super) fn new(limits: &Limits, size: usize) -> Result<Self, TermError> {
         if size > limits.size {
             return Err(TermError::Limit {
@@ -70,7 +70,7 @@ impl Budget {
         })
     }
 
-    /// Takes `count` elements.
+    /// Takes `count` elements from the budget.
     pub(super) fn take(&mut self, count: usize) -> Result<(), TermError> {
         self.elements = self.elements.checked_sub(count).ok_or(TermError::Limit {
             what: "elements",
@@ -79,30 +79,30 @@ impl Budget {
         Ok(())
     }
 
-    /// Goes one level down; [`Budget::leave`] comes back.
+    /// Enters a nested level. [`Budget::leave`] is the counterpart.
     pub(super) fn enter(&mut self) -> Result<(), TermError> {
         self.depth = self.depth.checked_sub(1).ok_or(TermError::Limit {
-            what: "levels of nesting left",
+            what: "further levels of nesting",
             limit: 0,
         })?;
         Ok(())
     }
 
-    /// Comes back from the level that [`Budget::enter`] went down to.
+    /// Leaves a level entered with [`Budget::enter`].
     pub(super) const fn leave(&mut self) {
         self.depth += 1;
     }
 
-    /// Bytes that an integer may have.
+    /// The maximum number of bytes of an integer.
     pub(super) const fn integer(&self) -> usize {
         self.integer
     }
 
-    /// Refuses an integer of more than the bytes allowed.
+    /// Fails if an integer of `bytes` exceeds the limit.
     pub(super) const fn check_integer(&self, bytes: usize) -> Result<(), TermError> {
         if bytes > self.integer {
             return Err(TermError::Limit {
-                what: "bytes of an integer",
+                what: "bytes per integer",
                 limit: self.integer,
             });
         }

@@ -1,4 +1,4 @@
-//! Rust values as terms and back: one step, no traits of our own.
+//! Conversions between Rust values and terms, by `From` and `TryFrom` only.
 
 use std::borrow::Cow;
 
@@ -18,15 +18,15 @@ use super::NodePort;
 use super::NodeReference;
 use super::Term;
 
-/// A term is not of the kind, or not in the range, that was asked for.
+/// The term does not have the requested type, or its value is out of range.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("{expected} expected")]
+#[error("expected {expected}")]
 pub struct Mismatch {
-    /// What was asked for.
+    /// The requested type.
     pub expected: &'static str,
 }
 
-/// Integers that always fit.
+/// Integers that always fit `i64`.
 macro_rules! from_small {
     ($($integer:ty),*) => {$(
         impl From<$integer> for Term {
@@ -39,7 +39,7 @@ macro_rules! from_small {
 
 from_small!(u8, u16, u32, i8, i16, i32, i64);
 
-/// Integers that may be too large for `i64`.
+/// Integers that may not fit `i64`.
 macro_rules! from_large {
     ($($integer:ty),*) => {$(
         impl From<$integer> for Term {
@@ -56,7 +56,7 @@ macro_rules! from_large {
 
 from_large!(u64, u128, usize, i128, isize);
 
-/// Integers out of terms.
+/// Conversions from terms to integers.
 macro_rules! to_integer {
     ($($integer:ident),*) => {$(
         impl TryFrom<&Term> for $integer {
@@ -68,7 +68,7 @@ macro_rules! to_integer {
                     Term::Big(value) => value.try_into().ok(),
                     _ => None,
                 };
-                value.ok_or(Mismatch { expected: concat!("an integer of the range of ", stringify!($integer)) })
+                value.ok_or(Mismatch { expected: concat!("an integer in the range of ", stringify!($integer)) })
             }
         }
 
@@ -80,7 +80,7 @@ macro_rules! to_integer {
                     Some(value) => value.try_into().ok(),
                     None => big.to_u128().and_then(|value| value.try_into().ok()),
                 };
-                value.ok_or(Mismatch { expected: concat!("an integer of the range of ", stringify!($integer)) })
+                value.ok_or(Mismatch { expected: concat!("an integer in the range of ", stringify!($integer)) })
             }
         }
     )*};
@@ -88,7 +88,7 @@ macro_rules! to_integer {
 
 to_integer!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 
-/// Values that are a kind of term.
+/// Types that a variant of `Term` holds directly.
 macro_rules! kinds {
     ($($kind:ident: $value:ty = $from:ident => $term:expr, $expected:literal;)*) => {$(
         impl From<$value> for Term {
@@ -119,7 +119,7 @@ kinds! {
     Float: Float = value => value, "a float";
 }
 
-/// Values that are a kind of term kept apart from it.
+/// Types that a variant of `Term` holds in a box.
 macro_rules! boxed {
     ($($kind:ident: $value:ty, $expected:literal;)*) => {$(
         impl From<$value> for Term {
@@ -145,8 +145,8 @@ boxed! {
     Port: NodePort, "a port";
     Reference: NodeReference, "a reference";
     Bits: Bits, "a bit string";
-    Export: Export, "a fun of a module";
-    Fun: Fun, "a fun with a body";
+    Export: Export, "an external fun";
+    Fun: Fun, "a local fun";
 }
 
 impl From<Big> for Term {
@@ -162,22 +162,22 @@ impl From<bool> for Term {
 }
 
 impl From<char> for Term {
-    /// Its code point, as Erlang's `$c`.
+    /// Converts to the code point, as Erlang's `$c` does.
     fn from(value: char) -> Self {
         Self::Integer(u32::from(value).into())
     }
 }
 
 impl From<f32> for Term {
-    /// As [`Term::from`] of an `f64`.
+    /// Converts like an `f64`.
     fn from(value: f32) -> Self {
         f64::from(value).into()
     }
 }
 
 impl From<f64> for Term {
-    /// Erlang has no infinities and no NaN: they become the atoms `infinity`, `neg_infinity` and `nan`. Use
-    /// [`Float::new`] to find out first.
+    /// Erlang has neither infinities nor NaN: they become the atoms `infinity`, `neg_infinity` and `nan`. Use
+    /// [`Float::new`] to detect them.
     fn from(value: f64) -> Self {
         match Float::new(value) {
             Some(value) => Self::Float(value),
@@ -189,35 +189,35 @@ impl From<f64> for Term {
 }
 
 impl From<&str> for Term {
-    /// A binary in UTF-8; [`Term::charlist`] makes a list.
+    /// Converts to a binary in UTF-8. [`Term::charlist`] makes a list.
     fn from(value: &str) -> Self {
         Self::Binary(Bytes::copy_from_slice(value.as_bytes()))
     }
 }
 
 impl From<String> for Term {
-    /// A binary in UTF-8.
+    /// Converts to a binary in UTF-8.
     fn from(value: String) -> Self {
         Self::Binary(value.into())
     }
 }
 
 impl From<Cow<'_, str>> for Term {
-    /// A binary in UTF-8.
+    /// Converts to a binary in UTF-8.
     fn from(value: Cow<'_, str>) -> Self {
         value.into_owned().into()
     }
 }
 
 impl From<&[u8]> for Term {
-    /// A binary.
+    /// Converts to a binary.
     fn from(value: &[u8]) -> Self {
         Self::Binary(Bytes::copy_from_slice(value))
     }
 }
 
 impl<const N: usize> From<&[u8; N]> for Term {
-    /// A binary.
+    /// Converts to a binary.
     fn from(value: &[u8; N]) -> Self {
         value.as_slice().into()
     }
@@ -230,21 +230,21 @@ impl From<&Self> for Term {
 }
 
 impl<T: Into<Self>> From<Vec<T>> for Term {
-    /// A list, also of bytes; [`Bytes`] makes a binary.
+    /// Converts to a list, even for bytes. [`Bytes`] becomes a binary.
     fn from(value: Vec<T>) -> Self {
         Self::List(value.into_iter().map(Into::into).collect())
     }
 }
 
 impl<T: Into<Self>> From<Option<T>> for Term {
-    /// Nothing is the atom `undefined`.
+    /// `None` becomes the atom `undefined`.
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::atom("undefined"), Into::into)
     }
 }
 
 impl<T: Into<Self>, E: Into<Self>> From<Result<T, E>> for Term {
-    /// `{ok, Value}` or `{error, Reason}`.
+    /// Converts to `{ok, Value}` or `{error, Reason}`.
     fn from(value: Result<T, E>) -> Self {
         match value {
             Ok(value) => Self::Tuple(vec![Self::atom("ok"), value.into()]),
@@ -257,7 +257,7 @@ impl<T: Into<Self>, E: Into<Self>> From<Result<T, E>> for Term {
 macro_rules! from_tuple {
     ($($item:ident)*) => {
         impl<$($item: Into<Term>),*> From<($($item,)*)> for Term {
-            #[allow(non_snake_case, reason = "the parameters' names serve twice")]
+            #[allow(non_snake_case, reason = "type parameters double as variable names")]
             fn from(($($item,)*): ($($item,)*)) -> Self {
                 Self::Tuple(vec![$($item.into()),*])
             }
@@ -279,9 +279,7 @@ impl TryFrom<&Term> for bool {
         match term.as_atom() {
             Some("true") => Ok(true),
             Some("false") => Ok(false),
-            _ => Err(Mismatch {
-                expected: "true or false",
-            }),
+            _ => Err(Mismatch { expected: "a boolean" }),
         }
     }
 }
@@ -289,7 +287,7 @@ impl TryFrom<&Term> for bool {
 impl TryFrom<&Term> for f64 {
     type Error = Mismatch;
 
-    /// Integers are not taken for floats.
+    /// Integers are not converted to floats.
     fn try_from(term: &Term) -> Result<Self, Mismatch> {
         match term {
             Term::Float(value) => Ok(value.get()),
@@ -301,7 +299,7 @@ impl TryFrom<&Term> for f64 {
 impl TryFrom<&Term> for String {
     type Error = Mismatch;
 
-    /// The text of a binary in UTF-8 or of a list of characters, `[]` among them.
+    /// Accepts a binary in UTF-8 or a list of characters, including `[]`.
     fn try_from(term: &Term) -> Result<Self, Mismatch> {
         let text = match term {
             Term::Binary(bytes) => str::from_utf8(bytes).ok().map(Self::from),
@@ -318,7 +316,7 @@ impl TryFrom<&Term> for String {
 impl TryFrom<Term> for Vec<Term> {
     type Error = Mismatch;
 
-    /// The elements of a proper list.
+    /// Returns the elements of a proper list.
     fn try_from(term: Term) -> Result<Self, Mismatch> {
         List::try_from(term).map(Self::from)
     }

@@ -28,15 +28,18 @@ use crate::codec::CodecError;
 use crate::codec::Reader;
 
 impl Term {
-    /// A term as `term_to_binary` writes it, compressed or not, within the default [`Limits`].
+    /// Decodes a term as written by `term_to_binary`, compressed or not, within the default [`Limits`].
     ///
     /// # Errors
-    /// If the bytes are no term, not all of one, more than one, or beyond the limits.
+    /// If the bytes are not exactly one well-formed term, or exceed the limits.
     pub fn decode(bytes: &[u8]) -> Result<Self, TermError> {
         Self::decode_within(bytes, &Limits::default())
     }
 
-    /// [`Term::decode`], within limits of one's own.
+    /// Like [`Term::decode`], with the given limits.
+    ///
+    /// # Errors
+    /// As [`Term::decode`].
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self, TermError> {
         if is_compressed(bytes) {
             return Self::decode_shared(&inflate(bytes, limits)?, limits);
@@ -44,7 +47,7 @@ impl Term {
         Decoder::new(versioned(bytes)?, limits, None)?.whole()
     }
 
-    /// [`Term::decode`] without copies: binaries and strings share `bytes`, and keep them alive.
+    /// Like [`Term::decode_within`], without copies: binaries and strings share `bytes` and keep it alive.
     ///
     /// ```
     /// use beamway::etf::{Limits, Term};
@@ -62,8 +65,8 @@ impl Term {
         Decoder::new(versioned(bytes)?, limits, Some(bytes))?.whole()
     }
 
-    /// The next term of a reader, without version byte, as a distribution header is followed by one. What stands after
-    /// it is left.
+    /// Reads the next term from a reader, without a version byte, as in a control term. The reader stops after the
+    /// term.
     pub(crate) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, TermError> {
         let mut decoder = Decoder::new(*reader, limits, None)?;
         let term = decoder.term()?;
@@ -71,10 +74,10 @@ impl Term {
         Ok(term)
     }
 
-    /// [`Term::read`] without copies: binaries share `bytes`, which the reader reads.
+    /// Like [`Term::read`], without copies: binaries share `bytes`, which must be the buffer that the reader reads.
     ///
     /// # Panics
-    /// If the reader reads anything but `bytes` or a part of it.
+    /// If the reader does not read `bytes` or a part of it.
     pub(crate) fn read_shared<'a>(
         reader: &mut Reader<'a>,
         bytes: &'a Bytes,
@@ -87,12 +90,12 @@ impl Term {
     }
 }
 
-/// Whether a term with its version byte is compressed.
+/// Whether a term with a version byte is compressed.
 pub(super) fn is_compressed(bytes: &[u8]) -> bool {
     matches!(bytes, [tag::VERSION, tag::COMPRESSED, ..])
 }
 
-/// What stands after the version byte.
+/// Checks the version byte and returns a reader for the rest.
 pub(super) fn versioned(bytes: &[u8]) -> Result<Reader<'_>, TermError> {
     let mut reader = Reader::new(bytes);
     match reader.u8("version of a term")? {
@@ -104,13 +107,13 @@ pub(super) fn versioned(bytes: &[u8]) -> Result<Reader<'_>, TermError> {
     }
 }
 
-/// A byte becomes at most this many (zlib's technical details: 1032).
+/// The maximum compression ratio of zlib ("zlib Technical Details": 1032).
 const INFLATED_MAX: usize = 1032;
 
-/// The plain form of a compressed term (`term_to_binary(…, [compressed])`), with its version byte.
+/// Decompresses a compressed term (`term_to_binary(…, [compressed])`). The result has a version byte.
 ///
 /// # Errors
-/// If the term is not compressed, says a size beyond the limit, or does not inflate to the size it says.
+/// If the term is not compressed, or states a size that exceeds the limit or differs from its actual size.
 pub fn inflate(bytes: &[u8], limits: &Limits) -> Result<Bytes, TermError> {
     let mut reader = versioned(bytes)?;
     match reader.u8("compressed term")? {
@@ -141,18 +144,18 @@ pub fn inflate(bytes: &[u8], limits: &Limits) -> Result<Bytes, TermError> {
     }
 }
 
-/// The number that `FLOAT` writes as text, filled up with zero bytes.
+/// Parses the text of a `FLOAT`, which is padded with zero bytes.
 pub(super) fn old_float(text: &[u8]) -> Result<Float, TermError> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let value = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     value.and_then(Float::new).ok_or(TermError::NotFinite)
 }
 
-/// Reads one term after another; all share the limits.
+/// Reads one term after another. All share the limits.
 struct Decoder<'a> {
     reader: Reader<'a>,
     budget: Budget,
-    /// What the reader reads, if binaries are to share it.
+    /// The buffer that the reader reads, if binaries are to share it.
     shared: Option<&'a Bytes>,
 }
 
@@ -171,8 +174,8 @@ impl<'a> Decoder<'a> {
         Ok(term)
     }
 
-    /// The next term. What recurses is kept apart from what does not, and small: without optimisation a function takes
-    /// stack for all its branches together.
+    /// Reads the next term. The recursive part is separate and small, because an unoptimised function reserves stack
+    /// for all its branches at once.
     fn term(&mut self) -> Result<Term, TermError> {
         match self.reader.peek() {
             Some(tag::SMALL_TUPLE | tag::LARGE_TUPLE) => self.tuple(),
@@ -182,7 +185,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// A term without elements, or a list of bytes.
+    /// Reads a term without elements, or a list of bytes.
     fn leaf(&mut self) -> Result<Term, TermError> {
         let start = self.reader;
         Ok(match self.reader.u8("term")? {
@@ -262,14 +265,14 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Sign and magnitude.
+    /// Reads sign and magnitude.
     fn big(&mut self, size: usize) -> Result<Term, TermError> {
         self.budget.check_integer(size)?;
         let sign = self.reader.u8("integer sign")?;
         Ok(Term::integer(sign != 0, self.reader.take(size, "integer digits")?))
     }
 
-    /// Takes `count` elements from the budget, and refuses more than there are bytes left.
+    /// Takes `count` elements from the budget and checks that at least as many bytes are left.
     fn expect(&mut self, count: usize) -> Result<(), TermError> {
         if count > self.reader.len() {
             return Err(TermError::Codec(CodecError::Truncated {
@@ -281,7 +284,7 @@ impl<'a> Decoder<'a> {
         self.budget.take(count)
     }
 
-    /// The size that a container's head says, of which each unit takes `terms` terms, taken from the budget.
+    /// Reads the size of a container and takes `terms` elements per unit from the budget.
     fn size(&mut self, terms: usize) -> Result<usize, TermError> {
         let count = match self.reader.u8("term")? {
             tag::SMALL_TUPLE => self.reader.u8("arity")?.into(),
@@ -291,7 +294,7 @@ impl<'a> Decoder<'a> {
         Ok(count)
     }
 
-    /// Reads `count` terms to the end of `items`.
+    /// Reads `count` terms and appends them to `items`.
     fn fill(&mut self, items: &mut Vec<Term>, count: usize) -> Result<(), TermError> {
         for _ in 0..count {
             items.push(self.term()?);
@@ -311,8 +314,8 @@ impl<'a> Decoder<'a> {
         Ok(Term::Tuple(items))
     }
 
-    /// A list and, if its tail is a list again, that one's items after its own: they are gathered in one row, since
-    /// joining finished lists would copy the last one as often as there are lists before it.
+    /// Reads a list. If its tail is again a list, the elements of that list are appended to the same vector: joining
+    /// finished lists would copy the last one once for each list before it.
     fn list(&mut self) -> Result<Term, TermError> {
         let count = self.size(1)?;
         self.budget.enter()?;
@@ -403,31 +406,32 @@ impl<'a> Decoder<'a> {
             module,
             function,
             arity: u8::try_from(arity).map_err(|_| TermError::Range {
-                what: "a function with an arity",
+                what: "arity",
                 value: arity as u64,
             })?,
         })
     }
 }
 
-/// An atom of at most 255 bytes, which are UTF-8 if they are an atom.
+/// Creates an atom from at most 255 bytes, which must be UTF-8.
 pub(super) fn short_atom(text: &[u8]) -> Result<Atom, TermError> {
     match str::from_utf8(text) {
         Ok(text) => Ok(Atom::checked(text)),
         Err(error) => Err(TermError::Range {
-            what: "an atom that is no UTF-8, at byte",
+            what: "UTF-8 in an atom at byte offset",
             value: error.valid_up_to() as u64,
         }),
     }
 }
 
-/// The bytes of a `BIT_BINARY`, after its tag, and how many bits of the last count: 1 to 8, or 0 if there is none.
+/// Reads a `BIT_BINARY` after its tag: the bytes, and the number of bits used in the last one, 1 to 8, or 0 if there
+/// are no bytes.
 pub(super) fn bit_string<'a>(reader: &mut Reader<'a>) -> Result<(&'a [u8], u8), TermError> {
     let length = reader.u32("bit string length")?;
     let last = reader.u8("bits of the last byte")?;
     if last > 8 || (last == 0) != (length == 0) {
         return Err(TermError::Range {
-            what: "a last byte with a bit count",
+            what: "bit count of the last byte",
             value: last.into(),
         });
     }

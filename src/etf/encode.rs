@@ -20,11 +20,11 @@ use super::tag;
 const BINARY_HEAD: usize = 1 + 4;
 
 impl Term {
-    /// The term as `term_to_binary` of OTP 26 and later writes it (before, with `{minor_version, 2}`), byte for byte but
-    /// for the order of a map's pairs: they come in the order of their keys.
+    /// Encodes the term as `term_to_binary` of OTP 26 and later does (before, with `{minor_version, 2}`). The result is
+    /// identical byte for byte, except that the pairs of a map are sorted by key.
     ///
     /// # Errors
-    /// If it is nested deeper than [`DEPTH_MAX`], or if something in it has more than 2^32 - 1 bytes or elements.
+    /// If the term is nested deeper than [`DEPTH_MAX`], or a part of it has more than 2^32 - 1 bytes or elements.
     pub fn encode(&self) -> Result<Bytes, TermError> {
         let mut out = match bulk(self) {
             Some(length) => Pen::versioned_for(length),
@@ -34,10 +34,10 @@ impl Term {
         Ok(out.finish().into())
     }
 
-    /// Appends the term without version byte, as it follows a distribution header.
+    /// Appends the term without a version byte, as in a control term.
     ///
     /// # Errors
-    /// As [`Term::encode`]; then nothing is appended.
+    /// As [`Term::encode`]. In that case nothing is appended.
     pub fn write(&self, out: &mut BytesMut) -> Result<(), TermError> {
         if let Some(bytes) = self.write_but(0, out)? {
             out.extend_from_slice(&bytes);
@@ -45,10 +45,11 @@ impl Term {
         Ok(())
     }
 
-    /// The same, but for the bytes of a binary of at least `large`: those are given back, and belong behind what was written.
+    /// Like [`Term::write`], but if the term is a binary of at least `large` bytes, they are returned instead of
+    /// copied. The caller must append them.
     ///
     /// # Errors
-    /// As [`Term::encode`]; then nothing is appended.
+    /// As [`Term::encode`]. In that case nothing is appended.
     pub fn write_but(&self, large: usize, out: &mut BytesMut) -> Result<Option<Bytes>, TermError> {
         if let Self::Binary(bytes) = self {
             let length = u32::try_from(bytes.len()).map_err(|_| Excess::Length)?;
@@ -69,8 +70,8 @@ impl Term {
     }
 }
 
-/// The length of what is mostly bytes in a row: a binary, a string, or a tuple with such a one. Exact, if the rest are atoms: what
-/// fills its memory need not be kept with a size of its own.
+/// The encoded length of a term that consists mostly of bytes: a binary, a string, or a tuple that contains one. The
+/// length is exact if all other elements are atoms; a buffer that is filled completely need not store a capacity.
 fn bulk(term: &Term) -> Option<usize> {
     let bytes = |term: &Term| match term {
         Term::Binary(bytes) => Some(BINARY_HEAD + bytes.len()),
@@ -82,7 +83,7 @@ fn bulk(term: &Term) -> Option<usize> {
             let all: usize = items.iter().filter_map(bytes).sum();
             let beside = |item: &Term| match item {
                 Term::Atom(name) => 2 + name.len(),
-                // Mostly a number, or short.
+                // Usually a number, or short.
                 other => bytes(other).map_or(12, |_| 0),
             };
             (all > ROOM).then(|| 2 + all + items.iter().map(beside).sum::<usize>())
@@ -141,12 +142,12 @@ fn term(term: &Term, out: &mut Pen, depth: usize) -> Result<(), Excess> {
     Ok(())
 }
 
-/// Why a term cannot be encoded; small, since each part of a term says that it could be.
+/// Why a term cannot be encoded. It is small, since it is part of the result for each part of a term.
 #[derive(Clone, Copy)]
 pub(super) enum Excess {
-    /// It is nested deeper than [`DEPTH_MAX`].
+    /// The term is nested deeper than [`DEPTH_MAX`].
     Depth,
-    /// Something in it has more than 2^32 - 1 bytes or elements.
+    /// A part of the term has more than 2^32 - 1 bytes or elements.
     Length,
 }
 
@@ -158,14 +159,14 @@ impl From<Excess> for TermError {
                 limit: DEPTH_MAX,
             },
             Excess::Length => Self::Limit {
-                what: "bytes or elements of one item",
+                what: "bytes or elements per item",
                 limit: u32::MAX as usize,
             },
         }
     }
 }
 
-/// One level less is left.
+/// Enters a nested level.
 pub(super) const fn deeper(depth: usize) -> Result<usize, Excess> {
     match depth.checked_sub(1) {
         Some(depth) => Ok(depth),
@@ -178,7 +179,7 @@ fn elements(items: &[Term], out: &mut Pen, depth: usize) -> Result<(), Excess> {
     items.iter().try_for_each(|one| item(one, out, depth))
 }
 
-/// One of many terms: what most of them are is written without the detour through all that a term may be.
+/// Writes an element. The most frequent types are handled first, without the detour through `term`.
 #[inline]
 fn item(one: &Term, out: &mut Pen, depth: usize) -> Result<(), Excess> {
     match one {
@@ -203,7 +204,7 @@ fn list(list: &List, out: &mut Pen, depth: usize) -> Result<(), Excess> {
     Ok(())
 }
 
-/// A list of bytes: in its short form if that can say how many they are (`external.c: MAX_STRING_LEN`).
+/// Writes a list of bytes, as a `STRING` if its length fits 16 bits (`external.c: MAX_STRING_LEN`).
 fn string(bytes: &[u8], out: &mut Pen, depth: usize) -> Result<(), Excess> {
     if let Ok(length) = u16::try_from(bytes.len()) {
         let [high, low] = length.to_be_bytes();
@@ -220,7 +221,7 @@ fn string(bytes: &[u8], out: &mut Pen, depth: usize) -> Result<(), Excess> {
     Ok(())
 }
 
-/// A tag and a length of 32 bits.
+/// Writes a tag and a 32-bit length.
 pub(super) fn head(tag: u8, length: usize, out: &mut Pen) -> Result<(), Excess> {
     let length = u32::try_from(length).map_err(|_| Excess::Length)?;
     let [a, b, c, d] = length.to_be_bytes();
@@ -228,7 +229,7 @@ pub(super) fn head(tag: u8, length: usize, out: &mut Pen) -> Result<(), Excess> 
     Ok(())
 }
 
-/// The head of a tuple.
+/// Writes the tag and the arity of a tuple.
 pub(super) fn tuple(arity: usize, out: &mut Pen) -> Result<(), Excess> {
     match u8::try_from(arity) {
         Ok(small) => out.put([tag::SMALL_TUPLE, small]),
@@ -248,7 +249,7 @@ pub(super) fn atom(name: &Atom, out: &mut Pen) {
     match u8::try_from(text.len()) {
         Ok(length) => out.put([tag::SMALL_ATOM_UTF8, length]),
         Err(_) => {
-            // At most 255 characters of four bytes.
+            // At most 255 characters of four bytes each.
             let [high, low] = (text.len() as u16).to_be_bytes();
             out.put([tag::ATOM_UTF8, high, low]);
         }
@@ -256,7 +257,7 @@ pub(super) fn atom(name: &Atom, out: &mut Pen) {
     out.slice(text);
 }
 
-/// Tag, length and text of an atom that is kept in place.
+/// Tag, length and text of an atom that is stored inline.
 const ATOM_BLOCK: usize = 2 + IN_PLACE_MAX;
 
 pub(super) fn integer(value: i64, out: &mut Pen) {
@@ -270,7 +271,7 @@ pub(super) fn integer(value: i64, out: &mut Pen) {
     magnitude(value < 0, value.unsigned_abs().into(), out);
 }
 
-/// An integer of more than 32 bits by sign and magnitude.
+/// Writes an integer of more than 32 bits, by sign and magnitude.
 pub(super) fn magnitude(is_negative: bool, magnitude: u128, out: &mut Pen) {
     let mut block = [0; 3 + 16];
     let [tag, stated, sign, digits @ ..] = &mut block;
@@ -301,7 +302,7 @@ pub(super) fn binary(bytes: &[u8], out: &mut Pen) -> Result<(), Excess> {
     Ok(())
 }
 
-/// A number that fits 32 bits is written with them, as OTP 25 does; later releases read both.
+/// Writes a port. A number that fits 32 bits is written in the shorter form, as OTP 25 does; later releases read both.
 fn port(value: &NodePort, out: &mut Pen) {
     let id = u32::try_from(value.port.id);
     out.put([if id.is_ok() { tag::NEW_PORT } else { tag::V4_PORT }]);

@@ -2,46 +2,46 @@ use thiserror::Error;
 
 use crate::codec::CodecError;
 
-/// Why bytes are not the term they should be, or a term cannot be written.
+/// Why a term could not be decoded or encoded.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TermError {
-    /// The term is cut short.
+    /// The term is truncated.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// A tag that no term of a connection without atom cache has.
-    #[error("tag {tag} where {expected} should be")]
+    /// The tag is unknown, or is not allowed on a connection without atom cache.
+    #[error("expected {expected}, found tag {tag}")]
     Tag {
-        /// What should be there.
+        /// What was expected.
         expected: &'static str,
         /// The tag found.
         tag: u8,
     },
-    /// A number that the item cannot have.
-    #[error("{what} of {value}")]
+    /// A value is out of range.
+    #[error("invalid {what}: {value}")]
     Range {
         /// The item.
         what: &'static str,
-        /// The number found.
+        /// The value found.
         value: u64,
     },
-    /// More than [`Limits`](super::Limits) allow.
-    #[error("a term of more than {limit} {what}")]
+    /// The term exceeds [`Limits`](super::Limits), or a limit of the format.
+    #[error("term exceeds the limit of {limit} {what}")]
     Limit {
-        /// What there is too much of.
+        /// The quantity that is limited.
         what: &'static str,
-        /// How much of it is allowed.
+        /// The limit.
         limit: usize,
     },
-    /// A map with the same key twice, as no Erlang map is.
-    #[error("a map has the same key twice")]
+    /// A map contains the same key twice.
+    #[error("duplicate key in a map")]
     DuplicateKey,
-    /// A float that is no number: Erlang has none.
-    #[error("a float that is infinite or no number")]
+    /// A float is infinite or NaN, which Erlang does not support.
+    #[error("float is infinite or NaN")]
     NotFinite,
-    /// A compressed term that does not inflate to what it says.
-    #[error("a compressed term is damaged")]
+    /// The size of a compressed term is wrong, or its data is corrupt.
+    #[error("corrupt compressed term")]
     Deflate,
-    /// A compressed term where nothing may be copied: [`inflate`](super::inflate) it first.
-    #[error("a compressed term cannot be read in place")]
+    /// A compressed term cannot be read without a copy: call [`inflate`](super::inflate) first.
+    #[error("term is compressed; inflate it first")]
     Compressed,
 }

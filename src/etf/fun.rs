@@ -10,24 +10,24 @@ use super::skip::skip;
 use super::tag;
 use crate::codec::Reader;
 
-/// A fun with a body, as the bytes in which it came: it goes out as it came in, and is equal to what came in the same.
+/// A local fun, stored as its encoded bytes. It is written back unchanged, and equal to another one if the bytes are.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fun {
     bytes: Bytes,
 }
 
 impl Fun {
-    /// A fun in the external term format, tag 112, without version byte.
+    /// Creates a fun from its external term format (tag 112), without a version byte.
     ///
     /// # Errors
-    /// If the bytes are anything else, or not all of a fun.
+    /// If the bytes are not exactly one fun.
     pub fn new(bytes: Bytes) -> Result<Self, TermError> {
         let mut reader = Reader::new(&bytes);
         match reader.peek() {
             Some(tag::NEW_FUN) => skip(&mut reader)?,
             found => {
                 return Err(TermError::Tag {
-                    expected: "a fun",
+                    expected: "a local fun",
                     tag: found.unwrap_or_default(),
                 });
             }
@@ -36,17 +36,17 @@ impl Fun {
         Ok(Self { bytes })
     }
 
-    /// A fun whose bytes have been walked already.
+    /// Creates a fun from bytes that have been checked already.
     pub(super) const fn walked(bytes: Bytes) -> Self {
         Self { bytes }
     }
 
-    /// The fun in the external term format, without version byte.
+    /// The fun in the external term format, without a version byte.
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// Module, index and uniq, the names under which Erlang prints a fun.
+    /// Module, index and uniq, which Erlang prints as the name of a fun.
     pub fn name(&self) -> Option<(Atom, i64, i64)> {
         let mut reader = Reader::new(&self.bytes);
         reader.take(1 + 4 + 1 + 16 + 4 + 4, "fun").ok()?;
@@ -57,7 +57,7 @@ impl Fun {
         Some((module, small()?, small()?))
     }
 
-    /// The process that made it.
+    /// The process that created the fun.
     pub fn owner(&self) -> Option<Pid> {
         let mut reader = Reader::new(&self.bytes);
         reader.take(1 + 4 + 1 + 16 + 4 + 4, "fun").ok()?;

@@ -1,38 +1,38 @@
 use super::Atom;
 
-/// The identity of a process within its node: everything of a pid but the node's name.
+/// The identity of a process within its node: a pid without the node name.
 ///
-/// `id` holds the low 28 bits (up to 32 with `V4_NC`) of the process number, `serial` the rest; `creation` tells the
-/// incarnations of a node apart (protocol reference §7).
+/// `id` holds the low 28 bits (up to 32 with `V4_NC`) of the process number and `serial` the rest. `creation`
+/// distinguishes incarnations of a node (`NEW_PID_EXT` in `erl_ext_dist`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pid {
-    /// Low part of the process number.
+    /// The low part of the process number.
     pub id: u32,
-    /// High part of the process number.
+    /// The high part of the process number.
     pub serial: u32,
-    /// Incarnation of the node.
+    /// The incarnation of the node.
     pub creation: u32,
 }
 
-/// The identity of a reference within its node: one to five words, everything but the node's name.
+/// The identity of a reference within its node: one to five words, without the node name.
 ///
-/// A reference with the pid marker is an *alias* of a process (protocol reference §10).
+/// A reference with the pid marker is an *alias* of a process (`erl_bif_unique.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// Incarnation of the node.
+    /// The incarnation of the node.
     pub creation: u32,
     count: u8,
     words: [u32; Self::WORDS_MAX],
 }
 
 impl Reference {
-    /// A reference has at most this many words (protocol reference §7).
+    /// The maximum number of words of a reference (`NEWER_REFERENCE_EXT` in `erl_ext_dist`).
     pub const WORDS_MAX: usize = 5;
 
-    /// Marks, in the second word, a reference that is an alias (`ERTS_REF1_PID_MARKER_BIT__` in `erl_bif_unique.h`).
+    /// The bit of the second word that marks an alias (`ERTS_REF1_PID_MARKER_BIT__` in `erl_bif_unique.h`).
     const PID_MARKER: u32 = 1 << 16;
 
-    /// A reference from its words as they stand on the wire; `None` unless there are one to five.
+    /// Creates a reference from its words in wire order; `None` unless there are one to five.
     pub fn new(creation: u32, words: &[u32]) -> Option<Self> {
         if words.is_empty() {
             return None;
@@ -51,44 +51,44 @@ impl Reference {
         self.words.get(..usize::from(self.count)).unwrap_or(&self.words)
     }
 
-    /// Whether the reference is marked as the alias of a process.
+    /// Whether the reference is the alias of a process.
     pub fn is_alias(&self) -> bool {
         self.words().get(1).is_some_and(|word| word & Self::PID_MARKER != 0)
     }
 }
 
-/// The identity of a port within its node (protocol reference §7).
+/// The identity of a port within its node: a port identifier without the node name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Port {
-    /// Number of the port.
+    /// The number of the port.
     pub id: u64,
-    /// Incarnation of the node.
+    /// The incarnation of the node.
     pub creation: u32,
 }
 
-/// A process anywhere in the cluster: a pid as a term holds it.
+/// A pid with its node, as in a term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NodePid {
-    /// Name of the node.
+    /// The name of the node.
     pub node: Atom,
-    /// Which process of it.
+    /// The process within the node.
     pub pid: Pid,
 }
 
-/// A port anywhere in the cluster, as a term holds it.
+/// A port identifier with its node, as in a term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NodePort {
-    /// Name of the node.
+    /// The name of the node.
     pub node: Atom,
-    /// Which port of it.
+    /// The port within the node.
     pub port: Port,
 }
 
-/// A reference made anywhere in the cluster, as a term holds it.
+/// A reference with its node, as in a term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NodeReference {
-    /// Name of the node.
+    /// The name of the node.
     pub node: Atom,
-    /// Which reference of it.
+    /// The reference within the node.
     pub reference: Reference,
 }

@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::Term;
 
-/// A list that ends in `[]`.
+/// A proper list, which ends in `[]`.
 ///
-/// Erlang's text is a list of its characters, and 40 bytes are much for a character. So a list of nothing but integers
-/// from 0 to 255 is kept as bytes, of any length, however it was made; then [`List::as_bytes`] lends them. All else is
-/// the same for both: elements are lent as terms.
+/// A string in Erlang is a list of its characters, and a [`Term`] takes 40 bytes. So a list that consists of integers
+/// from 0 to 255 is stored as bytes, whatever its length and however it was made. [`List::as_bytes`] borrows them. All
+/// other methods work the same way for both representations.
 ///
 /// ```
 /// use beamway::etf::{List, Term};
@@ -28,23 +28,23 @@ use super::Term;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct List(Row);
 
-/// How the elements are kept. Which it is follows from them, so that equal lists are kept alike.
+/// The representation. It depends only on the elements, so that equal lists are represented alike.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Row {
-    /// Integers from 0 to 255, at least one.
+    /// At least one element, all of them integers from 0 to 255.
     Bytes(Bytes),
-    /// No element, or at least one of another kind.
+    /// No elements, or at least one of another kind.
     Terms(Vec<Term>),
 }
 
-/// Each byte as a term: what is lent of a list of bytes.
+/// Each byte as a term, to lend elements of a list of bytes.
 static BYTES: LazyLock<[Term; 256]> = LazyLock::new(|| std::array::from_fn(|byte| Term::Integer(byte as i64)));
 
 fn lend(byte: &u8) -> Option<&'static Term> {
     BYTES.get(usize::from(*byte))
 }
 
-/// The value, of an integer from 0 to 255.
+/// The value of an integer from 0 to 255.
 fn byte(term: &Term) -> Option<u8> {
     match term {
         Term::Integer(value) => u8::try_from(*value).ok(),
@@ -53,10 +53,10 @@ fn byte(term: &Term) -> Option<u8> {
 }
 
 impl List {
-    /// The list without elements.
+    /// The empty list.
     pub const EMPTY: Self = Self(Row::Terms(Vec::new()));
 
-    /// The list of these bytes' values.
+    /// Creates the list of the values of these bytes.
     pub fn from_bytes(bytes: Bytes) -> Self {
         match bytes.is_empty() {
             true => Self::EMPTY,
@@ -64,7 +64,7 @@ impl List {
         }
     }
 
-    /// The values of the elements, if they are integers from 0 to 255, and there is one at least.
+    /// The elements as bytes, if the list is not empty and consists of integers from 0 to 255.
     pub const fn as_bytes(&self) -> Option<&Bytes> {
         match &self.0 {
             Row::Bytes(bytes) => Some(bytes),
@@ -76,7 +76,7 @@ impl List {
         &self.0
     }
 
-    /// How many elements it has.
+    /// The number of elements.
     pub const fn len(&self) -> usize {
         match &self.0 {
             Row::Bytes(bytes) => bytes.len(),
@@ -84,12 +84,12 @@ impl List {
         }
     }
 
-    /// Whether it has none.
+    /// Whether the list is empty.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The elements.
+    /// Iterates over the elements.
     pub fn iter(&self) -> Elements<'_> {
         Elements(match &self.0 {
             Row::Bytes(bytes) => Run::Bytes(bytes.iter()),
@@ -97,7 +97,7 @@ impl List {
         })
     }
 
-    /// An element by its place, from 0 on.
+    /// The element at a position, counted from 0.
     pub fn get(&self, place: usize) -> Option<&Term> {
         match &self.0 {
             Row::Bytes(bytes) => bytes.get(place).and_then(lend),
@@ -110,12 +110,12 @@ impl List {
         self.get(0)
     }
 
-    /// Whether one of the elements is that term.
+    /// Whether the list contains the term.
     pub fn contains(&self, term: &Term) -> bool {
         self.iter().any(|element| element == term)
     }
 
-    /// The elements, if there are exactly that many: `if let Some([name, value]) = list.as_array()`.
+    /// The elements, if there are exactly `N`: `if let Some([name, value]) = list.as_array()`.
     pub fn as_array<const N: usize>(&self) -> Option<[&Term; N]> {
         static NIL: Term = Term::NIL;
         (self.len() == N).then(|| std::array::from_fn(|place| self.get(place).unwrap_or(&NIL)))
@@ -130,7 +130,7 @@ impl Default for List {
 
 impl From<Vec<Term>> for List {
     fn from(terms: Vec<Term>) -> Self {
-        // Most lists are no bytes, and their first element tells so.
+        // Most lists are not bytes, which their first element shows.
         if terms.is_empty() || terms.iter().any(|term| byte(term).is_none()) {
             return Self(Row::Terms(terms));
         }
@@ -171,7 +171,7 @@ impl<'a> IntoIterator for &'a List {
     }
 }
 
-/// The elements of a list, one after another; from [`List::iter`].
+/// An iterator over the elements of a list. Returned by [`List::iter`].
 #[derive(Clone, Debug)]
 pub struct Elements<'a>(Run<'a>);
 
@@ -182,7 +182,7 @@ enum Run<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// Those that are kept as terms.
+    /// Iterates over elements stored as terms.
     pub(super) fn of_terms(terms: &'a [Term]) -> Self {
         Self(Run::Terms(terms.iter()))
     }

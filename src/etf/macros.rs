@@ -1,9 +1,9 @@
-/// A [`Term`](crate::etf::Term), written much as Erlang writes it.
+/// Constructs a [`Term`](crate::etf::Term) in a notation close to Erlang's.
 ///
-/// | written | becomes |
+/// | notation | result |
 /// |---|---|
 /// | `ok`, `true`, `undefined` | an atom |
-/// | `@"Elixir.Enum"` | an atom whose name is no Rust identifier |
+/// | `@"Elixir.Enum"` | an atom whose name is not a Rust identifier |
 /// | `7`, `-2.5`, `'c'` | an integer, a float, a character's code point |
 /// | `"text"`, `b"\x01\x02"` | a binary |
 /// | `{a, 1}` | a tuple |
@@ -11,7 +11,7 @@
 /// | `#{name => "x", 1 => 2}` | a map |
 /// | `(expression)` | a Rust value, through `Term::from` |
 ///
-/// Names of atoms are checked when the program is compiled. Integers beyond `i32` need their type, as `5_000_000_000i64`.
+/// Names of atoms are checked at compile time. Integers outside the range of `i32` need a suffix: `5_000_000_000i64`.
 ///
 /// ```
 /// use beamway::etf::Term;
@@ -28,7 +28,7 @@
 /// ```
 #[macro_export]
 macro_rules! term {
-    // A row of items: `@row kind [terms so far] rest`. An item is one token tree, but for maps, `-` and `@`.
+    // A sequence of items: `@row kind [terms so far] rest`. An item is one token tree, except for maps, `-` and `@`.
     (@row $kind:ident [$($done:expr,)*]) => { $crate::term!(@$kind [$($done,)*]) };
     (@row $kind:ident [$($done:expr,)*] # $map:tt $($rest:tt)*) => {
         $crate::term!(@after $kind [$($done,)* $crate::term!(# $map),] $($rest)*)
@@ -51,7 +51,7 @@ macro_rules! term {
     (@list []) => { $crate::etf::Term::NIL };
     (@list [$($done:expr,)*]) => { $crate::etf::Term::List(::std::vec![$($done),*].into()) };
 
-    // The pairs of a map: `@key [pairs so far] rest`, and with the key found `@value [pairs so far] {key} rest`.
+    // The pairs of a map: `@key [pairs so far] rest`, and once the key is known `@value [pairs so far] {key} rest`.
     (@key [$($done:expr,)*]) => {
         $crate::etf::Term::Map(<$crate::etf::Map as ::std::iter::FromIterator<_>>::from_iter([$($done),*]))
     };

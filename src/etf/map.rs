@@ -1,21 +1,21 @@
 use super::Term;
 
-/// A map: pairs in the order of their keys ([`Term`]'s order), no key twice.
+/// A map: pairs sorted by key (in the order of [`Term`]), without duplicate keys.
 ///
-/// Kept in order, two maps are compared, and a map is hashed, in one walk; in any other order a stranger could nest maps
-/// so that comparing two of them doubles in cost with every level.
+/// Because pairs are sorted, comparing two maps or hashing one takes a single pass. In any other order an attacker
+/// could nest maps so that the cost of a comparison doubles with every level.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Map {
     pairs: Vec<(Term, Term)>,
 }
 
 impl Map {
-    /// A map without pairs.
+    /// Creates an empty map.
     pub const fn new() -> Self {
         Self { pairs: Vec::new() }
     }
 
-    /// The map of these pairs; `None` if a key is there twice.
+    /// Creates a map from pairs; `None` if a key occurs twice.
     pub fn from_pairs(mut pairs: Vec<(Term, Term)>) -> Option<Self> {
         let is_ordered = |pairs: &[(Term, Term)]| pairs.is_sorted_by(|(one, _), (two, _)| one < two);
         if !is_ordered(&pairs) {
@@ -27,17 +27,17 @@ impl Map {
         Some(Self { pairs })
     }
 
-    /// How many pairs it has.
+    /// The number of pairs.
     pub const fn len(&self) -> usize {
         self.pairs.len()
     }
 
-    /// Whether it has none.
+    /// Whether the map is empty.
     pub const fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
-    /// The pairs, in the order of their keys.
+    /// The pairs, sorted by key.
     pub fn iter(&self) -> std::slice::Iter<'_, (Term, Term)> {
         self.pairs.iter()
     }
@@ -48,7 +48,7 @@ impl Map {
         self.pairs.get(place).map(|(_, value)| value)
     }
 
-    /// The value of a key that is an atom.
+    /// The value of the key that is an atom with this name.
     pub fn get_atom(&self, key: &str) -> Option<&Term> {
         let place = self
             .pairs
@@ -57,7 +57,7 @@ impl Map {
         self.pairs.get(place).map(|(_, value)| value)
     }
 
-    /// Sets the value of a key; returns the former value.
+    /// Sets the value of a key. Returns the previous value.
     pub fn insert(&mut self, key: Term, value: Term) -> Option<Term> {
         match self.pairs.binary_search_by(|(other, _)| other.cmp(&key)) {
             Ok(place) => {
@@ -71,7 +71,7 @@ impl Map {
         }
     }
 
-    /// Takes a key out; returns its value.
+    /// Removes a key. Returns its value.
     pub fn remove(&mut self, key: &Term) -> Option<Term> {
         let place = self.pairs.binary_search_by(|(other, _)| other.cmp(key)).ok()?;
         Some(self.pairs.remove(place).1)
@@ -79,10 +79,10 @@ impl Map {
 }
 
 impl FromIterator<(Term, Term)> for Map {
-    /// Of a key that comes twice the last value stays, as with `maps:from_list/1`.
+    /// If a key occurs more than once, the last value wins, as with `maps:from_list/1`.
     fn from_iter<I: IntoIterator<Item = (Term, Term)>>(pairs: I) -> Self {
         let mut pairs: Vec<(Term, Term)> = pairs.into_iter().collect();
-        // Stable: of equal keys the last one written comes first once all are turned round.
+        // The sort is stable: after reversing, the last of equal keys comes first.
         pairs.reverse();
         pairs.sort_by(|(one, _), (two, _)| one.cmp(two));
         pairs.dedup_by(|(later, _), (kept, _)| later == kept);

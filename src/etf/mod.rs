@@ -2,15 +2,15 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | make a term | [`Term`], [`term!`](crate::term), [`Atom`], [`List`], [`Map`] |
+//! | construct a term | [`Term`], [`term!`](crate::term), [`Atom`], [`List`], [`Map`] |
 //! | read Erlang's syntax, and print it | [`Term::parse`], [`Term::print`] |
-//! | carry Rust types as terms | [`to_bytes`], [`from_bytes`], [`to_term`], [`from_term`], through serde |
-//! | read a term where it stands, without a copy | [`TermRef`], [`View`] |
-//! | bound what a term from outside may cost | [`Limits`] |
+//! | convert your own types through serde | [`to_bytes`], [`from_bytes`], [`to_term`], [`from_term`] |
+//! | read an encoded term in place, without a copy | [`TermRef`], [`View`] |
+//! | limit what a term from an untrusted source may cost | [`Limits`] |
 //!
-//! A carrier never decodes a user's term. It reads the identities by which processes are addressed, [`Pid`] and [`Reference`]
-//! (`read`), and skips whatever else stands in a control term (`skip`). Nothing there recurses or allocates by what a length
-//! field claims.
+//! Carriers never decode the terms of users. They read the identities by which processes are addressed, [`Pid`] and
+//! [`Reference`], and skip everything else in a control term. These functions do not recurse, and never allocate by what a
+//! length field claims.
 
 #[macro_use]
 mod macros;

@@ -18,9 +18,9 @@ impl PartialOrd for Term {
 }
 
 impl Ord for Term {
-    /// The order that Erlang gives the keys of a map (`maps:iterator(Map, ordered)`): as `<`, but every integer comes
-    /// before every float, so that what is not the same is never equal. Identities of processes, ports and references
-    /// come by number, then by node; funs with a body by their bytes, where Erlang looks at what they are made of.
+    /// Compares in the order that Erlang gives the keys of a map (`maps:iterator(Map, ordered)`): like `<`, but every
+    /// integer comes before every float, so that distinct terms never compare equal. Pids, ports and references are
+    /// ordered by number, then by node. Local funs are ordered by their bytes, where Erlang compares their contents.
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Integer(one), Self::Integer(two)) => one.cmp(two),
@@ -46,7 +46,7 @@ impl Ord for Term {
     }
 }
 
-/// How a term stands to the atom of that name.
+/// Compares a term with the atom of this name.
 pub(super) fn with_atom(term: &Term, name: &str) -> Ordering {
     match term {
         Term::Atom(atom) => atom.as_bytes().cmp(name.as_bytes()),
@@ -56,7 +56,7 @@ pub(super) fn with_atom(term: &Term, name: &str) -> Ordering {
 
 const ATOM: u8 = 2;
 
-/// The place of a kind of term among the kinds; those that are compared by value may share one.
+/// The rank of a term's type in Erlang's order of types. Types that are compared by value share one.
 const fn rank(term: &Term) -> u8 {
     match term {
         Term::Integer(_) | Term::Big(_) => 0,
@@ -74,7 +74,7 @@ const fn rank(term: &Term) -> u8 {
     }
 }
 
-/// Item by item; where one list ends, by what is left of both.
+/// Compares element by element, then the rest of the longer list.
 fn lists(one: &Term, two: &Term) -> Ordering {
     let (mut items_one, tail_one) = parts(one);
     let (mut items_two, tail_two) = parts(two);
@@ -84,7 +84,7 @@ fn lists(one: &Term, two: &Term) -> Ordering {
                 Ordering::Equal => {}
                 unequal => return unequal,
             },
-            // What is left of the longer list is a list, and not empty.
+            // The rest of the longer list is a non-empty list.
             (None, Some(_)) => return tail_one.map_or(Ordering::Less, |tail| rank(tail).cmp(&rank(two))),
             (Some(_), None) => return tail_two.map_or(Ordering::Greater, |tail| rank(one).cmp(&rank(tail))),
             (None, None) => {
@@ -99,7 +99,7 @@ fn lists(one: &Term, two: &Term) -> Ordering {
     }
 }
 
-/// The items of a list, and its tail unless that is `[]`.
+/// The elements of a list, and its tail unless that is `[]`.
 fn parts(list: &Term) -> (Elements<'_>, Option<&Term>) {
     match list {
         Term::List(list) => (list.iter(), None),
@@ -108,7 +108,7 @@ fn parts(list: &Term) -> (Elements<'_>, Option<&Term>) {
     }
 }
 
-/// By size, then by keys, then by values.
+/// Compares by size, then by keys, then by values.
 fn maps(one: &Map, two: &Map) -> Ordering {
     let keys = || one.iter().map(|(key, _)| key).cmp(two.iter().map(|(key, _)| key));
     let values = || {
@@ -119,7 +119,7 @@ fn maps(one: &Map, two: &Map) -> Ordering {
     one.len().cmp(&two.len()).then_with(keys).then_with(values)
 }
 
-/// How an integer beyond `i64` stands to one within.
+/// Compares an integer outside the range of `i64` with one inside it.
 const fn sign(big: &Big) -> Ordering {
     if big.is_negative() {
         Ordering::Less
@@ -137,7 +137,7 @@ impl PartialOrd for Big {
 impl Ord for Big {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, two) = (self.magnitude(), other.magnitude());
-        // Little-endian, without zeros at the end: the longer one is the farther from zero.
+        // Little-endian, without trailing zeros: the longer magnitude is the larger one.
         let distance = one
             .len()
             .cmp(&two.len())
@@ -157,7 +157,7 @@ impl PartialOrd for Float {
 }
 
 impl Ord for Float {
-    /// By value; -0.0 comes before 0.0.
+    /// Compares by value; -0.0 comes before 0.0.
     fn cmp(&self, other: &Self) -> Ordering {
         self.get().total_cmp(&other.get())
     }

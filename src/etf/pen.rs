@@ -1,28 +1,28 @@
 use super::tag;
 
-/// Bytes that grow as a term is written.
+/// A buffer for a term that is being written.
 ///
-/// A term is made of many short pieces. A copy of a size that is known only when the program runs costs more than such a
-/// piece is worth, so a piece is put down as a block of a fixed size, of which only the front counts: the next piece
-/// covers the rest.
+/// A term consists of many short pieces. A copy whose size is known only at run time costs more than such a piece is
+/// worth. So a piece is written as a block of fixed size of which only the first bytes count: the next piece overwrites
+/// the rest.
 #[derive(Debug)]
 pub(super) struct Pen {
-    /// Zeros from `at` on, or what is left of blocks.
+    /// Zeros or remains of blocks from `at` on.
     bytes: Vec<u8>,
-    /// How many bytes are written.
+    /// The number of bytes written.
     at: usize,
 }
 
-/// Bytes made ready at once: room for most messages.
+/// The initial capacity: enough for most messages.
 pub(super) const ROOM: usize = 256;
 
 impl Pen {
-    /// A pen that has written the version byte.
+    /// Creates a buffer that contains the version byte.
     pub(super) fn versioned() -> Self {
         Self::versioned_for(ROOM)
     }
 
-    /// The same, for a term that is known to take so many bytes.
+    /// Creates the same buffer, with room for a term of `count` bytes.
     pub(super) fn versioned_for(count: usize) -> Self {
         let mut pen = Self {
             bytes: Vec::with_capacity(1 + count),
@@ -32,7 +32,7 @@ impl Pen {
         pen
     }
 
-    /// How many bytes are written.
+    /// The number of bytes written.
     pub(super) const fn len(&self) -> usize {
         self.at
     }
@@ -49,7 +49,7 @@ impl Pen {
         self.at += count.min(N);
     }
 
-    /// Writes all of a block.
+    /// Writes a whole block.
     #[inline]
     pub(super) fn put<const N: usize>(&mut self, block: [u8; N]) {
         self.block(block, N);
@@ -68,7 +68,7 @@ impl Pen {
         self.at = end;
     }
 
-    /// Makes room for a block of `count` bytes, and for about as much as is written.
+    /// Makes room for a block of `count` bytes, and for about as much as has been written.
     #[cold]
     fn grow(&mut self, count: usize) {
         let needed = self.at + count;
@@ -78,24 +78,24 @@ impl Pen {
             .resize(if kept < needed { ample } else { ample.min(kept) }, 0);
     }
 
-    /// What is written, from `start` on.
+    /// The bytes written from `start` on.
     pub(super) fn written(&self, start: usize) -> &[u8] {
         self.bytes.get(start..self.at).unwrap_or_default()
     }
 
-    /// Writes over `N` bytes that are written.
+    /// Overwrites `N` bytes at `start`.
     pub(super) fn replace<const N: usize>(&mut self, start: usize, block: [u8; N]) {
         if let Some(place) = self.bytes.get_mut(start..self.at).and_then(<[u8]>::first_chunk_mut) {
             *place = block;
         }
     }
 
-    /// Takes back what is written from `start` on.
+    /// Removes all bytes from `start` on.
     pub(super) fn truncate(&mut self, start: usize) {
         self.at = self.at.min(start);
     }
 
-    /// What is written.
+    /// Returns the bytes written.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.bytes.truncate(self.at);
         self.bytes

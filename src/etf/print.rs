@@ -17,26 +17,26 @@ use super::Term;
 use super::quote::atom;
 use super::quote::quoted;
 
-/// How a term is printed; each is one of Erlang's own ways, on one line.
+/// How a term is printed. Each style is one of Erlang's own, on one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// As `~0tp`: lists and binaries that look like text are printed as text, if its characters are of Latin-1. This is
-    /// what a stock `erl` does, and what [`Display`](fmt::Display) does.
+    /// As `~0tp`: lists and binaries of printable Latin-1 characters are printed as text. This is the default of `erl`,
+    /// and of [`Display`](fmt::Display).
     #[default]
     Pretty,
-    /// As `~0tp` of a node started with `+pc unicode`: text of any script.
+    /// As `~0tp` on a node started with `+pc unicode`: printable characters include all of Unicode.
     PrettyUnicode,
-    /// As `~tw`: numbers throughout.
+    /// As `~tw`: always numbers.
     Plain,
 }
 
 impl Term {
-    /// The term in one of Erlang's ways of printing.
+    /// Returns a printer for the term in one of Erlang's styles.
     ///
-    /// What only a node can read back is printed with the name of its node, where Erlang prints a number that means
-    /// nothing elsewhere: `<a@host.91.0>`, `#Ref<a@host.1.2.3>`, `#Port<a@host.5>`. Those of `nonode@nohost` look as
-    /// such a node prints its own: `<0.91.0>`. A name that ends in a number stands in quotes. The words `maybe` and
-    /// `else` are quoted, as from OTP 27 on, and a map's pairs come in the order of their keys, as with `~k` of OTP 26.
+    /// Pids, references and ports are printed with the name of their node, where Erlang prints a number that is only
+    /// valid on the printing node: `<a@host.91.0>`, `#Ref<a@host.1.2.3>`, `#Port<a@host.5>`. Those of `nonode@nohost`
+    /// are printed as that node does: `<0.91.0>`. A node name that ends in a number is quoted. The words `maybe` and
+    /// `else` are quoted, as from OTP 27 on. The pairs of a map are sorted by key, as with `~k` of OTP 26.
     ///
     /// ```
     /// use beamway::etf::Style;
@@ -51,7 +51,7 @@ impl Term {
     }
 }
 
-/// A term that prints itself in a [`Style`]; from [`Term::print`].
+/// A term that implements `Display` in a [`Style`]. Returned by [`Term::print`].
 #[derive(Clone, Copy, Debug)]
 pub struct Printed<'a> {
     term: &'a Term,
@@ -65,13 +65,13 @@ impl fmt::Display for Printed<'_> {
 }
 
 impl fmt::Display for Term {
-    /// As [`Style::Pretty`].
+    /// Prints as [`Style::Pretty`].
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         term(f, self, Style::Pretty, DEPTH_MAX + 1)
     }
 }
 
-/// What is nested deeper than `depth` is printed as `...`, as Erlang prints what it leaves out.
+/// Prints a term. Deeper levels than `depth` become `...`, as in Erlang.
 fn term(f: &mut Formatter<'_>, term: &Term, style: Style, depth: usize) -> fmt::Result {
     let Some(depth) = depth.checked_sub(1) else {
         return f.write_str("...");
@@ -152,7 +152,7 @@ fn is_printable(c: char, style: Style) -> bool {
     }
 }
 
-/// The text that a list is, if it is to be printed as text.
+/// The text of a list that is to be printed as text.
 fn text(items: &List, style: Style) -> Option<String> {
     if items.is_empty() || style == Style::Plain {
         return None;
@@ -167,7 +167,7 @@ fn text(items: &List, style: Style) -> Option<String> {
         .collect()
 }
 
-/// Bytes as text in UTF-8 or, if they are none, in Latin-1; else as numbers.
+/// Prints bytes as text if they are UTF-8 or else printable Latin-1, otherwise as numbers.
 fn binary(f: &mut Formatter<'_>, bytes: &[u8], style: Style) -> fmt::Result {
     f.write_str("<<")?;
     if bytes.is_empty() || style == Style::Plain {
@@ -211,11 +211,11 @@ fn bits(f: &mut Formatter<'_>, value: &Bits) -> fmt::Result {
     write!(f, "{}:{}>>", last >> (8 - value.last()), value.last())
 }
 
-/// From here on a float has no place for a fraction, and Erlang shows that by printing its power of ten.
+/// From this value on, a float cannot have a fraction, and Erlang prints it with an exponent.
 const INTEGERS_FROM: f64 = 9_007_199_254_740_992.0;
 
-/// The fewest digits that read as the same float, and of those the nearest; of two as near the even one, as Ryu chooses,
-/// where Rust chooses the other.
+/// The fewest digits that read back as the same float, and the nearest of those. If two are equally near, the even one
+/// is chosen, as Ryu does; Rust chooses the other.
 fn shortest(value: f64) -> String {
     let shortest = format!("{value:e}");
     let mantissa = shortest.split('e').next().unwrap_or_default();
@@ -227,8 +227,8 @@ fn shortest(value: f64) -> String {
 }
 
 impl fmt::Display for Float {
-    /// The shortest digits that read as the same float, as OTP 25 and later print them: with a power of ten if that is
-    /// shorter, or if the float is beyond 2^53 (`float_to_list(F, [short])`).
+    /// Prints the shortest digits that read back as the same float, as OTP 25 and later do
+    /// (`float_to_list(F, [short])`): with an exponent if that is shorter, or if the float is at least 2^53.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let value = self.get();
         if value.is_sign_negative() {
@@ -240,7 +240,7 @@ impl fmt::Display for Float {
         let digits = [first, fraction].concat();
         let power: i32 = exponent.parse().map_err(|_| fmt::Error)?;
         let count = digits.len() as i32;
-        // Characters of either form.
+        // The length of either form in characters.
         let short = count.max(2) + 2 + exponent.len() as i32;
         let long = match power {
             ..0 => 1 - power + count,
@@ -262,10 +262,10 @@ impl fmt::Display for Float {
     }
 }
 
-/// The name of a node that is not alive; in an identity it is printed as `0`.
+/// The name of a node that is not distributed. In an identity it is printed as `0`.
 pub(super) const LOCAL: &str = "nonode@nohost";
 
-/// The name of a node in an identity, in quotes where full stops and digits would not tell it from what follows.
+/// A node name within an identity, quoted if its full stops and digits would be ambiguous.
 struct Node<'a>(&'a str);
 
 impl fmt::Display for Node<'_> {

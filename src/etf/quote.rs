@@ -2,7 +2,7 @@ use std::fmt;
 use std::fmt::Formatter;
 use std::fmt::Write;
 
-/// An atom, in quotes unless it reads as one without (`io_lib:quote_atom/2`).
+/// Prints an atom, quoted if necessary (`io_lib:quote_atom/2`).
 pub(super) fn atom(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
     let mut chars = name.chars();
     let is_plain = chars.next().is_some_and(starts_atom) && chars.all(continues_name) && !is_reserved(name);
@@ -12,17 +12,17 @@ pub(super) fn atom(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
     quoted(f, name.chars(), '\'')
 }
 
-/// Whether an atom without quotes may begin with the character.
+/// Whether an unquoted atom may begin with the character.
 pub(super) const fn starts_atom(c: char) -> bool {
     matches!(c, 'a'..='z' | 'ß'..='ö' | 'ø'..='ÿ')
 }
 
-/// Whether an atom without quotes, or a variable, may hold the character.
+/// Whether an unquoted atom, or a variable, may contain the character.
 pub(super) const fn continues_name(c: char) -> bool {
     starts_atom(c) || matches!(c, 'A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | '0'..='9' | '_' | '@')
 }
 
-/// Erlang's reserved words, with those that only later releases reserve (`erl_scan:f_reserved_word/1`).
+/// Erlang's reserved words, including those that only later releases reserve (`erl_scan:f_reserved_word/1`).
 pub(super) fn is_reserved(name: &str) -> bool {
     const WORDS: &[&str] = &[
         "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch", "cond",
@@ -32,7 +32,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
     WORDS.binary_search(&name).is_ok()
 }
 
-/// Characters between quotes, with escapes for what has no shape of its own (`io_lib:string_char/4`).
+/// Prints characters between quotes, with escapes for those that are not printable (`io_lib:string_char/4`).
 pub(super) fn quoted(f: &mut Formatter<'_>, chars: impl Iterator<Item = char>, quote: char) -> fmt::Result {
     f.write_char(quote)?;
     for c in chars {

@@ -7,7 +7,7 @@ use super::config::ATOM_CHARACTERS_MAX;
 use super::tag;
 use crate::codec::Reader;
 
-/// The text of an atom as it stands on the wire.
+/// The text of an atom as encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtomText<'a> {
     text: &'a [u8],
@@ -15,7 +15,7 @@ pub struct AtomText<'a> {
 }
 
 impl<'a> AtomText<'a> {
-    /// The text in UTF-8, copied only if it is in Latin-1 and not plain ASCII.
+    /// The text in UTF-8. It is copied only if it is Latin-1 with non-ASCII characters.
     pub fn utf8(&self) -> Cow<'a, [u8]> {
         if self.is_latin1 && !self.text.is_ascii() {
             Cow::Owned(
@@ -30,22 +30,22 @@ impl<'a> AtomText<'a> {
         }
     }
 
-    /// Checks what [`atom`] leaves unread: that the text is UTF-8 of at most 255 characters. A VM ends the connection
-    /// over any other.
+    /// Checks what [`atom`] does not: that the text is UTF-8 of at most 255 characters. A VM closes the connection if
+    /// it is not.
     pub fn check(&self) -> Result<(), TermError> {
         let characters = match str::from_utf8(self.text) {
             _ if self.is_latin1 => self.text.len(),
             Ok(text) => text.chars().count(),
             Err(error) => {
                 return Err(TermError::Range {
-                    what: "an atom that is no UTF-8, at byte",
+                    what: "UTF-8 in an atom at byte offset",
                     value: error.valid_up_to() as u64,
                 });
             }
         };
         if characters > ATOM_CHARACTERS_MAX {
             return Err(TermError::Range {
-                what: "an atom with a character count",
+                what: "atom length in characters",
                 value: characters as u64,
             });
         }
@@ -74,7 +74,7 @@ pub fn is_reference(reader: &Reader<'_>) -> bool {
     )
 }
 
-/// An atom. References to an atom cache are refused: beamway never offers one.
+/// Reads an atom. References to an atom cache are rejected, since beamway never offers one.
 pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<AtomText<'a>, TermError> {
     let tag = reader.u8("atom")?;
     let (length, is_latin1) = match tag {
@@ -91,7 +91,7 @@ pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<AtomText<'a>, TermError> {
     };
     if length > 4 * ATOM_CHARACTERS_MAX {
         return Err(TermError::Range {
-            what: "an atom with a byte count",
+            what: "atom length in bytes",
             value: length as u64,
         });
     }
@@ -99,7 +99,7 @@ pub fn atom<'a>(reader: &mut Reader<'a>) -> Result<AtomText<'a>, TermError> {
     Ok(AtomText { text, is_latin1 })
 }
 
-/// The identity of a pid; its node's name is skipped.
+/// Reads the identity of a pid. The node name is skipped.
 pub fn pid(reader: &mut Reader<'_>) -> Result<Pid, TermError> {
     let tag = reader.u8("pid")?;
     if !matches!(tag, tag::NEW_PID | tag::PID) {
@@ -113,7 +113,7 @@ pub fn pid(reader: &mut Reader<'_>) -> Result<Pid, TermError> {
     })
 }
 
-/// The identity of a reference; its node's name is skipped.
+/// Reads the identity of a reference. The node name is skipped.
 pub fn reference(reader: &mut Reader<'_>) -> Result<Reference, TermError> {
     let tag = reader.u8("reference")?;
     let count = match tag {
@@ -143,7 +143,7 @@ pub fn reference(reader: &mut Reader<'_>) -> Result<Reference, TermError> {
 
 const fn out_of_range(count: usize) -> TermError {
     TermError::Range {
-        what: "a reference with a word count",
+        what: "reference length in words",
         value: count as u64,
     }
 }
@@ -156,7 +156,7 @@ fn creation(reader: &mut Reader<'_>, is_wide: bool) -> Result<u32, TermError> {
     })
 }
 
-/// A non-negative integer below 2^64.
+/// Reads a non-negative integer below 2^64.
 pub fn unsigned(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     match reader.u8("integer")? {
         tag::SMALL_INTEGER => Ok(reader.u8("integer")?.into()),
@@ -165,7 +165,7 @@ pub fn unsigned(reader: &mut Reader<'_>) -> Result<u64, TermError> {
             i32::try_from(value)
                 .map(|_| value.into())
                 .map_err(|_| TermError::Range {
-                    what: "a negative integer",
+                    what: "negative integer, as 32 bits",
                     value: value.into(),
                 })
         }
@@ -178,7 +178,7 @@ pub fn unsigned(reader: &mut Reader<'_>) -> Result<u64, TermError> {
                 (0, Some(low)) => low.copy_from_slice(digits),
                 _ => {
                     return Err(TermError::Range {
-                        what: "an integer with a byte count",
+                        what: "unsigned integer, length in bytes",
                         value: digits.len() as u64,
                     });
                 }
@@ -192,7 +192,7 @@ pub fn unsigned(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     }
 }
 
-/// `SMALL_INTEGER` or `INTEGER`.
+/// Reads a `SMALL_INTEGER` or an `INTEGER`.
 pub(super) fn small_integer(reader: &mut Reader<'_>) -> Result<i64, TermError> {
     match reader.u8("integer")? {
         tag::SMALL_INTEGER => Ok(reader.u8("integer")?.into()),
@@ -204,7 +204,7 @@ pub(super) fn small_integer(reader: &mut Reader<'_>) -> Result<i64, TermError> {
     }
 }
 
-/// The low 64 bits of a non-negative integer of any size: flags that may grow.
+/// Reads the low 64 bits of a non-negative integer of any size, for flags whose number may grow.
 pub fn low_bits(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     if reader.peek() != Some(tag::SMALL_BIG) {
         return unsigned(reader);
@@ -224,7 +224,7 @@ pub fn low_bits(reader: &mut Reader<'_>) -> Result<u64, TermError> {
         .fold(0, |value, digit| value << 8 | u64::from(*digit)))
 }
 
-/// The arity of a small tuple; its elements follow.
+/// Reads the arity of a small tuple. Its elements follow.
 pub fn small_tuple(reader: &mut Reader<'_>) -> Result<u8, TermError> {
     match reader.u8("tuple")? {
         tag::SMALL_TUPLE => Ok(reader.u8("arity")?),

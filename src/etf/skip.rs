@@ -8,10 +8,11 @@ use crate::codec::Reader;
 
 /// Skips one whole term.
 ///
-/// It does not recurse: what is still to skip is a number, which each element lowers and each container raises. A
-/// container's size is checked against the bytes left, since every element takes at least one: what claims more than is
-/// there counts as cut short, before any of it is looked at. A fun is walked by its structure, as the VM does, not by the
-/// size it states (`external.c: dec_term`): both must agree on where a control term ends.
+/// It does not recurse: it counts the terms still to skip. Each element lowers the count, and each container raises it.
+/// The size of a container is checked against the bytes left, since every element takes at least one byte: a container
+/// that claims more elements is rejected as truncated before any of them is read. A local fun is walked by its
+/// structure, as the VM does (`external.c: dec_term`), and not skipped by its size field: both must agree on where a
+/// control term ends.
 pub fn skip(reader: &mut Reader<'_>) -> Result<(), TermError> {
     let mut left: u64 = 1;
     while left > 0 {
@@ -29,7 +30,7 @@ pub fn skip(reader: &mut Reader<'_>) -> Result<(), TermError> {
     Ok(())
 }
 
-/// Skips a term up to its elements; returns how many terms follow that belong to it.
+/// Skips a term up to its elements. Returns the number of terms that follow and belong to it.
 pub(super) fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     let Some(tag) = reader.peek() else {
         reader.u8("term")?;
@@ -78,7 +79,7 @@ pub(super) fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
         tag::EXPORT => return Ok(3),
         tag::RECORD => {
             return Err(TermError::Tag {
-                expected: "a term that may stand in a control term",
+                expected: "a term allowed in a control term",
                 tag,
             });
         }
@@ -93,7 +94,8 @@ pub(super) fn skip_one(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     Ok(0)
 }
 
-/// `Size:32 Arity:8 Uniq:128 Index:32 NumFree:32`, then module, old index, old uniq, pid and the free variables.
+/// Skips `Size:32 Arity:8 Uniq:128 Index:32 NumFree:32`; module, old index, old uniq, pid and the free variables
+/// follow.
 fn fun(reader: &mut Reader<'_>) -> Result<u64, TermError> {
     reader.take(4 + 1 + 16 + 4, "fun")?;
     Ok(4 + u64::from(reader.u32("free variables of a fun")?))

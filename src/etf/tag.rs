@@ -1,4 +1,4 @@
-//! Tags of the external term format (`erl_ext_dist.md`; protocol reference §7).
+//! Tags of the external term format (`erl_ext_dist`).
 
 pub(super) const RECORD: u8 = 67;
 pub(super) const NEW_FLOAT: u8 = 70;
@@ -31,5 +31,5 @@ pub(super) const ATOM_UTF8: u8 = 118;
 pub(super) const SMALL_ATOM_UTF8: u8 = 119;
 pub(super) const V4_PORT: u8 = 120;
 
-/// Stands before a term outside a distribution header.
+/// Precedes a term outside a control term.
 pub(super) const VERSION: u8 = 131;

@@ -13,12 +13,14 @@ use super::NodePid;
 use super::NodePort;
 use super::NodeReference;
 
-/// An Erlang term of its own.
+/// An owned Erlang term.
 ///
-/// Two terms are equal if Erlang's `=:=` says so (that of OTP 27, which tells 0.0 from -0.0). Each value has one form
-/// only: what `i64` holds is never [`Term::Big`], a list with a tail that is a list is a [`Term::List`], whole bytes are
-/// a [`Term::Binary`]. Use [`term!`](crate::term) to write terms,
-/// `From` and `TryFrom` to convert, [`to_term`](super::to_term) and [`from_term`](super::from_term) for one's own types.
+/// Two terms are equal if `=:=` of OTP 27 says so, which distinguishes 0.0 from -0.0. Each value has exactly one
+/// representation: an integer that fits `i64` is never a [`Term::Big`], a list whose tail is a list is a
+/// [`Term::List`], and a bit string of whole bytes is a [`Term::Binary`].
+///
+/// Use [`term!`](crate::term) to construct terms, `From` and `TryFrom` to convert simple values, and
+/// [`to_term`](super::to_term) and [`from_term`](super::from_term) for your own types.
 ///
 /// ```
 /// use beamway::etf::Term;
@@ -33,7 +35,7 @@ use super::NodeReference;
 pub enum Term {
     /// An atom.
     Atom(Atom),
-    /// An integer that fits.
+    /// An integer that fits `i64`.
     Integer(i64),
     /// Any other integer.
     Big(Big),
@@ -47,30 +49,30 @@ pub enum Term {
     Reference(Box<NodeReference>),
     /// A tuple.
     Tuple(Vec<Term>),
-    /// A list that ends in `[]`; without elements it is `[]` itself.
+    /// A proper list, which ends in `[]`. Without elements it is `[]` itself.
     List(List),
-    /// A list that ends in something else.
+    /// An improper list, which does not end in `[]`.
     Improper(Improper),
     /// A map.
     Map(Map),
     /// A binary.
     Binary(Bytes),
-    /// A bit string that is no binary.
+    /// A bit string that is not a whole number of bytes.
     Bits(Box<Bits>),
-    /// `fun Module:Function/Arity`.
+    /// An external fun: `fun Module:Function/Arity`.
     Export(Box<Export>),
-    /// A fun with a body, which only its node can call.
+    /// A local fun, which only its own node can call.
     Fun(Box<Fun>),
 }
 
-// Lists and tuples are rows of these: each byte counts.
+// Lists and tuples are vectors of terms, so the size matters.
 const _: () = assert!(size_of::<Term>() == 40);
 
 impl Term {
     /// The empty list.
     pub const NIL: Self = Self::List(List::EMPTY);
 
-    /// An atom of the program's text; [`Atom::literal`].
+    /// Creates an atom from a string literal. See [`Atom::literal`].
     ///
     /// # Panics
     /// If the name has more than 255 bytes.
@@ -78,7 +80,7 @@ impl Term {
         Self::Atom(Atom::literal(name))
     }
 
-    /// The integer of that sign and magnitude (little-endian).
+    /// Creates the integer with this sign and magnitude (little-endian).
     pub fn integer(is_negative: bool, magnitude: &[u8]) -> Self {
         match Big::new(is_negative, magnitude) {
             Some(big) => Self::Big(big),
@@ -86,7 +88,8 @@ impl Term {
         }
     }
 
-    /// `[elements… | tail]`: proper if the tail is a proper list, and the tail itself if there are no elements.
+    /// Creates `[elements… | tail]`. The list is proper if the tail is a proper list. Without elements, the result is
+    /// the tail.
     pub fn list(mut elements: Vec<Self>, tail: Self) -> Self {
         match tail {
             Self::List(rest) if elements.is_empty() => Self::List(rest),
@@ -109,7 +112,7 @@ impl Term {
         }
     }
 
-    /// A list of characters, as Erlang's `"text"` is one.
+    /// Creates a list of characters, as Erlang's `"text"`.
     pub fn charlist(text: &str) -> Self {
         let bytes: Option<Bytes> = text.chars().map(|c| u8::try_from(c).ok()).collect();
         Self::List(match bytes {
@@ -118,7 +121,7 @@ impl Term {
         })
     }
 
-    /// The name, of an atom.
+    /// The name, if it is an atom.
     pub fn as_atom(&self) -> Option<&str> {
         match self {
             Self::Atom(atom) => Some(atom),
@@ -126,12 +129,12 @@ impl Term {
         }
     }
 
-    /// Whether it is the atom of that name.
+    /// Whether it is the atom with this name.
     pub fn is_atom(&self, name: &str) -> bool {
         matches!(self, Self::Atom(atom) if *atom == *name)
     }
 
-    /// The elements, of a tuple.
+    /// The elements, if it is a tuple.
     pub fn as_tuple(&self) -> Option<&[Self]> {
         match self {
             Self::Tuple(elements) => Some(elements),
@@ -139,7 +142,7 @@ impl Term {
         }
     }
 
-    /// The elements, of a proper list.
+    /// The elements, if it is a proper list.
     pub const fn as_list(&self) -> Option<&List> {
         match self {
             Self::List(list) => Some(list),
@@ -147,7 +150,7 @@ impl Term {
         }
     }
 
-    /// The pairs, of a map.
+    /// The pairs, if it is a map.
     pub const fn as_map(&self) -> Option<&Map> {
         match self {
             Self::Map(map) => Some(map),
@@ -162,12 +165,12 @@ impl Default for Term {
     }
 }
 
-/// A float that is a number: Erlang has neither infinities nor NaN.
+/// A finite float. Erlang has neither infinities nor NaN.
 #[derive(Clone, Copy)]
 pub struct Float(f64);
 
 impl Float {
-    /// `None` if it is infinite or no number.
+    /// Returns `None` if the value is infinite or NaN.
     pub const fn new(value: f64) -> Option<Self> {
         if value.is_finite() { Some(Self(value)) } else { None }
     }
@@ -179,7 +182,7 @@ impl Float {
 }
 
 impl PartialEq for Float {
-    /// Bit by bit, so 0.0 and -0.0 differ.
+    /// Compares bit by bit, so 0.0 and -0.0 differ.
     fn eq(&self, other: &Self) -> bool {
         self.0.to_bits() == other.0.to_bits()
     }
@@ -193,7 +196,7 @@ impl Hash for Float {
     }
 }
 
-/// A list of at least one element that does not end in `[]`.
+/// An improper list: at least one element, and a tail other than a list.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Improper {
     elements: Vec<Term>,
@@ -201,18 +204,18 @@ pub struct Improper {
 }
 
 impl Improper {
-    /// What stands before the tail; never empty.
+    /// The elements before the tail. Never empty.
     pub fn elements(&self) -> &[Term] {
         &self.elements
     }
 
-    /// What stands after the bar; never a list.
+    /// The tail. Never a list.
     pub const fn tail(&self) -> &Term {
         &self.tail
     }
 }
 
-/// Bits that are no whole number of bytes.
+/// A bit string whose length is not a multiple of eight.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Bits {
     bytes: Bytes,
@@ -220,8 +223,8 @@ pub struct Bits {
 }
 
 impl Bits {
-    /// All bytes but the last, of which the highest `last` bits count, 1 to 7. `None` if there is no byte or another
-    /// count. Bits that do not count become zero.
+    /// Creates a bit string from bytes, of which the last contributes only its `last` highest bits, 1 to 7. Returns
+    /// `None` without bytes or with another count. Unused bits are set to zero.
     pub fn new(bytes: &[u8], last: u8) -> Option<Self> {
         if !(1..=7).contains(&last) {
             return None;
@@ -234,29 +237,29 @@ impl Bits {
         })
     }
 
-    /// The bytes; the last holds its bits in its high end.
+    /// The bytes. The bits of the last one are in its high end.
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// How many bits of the last byte count, 1 to 7.
+    /// The number of bits used in the last byte, 1 to 7.
     pub const fn last(&self) -> u8 {
         self.last
     }
 }
 
-/// `fun Module:Function/Arity`.
+/// An external fun: `fun Module:Function/Arity`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Export {
     /// The module.
     pub module: Atom,
     /// The function.
     pub function: Atom,
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub arity: u8,
 }
 
-/// Terms are long enough as Erlang prints them.
+/// The `Debug` output is the term as Erlang prints it, since a derived one would be very long.
 macro_rules! debug_as_display {
     ($($name:ty),*) => {$(
         impl fmt::Debug for $name {

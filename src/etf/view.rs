@@ -20,11 +20,11 @@ use super::skip::skip_one;
 use super::tag;
 use crate::codec::Reader;
 
-/// A term where it stands, read without a copy.
+/// A view of an encoded term, without a copy.
 ///
-/// The bytes are walked once when the view is made, and held to [`Limits`]; from then on nothing can fail. Only whether
-/// a map has a key twice is not looked at. A container's items are found one after another: to reach an item costs the
-/// bytes before it.
+/// The bytes are checked once, when the view is created, and held to [`Limits`]. No later access fails. The check does
+/// not include duplicate keys of maps. The elements of a container are found sequentially: reaching one takes time
+/// proportional to the bytes before it.
 ///
 /// ```
 /// use beamway::etf::{TermRef, View};
@@ -42,24 +42,24 @@ use crate::codec::Reader;
 /// ```
 #[derive(Clone, Copy)]
 pub struct TermRef<'a> {
-    /// One whole term without version byte, and nothing else.
+    /// Exactly one term, without a version byte.
     bytes: &'a [u8],
 }
 
-/// What a [`TermRef`] is.
+/// The type and content of a [`TermRef`].
 ///
-/// Names are borrowed unless they come in Latin-1 and are not plain ASCII.
+/// Names are borrowed unless they are Latin-1 with non-ASCII characters.
 #[derive(Clone, Debug)]
 pub enum View<'a> {
     /// An atom.
     Atom(Cow<'a, str>),
-    /// An integer that fits.
+    /// An integer that fits `i64`.
     Integer(i64),
     /// Any other integer; see [`Big`](super::Big).
     Big {
-        /// Whether it is below zero.
+        /// Whether it is negative.
         is_negative: bool,
-        /// Its distance from zero, little-endian.
+        /// Its absolute value, little-endian.
         magnitude: &'a [u8],
     },
     /// A float.
@@ -72,38 +72,42 @@ pub enum View<'a> {
     Reference(Cow<'a, str>, Reference),
     /// A tuple.
     Tuple(Items<'a>),
-    /// A list; [`Items::tail`] tells whether it ends in `[]`.
+    /// A list. [`Items::tail`] returns what follows the last element of an improper one.
     List(Items<'a>),
     /// A map.
     Map(Pairs<'a>),
     /// A binary.
     Binary(&'a [u8]),
-    /// A bit string, and how many bits of its last byte count, 1 to 7: the highest; the others may be anything.
+    /// A bit string, and the number of bits used in its last byte, 1 to 7. These are the highest; the others are
+    /// undefined.
     Bits(&'a [u8], u8),
-    /// `fun Module:Function/Arity`.
+    /// An external fun: `fun Module:Function/Arity`.
     Export {
         /// The module.
         module: Cow<'a, str>,
         /// The function.
         function: Cow<'a, str>,
-        /// How many arguments it takes.
+        /// The number of arguments.
         arity: u8,
     },
-    /// A fun with a body, in the external term format.
+    /// A local fun, in the external term format.
     Fun(&'a [u8]),
 }
 
 impl<'a> TermRef<'a> {
-    /// A term as `term_to_binary` writes it, within the default [`Limits`].
+    /// Creates a view of a term as written by `term_to_binary`, within the default [`Limits`].
     ///
     /// # Errors
-    /// If the bytes are no term, not all of one, more than one, or beyond the limits; [`TermError::Compressed`] if the
-    /// term is to be given to [`inflate`](super::inflate) first.
+    /// If the bytes are not exactly one well-formed term, or exceed the limits. [`TermError::Compressed`] if the term
+    /// must be passed to [`inflate`](super::inflate) first.
     pub fn new(bytes: &'a [u8]) -> Result<Self, TermError> {
         Self::within(bytes, &Limits::default())
     }
 
-    /// [`TermRef::new`], within limits of one's own.
+    /// Like [`TermRef::new`], with the given limits.
+    ///
+    /// # Errors
+    /// As [`TermRef::new`].
     pub fn within(bytes: &'a [u8], limits: &Limits) -> Result<Self, TermError> {
         if is_compressed(bytes) {
             return Err(TermError::Compressed);
@@ -114,8 +118,8 @@ impl<'a> TermRef<'a> {
         Ok(term)
     }
 
-    /// The next term of a reader, without version byte, as a distribution header is followed by one. What stands after
-    /// it is left.
+    /// Reads the next term from a reader, without a version byte, as in a control term. The reader stops after the
+    /// term.
     pub(crate) fn read(reader: &mut Reader<'a>, limits: &Limits) -> Result<Self, TermError> {
         let start = *reader;
         check(reader, &mut Budget::new(limits, start.len())?)?;
@@ -136,18 +140,18 @@ impl<'a> TermRef<'a> {
         Some(Self::between(start, *reader))
     }
 
-    /// The term in the external term format, without version byte.
+    /// The term in the external term format, without a version byte.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// What the term is.
+    /// The type and content of the term.
     pub fn view(self) -> View<'a> {
-        // The bytes were checked when the view was made.
+        // The bytes were checked when the view was created.
         look(Reader::new(self.bytes)).unwrap_or(View::List(Items::EMPTY))
     }
 
-    /// A term of one's own.
+    /// Decodes the term into an owned one.
     ///
     /// # Errors
     /// As [`Term::decode_within`].
@@ -155,7 +159,7 @@ impl<'a> TermRef<'a> {
         Term::read(&mut Reader::new(self.bytes), limits)
     }
 
-    /// The items of a tuple or a list; of anything else none.
+    /// The elements of a tuple or a list; empty for all other types.
     pub fn items(self) -> Items<'a> {
         match self.view() {
             View::Tuple(items) | View::List(items) => items,
@@ -163,12 +167,12 @@ impl<'a> TermRef<'a> {
         }
     }
 
-    /// An item of a tuple or a list, from 0.
+    /// An element of a tuple or a list, counted from 0.
     pub fn item(self, index: usize) -> Option<Self> {
         self.items().nth(index)
     }
 
-    /// The value of a map whose key is the atom of that name.
+    /// The value of a map for the key that is the atom with this name.
     pub fn get(self, key: &str) -> Option<Self> {
         match self.view() {
             View::Map(mut pairs) => pairs.find_map(|(found, value)| found.is_atom(key).then_some(value)),
@@ -176,12 +180,12 @@ impl<'a> TermRef<'a> {
         }
     }
 
-    /// Whether it is the atom of that name.
+    /// Whether it is the atom with this name.
     pub fn is_atom(self, name: &str) -> bool {
         matches!(self.view(), View::Atom(found) if found == name)
     }
 
-    /// The value, of an integer that fits.
+    /// The value, if it is an integer that fits `i64`.
     pub fn as_i64(self) -> Option<i64> {
         match self.view() {
             View::Integer(value) => Some(value),
@@ -189,7 +193,7 @@ impl<'a> TermRef<'a> {
         }
     }
 
-    /// The bytes, of a binary.
+    /// The bytes, if it is a binary.
     pub fn as_bytes(self) -> Option<&'a [u8]> {
         match self.view() {
             View::Binary(bytes) => Some(bytes),
@@ -207,7 +211,7 @@ impl fmt::Debug for TermRef<'_> {
     }
 }
 
-/// The items of a tuple or a list, one after another.
+/// An iterator over the elements of a tuple or a list.
 #[derive(Clone, Debug)]
 pub struct Items<'a> {
     reader: Reader<'a>,
@@ -215,14 +219,14 @@ pub struct Items<'a> {
     row: Row,
 }
 
-/// How items stand on the wire.
+/// How elements are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Row {
-    /// One behind the other, and nothing after them.
+    /// One after another.
     Tuple,
-    /// One behind the other, and a tail.
+    /// One after another, followed by a tail.
     List,
-    /// Each item is one byte, which stands for itself: a list in its short form.
+    /// One byte each (`STRING`).
     String,
 }
 
@@ -233,8 +237,7 @@ impl<'a> Items<'a> {
         Self { reader, left, row }
     }
 
-    /// What stands after the items of a list, unless that is `[]`; it may be a list again. Costs what is left of the
-    /// items.
+    /// The tail of an improper list, or `None`. Takes time proportional to the bytes left.
     pub fn tail(mut self) -> Option<TermRef<'a>> {
         if self.row != Row::List {
             return None;
@@ -249,7 +252,7 @@ impl<'a> Items<'a> {
     }
 }
 
-/// `SMALL_INTEGER` and each byte: what an item of a list in its short form would be in the long one.
+/// Each byte as an encoded `SMALL_INTEGER`: the elements of a `STRING`.
 static SMALL_INTEGERS: [[u8; 2]; 256] = {
     let mut all = [[tag::SMALL_INTEGER, 0]; 256];
     let mut rest: &mut [[u8; 2]] = &mut all;
@@ -283,7 +286,7 @@ impl ExactSizeIterator for Items<'_> {}
 
 impl FusedIterator for Items<'_> {}
 
-/// The keys and values of a map, pair by pair.
+/// An iterator over the pairs of a map.
 #[derive(Clone, Debug)]
 pub struct Pairs<'a> {
     reader: Reader<'a>,
@@ -307,9 +310,10 @@ impl ExactSizeIterator for Pairs<'_> {}
 
 impl FusedIterator for Pairs<'_> {}
 
-/// Walks one term without recursion, and checks all that a view takes for granted.
+/// Walks one term without recursion and checks everything that a view relies on.
 fn check(reader: &mut Reader<'_>, budget: &mut Budget) -> Result<(), TermError> {
-    // Items left on each level: as many levels as the budget allows. The last item of a list is its tail.
+    // Elements left on each level, and whether the level is a list. The last element of a list is its tail. The budget
+    // bounds the number of levels.
     let mut levels = vec![(1usize, false)];
     while let Some((left, is_list)) = levels.last_mut() {
         let Some(less) = left.checked_sub(1) else {
@@ -321,7 +325,7 @@ fn check(reader: &mut Reader<'_>, budget: &mut Budget) -> Result<(), TermError> 
         let next_is_list = reader.peek() == Some(tag::LIST);
         let count = check_one(reader, budget)?;
         if next_is_list && *is_list && less == 0 {
-            // The list goes on.
+            // The tail is a list that continues this one.
             *left = count;
         } else if count > 0 {
             budget.enter()?;
@@ -331,7 +335,7 @@ fn check(reader: &mut Reader<'_>, budget: &mut Budget) -> Result<(), TermError> 
     Ok(())
 }
 
-/// Checks a term up to its elements; returns how many terms follow that belong to it.
+/// Checks a term up to its elements. Returns the number of terms that follow and belong to it.
 fn check_one(reader: &mut Reader<'_>, budget: &mut Budget) -> Result<usize, TermError> {
     let mut ahead = *reader;
     match ahead.u8("term")? {
@@ -350,7 +354,7 @@ fn check_one(reader: &mut Reader<'_>, budget: &mut Budget) -> Result<usize, Term
             return match small_integer(reader)? {
                 0..=255 => Ok(0),
                 arity => Err(TermError::Range {
-                    what: "a function with an arity",
+                    what: "arity",
                     value: arity as u64,
                 }),
             };
@@ -375,7 +379,7 @@ fn check_one(reader: &mut Reader<'_>, budget: &mut Budget) -> Result<usize, Term
     if count > reader.len() {
         reader.take(count, "elements of a term")?;
     }
-    // A tail is no element.
+    // The tail does not count as an element.
     budget.take(count - usize::from(is_list))?;
     Ok(count)
 }
@@ -387,7 +391,7 @@ fn name<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, TermError> {
     })
 }
 
-/// What the bytes of one term say.
+/// Decodes the head of a term.
 fn look(mut reader: Reader<'_>) -> Result<View<'_>, TermError> {
     let start = reader;
     Ok(match reader.u8("term")? {

@@ -10,27 +10,27 @@ use super::sim;
 use super::testbed::carriers::Carrier;
 use crate::cli::Joining;
 
-/// The commands that show and measure.
+/// Commands for demonstrations and measurements.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the main job on this machine, with real nodes: takes about 40 seconds and leaves nothing behind
+    /// Measure beamway, plain and TLS distribution side by side with real nodes on this machine, in 40 seconds
     Demo(DemoArgs),
-    /// Compare beamway with plain, tuned and TLS distribution on this machine, with real nodes
+    /// Benchmark beamway against plain, tuned and TLS distribution with real nodes on this machine
     Bench(BenchArgs),
-    /// Be a native node that obeys the demo
+    /// Run a native node for the demo
     #[command(hide = true)]
     DemoNode(DemoNodeArgs),
-    /// Lay a line with faults between two network namespaces, for tests and measurements; needs root
+    /// Emulate a network path with faults between two network namespaces; needs root
     #[command(hide = true)]
     Linkem(LinkemArgs),
-    /// Run the daemons' code on a simulated network, with faults, and count what is lost
+    /// Run the daemons' code on a simulated network with faults, and verify that no signal is lost
     #[command(hide = true)]
     Sim(SimArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub struct LinkemArgs {
-    /// The network namespace at one end; made, and removed at the end, if there is none of that name
+    /// The network namespace at one end; if it does not exist, it is created, and removed at the end
     #[arg(long, value_name = "NAMESPACE")]
     pub(super) left: String,
     /// The network namespace at the other end
@@ -52,7 +52,7 @@ pub struct LinkemArgs {
     /// Words for right to left only
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub(super) back: String,
-    /// Everything that chance decides follows from this number
+    /// The seed of all random decisions
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(super) seed: u64,
     /// The largest packet, bytes
@@ -62,16 +62,16 @@ pub struct LinkemArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct SimArgs {
-    /// How many seeds are run
+    /// Number of seeds to run
     #[arg(long, default_value_t = 300, conflicts_with = "seed")]
     seeds: u64,
-    /// The first of them
+    /// The first seed
     #[arg(long, default_value_t = 0, conflicts_with = "seed")]
     first: u64,
-    /// One seed only, with all that happens
+    /// Run this seed only, and print a trace of its events
     #[arg(long)]
     seed: Option<u64>,
-    /// Runs at once [default: one for each processor]
+    /// Parallel runs [default: one for each CPU]
     #[arg(long)]
     jobs: Option<NonZeroUsize>,
     /// Print the figures as JSON; progress goes to standard error
@@ -103,46 +103,45 @@ pub struct BenchArgs {
     /// Ten minutes at most: the main rows and carriers
     #[arg(long)]
     quick: bool,
-    /// Hours: all rows, all lines, ten thousand calls in each; with --out it can be interrupted and goes on later
+    /// Hours: all rows, all network paths, ten thousand calls in each; with --out an interrupted run can be resumed
     #[arg(long, conflicts_with = "quick")]
     full: bool,
-    /// Everything once with tiny durations: does it still run?
+    /// Everything once with tiny durations, to see whether it runs
     #[arg(long, conflicts_with_all = ["quick", "full"], hide = true)]
     tiny: bool,
-    /// How often everything is measured
+    /// Number of rounds
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
-    /// The carriers instead of the usual ones: plain, tuned, TLS, beamway-LANES or beamway-LANES-CONTROLLER, with commas
+    /// Carriers instead of the default ones, separated by commas: plain, tuned, TLS, beamway-LANES, beamway-LANES-CONTROLLER
     #[arg(long, value_name = "CARRIERS", value_delimiter = ',', value_parser = bench::carrier)]
     over: Option<Vec<Carrier>>,
-    /// A carrier of somebody else: its name, the folder of its compiled modules, and what `-proto_dist` is given (by default
-    /// the name)
+    /// A carrier of another project: its name, the folder of its compiled modules, and the value of `-proto_dist` (default: the
+    /// name)
     #[arg(long, value_name = "NAME=EBIN[:PROTO_DIST]", value_parser = bench::other)]
     carrier: Vec<Carrier>,
-    /// Only rows with this in their names; several with commas
+    /// Only rows whose names contain this; several separated by commas
     #[arg(long, value_name = "FILTER")]
     rows: Option<String>,
-    /// Print what was found as JSON; progress goes to standard error in any case
+    /// Print the findings as JSON; progress always goes to standard error
     #[arg(long)]
     json: bool,
-    /// Write findings.json and a report with plots to this folder; an interrupted run with the same settings goes on from there
+    /// Write findings.json and a report with plots to this folder; an interrupted run with the same settings is resumed
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Measure nothing: show what a run has found, from its findings.json
+    /// Do not measure: show the report of an earlier run, from its findings.json
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure between two nodes that run already, over what carries them now; the first one measures
+    /// Measure between two running nodes over their present carrier; the first one measures
     #[arg(long, value_names = ["NODE", "NODE"], num_args = 2, requires = "config", conflicts_with_all = ["over", "carrier"])]
     between: Option<Vec<String>>,
-    /// With --between: the configuration file of this host's daemon, for its name, certificates and peers; the daemon need
-    /// not run, and is left alone if it does
+    /// With --between: the configuration file of this host's daemon, for name, certificates and peers; the daemon need not
+    /// run, and is not disturbed if it does
     #[arg(long, value_name = "FILE", requires = "between")]
     config: Option<PathBuf>,
-    /// With --between: the nodes' cookie; others can see it in the list of processes, which a file avoids
-    /// [default: ~/.erlang.cookie]
+    /// With --between: the nodes' cookie; visible in the list of processes, unlike a file [default: ~/.erlang.cookie]
     #[arg(long, value_name = "COOKIE", requires = "between")]
     cookie: Option<String>,
-    /// With --between: our own node name, `name@host` [default: one that nobody else has]
+    /// With --between: our own node name, `name@host` [default: a unique name]
     #[arg(long, value_name = "NAME", requires = "between")]
     name: Option<String>,
 }

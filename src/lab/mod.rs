@@ -16,4 +16,4 @@ pub mod sim;
 pub mod testbed;
 
 pub use args::Command;
-pub use program::obey;
+pub use program::execute;

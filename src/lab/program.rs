@@ -6,11 +6,11 @@ use super::demo;
 use super::linkem;
 use super::sim;
 
-/// Does what a command says, and gives the exit status.
+/// Runs a command, and gives the exit status.
 ///
 /// # Errors
-/// What went wrong, ready to be shown.
-pub fn obey(command: Command) -> anyhow::Result<ExitCode> {
+/// Why the command failed, in words for the user.
+pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(demo::Options { json: args.json }),
         Command::Bench(args) => bench::run(args.into()),

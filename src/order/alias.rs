@@ -6,26 +6,27 @@ use crate::dist::Lesson;
 use crate::etf::Pid;
 use crate::etf::Reference;
 
-/// Which process of the far node an alias belongs to, as far as an outsider can tell (protocol reference §10).
+/// Maps aliases of the remote node to the processes that own them, as far as an outsider can know.
 ///
-/// From OTP 26 on, an alias of five words holds its owner's pid in the VM's internal form, which depends on the size of
-/// the process table. The size is not announced: each (pid, reference) pair that crosses rules sizes out, and an alias is
-/// resolved only when all sizes that are left agree on the answer. Older aliases are opaque; their pairs are remembered.
+/// From OTP 26 on, an alias of five words contains its owner's pid in the VM's internal form, which depends on the size
+/// of the process table (`erl_bif_unique.h`, `erl_ptab.h`). The node does not announce that size. Each (pid, reference)
+/// pair that passes rules out some sizes, and an alias is resolved only if all remaining sizes give the same owner.
+/// Aliases of earlier releases are opaque, so their pairs are stored.
 #[derive(Debug)]
 pub struct Aliases {
-    /// Bit b stands for a process table of 2^b entries.
+    /// Bit b represents a process table of 2^b entries.
     sizes: u32,
     samples: u64,
     learned: FxHashMap<Reference, Pid>,
     stats: AliasStats,
 }
 
-/// What became of the aliases that signals were addressed to.
+/// Counters of aliases that signals were addressed to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AliasStats {
     /// The owner was known.
     pub resolved: u64,
-    /// It was not: the signal travelled as an ambiguous one.
+    /// The owner was unknown: the signal was sent as an ambiguous one.
     pub ambiguous: u64,
 }
 
@@ -39,10 +40,11 @@ impl AddAssign for AliasStats {
 /// `erl +P` allows 2^10 to 2^27 processes.
 const SIZES: std::ops::RangeInclusive<u32> = 10..=27;
 
-/// Pairs remembered of nodes whose aliases are opaque; past it, further aliases stay ambiguous, which is slower, not wrong.
+/// The maximum number of pairs stored for nodes with opaque aliases. Further aliases are ambiguous, which is slower but
+/// correct.
 const LEARNED_MAX: usize = 1 << 16;
 
-/// The low bits of a process number are rotated left by log2 of the pointers in a cache line (`erl_ptab.h`).
+/// The low bits of a process number are rotated left by log2 of the number of pointers in a cache line (`erl_ptab.h`).
 const ROTATION: u32 = 3;
 
 /// The tag of a pid in the low four bits of the internal word.
@@ -60,7 +62,7 @@ impl Default for Aliases {
 }
 
 impl Aliases {
-    /// Takes in what a signal of the far node taught.
+    /// Processes what a signal from the remote node says about an alias.
     pub fn learn(&mut self, lesson: Lesson) {
         match lesson {
             Lesson::Learn { owner, alias } => self.learn_pair(owner, alias),
@@ -84,7 +86,7 @@ impl Aliases {
         }
     }
 
-    /// The owner of an alias; `None` when it cannot be known for sure.
+    /// The owner of an alias; `None` if it is not certain.
     pub fn resolve(&mut self, alias: &Reference) -> Option<Pid> {
         let owner = self.owner(alias);
         match owner {
@@ -110,7 +112,7 @@ impl Aliases {
         })
     }
 
-    /// What became of the aliases seen so far.
+    /// Counters of the aliases resolved so far.
     pub const fn stats(&self) -> AliasStats {
         self.stats
     }
@@ -120,7 +122,7 @@ fn candidates(sizes: u32) -> impl Iterator<Item = u32> {
     SIZES.filter(move |size| sizes & 1 << size != 0)
 }
 
-/// The process number of a pid, as one integer; `None` when its id uses more than 28 bits.
+/// The process number of a pid as one integer; `None` if its id has more than 28 bits.
 const fn number_of(pid: &Pid) -> Option<u64> {
     if pid.id >> 28 == 0 {
         Some((pid.serial as u64) << 28 | pid.id as u64)
@@ -129,7 +131,7 @@ const fn number_of(pid: &Pid) -> Option<u64> {
     }
 }
 
-/// The owner's process number as the VM keeps it, of an alias that holds one.
+/// The owner's process number in the VM's internal form, if the alias contains one.
 fn internal_word(alias: &Reference) -> Option<u64> {
     let &[_, _, _, low, high] = alias.words() else {
         return None;
@@ -163,7 +165,7 @@ mod tests {
         }
     }
 
-    /// An alias as OTP ≥ 26 makes it, for a process table of 2^`size` entries.
+    /// An alias of OTP 26 or later, for a process table of 2^`size` entries.
     fn alias_of(pid: Pid, size: u32) -> Reference {
         let word = rotated(number_of(&pid).unwrap(), size);
         let low = ((word & 0x0fff_ffff) as u32) << 4 | PID_TAG;
@@ -202,12 +204,12 @@ mod tests {
     #[test]
     fn an_answer_is_given_only_when_the_sizes_left_agree() {
         let mut aliases = Aliases::default();
-        // A small id looks alike under every size, so it rules nothing out …
+        // A small id looks the same for every size, so it rules out none …
         aliases.learn(Lesson::Learn {
             owner: pid(100),
             alias: alias_of(pid(100), 18),
         });
-        // … and a large one is read differently by each size that is left.
+        // … and a large one differs between the remaining sizes.
         assert_eq!(aliases.resolve(&alias_of(pid(0x3_ffff), 18)), None);
         assert_eq!(aliases.resolve(&alias_of(pid(101), 18)), Some(pid(101)));
     }

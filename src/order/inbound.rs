@@ -8,27 +8,27 @@ use crate::wire::Content;
 use crate::wire::FrameId;
 use crate::wire::StrandId;
 
-/// Empty queues that a circuit keeps, and for how many frames they may have room.
+/// The number of empty queues that a circuit keeps for reuse, and the maximum capacity of each in frames.
 const SPARE: usize = 16;
 const SPARE_FRAMES: usize = 64;
 
-/// Why a peer's frame is refused; it ends the circuit.
+/// Why a frame of the peer was rejected. The circuit is closed.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum InboundError {
-    /// A fence on the frame's own strand can never open, or is needless.
-    #[error("frame {} of strand {} waits for frame {} of its own strand", frame.number, frame.strand, fence.number)]
+    /// A fence on the frame's own strand, which is unnecessary or can never be satisfied.
+    #[error("frame {} of strand {} has a fence on frame {} of its own strand", frame.number, frame.strand, fence.number)]
     Fence {
         /// The frame.
         frame: FrameId,
-        /// What it waits for.
+        /// The fence.
         fence: FrameId,
     },
-    /// More bytes than were granted, even with one frame overdrawn.
-    #[error("{charged} bytes sent on a credit of {granted}")]
+    /// The peer exceeded its credit by more than one frame.
+    #[error("credit exceeded: {charged} bytes sent, {granted} granted")]
     Credit {
-        /// Bytes that arrived.
+        /// The number of bytes that arrived.
         charged: u64,
-        /// Bytes that were granted.
+        /// The number of bytes granted.
         granted: u64,
     },
 }
@@ -39,51 +39,53 @@ struct Parked {
     content: Content,
 }
 
-/// What is known of one strand. A circuit that has lived for long has all of them, nearly all idle: those are to be small.
+/// The state of one strand. A long-lived circuit has used all strands, and nearly all of them are idle, so this must be
+/// small.
 #[derive(Debug, Default)]
 struct Strand {
-    /// Frames that arrived, and frames that were delivered.
+    /// The number of frames that arrived, and the number that were delivered.
     arrived: u64,
     delivered: u64,
-    /// What waits; only where something does.
+    /// The frames that wait, if any.
     queue: Option<Box<Queue>>,
-    /// Whether the next grant tells how far it was delivered.
+    /// Whether the next grant reports how far the strand was delivered.
     is_news: bool,
 }
 
-/// What waits in a strand, and for it.
+/// The frames that wait in a strand, and the strands that wait for it.
 #[derive(Debug, Default)]
 struct Queue {
     parked: VecDeque<Parked>,
-    /// Strands whose first frame waits for one of this strand, with its number.
+    /// Strands whose first frame waits for a frame of this strand, with its number.
     waiting: Vec<(u64, StrandId)>,
 }
 
-/// The machine of the side where signals go out: parked frames, turns between strands, credit.
+/// The machine on the side where signals leave: it parks frames, takes turns between strands, and grants credit.
 ///
-/// A lane is never held up by another circuit or another lane: what must wait waits here, within the credit granted.
+/// A lane is never blocked by another circuit or another lane. Frames that must wait are parked here, within the credit
+/// granted.
 #[derive(Debug)]
 pub struct Inbound {
     strands: FxHashMap<StrandId, Strand>,
-    /// Of strands whose first frame may be deliverable; each at most once.
+    /// The strands whose first frame may be deliverable. Each is listed at most once.
     turns: Turns,
-    /// Strands that were delivered further since the last grant.
+    /// The strands that were delivered further since the last grant.
     news: Vec<StrandId>,
-    /// Empty queues, with the room that they have, for strands that need one next.
-    #[expect(clippy::vec_box, reason = "they go into a strand and back as they are")]
+    /// Empty queues with their capacity, for strands that need one next.
+    #[expect(clippy::vec_box, reason = "boxes move between a strand and this list unchanged")]
     spare: Vec<Box<Queue>>,
-    /// Bytes that may be underway or kept.
+    /// The number of bytes that may be in flight or parked.
     window: u64,
     charged: u64,
     written: u64,
-    /// `written` when the window last grew.
+    /// The value of `written` when the window last grew.
     written_at_growth: u64,
     granted: u64,
     closing: Option<Vec<FrameId>>,
 }
 
 impl Inbound {
-    /// A machine whose sender was granted `window` bytes: never more than that is kept, and one frame.
+    /// Creates a machine whose sender was granted `window` bytes. It never holds more than that and one frame.
     pub fn new(window: u64) -> Self {
         Self {
             strands: FxHashMap::default(),
@@ -99,10 +101,10 @@ impl Inbound {
         }
     }
 
-    /// Takes in the next frame of `strand`; frames of a strand come in order.
+    /// Accepts the next frame of `strand`. The frames of a strand must arrive in order.
     ///
     /// # Errors
-    /// If the frame can never be delivered or exceeds the credit; the circuit must end then.
+    /// If the frame can never be delivered or exceeds the credit. The circuit must be closed in that case.
     pub fn accept(&mut self, strand: StrandId, fences: Vec<FrameId>, content: Content) -> Result<(), InboundError> {
         let state = self.strands.entry(strand).or_default();
         state.arrived += 1;
@@ -113,7 +115,7 @@ impl Inbound {
                 fence: *fence,
             });
         }
-        // The sender may overdraw by one frame, and lanes may bring the frames in any order.
+        // The sender may overdraw by one frame, and lanes may deliver frames in any order.
         let charged = self.charged + content.cost();
         if charged > self.granted + Content::COST_MAX {
             return Err(InboundError::Credit {
@@ -130,14 +132,15 @@ impl Inbound {
         Ok(())
     }
 
-    /// The next frame in the order in which the BEAM shall see them; call until `None`. A frame taken is delivered.
+    /// The next frame in the order in which the BEAM is to receive them. Call it until it returns `None`. The frame
+    /// counts as delivered.
     pub fn poll_deliver(&mut self) -> Option<Content> {
         loop {
             let strand = self.turns.next()?;
             let Some(fence) = self.pass_fences(strand) else {
                 return self.take(strand);
             };
-            // It has its turn again when the frame it waits for is delivered.
+            // The strand gets a turn again when the frame it waits for is delivered.
             self.turns.skip();
             let awaited = self.strands.entry(fence.strand).or_default();
             let queue = awaited
@@ -147,7 +150,7 @@ impl Inbound {
         }
     }
 
-    /// Takes away the fences of a strand's first frame that are open, up to the first one that is not.
+    /// Removes the satisfied fences of a strand's first frame, up to the first one that is not satisfied.
     fn pass_fences(&mut self, strand: StrandId) -> Option<FrameId> {
         let mut fences = std::mem::take(&mut self.first_of(strand)?.fences);
         while fences.last().is_some_and(|fence| self.is_delivered(fence)) {
@@ -193,22 +196,22 @@ impl Inbound {
         Some(parked.content)
     }
 
-    /// Bytes, as [`Content::cost`] counts them, were written to the BEAM: they may be charged anew.
+    /// Bytes, as counted by [`Content::cost`], were written to the BEAM. They can be granted again.
     pub const fn written(&mut self, cost: u64) {
         self.written += cost;
     }
 
-    /// Whether so much was written since the last grant that the sender should hear of it soon: an eighth of the window,
-    /// so that it never runs dry on a healthy line and hears seldom enough.
+    /// Whether enough was written since the last grant that the sender should be told soon: an eighth of the window. So
+    /// the sender does not run out of credit on a healthy network path, and grants are rare.
     pub const fn owes_a_grant(&self) -> bool {
         let fresh = (self.written + self.window).saturating_sub(self.granted);
         fresh > 0 && fresh >= self.window / 8
     }
 
-    /// Grants what was written, and says which strands were delivered how far since the last grant.
+    /// Grants what was written, and reports how far each strand was delivered since the last grant.
     ///
-    /// The window doubles when a window's worth was written since it last did, up to `most` bytes, and shrinks to `most`:
-    /// credit that was given cannot be taken back, so none is given to a BEAM that has not shown that it reads.
+    /// The window doubles each time a full window has been written, up to `most` bytes, and shrinks to `most`. Credit
+    /// cannot be revoked, so a BEAM gets more only after it has shown that it reads.
     pub fn grant(&mut self, most: u64) -> (u64, Vec<FrameId>) {
         if self.written - self.written_at_growth >= self.window {
             self.written_at_growth = self.written;
@@ -229,7 +232,7 @@ impl Inbound {
         (self.granted, delivered)
     }
 
-    /// The next grant tells of every strand: earlier ones may be lost.
+    /// Makes the next grant report all strands, because earlier grants may be lost.
     pub fn restate(&mut self) {
         for (strand, state) in &mut self.strands {
             if state.delivered > 0 && !state.is_news {
@@ -239,29 +242,29 @@ impl Inbound {
         }
     }
 
-    /// Bytes that may be underway or kept.
+    /// The number of bytes that may be in flight or parked.
     pub const fn window(&self) -> u64 {
         self.window
     }
 
-    /// How many strands have something that waits, or room for it.
+    /// The number of strands that have waiting frames, or capacity for them.
     #[cfg(test)]
     pub(super) fn queues(&self) -> usize {
         self.strands.values().filter(|strand| strand.queue.is_some()).count()
     }
 
-    /// Bytes kept for the BEAM: arrived and not yet written.
+    /// The number of bytes that arrived and have not been written to the BEAM.
     pub const fn kept(&self) -> u64 {
         self.charged - self.written
     }
 
-    /// The peer closed the circuit: everything up to `last` is still to be delivered.
+    /// The peer closed the circuit. Everything up to `last` must still be delivered.
     pub fn close(&mut self, last: Vec<FrameId>) {
         self.closing = Some(last);
     }
 
-    /// Whether the circuit was closed and everything that was to be delivered has been.
-    pub fn is_finished(&self) -> bool {
+    /// Whether the circuit was closed and everything has been delivered.
+    pub fn is_complete(&self) -> bool {
         self.closing
             .as_ref()
             .is_some_and(|last| last.iter().all(|frame| self.is_delivered(frame)))

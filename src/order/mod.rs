@@ -1,14 +1,15 @@
-//! Rank 4: order and pressure within one circuit, as pure machines.
+//! Rank 4: order and flow control within one circuit, as pure state machines.
 //!
-//! [`Outbound`] stands where signals come in from a BEAM: it chooses each signal's lane by its destination process,
-//! adds the fences that keep Erlang's order where the choice alone cannot, and charges credit. [`Inbound`] stands where
-//! they go out to the other BEAM: it parks what must wait for a fence, takes turns between lanes, and grants credit as
-//! bytes are written. Neither knows what a trunk is: frame numbers are given to them.
+//! [`Outbound`] is on the side where signals enter from a BEAM: it chooses the strand of each signal by its destination
+//! process, adds the fences that Erlang's order requires beyond that, and charges credit. [`Inbound`] is on the side
+//! where signals leave to the other BEAM: it parks frames that wait for a fence, takes turns between strands, and
+//! grants credit as bytes are written. Both are independent of trunks.
 //!
-//! Why it is right, in short (the long form is in `docs/ARCHITECTURE.md`): frames of one lane keep their order; all
-//! signals addressed to one pid, or to an alias that is known to be its, ride one lane; what is addressed otherwise is
-//! *ambiguous* and fenced both ways against everything of the same sender. Fences point only backwards in the order of
-//! arrival, and credit is charged in that order too, so the oldest undelivered frame can always move: no deadlock.
+//! A short proof (the long one is in `docs/ARCHITECTURE.md`): frames of one strand keep their order. All signals
+//! addressed to one pid, or to a known alias of it, use one strand. A signal addressed otherwise is *ambiguous*: it has
+//! fences on everything earlier from the same sender, and everything later from that sender has a fence on it. Fences
+//! point only backwards in the order of arrival, and credit is charged in that order too. So the oldest undelivered
+//! frame can always proceed, and there is no deadlock.
 
 mod address;
 mod alias;

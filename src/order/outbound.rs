@@ -11,46 +11,46 @@ use crate::etf::Pid;
 use crate::wire::FrameId;
 use crate::wire::StrandId;
 
-/// What decides where a signal goes: read from its control term.
+/// The parts of a control term that determine the strand and the fences of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Who sent it.
+    /// The sender.
     pub sender: Sender,
-    /// Whom it addresses.
+    /// The address.
     pub address: Address,
 }
 
-/// A whole signal or a part of one, in the order of arrival from the BEAM.
+/// A complete signal or a part of one, in the order of arrival from the BEAM.
 #[derive(Clone, Copy, Debug)]
 pub enum Part<'a> {
-    /// A signal in one piece, or a run of them.
+    /// A complete signal, or a run.
     Whole(&'a Head),
     /// The first fragment of a signal.
     First {
-        /// Where the signal goes.
+        /// The sender and address of the signal.
         head: &'a Head,
-        /// Names the signal among those in fragments.
+        /// Identifies the signal among the fragmented ones.
         message: u64,
     },
     /// A later fragment.
     Next {
         /// The signal it belongs to.
         message: u64,
-        /// Whether it is the last one.
+        /// Whether it is the last fragment.
         last: bool,
     },
 }
 
-/// Where a frame was put.
+/// The strand and the fences of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// Its strand.
+    /// The strand.
     pub strand: StrandId,
-    /// What it waits for.
+    /// The fences.
     pub fences: Vec<FrameId>,
 }
 
-/// A signal's place, kept for its later fragments.
+/// The route of a signal, kept for its later fragments.
 #[derive(Clone, Copy, Debug)]
 struct Route {
     strand: StrandId,
@@ -58,15 +58,15 @@ struct Route {
     ambiguous: bool,
 }
 
-/// The last frame of one strand, and the last that was delivered, by number; zero where there is none.
+/// The numbers of the last frame of a strand and of the last one that was delivered; zero if there is none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Strand {
     last: u64,
     delivered: u64,
 }
 
-/// The last frames of one kind by strand, while they are not delivered. Those of a whole circuit may be many, so they are no
-/// list as a sender's are.
+/// The last frame per strand of one class, as long as it is not delivered. For a whole circuit there may be many, so
+/// this is a table, unlike the list of a sender.
 #[derive(Debug, Default)]
 struct Undelivered(FxHashMap<StrandId, u64>);
 
@@ -81,24 +81,24 @@ impl Undelivered {
         }
     }
 
-    /// Those of all strands but one.
+    /// The frames of all strands but one.
     fn fences(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
         let frames = self.0.iter().map(|(&strand, &number)| FrameId { strand, number });
         frames.filter(move |frame| frame.strand != except)
     }
 }
 
-/// The machine of the side where signals come in: key → strand, fences, credit.
+/// The machine on the side where signals enter: it chooses strand and fences, and charges credit.
 #[derive(Debug)]
 pub struct Outbound {
-    /// How many strands there are.
+    /// The number of strands.
     width: u16,
     senders: Senders,
-    /// Signals in fragments whose last fragment has not come yet.
+    /// Fragmented signals whose last fragment has not arrived.
     ongoing: FxHashMap<u64, Route>,
-    /// The strands that were used.
+    /// The strands in use.
     strands: FxHashMap<StrandId, Strand>,
-    /// Frames of ambiguous signals, and of signals whose sender is not known.
+    /// Frames of ambiguous signals, and of signals with an unknown sender.
     ambiguous: Undelivered,
     senderless: Undelivered,
     charged: u64,
@@ -107,7 +107,7 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// A machine that spreads signals over `width` strands and may charge `granted` bytes at first.
+    /// Creates a machine that distributes signals over `width` strands, with an initial credit of `granted` bytes.
     pub fn new(width: u16, granted: u64) -> Self {
         Self {
             width,
@@ -122,24 +122,24 @@ impl Outbound {
         }
     }
 
-    /// Breaks the promise of order, to show that the tests notice.
+    /// Violates the order on purpose, to show that the tests detect it.
     #[cfg(test)]
     pub(super) fn without_fences(mut self) -> Self {
         self.fences_off = true;
         self
     }
 
-    /// Whether the next frame may enter a lane. One frame may overdraw the credit, so a frame of any size can pass.
+    /// Whether the next frame may be sent. One frame may overdraw the credit, so that a frame of any size can pass.
     pub const fn has_credit(&self) -> bool {
         self.charged < self.granted
     }
 
-    /// Charges a frame, in the order of arrival, before it enters a lane.
+    /// Charges a frame. Call it in the order of arrival, before the frame is sent.
     pub const fn charge(&mut self, cost: u64) {
         self.charged += cost;
     }
 
-    /// The receiver may be charged `total` bytes since the start; a lower total than before is an old one.
+    /// The receiver has granted `total` bytes since the start. A lower total than before is outdated and ignored.
     pub fn grant(&mut self, total: u64) {
         self.granted = self.granted.max(total);
     }
@@ -162,7 +162,7 @@ impl Outbound {
 
     /// Chooses the strand of a frame and its fences.
     ///
-    /// Returns `None` for a later fragment whose first one was never placed.
+    /// Returns `None` for a later fragment whose first fragment is unknown.
     pub fn place(&mut self, part: &Part<'_>, aliases: &mut Aliases) -> Option<Placed> {
         let (route, opens) = match *part {
             Part::Whole(head) => (self.route(head, aliases), true),
@@ -174,7 +174,7 @@ impl Outbound {
             Part::Next { message, last: false } => (*self.ongoing.get(&message)?, false),
             Part::Next { message, last: true } => (self.ongoing.remove(&message)?, false),
         };
-        // The fences of a signal stand on its first fragment: the others follow it on its strand.
+        // The first fragment carries the fences. The others follow it on its strand.
         let fences = if opens { self.fences(&route) } else { Vec::new() };
         self.record(&route, opens);
         Some(Placed {
@@ -192,7 +192,7 @@ impl Outbound {
                 None => (hash_of_reference(&alias), true),
             },
             Address::Name(hash) => (hash, true),
-            // No signal can depend on the request before its reply came back, so its order does not matter.
+            // No signal can depend on the request before the reply has arrived, so its order does not matter.
             Address::Node => match head.sender {
                 Sender::Process(sender) => by_pid(&sender),
                 Sender::Unknown | Sender::Service => (0, true),
@@ -211,7 +211,7 @@ impl Outbound {
         }
         match route.sender {
             Sender::Service => Vec::new(),
-            // Any earlier ambiguous signal of the circuit may be of the same sender, to the same process.
+            // Any earlier ambiguous signal of the circuit may have the same sender and the same destination.
             Sender::Unknown if route.ambiguous => self.undelivered(route.strand).collect(),
             Sender::Unknown => self.ambiguous.fences(route.strand).collect(),
             Sender::Process(sender) => {
@@ -226,7 +226,7 @@ impl Outbound {
         }
     }
 
-    /// The last frames of all strands but one, where they are not delivered.
+    /// The last undelivered frames of all strands but one.
     fn undelivered(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
         self.strands.iter().filter_map(move |(&strand, state)| {
             let number = state.last;
@@ -251,7 +251,7 @@ impl Outbound {
         }
     }
 
-    /// The last frame of each strand that carried one: what a close names.
+    /// The last frame of each strand that was used, for a close notice.
     pub fn last(&self) -> Vec<FrameId> {
         self.strands
             .iter()
@@ -263,14 +263,14 @@ impl Outbound {
             .collect()
     }
 
-    /// How many senders have something outstanding.
+    /// The number of senders with undelivered frames.
     #[cfg(test)]
     pub(super) fn outstanding(&self) -> usize {
         self.senders.len()
     }
 }
 
-/// At most one fence a strand: the later frame stands for the earlier ones.
+/// Keeps at most one fence per strand: a later frame implies the earlier ones.
 fn merge(fences: &mut Vec<FrameId>, fence: FrameId) {
     match fences.iter_mut().find(|other| other.strand == fence.strand) {
         Some(other) => other.number = other.number.max(fence.number),

@@ -6,25 +6,27 @@ use crate::etf::Pid;
 use crate::wire::FrameId;
 use crate::wire::StrandId;
 
-/// The undelivered frames of each sender of one circuit: per strand only the last one matters, since a strand keeps order.
+/// The undelivered frames of each sender of one circuit. Per strand only the last one matters, since a strand keeps its
+/// order.
 ///
-/// A sender is forgotten as soon as nothing of it is outstanding, so the table is bounded by the bytes in flight.
+/// A sender is removed when all its frames are delivered, so the table is bounded by the bytes in flight.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
     outstanding: FxHashMap<Pid, Outstanding>,
-    /// Per strand, in order: whose frame it was. A run of frames of one sender is one entry, the last frame's.
+    /// Per strand, in order: the sender of each frame. Consecutive frames of one sender are one entry, with the last
+    /// frame's number.
     trails: FxHashMap<StrandId, VecDeque<(u64, Pid)>>,
 }
 
 #[derive(Debug, Default)]
 struct Outstanding {
-    /// What an ambiguous frame must wait for.
+    /// The frames that an ambiguous frame must wait for.
     any: Marks,
-    /// What any other must wait for.
+    /// The frames that any other frame must wait for.
     ambiguous: Marks,
 }
 
-/// The last frame per strand: in a list as long as they are few, which most senders keep to.
+/// The last frame per strand. A list as long as there are few, as with most senders.
 #[derive(Debug)]
 enum Marks {
     Few(Vec<FrameId>),
@@ -38,7 +40,7 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// A longer list takes longer to look through than a table.
+    /// Beyond this length, searching a list takes longer than searching a table.
     const FEW: usize = 16;
 
     fn set(&mut self, frame: FrameId) {
@@ -85,7 +87,7 @@ impl Marks {
         }
     }
 
-    /// Those of all strands but one.
+    /// The frames of all strands but one.
     fn fences(&self, except: StrandId) -> Vec<FrameId> {
         let is_other = |mark: &FrameId| mark.strand != except;
         match self {
@@ -99,11 +101,11 @@ impl Marks {
 }
 
 impl Senders {
-    /// A frame of `sender` was placed; one that `opens` a signal stands behind its [`fences`](Self::fences).
+    /// Records a frame of `sender`. A frame that `opens` a signal carries the [`fences`](Self::fences) of the sender.
     pub(super) fn placed(&mut self, sender: Pid, frame: FrameId, ambiguous: bool, opens: bool) {
         let entry = self.outstanding.entry(sender).or_default();
         if ambiguous && opens {
-            // It waits for all the others, so whatever waits for it waits for them too: fences stay few.
+            // The frame waits for all others, so a fence on it implies theirs. This keeps fences few.
             entry.any.clear();
             entry.ambiguous.clear();
         }
@@ -140,8 +142,8 @@ impl Senders {
         self.trails.remove(&up_to.strand);
     }
 
-    /// What a signal of `sender` on `strand` must wait for: all it has outstanding elsewhere when the signal is ambiguous,
-    /// otherwise only its ambiguous signals.
+    /// The frames that a signal of `sender` on `strand` must wait for: all undelivered frames of the sender on other
+    /// strands if the signal is ambiguous, otherwise only the ambiguous ones.
     pub(super) fn fences(&self, sender: &Pid, strand: StrandId, ambiguous: bool) -> Vec<FrameId> {
         let Some(entry) = self.outstanding.get(sender) else {
             return Vec::new();
@@ -150,7 +152,7 @@ impl Senders {
         marks.fences(strand)
     }
 
-    /// How many senders have something outstanding.
+    /// The number of senders with undelivered frames.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.outstanding.len()

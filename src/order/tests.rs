@@ -405,7 +405,7 @@ impl Simulation {
                 "senders are forgotten when nothing of them is outstanding"
             );
             circuit.inbound.close(circuit.outbound.last());
-            assert!(circuit.inbound.is_finished());
+            assert!(circuit.inbound.is_complete());
             assert_eq!(circuit.inbound.kept(), 0);
             assert_eq!(circuit.inbound.queues(), 0, "an idle strand keeps no room for frames");
         }

@@ -3,25 +3,27 @@ use std::collections::VecDeque;
 use crate::wire;
 use crate::wire::StrandId;
 
-/// What strands take turns of, and what goes ahead where nothing of its strand waits; both as frames are charged.
+/// The number of bytes that a strand may send in one turn.
 const TURN: u64 = wire::TURN as u64;
+
+/// A frame of at most this cost may overtake other strands if no frame of its own strand waits.
 const SMALL: u64 = wire::SMALL as u64;
 
-/// Which strand of a circuit is next, of those that have something: each in turns, and before them a call beside bulk.
+/// Schedules the strands of a circuit that have frames: round robin, with small frames of otherwise idle strands first.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// Strands that had nothing and have something small now: one frame of each goes ahead, up to [`TURN`] bytes
-    /// for each frame of the others, so that calls without end do not stop bulk.
+    /// Strands that were idle and now have a small frame. One frame of each goes first, up to [`TURN`] bytes for
+    /// each frame of the others, so that a constant stream of calls does not stop bulk transfers.
     ahead: VecDeque<StrandId>,
     others: VecDeque<StrandId>,
-    /// Cost of what went ahead since the others had a frame.
+    /// The cost of the frames that went first since the last frame of another strand.
     passed: u64,
-    /// Cost of what the first of the others had in this turn.
+    /// The cost of the frames of the first other strand in its current turn.
     served: u64,
 }
 
 impl Turns {
-    /// A strand that had nothing has a frame of this cost.
+    /// An idle strand has a frame of this cost.
     pub(super) fn begin(&mut self, strand: StrandId, cost: u64) {
         let turns = if cost <= SMALL {
             &mut self.ahead
@@ -31,12 +33,12 @@ impl Turns {
         turns.push_back(strand);
     }
 
-    /// A strand has its turn again: what it waited for is over.
+    /// A strand may take turns again: the frame it waited for was delivered.
     pub(super) fn wake(&mut self, strand: StrandId) {
         self.others.push_back(strand);
     }
 
-    /// Whose turn it is, until [`Turns::took`] or [`Turns::skip`].
+    /// The strand whose turn it is, until [`Turns::took`] or [`Turns::skip`].
     pub(super) fn next(&self) -> Option<StrandId> {
         let turns = if self.goes_ahead() { &self.ahead } else { &self.others };
         turns.front().copied()
@@ -46,7 +48,7 @@ impl Turns {
         !self.ahead.is_empty() && (self.passed < TURN || self.others.is_empty())
     }
 
-    /// The next strand's first frame was taken, which cost so much.
+    /// The first frame of the current strand was taken, and had this cost.
     pub(super) fn took(&mut self, cost: u64, has_more: bool) {
         if self.goes_ahead() {
             self.passed += cost;
@@ -63,7 +65,7 @@ impl Turns {
         }
     }
 
-    /// The next strand has to wait for another: it has no turn until it is woken.
+    /// The current strand must wait for another one. It gets no turn until it is woken.
     pub(super) fn skip(&mut self) {
         if self.goes_ahead() {
             self.ahead.pop_front();
@@ -80,7 +82,7 @@ mod tests {
 
     const BULK: u64 = 64 * 1024;
 
-    /// The next so many turns, if every strand has more of what it began with.
+    /// The next `count` turns if every strand has more of what it started with.
     fn order(turns: &mut Turns, count: usize, cost: impl Fn(StrandId) -> u64) -> Vec<StrandId> {
         (0..count)
             .map(|_| {

@@ -16,9 +16,9 @@ use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Receipt;
 
-/// What the trunk brings.
+/// Input from the trunk.
 impl Session {
-    /// Frames of one lane, in order.
+    /// Handles frames of one lane, in order.
     ///
     /// # Errors
     /// If the session has no such lane.
@@ -37,19 +37,19 @@ impl Session {
             };
             state.draining.has_spoken = true;
             match state.accept(frame.strand, frame.fences, frame.content) {
-                Ok(()) if state.ending.is_some() => self.discard(frame.circuit, now),
+                Ok(()) if state.closed_here.is_some() => self.drop_deliveries(frame.circuit, now),
                 Ok(()) if state.is_ready => {}
                 Ok(()) => self.mark_ready(frame.circuit),
-                Err(error) => self.end(frame.circuit, format!("the peer broke the protocol: {error}"), true),
+                Err(error) => self.close_now(frame.circuit, format!("the peer broke the protocol: {error}"), true),
             }
             if self.config.memory.is_exceeded() {
-                self.end_the_largest();
+                self.close_the_largest();
             }
         }
         Ok(())
     }
 
-    /// The stream of a lane begins, with frame `first`.
+    /// The stream of a lane begins with frame `first`.
     ///
     /// # Errors
     /// If the session has no such lane, or frames before `first` did not arrive.
@@ -70,19 +70,19 @@ impl Session {
         SessionError::Lane { lane, lanes }
     }
 
-    /// Memory has run out: the circuit whose BEAM is furthest behind goes, so that all others stay.
-    fn end_the_largest(&mut self) {
+    /// The memory limit is exceeded: closes the circuit with the most buffered bytes, so that all others survive.
+    fn close_the_largest(&mut self) {
         let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
         if let Some((kept, circuit)) = self.circuits.iter().map(kept).max() {
-            let reason = format!("the local node is {kept} bytes behind and the memory for such is used up");
-            self.end(circuit, reason, true);
+            let reason = format!("the local node has {kept} bytes unread, and the memory for unread bytes is used up");
+            self.close_now(circuit, reason, true);
         }
     }
 
-    /// The next notice.
+    /// Handles the next notice.
     ///
     /// # Errors
-    /// If the peer broke the protocol; the session ends.
+    /// If the peer violated the protocol. The session ends.
     pub fn handle_notice(&mut self, number: u64, notice: Notice, now: Instant) -> Result<(), SessionError> {
         if notice.is_numbered() {
             let expected = self.notices.received + 1;
@@ -96,8 +96,8 @@ impl Session {
             self.receipts.hurry(now, false);
         }
         match notice {
-            Notice::Hello(_) => return Err(SessionError::OutOfState("a hello")),
-            Notice::Welcome(_) => return Err(SessionError::OutOfState("a welcome")),
+            Notice::Hello(_) => return Err(SessionError::OutOfState("hello")),
+            Notice::Welcome(_) => return Err(SessionError::OutOfState("welcome")),
             Notice::Receipt(receipt) => self.handle_receipt(receipt)?,
             Notice::NodeUp { name, hosts, hidden } => self.events.push_back(Event::NodeUp { name, hosts, hidden }),
             Notice::NodeDown { name } => self.events.push_back(Event::NodeDown { name }),
@@ -108,7 +108,7 @@ impl Session {
                 credit,
             } => self.handle_handshake(circuit, message, credit),
             Notice::Close(close) => self.handle_close(close, now),
-            Notice::Leaving { reason } => self.begin_to_leave(reason, now),
+            Notice::Leaving { reason } => self.start_leaving(reason, now),
             Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
         }
         Ok(())
@@ -122,7 +122,12 @@ impl Session {
         }
         self.opened_by_peer_last = circuit.0;
         let full = self.circuits.len() >= SessionConfig::CIRCUITS_MAX;
-        let full = full.then(|| format!("there are {} circuits already", SessionConfig::CIRCUITS_MAX));
+        let full = full.then(|| {
+            format!(
+                "the session has {} circuits already, the maximum",
+                SessionConfig::CIRCUITS_MAX
+            )
+        });
         if let Some(reason) = self.refusal().or(full) {
             let last = Vec::new();
             self.notify(Notice::Close(Close { circuit, last, reason }));
@@ -137,7 +142,7 @@ impl Session {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.outbound.grant(credit);
             self.events.push_back(Event::Handshake { circuit, message });
-            self.take_in(circuit);
+            self.send_waiting(circuit);
         }
     }
 
@@ -145,15 +150,15 @@ impl Session {
         if let Some(state) = self
             .circuits
             .get_mut(&close.circuit)
-            .filter(|state| state.closed.is_none())
+            .filter(|state| state.closed_by_peer.is_none())
         {
             state.inbound.close(close.last);
             if self.leaving.is_none() {
                 state.waiting.clear();
             }
-            state.closed = Some(close.reason);
-            if state.ending.is_some() {
-                // Both legs have ended: nobody is left to deliver to, at either end.
+            state.closed_by_peer = Some(close.reason);
+            if state.closed_here.is_some() {
+                // Both legs have ended: nothing can be delivered at either end.
                 self.remove(close.circuit);
                 return;
             }
@@ -163,7 +168,7 @@ impl Session {
             self.closing
                 .push_back((now + self.config.close_deadline, close.circuit));
             self.mark_ready(close.circuit);
-            self.finish_if_done(close.circuit);
+            self.close_if_delivered(close.circuit);
         }
     }
 
@@ -186,7 +191,7 @@ impl Session {
                         .delivered(frame)
                         .map_err(|sent| unsent("frame", frame.number, sent))?;
                 }
-                self.take_in(progress.circuit);
+                self.send_waiting(progress.circuit);
             }
         }
         if self.lanes == Lanes::Waiting {

@@ -11,36 +11,38 @@ use crate::wire::StrandId;
 /// A strand of the session.
 pub(super) type Key = (CircuitId, StrandId);
 
-/// With so many lanes, bulk leaves the last one to what is small.
+/// With this many lanes, bulk data leaves the last one to small frames.
 const ENOUGH: usize = 4;
 
-/// So many strands are remembered to have had bulk; those that still have it come back with their next frame.
+/// The maximum number of strands that are remembered as bulk. Strands that are still bulk are added again with their
+/// next frame.
 const BULK_STRANDS: usize = 128;
 
-/// Which lane carries which strand: the least busy one when it begins to send, and then the same until the peer has all
-/// of it. So a small call rarely waits behind bulk for what the network lost of it, however few lanes there are; and where
-/// bulk is for more processes than there are lanes, one lane is still free of it.
+/// Assigns strands to lanes. A strand gets the least busy lane when it begins to send, and keeps it until the peer has
+/// received everything. So a small call rarely waits for retransmissions of bulk data, however few lanes there are. If
+/// there is bulk data for more processes than there are lanes, one lane stays free of it.
 #[derive(Debug)]
 pub(super) struct Assignment {
     lanes: Vec<Lane>,
-    /// The strands of which the peer does not have everything.
+    /// The strands of which the peer has not received everything.
     strands: FxHashMap<Key, Assigned>,
-    /// Strands that had bulk lately. A server's call is small at first, the monitor, and may bring megabytes then.
+    /// The strands that had bulk data recently. A server call begins with a small frame, the monitor, and megabytes may
+    /// follow.
     bulk: FxHashSet<Key>,
 }
 
 #[derive(Debug, Default)]
 struct Lane {
-    /// Bytes that wait for it, or that the peer may not have.
+    /// The bytes that wait for the lane, or that the peer may not have received.
     load: u64,
-    /// Strands that had nothing more to send, with the number that their last frame has on the lane; in this order.
+    /// Strands that have nothing more to send, with the number of their last frame on the lane, in that order.
     drained: VecDeque<(u64, Key)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Assigned {
     lane: LaneId,
-    /// The number on the lane of its last frame; none while frames wait.
+    /// The number of the strand's last frame on the lane; `None` while frames wait.
     last: Option<u64>,
 }
 
@@ -53,7 +55,7 @@ impl Assignment {
         }
     }
 
-    /// The lane of a strand's next frame, which is small or not.
+    /// The lane for the next frame of a strand.
     pub(super) fn lane(&mut self, strand: Key, is_small: bool) -> LaneId {
         if !is_small && self.bulk.insert(strand) && self.bulk.len() > BULK_STRANDS {
             self.bulk.clear();
@@ -68,7 +70,7 @@ impl Assignment {
         lane
     }
 
-    /// Where nothing is under way each strand has a lane of its own, so that they spread.
+    /// Idle strands prefer different lanes, so that they spread.
     fn least_busy(&self, strand: Key) -> LaneId {
         let all = self.lanes.len();
         let is_kept_off = all >= ENOUGH && self.bulk.contains(&strand);
@@ -79,7 +81,7 @@ impl Assignment {
         least.map_or(own, |(lane, _)| lane)
     }
 
-    /// Whether nothing is under way on a lane.
+    /// Whether nothing is in flight on a lane.
     pub(super) fn is_idle(&self, lane: LaneId) -> bool {
         self.lanes.get(usize::from(lane)).is_none_or(|state| state.load == 0)
     }
@@ -91,14 +93,14 @@ impl Assignment {
         }
     }
 
-    /// The peer has bytes of a lane, or nobody will know when it does.
+    /// The peer has received bytes of a lane, or they are not tracked.
     pub(super) fn free(&mut self, lane: LaneId, bytes: u64) {
         if let Some(state) = self.lanes.get_mut(usize::from(lane)) {
             state.load -= bytes;
         }
     }
 
-    /// Nothing of the strand waits any more; the last frame that its lane was given has this number there.
+    /// No more frames of the strand wait. Its last frame has this number on its lane.
     pub(super) fn drained(&mut self, strand: Key, number: u64) {
         if let Some(assigned) = self.strands.get_mut(&strand) {
             assigned.last = Some(number);
@@ -108,7 +110,7 @@ impl Assignment {
         }
     }
 
-    /// The peer has everything of a lane up to the frame of this number.
+    /// The peer has received everything of a lane up to the frame with this number.
     pub(super) fn received(&mut self, lane: LaneId, number: u64) {
         let Some(state) = self.lanes.get_mut(usize::from(lane)) else {
             return;
@@ -124,9 +126,9 @@ impl Assignment {
         }
     }
 
-    /// Strands change lanes although the peer does not have all of them.
+    /// Lets strands change lanes although the peer has not received everything.
     #[cfg(test)]
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.strands.clear();
     }
 }
@@ -139,7 +141,7 @@ mod tests {
         (CircuitId(1), number)
     }
 
-    /// Bulk of strand 3, of which the peer has nothing.
+    /// Bulk data of strand 3, of which the peer has received nothing.
     fn beside_bulk() -> Assignment {
         let mut assignment = Assignment::new(4);
         let lane = assignment.lane(strand(3), true);
@@ -167,7 +169,7 @@ mod tests {
     fn a_strand_stays_until_the_peer_has_all_of_it() {
         let mut assignment = beside_bulk();
         assignment.drained(strand(3), 9);
-        // More of it, before and after what is known to have arrived.
+        // More frames, before and after what is known to have arrived.
         assignment.received(3, 8);
         assert_eq!(assignment.lane(strand(3), true), 3);
         assignment.received(3, 9);
@@ -214,7 +216,7 @@ mod tests {
             assignment.add(lane, 256_000);
         }
         assert_eq!(assignment.lane(strand(1000), true), 15);
-        // The peer has all of one, but for what the others have on its lane.
+        // The peer has received everything of one, except what the others have on its lane.
         assignment.drained(strand(7), 1);
         assignment.received(7, 1);
         assert_ne!(

@@ -19,67 +19,69 @@ use crate::wire::FrameId;
 use crate::wire::STRANDS;
 use crate::wire::StrandId;
 
-/// What the two nodes agreed on, as far as the receiving side needs it.
+/// What the two nodes agreed on in their handshake, as far as the receiving side needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreed {
-    /// How packets look on the legs of this circuit.
+    /// The packet format of the legs of this circuit.
     pub format: crate::dist::Format,
-    /// The incarnation of the local node: a signal for an earlier one may end its connection (protocol reference §8).
+    /// The incarnation of the local node. A signal for an earlier one may close its connection.
     pub creation: u32,
-    /// The leg reads control agreed itself, and ends over what is none: messages, which teach and harm nothing, pass unread.
+    /// The leg checks control terms itself. Messages, which carry no alias information and cannot harm the node, pass
+    /// unchecked.
     pub is_reader: bool,
 }
 
-/// Signals in fragments that may be withheld at once: as many as a BEAM may have underway, so that an honest peer never
-/// gets there, and one that never ends its fragments cannot fill the memory.
+/// The maximum number of fragmented signals that are withheld at once. It equals the number that a BEAM may have
+/// incomplete, so a well-behaved peer never reaches it, and a peer that never completes its signals cannot exhaust
+/// memory.
 pub(super) const DROPPED_MAX: usize = 65_536;
 
-/// One circuit, seen from this daemon.
+/// One circuit, as seen by this daemon.
 #[derive(Debug)]
 pub(super) struct Circuit {
     pub(super) outbound: Outbound,
     pub(super) inbound: Inbound,
     memory: Memory,
-    /// Aliases of the far node's processes.
+    /// The aliases of the remote node's processes.
     pub(super) aliases: Aliases,
-    /// What the BEAM sent and the credit does not allow yet; bounded by what the leg may read ahead.
+    /// Signals from the BEAM that the credit does not allow yet. Bounded by the read-ahead of the leg.
     pub(super) waiting: VecDeque<Intake>,
-    /// Set once both legs speak packets: before, nothing may be delivered.
+    /// Set once both legs exchange packets. Nothing may be delivered before.
     pub(super) agreed: Option<Agreed>,
-    /// The local leg has ended; once all of `waiting` has left, the peer is told why.
-    pub(super) ending: Option<String>,
-    /// The peer closed, and why.
-    pub(super) closed: Option<String>,
+    /// The local leg has ended, for this reason. The peer is told once `waiting` is empty.
+    pub(super) closed_here: Option<String>,
+    /// The peer closed the circuit, for this reason.
+    pub(super) closed_by_peer: Option<String>,
     /// What is left to do when a daemon leaves.
     pub(super) draining: Draining,
-    /// Signals in fragments of which nothing is delivered; at most [`DROPPED_MAX`].
+    /// Fragmented signals that are not delivered. At most [`DROPPED_MAX`].
     pub(super) dropped: HashSet<u64>,
-    /// Frames that each lane has carried towards the peer.
+    /// The number of frames that each lane has carried to the peer.
     pub(super) carried: Vec<u64>,
-    /// Cost of what was handed to the leg and not written yet.
+    /// The cost of what was handed to the leg and has not been written.
     pub(super) underway: u64,
-    /// Whether the circuit stands in the queue of those with something to deliver.
+    /// Whether the circuit is in the queue of those with something to deliver.
     pub(super) is_ready: bool,
-    /// Whether the next receipt tells of this circuit.
+    /// Whether the next receipt includes this circuit.
     pub(super) owes: bool,
 }
 
 impl Circuit {
-    /// A circuit whose far side granted `granted` bytes so far.
+    /// Creates a circuit whose remote side has granted `granted` bytes.
     pub(super) fn new(config: &SessionConfig, granted: u64) -> Self {
         let window = config
             .memory
             .window(config.circuit_budget.min(SessionConfig::FIRST_WINDOW));
         Self {
-            // One lane promises the order of the whole connection, so there is nothing to take turns.
+            // With one lane the whole connection is in order, so one strand is enough.
             outbound: Outbound::new(if config.lanes == 1 { 1 } else { STRANDS }, granted),
             inbound: Inbound::new(window),
             memory: config.memory.clone(),
             aliases: Aliases::default(),
             waiting: VecDeque::new(),
             agreed: None,
-            ending: None,
-            closed: None,
+            closed_here: None,
+            closed_by_peer: None,
             draining: Draining::default(),
             dropped: HashSet::new(),
             carried: vec![0; usize::from(config.lanes)],
@@ -89,7 +91,7 @@ impl Circuit {
         }
     }
 
-    /// Takes in a frame and accounts for it.
+    /// Accepts a frame and accounts for it.
     pub(super) fn accept(
         &mut self,
         strand: StrandId,
@@ -102,7 +104,7 @@ impl Circuit {
         Ok(())
     }
 
-    /// So much of what was handed to the leg is written.
+    /// Bytes that were handed to the leg have been written.
     pub(super) fn written(&mut self, cost: u64) {
         let cost = cost.min(self.underway);
         self.underway -= cost;
@@ -110,7 +112,7 @@ impl Circuit {
         self.memory.free(cost);
     }
 
-    /// The credit and what was delivered, for the far side.
+    /// The credit and the delivered frames, for the remote side.
     pub(super) fn grant(&mut self, config: &SessionConfig) -> (u64, Vec<FrameId>) {
         self.inbound.grant(self.memory.window(config.circuit_budget))
     }
@@ -130,21 +132,22 @@ fn begins_message(content: &Content) -> bool {
     }
 }
 
-/// Reads the control term of what is about to be delivered: learns aliases, and keeps from the BEAM what would end its
-/// connection. The peer is not trusted blindly. `Ok(false)`: deliver nothing of this.
+/// Checks the control term of a signal that is about to be delivered: learns aliases, and withholds signals that would
+/// make the BEAM close its connection. The peer is not trusted. Returns `Ok(false)` if the content must not be
+/// delivered.
 pub(super) fn admit(state: &mut Circuit, agreed: &Agreed, content: &Content) -> Result<bool, String> {
     if agreed.is_reader && begins_message(content) {
         return Ok(true);
     }
-    let none = |error: &dyn Display| format!("the peer sent a signal that is none: {error}");
+    let malformed = |error: &dyn Display| format!("the peer sent a malformed signal: {error}");
     let (control, message) = match content {
-        // Messages teach nothing and harm nobody.
+        // Messages carry no alias information and cannot harm the node.
         Content::Run(packets) => {
             let run = Run::new(packets, agreed.format).and_then(Run::check);
-            return run.map(|()| true).map_err(|error| none(&error));
+            return run.map(|()| true).map_err(|error| malformed(&error));
         }
         Content::Signal(body) => (scan(body, agreed.format), None),
-        // A control term may fill the first fragment, with all of the payload behind it.
+        // A control term may fill the first fragment, with the whole payload after it.
         Content::First { body, message, .. } => (scan_first(body, agreed.format), Some(*message)),
         Content::Next { message, remaining, .. } => {
             let is_dropped = state.dropped.contains(message);
@@ -154,7 +157,7 @@ pub(super) fn admit(state: &mut Circuit, agreed: &Agreed, content: &Content) -> 
             return Ok(!is_dropped);
         }
     };
-    let control = control.map_err(|error| none(&error))?;
+    let control = control.map_err(|error| malformed(&error))?;
     if let Some(lesson) = control.lesson
         && control.teaches_about_its_sender()
     {
@@ -163,7 +166,7 @@ pub(super) fn admit(state: &mut Circuit, agreed: &Agreed, content: &Content) -> 
     if control.harms_if_stale(agreed.creation) {
         if state.dropped.len() >= DROPPED_MAX {
             return Err(format!(
-                "the peer began more than {DROPPED_MAX} fragmented signals for an earlier life of the node"
+                "the peer began more than {DROPPED_MAX} fragmented signals for an earlier incarnation of the node"
             ));
         }
         state.dropped.extend(message);

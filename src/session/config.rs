@@ -2,56 +2,58 @@ use std::time::Duration;
 
 use super::Memory;
 
-/// What a session needs to know of its daemon and of what was agreed with the peer.
+/// The configuration of a session: settings of the daemon, and what was agreed on with the peer.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// Lanes in each direction, as agreed.
+    /// The number of lanes in each direction.
     pub lanes: u8,
-    /// Whether our name is the lower of the two: then our circuits have odd ids.
+    /// Whether the name of this daemon is the lower of the two. If so, the circuits it opens have odd ids.
     pub is_lower: bool,
-    /// Largest window of one circuit in bytes: what the far BEAM may have underway to ours. Past it, small signals wait
-    /// behind bulk in the far VM, so it is generous.
+    /// The maximum window of one circuit in bytes: what the remote BEAM may have in flight to the local one. If it is
+    /// exhausted, small signals wait behind bulk data in the remote VM, so it is generous.
     pub circuit_budget: u64,
-    /// Where what is kept for BEAMs is accounted, together with the daemon's other sessions.
+    /// The account for bytes buffered for BEAMs, shared by all sessions of the daemon.
     pub memory: Memory,
-    /// Bytes that may wait for the lanes, or for the peer to say that it has them; beyond, no leg is read.
+    /// The maximum number of bytes that wait for the lanes or for an acknowledgement. Above it, legs are not read.
     pub backlog: u64,
-    /// How long the session outlives a trunk that is lost or silent; zero: not at all, and nothing is kept to be sent again.
+    /// How long the session survives the loss or silence of a trunk. Zero: not at all, and nothing is kept for
+    /// retransmission.
     pub grace: Duration,
-    /// How long an acknowledgement may wait for company.
+    /// How long an acknowledgement may be delayed to be combined with others.
     pub receipt_delay: Duration,
     /// How long a BEAM may take to read what is left when its circuit was closed.
     pub close_deadline: Duration,
-    /// A mistake to make.
+    /// A bug to simulate.
     #[cfg(test)]
     pub(crate) bug: Option<Bug>,
 }
 
-/// Mistakes that tests ask for, to show that the simulation notices; there is no way to them outside of tests.
+/// Bugs that tests can enable to show that the simulation detects them. Not available outside of tests.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The first batch of each replay is left out.
+    /// Omit the first batch of each replay.
     SkipReplay,
-    /// One fence of every second frame that has any is forgotten.
+    /// Omit one fence of every second frame that has any.
     DropFence,
-    /// What QUIC has taken counts as received by the peer.
+    /// Treat everything that QUIC has accepted as received by the peer.
     AcknowledgeEarly,
-    /// What is sent again and was there already is taken for new.
+    /// Process frames that were sent again, although they had arrived before.
     TakeTwice,
-    /// Strands change lanes although the peer may not have what the former lane was given.
+    /// Let strands change lanes although the peer may not have everything from the former lane.
     ChangeLanes,
 }
 
 impl SessionConfig {
-    /// The first window of a circuit, in bytes. It doubles each time a window's worth was read: a BEAM that never reads
-    /// holds no more than this.
+    /// The initial window of a circuit in bytes. It doubles each time a full window has been read. A BEAM that never
+    /// reads has at most this much buffered.
     pub const FIRST_WINDOW: u64 = 4 << 20;
 
-    /// Circuits of a session: pairs of nodes, 64 on each side with all on the other. An empty one takes a few kilobytes.
+    /// The maximum number of circuits of a session: all pairs of 64 nodes on each side. An idle circuit takes a few
+    /// kilobytes.
     pub const CIRCUITS_MAX: usize = 4096;
 
-    /// Bytes that may wait for the control stream. Honest peers read it at once.
+    /// The maximum number of bytes that wait for the control stream. A well-behaved peer reads it at once.
     pub const CONTROL_MAX: usize = 16 << 20;
 }
 

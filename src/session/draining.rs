@@ -1,7 +1,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
-/// Nodes that were silent for so long have said what they had to say.
+/// A circuit is drained when its nodes have sent nothing for this long.
 const QUIET: Duration = Duration::from_millis(50);
 
 /// One of the two daemons leaves, or both.
@@ -10,33 +10,33 @@ pub(super) struct Leaving {
     pub(super) since: Instant,
     pub(super) next: Instant,
     pub(super) reason: String,
-    pub(super) part: Part,
+    pub(super) closing: Closing,
 }
 
-/// When this daemon ends its halves of the circuits.
+/// When this daemon closes its halves of the circuits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// The peer leaves: each after the peer's half.
+pub(super) enum Closing {
+    /// The peer leaves: each half is closed after the peer's half.
     Follows,
-    /// We leave: all together, when told to.
+    /// This daemon leaves: all halves are closed together, on command.
     Waits,
-    /// We leave and were told.
+    /// This daemon leaves, and the command was given.
     Ends,
 }
 
-/// What a circuit has left to do when a daemon leaves.
+/// The state of a circuit while a daemon leaves.
 #[derive(Debug, Default)]
 pub(super) struct Draining {
-    /// Whether either node has said anything since the last look.
+    /// Whether either node has sent anything since the last check.
     pub(super) has_spoken: bool,
-    /// When that was.
+    /// When either node last sent something.
     heard: Option<Instant>,
-    /// Whether both have said what they had to say, or were listened to for long enough.
-    pub(super) is_heard_out: bool,
-    /// Whether nothing more is taken from the node.
-    pub(super) is_deaf: bool,
-    /// Whether the peer was told where our signals end; its own may still come.
-    pub(super) is_out: bool,
+    /// Whether both nodes have been silent long enough, or the time limit has passed.
+    pub(super) is_quiet: bool,
+    /// Whether no more signals are accepted from the node.
+    pub(super) is_draining: bool,
+    /// Whether the peer was told where the signals of this side end. Its own may still arrive.
+    pub(super) is_half_closed: bool,
 }
 
 impl Draining {
@@ -44,6 +44,6 @@ impl Draining {
         if std::mem::take(&mut self.has_spoken) || self.heard.is_none() {
             self.heard = Some(now);
         }
-        self.is_heard_out |= is_long || self.heard.is_some_and(|heard| now >= heard + QUIET);
+        self.is_quiet |= is_long || self.heard.is_some_and(|heard| now >= heard + QUIET);
     }
 }

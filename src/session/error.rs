@@ -2,52 +2,52 @@ use thiserror::Error;
 
 use crate::wire::CircuitId;
 
-/// What a peer did that no peer may do: the session ends.
+/// A violation of the protocol by the peer. The session ends.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SessionError {
-    /// A notice is missing or came twice.
-    #[error("notice {found} came where {expected} was due")]
+    /// A notice is missing or was sent twice.
+    #[error("notice {found} is out of order, expected {expected}")]
     NoticeNumber {
-        /// Its number.
+        /// The number of the notice.
         found: u64,
-        /// The number that was due.
+        /// The number that was expected.
         expected: u64,
     },
-    /// The peer acknowledged what was never sent.
+    /// The peer acknowledged something that was never sent.
     #[error("the peer acknowledged {what} {number}; only {sent} were sent")]
     Acknowledgement {
         /// A frame or a notice.
         what: &'static str,
-        /// The number acknowledged.
+        /// The number that was acknowledged.
         number: u64,
-        /// The highest number sent.
+        /// The highest number that was sent.
         sent: u64,
     },
-    /// A circuit id that is not the peer's to give, or was given before.
-    #[error("circuit {circuit} cannot be opened: ids count upwards, and each side has its own half")]
+    /// A circuit id that does not belong to the peer's half, or was used before.
+    #[error("circuit id {circuit} is not allowed: ids must increase, odd or even depending on the side")]
     CircuitId {
-        /// The id.
+        /// The circuit id.
         circuit: CircuitId,
     },
     /// A frame on a lane that the session does not have.
-    #[error("lane {lane} of a session with {lanes} lanes")]
+    #[error("lane {lane} does not exist: the session has {lanes} lanes")]
     Lane {
-        /// The lane named.
+        /// The number of the lane.
         lane: u8,
-        /// How many there are.
+        /// The number of lanes of the session.
         lanes: u8,
     },
-    /// Frames are missing where a lane goes on.
-    #[error("lane {lane} goes on with frame {first}, but only {received} arrived")]
+    /// Frames are missing where a lane resumes.
+    #[error("lane {lane} resumes with frame {first}, but only {received} arrived")]
     Missing {
-        /// The lane.
+        /// The number of the lane.
         lane: u8,
-        /// The frame it begins with.
+        /// The first frame on the resumed lane.
         first: u64,
-        /// The last one that arrived.
+        /// The last frame that arrived before.
         received: u64,
     },
-    /// A notice that has no place within a running session.
-    #[error("{0} within a running session")]
+    /// A notice that is not allowed in a running session.
+    #[error("unexpected {0} in a running session")]
     OutOfState(&'static str),
 }

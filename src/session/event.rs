@@ -3,49 +3,49 @@ use bytes::Bytes;
 use crate::wire::CircuitId;
 use crate::wire::Open;
 
-/// What the gateway must hear.
+/// An event for the owner of a session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The peer wants a circuit.
+    /// The peer requests a circuit.
     Opened(Open),
     /// The next handshake message for the local leg.
     Handshake {
-        /// The circuit being set up.
+        /// The circuit that is being set up.
         circuit: CircuitId,
         /// The message without its length.
         message: Bytes,
     },
-    /// Signals were accepted from the leg, which may read as many more bytes.
+    /// Signals were accepted from the leg, which may read as many bytes again.
     Taken {
         /// The circuit.
         circuit: CircuitId,
-        /// Bytes as [`Content::cost`](crate::wire::Content::cost) counts them.
+        /// The number of bytes, as counted by [`Content::cost`](crate::wire::Content::cost).
         cost: u64,
     },
-    /// Everything that was to be delivered has been: the leg ends.
-    Finished {
-        /// The circuit; the session has forgotten it.
+    /// Everything has been delivered: the leg must end.
+    Closed {
+        /// The circuit, which the session has removed.
         circuit: CircuitId,
         /// For logs.
         reason: String,
     },
-    /// A circuit is over, whoever ended it.
+    /// A circuit was closed, by either side.
     Ended {
         /// The circuit.
         circuit: CircuitId,
-        /// How many frames each lane has carried towards the peer.
+        /// The number of frames that each lane has carried to the peer.
         frames: Vec<u64>,
     },
-    /// A node came up at the peer's host.
+    /// A node on the peer's host is up.
     NodeUp {
         /// The part before the `@`.
         name: String,
-        /// The host parts under which it may be meant.
+        /// The host parts under which the node can be addressed.
         hosts: Vec<String>,
-        /// Whether it is a hidden node.
+        /// Whether the node is hidden.
         hidden: bool,
     },
-    /// A node of the peer's host went down.
+    /// A node on the peer's host is down.
     NodeDown {
         /// The part before the `@`.
         name: String,

@@ -11,22 +11,23 @@ use crate::order::Head;
 use crate::order::Part;
 use crate::wire::Content;
 
-/// A signal, a part of one, or a run of them, as a local BEAM or a native node sent it.
+/// A signal, a part of one, or a run, as a local BEAM or a native node sent it.
 #[derive(Clone, Debug)]
 pub struct Intake {
-    /// Where it goes: for all but later parts.
+    /// Sender and address. Later parts have none.
     pub head: Option<Head>,
-    /// What it teaches about the aliases of the *far* node: a DOWN ends the alias of its monitor.
+    /// What the signal says about the aliases of the *remote* node: a DOWN removes the alias of its monitor.
     pub lesson: Option<Lesson>,
-    /// What it carries.
+    /// The content.
     pub content: Content,
 }
 
 impl Intake {
-    /// What a node sent on a connection of this format: its control term says where it goes.
+    /// Reads what a node sent on a connection of this format. The control term determines sender and address.
     ///
     /// # Errors
-    /// If the control term is malformed: it would end the far node's connection, so it ends this one.
+    /// If the control term is malformed. It would make the remote node close its connection, so this one is closed
+    /// instead.
     pub fn read(content: Content, format: Format) -> Result<Self, PacketError> {
         let body = content.body().clone();
         Ok(match &content {
@@ -58,7 +59,7 @@ impl Intake {
         }
     }
 
-    /// A message, the first part of one, or a run of them, of which it is known where it goes.
+    /// A message, the first part of one, or a run, whose sender and address are known.
     pub const fn message(head: Head, content: Content) -> Self {
         Self {
             head: Some(head),
@@ -67,10 +68,10 @@ impl Intake {
         }
     }
 
-    /// How the lanes see it.
+    /// The content as [`Outbound`](crate::order::Outbound) needs it.
     pub(super) const fn part(&self) -> Option<Part<'_>> {
         Some(match (&self.content, &self.head) {
-            // A run has one place: nothing of its sender stands between its messages.
+            // A run has one place: its messages follow one another without other signals of their sender in between.
             (Content::Signal(_) | Content::Run(_), Some(head)) => Part::Whole(head),
             (Content::First { message, .. }, Some(head)) => Part::First {
                 head,

@@ -2,82 +2,83 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::Session;
+use super::draining::Closing;
 use super::draining::Leaving;
-use super::draining::Part;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Notice;
 
-/// Those that go on are listened to for so long: time for what they had sent before to come in.
+/// How long to wait for signals of nodes that do not become silent: long enough for what they sent earlier to arrive.
 const LISTEN: Duration = Duration::from_secs(2);
 
-/// How often that is looked after.
+/// The interval between checks.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A daemon that leaves in order: what either side's nodes have sent is delivered first, then they see the other one go.
+/// Graceful shutdown: everything that the nodes on either side have sent is delivered before they lose their
+/// connections.
 ///
-/// Its circuits end together, those of other sessions included. A node whose connections ended one after the other would tell
-/// those that it still has of the ones that it has lost, and with OTP's `prevent_overlapping_partitions` they would take
-/// each other out of the cluster, which have nothing to do with the daemon that leaves.
+/// All circuits close together, including those of other sessions. If the connections of a node closed one after
+/// another, it would report the lost ones to the nodes it still sees. With OTP's `prevent_overlapping_partitions`,
+/// nodes that have nothing to do with this daemon would then disconnect from each other.
 impl Session {
-    /// This daemon leaves: the peer is told, and no circuit begins any more. Once all its sessions say
-    /// [`Session::is_heard_out`], [`Session::part`] ends the circuits; then [`Session::is_drained`].
+    /// This daemon leaves: tells the peer, and rejects new circuits. Once [`Session::may_close_circuits`] is true for all its
+    /// sessions, [`Session::close_circuits`] closes the circuits. The session is finished when [`Session::is_drained`] is true.
     pub fn leave(&mut self, reason: &str, now: Instant) {
         self.notify(Notice::Leaving {
             reason: reason.to_owned(),
         });
-        self.begin_to_leave(reason.to_owned(), now);
+        self.start_leaving(reason.to_owned(), now);
         if let Some(leaving) = &mut self.leaving {
-            leaving.part = Part::Waits;
+            leaving.closing = Closing::Waits;
         }
     }
 
-    /// Whether this daemon leaves and has not parted yet, though all nodes have said what they had to say, or were listened
-    /// to for long enough.
-    pub fn is_heard_out(&self) -> bool {
-        let waits = |leaving: &Leaving| leaving.part == Part::Waits;
+    /// Whether this daemon leaves and [`Session::close_circuits`] was not called yet, and all nodes have been silent long enough
+    /// or the time limit has passed.
+    pub fn may_close_circuits(&self) -> bool {
+        let waits = |leaving: &Leaving| leaving.closing == Closing::Waits;
         let mut circuits = self.circuits.values();
-        self.leaving.as_ref().is_some_and(waits) && circuits.all(|state| state.draining.is_heard_out)
+        self.leaving.as_ref().is_some_and(waits) && circuits.all(|state| state.draining.is_quiet)
     }
 
-    /// Ends our half of every circuit, once what was taken from its node has left.
-    pub fn part(&mut self, now: Instant) {
+    /// Closes the local half of every circuit, once everything accepted from its node has been sent.
+    pub fn close_circuits(&mut self, now: Instant) {
         if let Some(leaving) = &mut self.leaving {
-            leaving.part = Part::Ends;
+            leaving.closing = Closing::Ends;
             leaving.next = now;
-            self.let_go(now);
+            self.drain(now);
         }
     }
 
-    /// Whether all circuits have ended and the peer has all that was sent.
+    /// Whether all circuits are closed and the peer has received everything.
     pub fn is_drained(&self) -> bool {
         self.leaving.is_some() && self.circuits.is_empty() && self.is_acknowledged()
     }
 
-    pub(super) fn begin_to_leave(&mut self, reason: String, now: Instant) {
+    pub(super) fn start_leaving(&mut self, reason: String, now: Instant) {
         if self.leaving.is_some() {
             return;
         }
-        // Where the nodes are still shaking hands there is nothing to lose.
-        let unborn = |session: &Self, circuit: &CircuitId| {
+        // As long as the nodes are in their handshake there is nothing to lose.
+        let in_handshake = |session: &Self, circuit: &CircuitId| {
             let state = session.circuits.get(circuit);
             state.is_some_and(|state| state.agreed.is_none())
         };
         for circuit in self.circuits() {
-            if unborn(self, &circuit) {
-                self.end(circuit, reason.clone(), true);
+            if in_handshake(self, &circuit) {
+                self.close_now(circuit, reason.clone(), true);
             }
         }
         self.leaving = Some(Leaving {
             since: now,
             next: now,
             reason,
-            part: Part::Follows,
+            closing: Closing::Follows,
         });
     }
 
-    /// Listens to the nodes, and ends our half of each circuit that may end.
-    pub(super) fn let_go(&mut self, now: Instant) {
+    /// Checks for silent nodes, and closes the local half of each circuit that may be closed.
+    pub(super) fn drain(&mut self, now: Instant) {
         let Some(leaving) = self.leaving.as_mut().filter(|leaving| leaving.next <= now) else {
             return;
         };
@@ -86,37 +87,37 @@ impl Session {
         let mut out = Vec::new();
         for (circuit, state) in &mut self.circuits {
             state.draining.listen(now, is_long);
-            state.draining.is_deaf |= match leaving.part {
-                Part::Follows => state.draining.is_heard_out && (state.closed.is_some() || is_long),
-                Part::Waits => false,
-                Part::Ends => true,
+            state.draining.is_draining |= match leaving.closing {
+                Closing::Follows => state.draining.is_quiet && (state.closed_by_peer.is_some() || is_long),
+                Closing::Waits => false,
+                Closing::Ends => true,
             };
-            if state.draining.is_deaf && state.waiting.is_empty() && !state.draining.is_out {
+            if state.draining.is_draining && state.waiting.is_empty() && !state.draining.is_half_closed {
                 out.push(*circuit);
             }
         }
         let reason = leaving.reason.clone();
         for circuit in out {
-            self.say_where_we_end(circuit, reason.clone());
+            self.close_half(circuit, reason.clone());
         }
     }
 
-    fn say_where_we_end(&mut self, circuit: CircuitId, reason: String) {
+    fn close_half(&mut self, circuit: CircuitId, reason: String) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            state.draining.is_out = true;
+            state.draining.is_half_closed = true;
             let last = state.outbound.last();
             self.notify(Notice::Close(Close { circuit, last, reason }));
-            self.finish_if_done(circuit);
+            self.close_if_delivered(circuit);
         }
     }
 
     pub(super) fn poll_leaving(&self) -> Option<Instant> {
         let leaving = self.leaving.as_ref()?;
-        let is_busy = self.circuits.values().any(|state| !state.draining.is_out);
+        let is_busy = self.circuits.values().any(|state| !state.draining.is_half_closed);
         is_busy.then_some(leaving.next)
     }
 
-    /// Why no circuit may begin.
+    /// Why new circuits are rejected, if they are.
     pub(super) fn refusal(&self) -> Option<String> {
         self.leaving.as_ref().map(|leaving| leaving.reason.clone())
     }

@@ -25,13 +25,14 @@ use crate::wire::Open;
 use crate::wire::Progress;
 use crate::wire::Receipt;
 
-/// Strands told of in one receipt, so that it stays well below the limit of a notice: 8192 and one circuit's × 16 bytes.
+/// The maximum number of strands in one receipt, which keeps it well below the limit of a notice: 8192 strands and
+/// those of one circuit, 16 bytes each.
 const RECEIPT_STRANDS: usize = 8192;
 
-/// The relation of two daemons.
+/// The lasting relation of two daemons.
 ///
-/// After each `handle_*` or command drain [`Session::poll_event`], [`Session::poll_ready`], [`Session::poll_control`],
-/// [`Session::poll_lane`] and ask [`Session::poll_timeout`] anew.
+/// After each `handle_*` or command, drain [`Session::poll_event`], [`Session::poll_ready`], [`Session::poll_control`]
+/// and [`Session::poll_lane`], and call [`Session::poll_timeout`] again.
 #[derive(Debug)]
 pub struct Session {
     pub(super) config: SessionConfig,
@@ -45,28 +46,29 @@ pub struct Session {
     ready: VecDeque<CircuitId>,
     /// Circuits whose signals wait until the lanes have room.
     crowded: VecDeque<CircuitId>,
-    /// Circuits that the peer closed, in the order of their deadlines; some may be over already.
+    /// Circuits that the peer closed, ordered by deadline. Some may have been removed already.
     pub(super) closing: VecDeque<(Instant, CircuitId)>,
     pub(super) stats: SessionStats,
     pub(super) lanes: Lanes,
     pub(super) leaving: Option<Leaving>,
-    /// When the peer last acknowledged anything while something was outstanding, and how much it had then.
+    /// When the peer last acknowledged anything while something was outstanding, and the total acknowledged at that
+    /// time.
     progress: Option<(Instant, u64)>,
 }
 
-/// Whether the trunk may be given frames.
+/// Whether frames may be sent on the trunk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Lanes {
-    /// A new trunk: the peer has yet to say what it has.
+    /// The trunk is new, and the peer has not reported what it received.
     Waiting,
-    /// The peer said it: the lanes can begin.
+    /// The peer has reported it: the lanes can begin.
     Ready,
-    /// They have begun.
+    /// The lanes have begun.
     Open,
 }
 
 impl Session {
-    /// A session that has just been agreed on.
+    /// Creates a session that was agreed on just now.
     pub fn new(config: SessionConfig) -> Self {
         let lanes = usize::from(config.lanes);
         Self {
@@ -88,12 +90,12 @@ impl Session {
         }
     }
 
-    /// Lanes in each direction.
+    /// The number of lanes in each direction.
     pub const fn lanes(&self) -> u8 {
         self.config.lanes
     }
 
-    /// Counters.
+    /// The counters of the session.
     pub fn stats(&self) -> SessionStats {
         let mut aliases = self.stats.aliases;
         for state in self.circuits.values() {
@@ -107,29 +109,29 @@ impl Session {
         }
     }
 
-    /// How often something small was about to leave while bulk of others was under way.
+    /// The number of small frames that were sent on an idle lane while bulk data was in flight on others.
     pub const fn calls(&self) -> u64 {
         self.outboxes.calls()
     }
 
-    /// Whether what the lane sends next is such, alone.
+    /// Whether the next data of the lane is only such a frame.
     pub fn has_call(&self, lane: LaneId) -> bool {
         self.outboxes.has_call(lane)
     }
 
-    /// The circuits there are.
+    /// The ids of all circuits.
     pub fn circuits(&self) -> Vec<CircuitId> {
         self.circuits.keys().copied().collect()
     }
 
-    // Commands of the gateway.
+    // Commands from local endpoints.
 
-    /// A local BEAM wants to connect to `target`; `send_name` is its first handshake message.
+    /// A local BEAM wants to connect to `target`. `send_name` is its first handshake message.
     pub fn open(&mut self, target: String, send_name: Bytes) -> CircuitId {
         self.opened_last += 1;
         let circuit = CircuitId(self.opened_last * 2 - u64::from(self.config.is_lower));
         if let Some(reason) = self.refusal() {
-            self.events.push_back(Event::Finished { circuit, reason });
+            self.events.push_back(Event::Closed { circuit, reason });
             return circuit;
         }
         let state = Circuit::new(&self.config, 0);
@@ -144,7 +146,7 @@ impl Session {
         circuit
     }
 
-    /// The next handshake message of the local leg, for the far one.
+    /// The next handshake message from the local leg, for the remote one.
     pub fn handshake(&mut self, circuit: CircuitId, message: Bytes) {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
@@ -157,7 +159,7 @@ impl Session {
         });
     }
 
-    /// Both legs speak packets now: delivery begins.
+    /// Both legs exchange packets now: delivery begins.
     pub fn established(&mut self, circuit: CircuitId, agreed: Agreed) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.agreed = Some(agreed);
@@ -165,19 +167,20 @@ impl Session {
         }
     }
 
-    /// Signals of the local BEAM, in their order. What the credit does not allow yet waits here.
+    /// Accepts signals of the local BEAM, in order. Signals that exceed the credit wait here.
     pub fn signals(&mut self, circuit: CircuitId, signals: impl IntoIterator<Item = Intake>) {
-        // After the peer closed it takes nothing more, unless both ends wait for what is left.
-        let takes =
-            |state: &&mut Circuit| !state.draining.is_deaf && (state.closed.is_none() || self.leaving.is_some());
+        // After the peer has closed the circuit it accepts nothing more, unless both ends wait for what is left.
+        let takes = |state: &&mut Circuit| {
+            !state.draining.is_draining && (state.closed_by_peer.is_none() || self.leaving.is_some())
+        };
         if let Some(state) = self.circuits.get_mut(&circuit).filter(takes) {
             state.draining.has_spoken = true;
             state.waiting.extend(signals);
-            self.take_in(circuit);
+            self.send_waiting(circuit);
         }
     }
 
-    /// Bytes, as [`Content::cost`] counts them, were written to the local BEAM.
+    /// Bytes, as counted by [`Content::cost`], were written to the local BEAM.
     pub fn written(&mut self, circuit: CircuitId, cost: u64, now: Instant) {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
@@ -188,62 +191,63 @@ impl Session {
         self.mark_ready(circuit);
     }
 
-    /// The local leg has ended, or must: what it sent before still leaves, what was to come to it is dropped.
+    /// The local leg has ended, or must end. Signals it sent earlier are still sent to the peer; deliveries to it are
+    /// dropped.
     pub fn close(&mut self, circuit: CircuitId, reason: String, now: Instant) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            state.ending = Some(reason);
-            self.discard(circuit, now);
-            self.take_in(circuit);
+            state.closed_here = Some(reason);
+            self.drop_deliveries(circuit, now);
+            self.send_waiting(circuit);
         }
     }
 
-    /// A local node came up.
+    /// A local node is up.
     pub fn node_up(&mut self, name: String, hosts: Vec<String>, hidden: bool) {
         self.notify(Notice::NodeUp { name, hosts, hidden });
     }
 
-    /// A local node went down.
+    /// A local node is down.
     pub fn node_down(&mut self, name: String) {
         self.notify(Notice::NodeDown { name });
     }
 
-    /// Ends all circuits in order and tells the peer that we leave.
-    pub fn goodbye(&mut self, reason: &str) {
+    /// Closes all circuits in order and tells the peer that this daemon leaves.
+    pub fn end(&mut self, reason: &str) {
         for circuit in self.circuits() {
-            self.end(circuit, reason.to_owned(), true);
+            self.close_now(circuit, reason.to_owned(), true);
         }
         self.notify(Notice::Goodbye {
             reason: reason.to_owned(),
         });
     }
 
-    /// Time has passed.
+    /// The time given by [`Session::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.receipts.handle_timeout(now);
         self.watch_progress(now);
-        self.let_go(now);
+        self.drain(now);
         while let Some(&(deadline, circuit)) = self.closing.front() {
             let is_over = !self.circuits.contains_key(&circuit);
             if !is_over && deadline > now {
                 return;
             }
             self.closing.pop_front();
-            self.end(
+            self.close_now(
                 circuit,
-                "the local node did not read what was left in time".to_owned(),
+                "the local node did not read the remaining signals in time".to_owned(),
                 false,
             );
         }
     }
 
-    // Work to do.
+    // Output.
 
-    /// The next thing that the gateway must hear.
+    /// The next event for the owner of the session.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// The next circuit that may have something to deliver: call [`Session::poll_delivery`] for it.
+    /// The next circuit that may have something to deliver. Call [`Session::poll_delivery`] for it.
     pub fn poll_ready(&mut self) -> Option<CircuitId> {
         let circuit = self.ready.pop_front()?;
         if let Some(state) = self.circuits.get_mut(&circuit) {
@@ -252,14 +256,15 @@ impl Session {
         Some(circuit)
     }
 
-    /// The next content for the BEAM of a circuit. It is delivered now: write it in this order, and say so with
-    /// [`Session::written`]. Stop asking when enough is underway; the circuit is ready again after the next `written`.
+    /// The next content for the BEAM of a circuit. It counts as delivered: write everything in this order, and report
+    /// it with [`Session::written`]. Stop polling when enough is being written; the circuit becomes ready again after
+    /// the next `written`.
     pub fn poll_delivery(&mut self, circuit: CircuitId, now: Instant) -> Option<Content> {
         loop {
             let state = self.circuits.get_mut(&circuit)?;
-            let agreed = state.agreed.filter(|_| state.ending.is_none())?;
+            let agreed = state.agreed.filter(|_| state.closed_here.is_none())?;
             let Some(content) = state.inbound.poll_deliver() else {
-                self.finish_if_done(circuit);
+                self.close_if_delivered(circuit);
                 return None;
             };
             state.underway += content.cost();
@@ -274,14 +279,14 @@ impl Session {
                     self.written(circuit, content.cost(), now);
                 }
                 Err(reason) => {
-                    self.end(circuit, reason, true);
+                    self.close_now(circuit, reason, true);
                     return None;
                 }
             }
         }
     }
 
-    /// Bytes for the control stream; ask when it takes them.
+    /// The next bytes for the control stream. Call it when the stream can accept them.
     pub fn poll_control(&mut self) -> Option<Bytes> {
         if let Some(owing) = self.receipts.take() {
             self.write_receipts(owing);
@@ -289,8 +294,8 @@ impl Session {
         self.notices.take()
     }
 
-    /// Each lane's stream may begin, with the frame of this number; asked before [`Session::poll_lane`], which gives
-    /// nothing until then.
+    /// The streams of the lanes may begin, each with the frame of this number. Call this before [`Session::poll_lane`],
+    /// which returns nothing until then.
     pub fn poll_start(&mut self) -> Option<Vec<u64>> {
         if self.lanes != Lanes::Ready {
             return None;
@@ -304,7 +309,7 @@ impl Session {
         Some(first)
     }
 
-    /// The next batch of bytes for a lane's stream.
+    /// The next batch of bytes for the stream of a lane.
     pub fn poll_lane(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
         if self.lanes != Lanes::Open {
             return None;
@@ -317,13 +322,14 @@ impl Session {
         }
         for _ in 0..self.crowded.len() {
             if let Some(circuit) = self.crowded.pop_front() {
-                self.take_in(circuit);
+                self.send_waiting(circuit);
             }
         }
         Some(batch)
     }
 
-    /// Bytes that wait for the control stream: beyond [`SessionConfig::CONTROL_MAX`] the peer does not read.
+    /// The number of bytes that wait for the control stream. More than [`SessionConfig::CONTROL_MAX`] means that the
+    /// peer does not read.
     pub fn control_waiting(&self) -> usize {
         self.notices.waiting()
     }
@@ -333,21 +339,21 @@ impl Session {
         self.progress.map(|(since, _)| since)
     }
 
-    /// When [`Session::handle_timeout`] wants to be called.
+    /// When [`Session::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = self.closing.front().map(|(deadline, _)| *deadline);
         let all = [self.receipts.poll_timeout(), deadline, self.poll_leaving()];
         all.into_iter().flatten().min()
     }
 
-    // Inside.
+    // Internals.
 
     pub(super) fn notify(&mut self, notice: Notice) {
         self.notices.send(notice);
     }
 
-    /// Another trunk carries the session: the peer is told all that arrived here, and once it has told the same, both
-    /// sides send again what is missing. What the former trunk brings from now on must be ignored.
+    /// Another trunk carries the session. Tells the peer everything that arrived here. Once the peer has done the same,
+    /// both sides retransmit what is missing. Input from the former trunk must be ignored from now on.
     pub fn resume(&mut self, now: Instant) {
         self.lanes = Lanes::Waiting;
         self.outboxes.cut();
@@ -363,13 +369,13 @@ impl Session {
         self.progress = None;
     }
 
-    /// The peer has told what it has: the rest is sent again.
+    /// The peer has reported what it received: the rest is retransmitted.
     pub(super) fn replay(&mut self) {
         self.lanes = Lanes::Ready;
         self.notices.replay();
     }
 
-    /// Whether the peer has all that was sent.
+    /// Whether the peer has received everything.
     pub(super) fn is_acknowledged(&self) -> bool {
         self.outboxes.acknowledged_count().1 && self.notices.are_acknowledged()
     }
@@ -400,8 +406,9 @@ impl Session {
         self.receipts.hurry(now, soon);
     }
 
-    /// Moves what the credit and the room allow from a leg into the lanes; then, if the leg has ended, says so.
-    pub(super) fn take_in(&mut self, circuit: CircuitId) {
+    /// Moves signals of a leg to the lanes as far as the credit and the backlog allow. If the leg has ended and nothing
+    /// is left, closes the circuit.
+    pub(super) fn send_waiting(&mut self, circuit: CircuitId) {
         let Some(state) = self.circuits.get_mut(&circuit) else {
             return;
         };
@@ -438,7 +445,7 @@ impl Session {
             self.crowded.push_back(circuit);
         }
         let ending = if state.waiting.is_empty() {
-            state.ending.take()
+            state.closed_here.take()
         } else {
             None
         };
@@ -446,14 +453,18 @@ impl Session {
             self.events.push_back(Event::Taken { circuit, cost: taken });
         }
         if let Some(reason) = ending {
-            self.forget(circuit, reason);
+            self.close_and_remove(circuit, reason);
         }
     }
 
-    /// Once the local leg has ended, what comes for it counts as written: else two ends whose legs have both gone would
-    /// wait for each other's credit to send what is left.
-    pub(super) fn discard(&mut self, circuit: CircuitId, now: Instant) {
-        let Some(state) = self.circuits.get_mut(&circuit).filter(|state| state.ending.is_some()) else {
+    /// Once the local leg has ended, deliveries to it count as written. Otherwise two ends whose legs have both ended
+    /// would wait for each other's credit.
+    pub(super) fn drop_deliveries(&mut self, circuit: CircuitId, now: Instant) {
+        let Some(state) = self
+            .circuits
+            .get_mut(&circuit)
+            .filter(|state| state.closed_here.is_some())
+        else {
             return;
         };
         while let Some(content) = state.inbound.poll_deliver() {
@@ -463,11 +474,11 @@ impl Session {
         self.written(circuit, underway, now);
     }
 
-    /// Tells the peer where the circuit ends, and forgets it.
-    fn forget(&mut self, circuit: CircuitId, reason: String) {
+    /// Tells the peer where the circuit ends, and removes it.
+    fn close_and_remove(&mut self, circuit: CircuitId, reason: String) {
         if let Some(state) = self.remove(circuit)
-            && state.closed.is_none()
-            && !state.draining.is_out
+            && state.closed_by_peer.is_none()
+            && !state.draining.is_half_closed
         {
             self.notify(Notice::Close(Close {
                 circuit,
@@ -485,33 +496,33 @@ impl Session {
         Some(state)
     }
 
-    /// Ends a circuit from our side while its leg is still there.
-    pub(super) fn end(&mut self, circuit: CircuitId, reason: String, and_tell: bool) {
+    /// Closes a circuit from this side while its leg still exists.
+    pub(super) fn close_now(&mut self, circuit: CircuitId, reason: String, and_tell: bool) {
         if !self.circuits.contains_key(&circuit) {
             return;
         }
         if and_tell {
-            self.forget(circuit, reason.clone());
+            self.close_and_remove(circuit, reason.clone());
         } else {
             self.remove(circuit);
         }
-        self.events.push_back(Event::Finished { circuit, reason });
+        self.events.push_back(Event::Closed { circuit, reason });
     }
 
-    pub(super) fn finish_if_done(&mut self, circuit: CircuitId) {
+    pub(super) fn close_if_delivered(&mut self, circuit: CircuitId) {
         let Some(state) = self.circuits.get(&circuit) else {
             return;
         };
-        let Some(reason) = &state.closed else {
+        let Some(reason) = &state.closed_by_peer else {
             return;
         };
-        if self.leaving.is_some() && !state.draining.is_out {
+        if self.leaving.is_some() && !state.draining.is_half_closed {
             return;
         }
-        // Frames, and the end, may outrun the local leg's handshake: then they wait for it, within the deadline.
-        if state.inbound.is_finished() {
+        // Frames, and the close, may overtake the handshake of the local leg. They wait for it, until the deadline.
+        if state.inbound.is_complete() {
             let reason = reason.clone();
-            self.end(circuit, reason, false);
+            self.close_now(circuit, reason, false);
         }
     }
 
@@ -551,7 +562,7 @@ impl Session {
     }
 }
 
-/// The next receipt tells of the circuit.
+/// Makes the next receipt include the circuit.
 fn owe(state: &mut Circuit, circuit: CircuitId, receipts: &mut Receipts) {
     if !state.owes {
         state.owes = true;

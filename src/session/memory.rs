@@ -2,16 +2,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Least window of a circuit, in bytes: a few fragments.
+/// The minimum window of a circuit in bytes: a few fragments.
 const WINDOW_MIN: u64 = 256 * 1024;
 
-/// A window takes at most one part in so many of what is left: several circuits may stall at once before it runs short.
+/// A window is at most this fraction of the remaining memory, so that several circuits may stall before it runs short.
 const SHARE: u64 = 8;
 
-/// Bytes that arrived and are kept until a local BEAM reads them: one account for all sessions of a daemon.
+/// The bytes that arrived and wait until a local BEAM reads them. All sessions of a daemon share one account.
 ///
-/// Credit is given out more freely than there is memory, since most circuits use little of theirs; a window grows only as
-/// its BEAM reads. As memory runs short windows shrink, and at the limit the circuit that keeps most is ended.
+/// More credit is granted than there is memory, since most circuits use little of theirs, and a window grows only as
+/// its BEAM reads. Windows shrink as memory runs short. At the limit, the circuit with the most buffered bytes is
+/// closed.
 #[derive(Clone, Debug)]
 pub struct Memory {
     limit: u64,
@@ -19,7 +20,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty account of `limit` bytes.
+    /// Creates an empty account with a limit in bytes.
     pub fn new(limit: u64) -> Self {
         Self {
             limit,
@@ -27,7 +28,7 @@ impl Memory {
         }
     }
 
-    /// Bytes kept, of all sessions.
+    /// The number of bytes buffered by all sessions.
     pub fn kept(&self) -> u64 {
         self.kept.load(Relaxed)
     }
@@ -44,7 +45,7 @@ impl Memory {
         self.kept() > self.limit
     }
 
-    /// The window that a circuit may have now, of at most `most` bytes.
+    /// The current window of a circuit, of at most `most` bytes.
     pub(super) fn window(&self, most: u64) -> u64 {
         let share = self.limit.saturating_sub(self.kept()) / SHARE;
         share.clamp(WINDOW_MIN.min(most), most)

@@ -1,11 +1,12 @@
-//! Rank 5: the lasting relation of two daemons, as a pure machine.
+//! Rank 5: the lasting relation of two daemons, as a pure state machine.
 //!
-//! A [`Session`] numbers what it sends, knows what arrived, and carries circuits: signals of local BEAMs enter with
-//! [`Session::signals`], leave on lanes through [`Session::poll_lane`], arrive with [`Session::handle_frames`] and are
-//! handed to the BEAM through [`Session::poll_delivery`]. Notices go the same way over one ordered control stream.
+//! A [`Session`] numbers what it sends, tracks what has arrived, and carries circuits. Signals of local BEAMs enter
+//! with [`Session::signals`] and leave on lanes through [`Session::poll_lane`]. They arrive with
+//! [`Session::handle_frames`] and go to the BEAM through [`Session::poll_delivery`]. Notices use one ordered control
+//! stream in the same way.
 //!
-//! Methods come in four kinds: getters, `handle_*` (what the trunk brought, and the time), commands (what the gateway
-//! wants) and `poll_*` (work to do). After each input or command, every `poll_*` is drained before the next one.
+//! There are four kinds of methods: getters, `handle_*` (input from the trunk, and time), commands (from the local
+//! endpoints) and `poll_*` (output). After each input or command, drain every `poll_*` before the next one.
 
 mod arrivals;
 mod assignment;

@@ -5,24 +5,24 @@ use bytes::BytesMut;
 
 use crate::wire::Notice;
 
-/// Notices of both directions: numbered, and kept until the peer has them.
+/// The notices of both directions. They are numbered, and kept until the peer has received them.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
-    /// How many were sent.
+    /// The number of notices sent.
     pub(super) sent: u64,
-    /// The last one that arrived.
+    /// The number of the last notice that arrived.
     pub(super) received: u64,
-    /// What the control stream has not taken yet.
+    /// The bytes that the control stream has not accepted yet.
     outgoing: BytesMut,
-    /// Those that the peer does not have yet, as far as is known.
+    /// The notices that the peer may not have received.
     kept: VecDeque<Bytes>,
     kept_bytes: usize,
-    /// The trunk is new: until the peer has told what it has, numbered notices are only kept.
+    /// The trunk is new: numbered notices are only kept until the peer has reported what it received.
     is_cut: bool,
 }
 
 impl Notices {
-    /// Appends a notice to what leaves.
+    /// Appends a notice to the output.
     pub(super) fn send(&mut self, notice: Notice) {
         if !notice.is_numbered() {
             notice.encode(0, &mut self.outgoing);
@@ -38,10 +38,10 @@ impl Notices {
         self.kept.push_back(bytes.freeze());
     }
 
-    /// The peer has everything up to `number`.
+    /// The peer has received all notices up to `number`.
     ///
     /// # Errors
-    /// If there is no such notice: how many there are.
+    /// If there is no such notice: the number of notices sent.
     pub(super) fn acknowledged(&mut self, number: u64) -> Result<(), u64> {
         if number > self.sent {
             return Err(self.sent);
@@ -54,28 +54,28 @@ impl Notices {
         Ok(())
     }
 
-    /// Whether the peer has them all.
+    /// Whether the peer has received all notices.
     pub(super) fn are_acknowledged(&self) -> bool {
         self.kept.is_empty()
     }
 
-    /// How many the peer has.
+    /// The number of notices that the peer has received.
     pub(super) fn acknowledged_count(&self) -> u64 {
         self.sent - self.kept.len() as u64
     }
 
-    /// Bytes that the peer did not take.
+    /// The number of bytes that wait for the control stream.
     pub(super) fn waiting(&self) -> usize {
         self.kept_bytes.max(self.outgoing.len())
     }
 
-    /// Drops what was to leave on a trunk that is lost; what was kept of it leaves anew with [`Notices::replay`].
+    /// Drops the output of a lost trunk. Kept notices are sent again by [`Notices::replay`].
     pub(super) fn cut(&mut self) {
         self.outgoing.clear();
         self.is_cut = true;
     }
 
-    /// Sends again what the peer does not have.
+    /// Sends all notices again that the peer has not received.
     pub(super) fn replay(&mut self) {
         self.is_cut = false;
         for notice in &self.kept {
@@ -83,7 +83,7 @@ impl Notices {
         }
     }
 
-    /// What the control stream takes next.
+    /// The next bytes for the control stream.
     pub(super) fn take(&mut self) -> Option<Bytes> {
         (!self.outgoing.is_empty()).then(|| self.outgoing.split().freeze())
     }

@@ -17,33 +17,33 @@ use crate::wire::Mark;
 use crate::wire::SMALL;
 use crate::wire::TURN;
 
-/// A batch handed to QUIC at once: enough to fill many packets, little enough that lanes take turns.
+/// The size of a batch that is handed to QUIC: enough to fill many packets, and small enough that lanes take turns.
 const BATCH: usize = 128 * 1024;
 
-/// A small frame that comes alone to a lane, while so many bytes are in flight on others, is a call beside bulk.
+/// The minimum amount of bulk data, in bytes. A small frame on an idle lane, while bulk data is in flight on others, is a call.
 const BULK: u64 = 64 * 1024;
 
-/// Empty queues kept for the next strand that needs one.
+/// The number of empty queues kept for reuse.
 const SPARE: usize = 64;
 
-/// What a circuit may have waiting whatever others have, in bytes: so that bulk of one does not stop another.
+/// The number of bytes that a circuit may always have waiting, so that bulk data of one circuit does not stop another.
 const RESERVED: u64 = 64 * 1024;
 
-/// What waits to be written to the lanes, and what was written and the peer may not have.
+/// The data that waits for the lanes, and the data that was sent and that the peer may not have received.
 #[derive(Debug)]
 pub(super) struct Outboxes {
     outboxes: Vec<Outbox>,
     assignment: Assignment,
-    /// Bytes that wait, in all and for each circuit that has any.
+    /// The bytes that wait, in total and for each circuit that has any.
     waiting: u64,
     of_circuit: FxHashMap<CircuitId, u64>,
-    /// Whether what was sent is kept until the peer has it.
+    /// Whether sent data is kept until the peer has received it.
     keeps: bool,
-    /// Bytes kept to be sent again.
+    /// The bytes kept for retransmission.
     kept: u64,
-    /// Bound of both together.
+    /// The limit of both together.
     limit: u64,
-    /// Calls beside bulk so far.
+    /// The number of calls beside bulk data so far.
     calls: u64,
 }
 
@@ -61,23 +61,23 @@ impl Outboxes {
         }
     }
 
-    /// Whether one more frame of the circuit may wait.
+    /// Whether another frame of the circuit may wait.
     pub(super) fn has_room(&self, circuit: CircuitId) -> bool {
         self.waiting + self.kept < self.limit || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
     }
 
-    /// How often something small came to a lane of its own while bulk was under way on others.
+    /// The number of small frames on idle lanes while bulk data was in flight on others.
     pub(super) const fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// Whether nothing waits for the lane but one of these.
+    /// Whether such a frame is the only thing that waits for the lane.
     pub(super) fn has_call(&self, lane: LaneId) -> bool {
         let outbox = self.outboxes.get(usize::from(lane));
         outbox.is_some_and(|outbox| outbox.has_call && outbox.sent_again == outbox.sent.len())
     }
 
-    /// How many frames the peer has of all lanes, and whether it has all that were sent.
+    /// The number of frames of all lanes that the peer has received, and whether these are all that were sent.
     pub(super) fn acknowledged_count(&self) -> (u64, bool) {
         let all = self.outboxes.iter();
         all.fold((0, true), |(count, is_all), outbox| {
@@ -88,7 +88,7 @@ impl Outboxes {
         })
     }
 
-    /// How many frames a lane has carried.
+    /// The number of frames that a lane has carried.
     pub(super) fn number(&self, lane: LaneId) -> u64 {
         self.outboxes.get(usize::from(lane)).map_or(0, |outbox| outbox.number)
     }
@@ -97,7 +97,7 @@ impl Outboxes {
         self.outboxes.iter().map(|outbox| outbox.number).collect()
     }
 
-    /// The peer has everything up to `mark` in memory.
+    /// The peer has received everything up to `mark`.
     pub(super) fn acknowledged(&mut self, mark: Mark) {
         if let Some(outbox) = self.outboxes.get_mut(usize::from(mark.lane)) {
             let freed = outbox.acknowledge(mark.number);
@@ -107,25 +107,25 @@ impl Outboxes {
         }
     }
 
-    /// The trunk is lost: whatever was given to it may have arrived.
+    /// The trunk is lost: the data given to it may or may not have arrived.
     pub(super) fn cut(&mut self) {
         for outbox in &mut self.outboxes {
             outbox.sent_again = outbox.sent.len();
         }
     }
 
-    /// All lanes begin anew, each with the first frame that is kept; the numbers of these frames.
+    /// Restarts all lanes, each with its first kept frame. Returns the numbers of these frames.
     pub(super) fn rewind(&mut self) -> Vec<u64> {
         self.outboxes.iter_mut().map(Outbox::rewind).collect()
     }
 
-    /// The next frame of each strand may go on any lane.
+    /// Lets the next frame of each strand use any lane.
     #[cfg(test)]
     pub(super) fn change_lanes(&mut self) {
-        self.assignment.forget();
+        self.assignment.clear();
     }
 
-    /// Leaves out the first batch of what is to be sent again.
+    /// Omits the first batch of a retransmission.
     #[cfg(test)]
     pub(super) fn skip_replay(&mut self) {
         for outbox in &mut self.outboxes {
@@ -133,7 +133,7 @@ impl Outboxes {
         }
     }
 
-    /// Appends a frame to its strand, and says which lane will carry it.
+    /// Appends a frame to its strand. Returns the lane that will carry it.
     pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> LaneId {
         let is_small = content.body().len() <= SMALL;
         let lane = self.assignment.lane((circuit, placed.strand), is_small);
@@ -148,14 +148,14 @@ impl Outboxes {
         lane
     }
 
-    /// Takes a lane's next batch, or `None` when nothing waits.
+    /// Takes the next batch of a lane; `None` if nothing waits.
     pub(super) fn take(&mut self, lane: LaneId) -> Option<Vec<Bytes>> {
         let outbox = self.outboxes.get_mut(usize::from(lane))?;
         if let Some(again) = outbox.sent.get(outbox.sent_again) {
             outbox.sent_again += 1;
             return Some(again.buffers.clone());
         }
-        // What the peer does not acknowledge is not without end.
+        // The data that the peer has not acknowledged is limited.
         if self.kept >= self.limit {
             return None;
         }
@@ -196,15 +196,15 @@ impl Outboxes {
     }
 }
 
-/// What a strand gave to a batch.
+/// The part of a batch that comes from one strand.
 struct Taken {
     strand: Key,
     length: usize,
-    /// Whether nothing of the strand is left.
+    /// Whether the strand has nothing left.
     is_last: bool,
 }
 
-/// A batch that the peer may not have.
+/// A batch that the peer may not have received.
 #[derive(Debug)]
 struct Sent {
     frames: u64,
@@ -212,31 +212,31 @@ struct Sent {
     buffers: Vec<Bytes>,
 }
 
-/// What waits to be written to one lane: strands of many circuits, which take turns.
+/// The data that waits for one lane: strands of many circuits, which take turns.
 #[derive(Debug, Default)]
 struct Outbox {
-    /// How many frames the lane has carried.
+    /// The number of frames that the lane has carried.
     number: u64,
-    /// The last of them that the peer has in memory.
+    /// The last of these frames that the peer has received.
     acknowledged: u64,
     strands: FxHashMap<Key, Queue>,
-    /// Those with something to send; the first one has its turn.
+    /// The strands with something to send. It is the turn of the first one.
     turns: VecDeque<Key>,
-    /// Bytes sent in this turn.
+    /// The bytes sent in this turn.
     served: usize,
     spare: Vec<Queue>,
-    /// The last frame was small and came to an idle lane beside bulk.
+    /// Whether the last frame was a call: small, on an idle lane, beside bulk data.
     has_call: bool,
-    /// Batches kept to be sent again, the oldest first.
+    /// The batches kept for retransmission, the oldest first.
     sent: VecDeque<Sent>,
-    /// Frames in them.
+    /// The number of frames in these batches.
     sent_frames: u64,
-    /// How many of the batches the present trunk was given; all, unless it is new.
+    /// The number of these batches that the current trunk was given: all, unless it is new.
     sent_again: usize,
 }
 
 impl Outbox {
-    /// Appends a frame and says how many bytes it takes.
+    /// Appends a frame. Returns its length in bytes.
     fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> u64 {
         let key = (circuit, placed.strand);
         let queue = self.strands.entry(key).or_insert_with(|| {
@@ -257,8 +257,8 @@ impl Outbox {
         self.sent_again = self.sent.len();
     }
 
-    /// The peer has everything up to a frame: whole batches need not be kept, but for those that the trunk is still to be
-    /// given, whose numbers are promised. Gives their bytes.
+    /// The peer has received everything up to a frame. Removes whole batches, except those that the current trunk has
+    /// yet to be given, whose numbers were announced. Returns the number of bytes removed.
     fn acknowledge(&mut self, number: u64) -> u64 {
         self.acknowledged = number.max(self.acknowledged);
         let mut freed = 0;
@@ -306,7 +306,7 @@ impl Outbox {
     }
 }
 
-/// Frames of one strand that wait, as pieces that end where a frame ends.
+/// The waiting frames of one strand, in pieces that end at the end of a frame.
 #[derive(Debug, Default)]
 struct Queue {
     pieces: VecDeque<Piece>,
@@ -317,7 +317,7 @@ struct Queue {
 #[derive(Debug)]
 struct Piece {
     small: Bytes,
-    /// The body of its last frame, if that is large.
+    /// The body of the last frame, if it is large.
     large: Option<Bytes>,
     frames: u64,
 }
@@ -352,7 +352,7 @@ impl Queue {
         self.pieces.is_empty() && self.small.is_empty()
     }
 
-    /// Moves the first piece into the batch; its frames and its length.
+    /// Moves the first piece into the batch. Returns its number of frames and its length.
     fn take(&mut self, batch: &mut Batch) -> (u64, usize) {
         let Some(piece) = self.pieces.pop_front() else {
             let length = self.small.len();
@@ -369,7 +369,7 @@ impl Queue {
     }
 }
 
-/// What a lane hands to QUIC.
+/// A batch of a lane for QUIC.
 #[derive(Debug, Default)]
 struct Batch {
     buffers: Buffers,

@@ -5,16 +5,17 @@ use crate::wire::CircuitId;
 use crate::wire::LaneId;
 use crate::wire::Mark;
 
-/// What the peer is to be told of: what arrived, and which circuits made progress.
+/// What the next receipt reports: the frames that arrived, and the circuits that made progress.
 ///
-/// A receipt restates totals, so it is written only when the control stream takes it: a peer that does not read gets one
-/// receipt, not thousands.
+/// A receipt restates totals, and it is written only when the control stream accepts it. So a peer that does not read
+/// gets one receipt, not thousands.
 #[derive(Debug)]
 pub(super) struct Receipts {
     delay: Duration,
-    /// Per lane: frames that are in memory.
+    /// Per lane: the number of frames that arrived.
     received: Vec<u64>,
-    /// Per lane: the frame that its stream brings next. Less than what was received where a trunk sends frames again.
+    /// Per lane: the next frame on its stream. It is lower than the number of received frames while a trunk
+    /// retransmits.
     next: Vec<u64>,
     owing: Vec<CircuitId>,
     due: Option<Instant>,
@@ -33,7 +34,8 @@ impl Receipts {
         }
     }
 
-    /// A lane's stream begins with frame `first`; `None` if there is no such lane, `Some(false)` if frames are missing.
+    /// The stream of a lane begins with frame `first`. Returns `None` if there is no such lane, and `Some(false)` if
+    /// frames are missing.
     pub(super) fn begin(&mut self, lane: LaneId, first: u64) -> Option<bool> {
         let next = self.next.get_mut(usize::from(lane))?;
         let received = self.received.get(usize::from(lane))?;
@@ -41,7 +43,7 @@ impl Receipts {
         Some((1..=received + 1).contains(&first))
     }
 
-    /// A frame has arrived: whether it is new. `None` if there is no such lane.
+    /// A frame has arrived. Returns whether it is new, or `None` if there is no such lane.
     pub(super) fn frame(&mut self, lane: LaneId, now: Instant) -> Option<bool> {
         let received = self.received.get_mut(usize::from(lane))?;
         let next = self.next.get_mut(usize::from(lane))?;
@@ -62,18 +64,18 @@ impl Receipts {
         received.map(|(lane, number)| Mark { lane, number: *number }).collect()
     }
 
-    /// The next receipt tells of this circuit too.
+    /// Makes the next receipt include this circuit.
     pub(super) fn add(&mut self, circuit: CircuitId) {
         self.owing.push(circuit);
     }
 
-    /// There is something to tell: at once, or when others may have joined it.
+    /// There is something to report: at once, or after a delay that lets others join.
     pub(super) fn hurry(&mut self, now: Instant, at_once: bool) {
         let due = if at_once { now } else { now + self.delay };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
     }
 
-    /// The next receipt is written at once, whatever there is to tell.
+    /// Makes the next receipt due at once, even if there is nothing new.
     pub(super) fn restate(&mut self) {
         self.is_due = true;
     }
@@ -89,7 +91,7 @@ impl Receipts {
         self.due
     }
 
-    /// The circuits to tell of, if the time has come; none of them may still mean a receipt.
+    /// The circuits to report, if a receipt is due.
     pub(super) fn take(&mut self) -> Option<Vec<CircuitId>> {
         if !std::mem::take(&mut self.is_due) {
             return None;

@@ -1,6 +1,6 @@
 use crate::order::AliasStats;
 
-/// Plain counters of a session; read them, never reset them.
+/// Counters of a session. They are never reset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionStats {
     /// Frames sent per lane.
@@ -9,9 +9,10 @@ pub struct SessionStats {
     pub frames_received: Vec<u64>,
     /// Frames that carried at least one fence.
     pub frames_fenced: u64,
-    /// What became of the aliases that signals to the peer were addressed to.
+    /// Counters of the aliases that signals to the peer were addressed to.
     pub aliases: AliasStats,
-    /// Signals not delivered because their receiver belongs to an earlier life of the node, and would end its connection.
+    /// Signals not delivered because their receiver belongs to an earlier incarnation of the node, which would close
+    /// its connection.
     pub signals_stale: u64,
     /// Frames that arrived for a circuit that is closed.
     pub frames_late: u64,

@@ -16,7 +16,7 @@ pub struct NameError {
 #[cfg(any(test, feature = "daemon"))]
 #[derive(Debug, Error)]
 pub enum AuthorityError {
-    /// The name to certify is none.
+    /// The name to certify is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
     /// A file of the authority is not what it should be.
@@ -28,10 +28,14 @@ pub enum AuthorityError {
         reason: String,
     },
     /// The key does not belong to the certificate.
-    #[error("the key does not belong to the certificate of the authority: one of the two files comes from elsewhere")]
+    #[error(
+        "the key does not belong to the certificate of the authority: the two files come from different authorities"
+    )]
     KeyMismatch,
-    /// The authority's own time is over.
-    #[error("the authority expired on {0}: make a new one with `beamway certs init` and issue all certificates again")]
+    /// The authority has expired.
+    #[error(
+        "the authority expired on {0}: create a new one with `beamway certs init` and issue all certificates again"
+    )]
     Expired(String),
     /// A certificate cannot be valid for so long.
     #[error("{days} days: a certificate is valid for 1 to {max} days")]
@@ -45,7 +49,7 @@ pub enum AuthorityError {
     #[error("the clock of this machine is outside the years 1970 to 9999")]
     Clock,
     /// Making a key or a signature failed.
-    #[error("making the certificate failed: {0}")]
+    #[error("cannot create the certificate: {0}")]
     Make(#[from] rcgen::Error),
 }
 
@@ -53,7 +57,7 @@ pub enum AuthorityError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum IdentityError {
     /// A file is larger than any real one.
-    #[error("{file}: {bytes} bytes; more than {max} is not read")]
+    #[error("{file}: {bytes} bytes; at most {max} are allowed")]
     TooLarge {
         /// The file.
         file: &'static str,
@@ -70,14 +74,14 @@ pub enum IdentityError {
         /// What the PEM reader says.
         reason: String,
     },
-    /// No certificate where one must be.
-    #[error("{file}: no certificate in it; expected sections `-----BEGIN CERTIFICATE-----`")]
+    /// A file without a certificate.
+    #[error("{file}: contains no certificate; expected sections `-----BEGIN CERTIFICATE-----`")]
     NoCertificate {
         /// The file.
         file: &'static str,
     },
-    /// More certificates than are looked at.
-    #[error("{file}: {count} certificates; at most {max} are read")]
+    /// More certificates than allowed.
+    #[error("{file}: {count} certificates; at most {max} are allowed")]
     TooMany {
         /// The file.
         file: &'static str,
@@ -86,7 +90,7 @@ pub enum IdentityError {
         /// How many may be there.
         max: usize,
     },
-    /// A section that is a certificate only by its label.
+    /// A malformed certificate.
     #[error("{file}: certificate {number} cannot be read ({reason}); have it issued again")]
     Certificate {
         /// The file.
@@ -96,14 +100,14 @@ pub enum IdentityError {
         /// Why.
         reason: String,
     },
-    /// A certificate among the authorities that may not sign.
+    /// A certificate in `ca.pem` that is not of an authority.
     #[error("ca.pem: certificate {number} is not of an authority (no `CA:TRUE`); put the certificate of your CA there")]
     NotAuthority {
         /// Which one, counted from 1.
         number: usize,
     },
-    /// All authorities are out of their time.
-    #[error("ca.pem: no authority in it is valid now; certificate {number} is valid from {from} to {to}")]
+    /// No authority is valid now.
+    #[error("ca.pem: contains no authority that is valid now; certificate {number} is valid from {from} to {to}")]
     AuthorityTime {
         /// The last one looked at, counted from 1.
         number: usize,
@@ -113,38 +117,38 @@ pub enum IdentityError {
         to: String,
     },
     /// No key.
-    #[error("key.pem: no private key in it; expected one section `-----BEGIN PRIVATE KEY-----`, not encrypted")]
+    #[error("key.pem: contains no private key; expected one section `-----BEGIN PRIVATE KEY-----`, not encrypted")]
     NoKey,
-    /// A key that nothing here can sign with.
+    /// An unsupported key.
     #[error("key.pem: the key cannot be used ({0}); make an ECDSA P-256, Ed25519 or RSA key of 2048 bits or more")]
     Key(String),
     /// Key and certificate are of different pairs.
     #[error("key.pem: the key does not belong to the first certificate of cert.pem; copy both from one issue")]
     KeyMismatch,
-    /// Too late.
+    /// The certificate has expired.
     #[error("cert.pem: expired on {0}; issue a new one (`beamway certs issue`) or set the clock")]
     Expired(String),
-    /// Too early.
+    /// The certificate is not valid yet.
     #[error("cert.pem: not valid before {0}; wait, or set the clock of this machine")]
     NotYetValid(String),
-    /// Nobody known has signed it.
+    /// Not signed by a known authority.
     #[error(
         "cert.pem: not signed by an authority of ca.pem; copy both from one issue, or append the missing intermediate \
          certificates to cert.pem"
     )]
     UnknownIssuer,
-    /// A use is missing.
+    /// A key usage is missing.
     #[error("cert.pem: may not be used for {usage}; a daemon needs both serverAuth and clientAuth")]
     Usage {
         /// `serverAuth` or `clientAuth`.
         usage: &'static str,
     },
-    /// The chain does not hold for another reason.
-    #[error("cert.pem: the chain to ca.pem does not hold: {0}")]
+    /// The chain is invalid for another reason.
+    #[error("cert.pem: the chain to ca.pem is invalid: {0}")]
     Chain(String),
-    /// It is somebody else's.
+    /// The certificate is for another name.
     #[error(
-        "cert.pem: it is not for `{wanted}` but for {held}; issue one with the DNS name `{wanted}`, or change the name"
+        "cert.pem: issued for {held}, not for `{wanted}`; issue one with the DNS name `{wanted}`, or change the name"
     )]
     Name {
         /// The configured name.
@@ -152,7 +156,7 @@ pub enum IdentityError {
         /// The names in the certificate.
         held: String,
     },
-    /// The configured name is none.
+    /// The configured name is invalid.
     #[error(transparent)]
     BadName(#[from] NameError),
 }
@@ -189,10 +193,10 @@ pub enum EndpointError {
 /// Why the certificate of a peer could not be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PeerError {
-    /// The peer showed none.
-    #[error("the peer has shown no certificate")]
+    /// The peer presented none.
+    #[error("the peer presented no certificate")]
     Missing,
-    /// It cannot be read.
+    /// It is malformed.
     #[error("the certificate of the peer cannot be read: {0}")]
     Unreadable(webpki::Error),
 }

@@ -2,31 +2,31 @@ use thiserror::Error;
 
 use crate::codec::CodecError;
 
-/// Why a peer's bytes are not the protocol: each ends the trunk they came on.
+/// Why the bytes of a peer violate the protocol. Each error closes the trunk they arrived on.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WireError {
-    /// A field is cut short or holds a value it may not.
+    /// A field is truncated or has an invalid value.
     #[error("malformed {what}: {source}")]
     Malformed {
-        /// What was being read.
+        /// The structure that was being read.
         what: &'static str,
-        /// What is wrong with it.
+        /// What is wrong.
         source: CodecError,
     },
-    /// A length is over its limit.
+    /// A length exceeds its limit.
     #[error("{what} of {length} bytes; at most {limit} are allowed")]
     Oversized {
-        /// What was announced.
+        /// The structure with this length.
         what: &'static str,
-        /// Its announced length in bytes.
+        /// The length in bytes.
         length: u64,
         /// The limit in bytes.
         limit: u64,
     },
-    /// The protobuf message cannot be decoded.
+    /// The protobuf message is malformed.
     #[error("malformed notice: {0}")]
     Protobuf(String),
-    /// A notice without a body, or with a field outside its range.
-    #[error("notice with {0}")]
+    /// A notice has no body, or a field out of range.
+    #[error("malformed notice: {0}")]
     Notice(&'static str),
 }

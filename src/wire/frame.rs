@@ -8,36 +8,41 @@ use crate::codec::Reader;
 use crate::codec::Writer;
 use crate::dist::RUN_MAX;
 
-/// A lane of a session, 0 … N−1, each direction on its own.
+/// The number of a lane, 0 … N−1. Each direction counts on its own.
 pub type LaneId = u8;
 
-/// A session has at most this many lanes in each direction.
+/// The maximum number of lanes of a session in each direction.
 pub const LANES_MAX: u8 = 64;
 
-/// A strand of a circuit, 0 … [`STRANDS`] − 1: what is addressed to processes of one hash, in order.
+/// The number of a strand, 0 … [`STRANDS`] − 1. A strand carries, in order, what a circuit addresses to processes of
+/// one hash.
 pub type StrandId = u16;
 
-/// Strands of a circuit, in each direction, when a session has more than one lane; with one lane there is one.
+/// The number of strands of a circuit in each direction, if the session has more than one lane. With one lane there is
+/// one strand.
 ///
-/// Of 4096 one in 1000 small calls shares its strand with one of four bulk transfers, and waits for all that it has sent. More
-/// would cost each circuit memory: one that has lived for long has used them all.
+/// With 4096 strands, one in 1000 small calls shares its strand with one of four bulk transfers, and waits for
+/// everything that the transfer has sent. More strands would cost each circuit memory: a long-lived circuit has used
+/// all of them.
 pub const STRANDS: u16 = 4096;
 
-/// The longest body of a frame, in bytes: the largest packet of a node without fragments (16 MiB), and the largest
-/// control term with the first part of its payload (16 MiB + 64 KiB). Frames of other nodes stay near 64 KiB.
+/// The maximum length of the body of a frame in bytes. It fits the largest packet of a node without fragments (16 MiB),
+/// and the largest control term with the first part of its payload (16 MiB + 64 KiB). Frames of other nodes have about
+/// 64 KiB.
 pub const BODY_MAX: usize = 16 * 1024 * 1024 + 128 * 1024;
 
-/// Bytes that one strand sends before the next one has its turn: as many as the longest run, so that a full fragment, or a
-/// run, never makes others wait for a second one.
+/// The number of bytes that a strand may send before it is the turn of the next one: as many as the longest run, so that no
+/// strand waits for more than one full fragment or run of another.
 pub const TURN: usize = RUN_MAX;
 
-/// A frame of at most so many bytes is small: a call or its answer, most likely. It goes first where others have bulk.
+/// The maximum body of a small frame in bytes: most likely a call or its answer. Small frames may overtake bulk data of other
+/// strands.
 pub const SMALL: usize = 4 * 1024;
 
-/// The longest head of a frame: one with a fence for each strand.
+/// The maximum length of the head of a frame: one with a fence for each strand.
 const HEAD_MAX: usize = 1 + 8 * 6 + STRANDS as usize * (2 + 8);
 
-/// Bytes allocated at once for what arrives: many frames share one buffer.
+/// The size of a receive buffer. Many frames share one.
 const BUFFER: usize = 64 * 1024;
 
 const KIND_MASK: u8 = 0x03;
@@ -48,7 +53,7 @@ const KIND_RUN: u8 = 3;
 const FENCED: u8 = 0x04;
 const KNOWN_BITS: u8 = KIND_MASK | FENCED;
 
-/// One circuit of a session. Never reused while the session lasts.
+/// A circuit of a session. Ids are not reused during a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CircuitId(pub u64);
 
@@ -58,90 +63,90 @@ impl std::fmt::Display for CircuitId {
     }
 }
 
-/// Names a frame within its circuit and direction. As a fence it says "only after this one".
+/// Identifies a frame within its circuit and direction. Also a fence: "deliver only after this frame".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameId {
-    /// Its strand.
+    /// The strand.
     pub strand: StrandId,
-    /// Its place in the strand, from 1.
+    /// The position in the strand, counted from 1.
     pub number: u64,
 }
 
-/// What a frame carries of a signal; the bodies are bytes of the BEAM, untouched.
+/// The content of a frame. Bodies are unmodified bytes of the BEAM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A whole signal: control term and payload.
+    /// A complete signal: control term and payload.
     Signal(Bytes),
-    /// Several whole messages with the same control term, as their packets followed one another: at most [`RUN_MAX`] bytes.
+    /// Several complete messages with the same control term, as consecutive packets: at most [`RUN_MAX`] bytes.
     Run(Bytes),
-    /// The first part of a signal in fragments: its whole control term and the start of its payload.
+    /// The first part of a fragmented signal: its whole control term and the start of its payload.
     First {
-        /// Names the signal within its circuit and direction.
+        /// Identifies the signal within its circuit and direction.
         message: u64,
-        /// How many parts there are, this one included; at least 2.
+        /// The total number of parts, at least 2.
         fragments: u64,
-        /// Control term and start of the payload.
+        /// The control term and the start of the payload.
         body: Bytes,
     },
-    /// A later part.
+    /// A later part of a fragmented signal.
     Next {
         /// The signal it belongs to.
         message: u64,
-        /// How many parts are left, this one included: 1 is the last.
+        /// The number of parts left, including this one: 1 is the last.
         remaining: u64,
-        /// Payload.
+        /// A part of the payload.
         body: Bytes,
     },
 }
 
 impl Content {
-    /// The bytes carried.
+    /// The body of the frame.
     pub const fn body(&self) -> &Bytes {
         match self {
             Self::Signal(body) | Self::Run(body) | Self::First { body, .. } | Self::Next { body, .. } => body,
         }
     }
 
-    /// What any frame costs on top of its body, so that a flood of empty messages is bounded too.
+    /// The cost of a frame in addition to its body. It bounds the number of empty messages, too.
     pub const KEEPING: u64 = 64;
 
-    /// What the largest frame costs, in bytes: by so much a credit may be overdrawn.
+    /// The cost of the largest frame in bytes. A credit may be overdrawn by at most this amount.
     pub const COST_MAX: u64 = BODY_MAX as u64 + Self::KEEPING;
 
-    /// What the frame costs of its circuit's credit, in bytes: its body, and a flat sum for keeping it.
+    /// The amount that the frame is charged against the credit of its circuit, in bytes: its body and a fixed cost.
     pub fn cost(&self) -> u64 {
         self.body().len() as u64 + Self::KEEPING
     }
 }
 
-/// One unit on a lane.
+/// A unit on a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// The circuit it belongs to.
+    /// The circuit of the frame.
     pub circuit: CircuitId,
-    /// Its strand; its number is its place among the frames of circuit and strand.
+    /// The strand of the frame. The number of a frame is its position among the frames of its circuit and strand.
     pub strand: StrandId,
-    /// What it waits for; at most one fence a strand.
+    /// The fences of the frame: at most one per strand.
     pub fences: Vec<FrameId>,
-    /// What it carries.
+    /// The content of the frame.
     pub content: Content,
 }
 
-/// Everything of a frame that stands before its body.
+/// The head of a frame: everything before its body.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameHead<'a> {
-    /// The circuit it belongs to.
+    /// The circuit of the frame.
     pub circuit: CircuitId,
-    /// Its strand.
+    /// The strand of the frame.
     pub strand: StrandId,
-    /// What it waits for.
+    /// The fences of the frame.
     pub fences: &'a [FrameId],
-    /// What it carries.
+    /// The content of the frame.
     pub content: &'a Content,
 }
 
 impl FrameHead<'_> {
-    /// Appends the head; the caller appends the body.
+    /// Appends the head. The caller appends the body.
     pub fn encode(&self, out: &mut BytesMut) {
         let (kind, numbers) = match *self.content {
             Content::Signal(_) => (KIND_SIGNAL, None),
@@ -165,7 +170,7 @@ impl FrameHead<'_> {
     }
 }
 
-/// The kind of a frame with the numbers that belong to it.
+/// The kind of a frame and its numbers.
 enum Kind {
     Signal,
     Run,
@@ -173,7 +178,7 @@ enum Kind {
     Next { message: u64, remaining: u64 },
 }
 
-/// A head as it was read, with the length of the body that follows.
+/// A decoded head, and the length of the body that follows.
 struct Announced {
     circuit: CircuitId,
     strand: StrandId,
@@ -202,7 +207,7 @@ impl Announced {
                 message: reader.varint("message")?,
                 fragments: reader.varint("fragments")?,
             },
-            // KIND_NEXT: two bits name four kinds.
+            // KIND_NEXT: two bits identify four kinds.
             _ => Kind::Next {
                 message: reader.varint("message")?,
                 remaining: reader.varint("remaining fragments")?,
@@ -220,7 +225,7 @@ impl Announced {
     }
 
     /// # Errors
-    /// If the body is longer than any of its kind.
+    /// If the body exceeds the limit of its kind.
     fn check(&self) -> Result<(), WireError> {
         let (what, limit) = match self.kind {
             Kind::Run => ("run", RUN_MAX),
@@ -287,19 +292,19 @@ fn read_fences(reader: &mut Reader<'_>) -> Result<Vec<FrameId>, CodecError> {
         .collect()
 }
 
-/// What opens a lane's stream: the lane, and the number of the first frame on it.
+/// Writes the header of a lane's stream: the lane, and the number of its first frame.
 pub fn lane_header(lane: LaneId, first: u64, out: &mut BytesMut) {
     Writer::new(out).u8(lane).varint(first);
 }
 
-/// Cuts the bytes of one lane's stream into its header and frames.
+/// Decodes the stream of one lane into its header and frames.
 #[derive(Debug, Default)]
 pub struct FrameDecoder {
     buffer: BytesMut,
 }
 
 impl FrameDecoder {
-    /// Adds bytes that arrived.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.buffer.capacity() - self.buffer.len() < bytes.len() {
             self.buffer.reserve(bytes.len().max(BUFFER));
@@ -307,7 +312,7 @@ impl FrameDecoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The header of the stream, once it is complete; read it before any frame.
+    /// The header of the stream, once it has arrived. Call this before [`poll_frame`](Self::poll_frame).
     pub fn header(&mut self) -> Result<Option<(LaneId, u64)>, WireError> {
         let mut reader = Reader::new(&self.buffer);
         let read = |reader: &mut Reader<'_>| Ok((reader.u8("lane")?, reader.varint("first frame")?));
@@ -325,10 +330,10 @@ impl FrameDecoder {
         }
     }
 
-    /// The next whole frame, if it has arrived.
+    /// The next complete frame, if it has arrived.
     ///
     /// # Errors
-    /// If the bytes are no frame, or its body is longer than [`BODY_MAX`], or than [`RUN_MAX`] for a run.
+    /// If the bytes are malformed, or the body is longer than [`BODY_MAX`], or [`RUN_MAX`] for a run.
     pub fn poll_frame(&mut self) -> Result<Option<Frame>, WireError> {
         let mut reader = Reader::new(&self.buffer);
         let announced = match Announced::read(&mut reader) {

@@ -1,7 +1,7 @@
-//! Rank 3: beamway's own wire protocol, as bytes and values. `docs/PROTOCOL.md` is normative.
+//! Rank 3: the wire protocol of beamway, without sockets. `docs/PROTOCOL.md` is normative.
 //!
-//! A trunk carries N *lanes* in each direction, each one unidirectional QUIC stream of [`Frame`]s, and one *control
-//! stream* of [`Notice`]s. A lane carries *strands* of many circuits by turns; a strand keeps its order.
+//! A trunk has N *lanes* in each direction, each of them a unidirectional QUIC stream of [`Frame`]s, and one *control
+//! stream* of [`Notice`]s. A lane interleaves the *strands* of many circuits. Each strand keeps its order.
 
 mod error;
 mod frame;

@@ -13,28 +13,30 @@ use super::generated as proto;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The version of the protocol that is spoken: 2 has runs, in 3 a strand may change its lane, 4 has 4096 strands.
+/// The protocol version. Version 2 added runs, in version 3 a strand may change its lane, and version 4 has 4096
+/// strands.
 pub const VERSION: u32 = 4;
 
-/// The longest notice, in bytes. The longest in practice is a receipt for many circuits; it is split well below this.
+/// The maximum length of a notice in bytes. The longest notices are receipts for many circuits, which are split well
+/// below this limit.
 pub const NOTICE_MAX: usize = 256 * 1024;
 
-/// What one daemon tells another, apart from the numbering.
+/// A notice from one daemon to another, without its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Who the sender is; first on every control stream.
+    /// Introduces the sender. The first notice on every control stream.
     Hello(Hello),
-    /// This trunk carries the session.
+    /// This trunk carries the session from now on.
     Welcome(SessionId),
-    /// What arrived and what was delivered.
+    /// What has arrived and what has been delivered.
     Receipt(Receipt),
     /// A node of the sender's host is up.
     NodeUp {
         /// The part before the `@`.
         name: String,
-        /// The host parts under which it may be meant.
+        /// The host parts under which the node can be addressed.
         hosts: Vec<String>,
-        /// Whether it registered as a hidden node.
+        /// Whether the node is registered as hidden.
         hidden: bool,
     },
     /// A node of the sender's host is gone.
@@ -42,116 +44,118 @@ pub enum Notice {
         /// The part before the `@`.
         name: String,
     },
-    /// A circuit is wanted.
+    /// Requests a circuit.
     Open(Open),
     /// A message of the distribution handshake.
     Handshake {
-        /// The circuit being set up.
+        /// The circuit that is being set up.
         circuit: CircuitId,
-        /// The message without its length, flags masked.
+        /// The message without its length, with masked flags.
         message: Bytes,
-        /// The credit granted at first, in bytes; zero unless this is the first message of the accepting side.
+        /// The initial credit in bytes; zero unless this is the first message of the accepting side.
         credit: u64,
     },
-    /// A circuit ends.
+    /// Closes a circuit.
     Close(Close),
     /// The sender is about to leave.
     Leaving {
         /// For people and logs.
         reason: String,
     },
-    /// The sender leaves.
+    /// The sender leaves now.
     Goodbye {
         /// For people and logs.
         reason: String,
     },
 }
 
-/// Who a daemon is and what it wants.
+/// Identifies a daemon and its protocol parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// Lowest and highest protocol version spoken.
+    /// The lowest and highest supported protocol version.
     pub versions: (u32, u32),
-    /// The daemon's name; its certificate must carry it.
+    /// The name of the daemon. Its certificate must contain it.
     pub name: String,
-    /// Drawn at random when the daemon started.
+    /// Random bytes, chosen when the daemon started.
     pub boot: [u8; 16],
-    /// Lanes wanted in each direction, 1 … [`LANES_MAX`].
+    /// The number of lanes requested in each direction, 1 … [`LANES_MAX`].
     pub lanes: u8,
     /// Name and version of the software.
     pub software: String,
     /// The session that the sender still has with the peer.
     pub session: Option<SessionId>,
-    /// Whether the sender passes by: another life under its name may be there, whose session is not touched.
+    /// Whether the sender is a short-lived command: another daemon with the same name may have a session, which is not
+    /// affected.
     pub passing: bool,
 }
 
-/// A session, and how far it has come: both daemons know it by this.
+/// Identifies a session on both sides, and how many trunks have carried it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionId {
-    /// Drawn by the daemon with the lower name; not zero.
+    /// Chosen by the daemon with the lower name. Not zero.
     pub session: u64,
-    /// How many trunks have carried it, the present one included.
+    /// The number of trunks that have carried the session, including the current one.
     pub trunk: u64,
 }
 
-/// Up to this frame of this lane.
+/// All frames of a lane up to a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The lane.
     pub lane: LaneId,
-    /// The highest frame meant.
+    /// The highest frame number.
     pub number: u64,
 }
 
 /// Cumulative totals of one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// The highest frame of each lane that is in memory.
+    /// The highest frame of each lane that has arrived in memory.
     pub received: Vec<Mark>,
-    /// The highest notice received.
+    /// The highest notice that has arrived.
     pub notices: u64,
-    /// Circuits that made progress.
+    /// The circuits that made progress.
     pub circuits: Vec<Progress>,
 }
 
-/// How far one circuit has come.
+/// The progress of one circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The circuit.
     pub circuit: CircuitId,
-    /// The highest frame, per strand, that has its place in the order written to the BEAM; of strands that got further.
+    /// Per strand, the highest frame whose position in the order written to the BEAM is fixed. Only strands that
+    /// advanced.
     pub delivered: Vec<FrameId>,
-    /// Bytes that may have been charged in all since the circuit was opened.
+    /// The total number of bytes that may be charged since the circuit was opened.
     pub credit: u64,
 }
 
-/// A circuit is wanted.
+/// Requests a circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// Its id.
+    /// The id of the circuit.
     pub circuit: CircuitId,
-    /// The node wanted, `name@host`.
+    /// The target node, `name@host`.
     pub target: String,
-    /// The BEAM's first handshake message, flags masked.
+    /// The first handshake message of the BEAM, with masked flags.
     pub send_name: Bytes,
-    /// The credit granted at first, in bytes.
+    /// The initial credit in bytes.
     pub credit: u64,
 }
 
-/// A circuit ends.
+/// Closes a circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     /// The circuit.
     pub circuit: CircuitId,
-    /// The last frame of each strand that carried one.
+    /// The last frame of each strand that was used.
     pub last: Vec<FrameId>,
     /// For people and logs.
     pub reason: String,
 }
 
 impl Notice {
-    /// Whether the notice counts in the numbering of the session: all do but those that restate or introduce.
+    /// Whether the notice is numbered. All notices are, except those that introduce a daemon or restate totals.
     pub const fn is_numbered(&self) -> bool {
         !matches!(self, Self::Hello(_) | Self::Welcome(_) | Self::Receipt(_))
     }
@@ -209,7 +213,7 @@ impl Notice {
             Body::Welcome(welcome) => {
                 let (session, trunk) = (welcome.session, welcome.trunk);
                 if session == 0 || trunk == 0 {
-                    return Err(WireError::Notice("a welcome to no session"));
+                    return Err(WireError::Notice("welcome without a session id"));
                 }
                 Self::Welcome(SessionId { session, trunk })
             }
@@ -260,7 +264,7 @@ fn marks_in(marks: Vec<proto::Mark>) -> Result<Vec<Mark>, WireError> {
                 lane,
                 number: mark.number,
             }),
-            _ => Err(WireError::Notice("a lane that no session has")),
+            _ => Err(WireError::Notice("lane number out of range")),
         })
         .collect()
 }
@@ -283,7 +287,7 @@ fn frames_in(frames: Vec<proto::FrameId>) -> Result<Vec<FrameId>, WireError> {
                 strand,
                 number: frame.number,
             }),
-            _ => Err(WireError::Notice("a strand that no circuit has")),
+            _ => Err(WireError::Notice("strand number out of range")),
         })
         .collect()
 }
@@ -311,11 +315,11 @@ impl TryFrom<proto::Hello> for Hello {
         let boot = hello
             .boot
             .try_into()
-            .map_err(|_| WireError::Notice("a boot id that is not 16 bytes"))?;
+            .map_err(|_| WireError::Notice("boot id must have 16 bytes"))?;
         let lanes = u8::try_from(hello.lanes)
             .ok()
             .filter(|lanes| (1..=LANES_MAX).contains(lanes))
-            .ok_or(WireError::Notice("a number of lanes that is not 1 to 64"))?;
+            .ok_or(WireError::Notice("number of lanes must be 1 to 64"))?;
         Ok(Self {
             versions: (hello.version_min, hello.version_max),
             name: hello.name,
@@ -368,22 +372,23 @@ impl TryFrom<proto::Receipt> for Receipt {
     }
 }
 
-/// Cuts the bytes of a control stream into notices.
+/// Decodes the bytes of a control stream into notices.
 #[derive(Debug, Default)]
 pub struct NoticeDecoder {
     buffer: BytesMut,
 }
 
 impl NoticeDecoder {
-    /// Adds bytes that arrived.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole notice with its number, if it has arrived.
+    /// The next complete notice and its number, if it has arrived.
     ///
     /// # Errors
-    /// If the notice is longer than [`NOTICE_MAX`], is no protobuf of `proto/notice.proto`, or a field is outside its range.
+    /// If the notice is longer than [`NOTICE_MAX`], is not a valid message of `proto/notice.proto`, or has a field out
+    /// of range.
     pub fn poll_notice(&mut self) -> Result<Option<(u64, Notice)>, WireError> {
         let mut reader = Reader::new(&self.buffer);
         let Ok(length) = reader.varint("notice length") else {

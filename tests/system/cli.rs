@@ -167,10 +167,10 @@ fn nothing_is_overwritten() {
     let root = folder.path();
     let before = fs::read(root.join("certs/ca-key.pem")).expect("a key");
     let text = fails(root, &["certs", "init", "--dir", "certs"], 1);
-    assert!(text.starts_with("beamway: certs/ca.pem exists already"), "{text}");
+    assert!(text.starts_with("beamway: certs/ca.pem already exists"), "{text}");
     fs::remove_file(root.join("certs/ca.pem")).expect("removed");
     let text = fails(root, &["certs", "init", "--dir", "certs"], 1);
-    assert!(text.starts_with("beamway: certs/ca-key.pem exists already"), "{text}");
+    assert!(text.starts_with("beamway: certs/ca-key.pem already exists"), "{text}");
     assert_eq!(fs::read(root.join("certs/ca-key.pem")).expect("a key"), before);
 
     let folder = certified();
@@ -178,7 +178,7 @@ fn nothing_is_overwritten() {
     let before = fs::read(root.join("certs/left/key.pem")).expect("a key");
     let text = fails(root, &["certs", "issue", "--dir", "certs", "new", "LEFT"], 1);
     assert!(
-        text.contains("certs/left exists already") && text.contains("mv certs/left certs/left.old"),
+        text.contains("certs/left already exists") && text.contains("mv certs/left certs/left.old"),
         "{text}"
     );
     assert!(!root.join("certs/new").exists(), "one refused name refuses all");
@@ -200,7 +200,7 @@ fn bad_names_and_missing_authorities_are_refused() {
     assert!(fails(root, &["certs", "issue", "--dir", "certs", "--days", "826", "x"], 1).contains("1 to 825 days"));
     let text = fails(root, &["certs", "issue", "--dir", "nowhere", "x"], 1);
     assert!(
-        text.contains("nowhere/ca.pem cannot be read") && text.contains("certs init --dir nowhere"),
+        text.contains("cannot read nowhere/ca.pem") && text.contains("certs init --dir nowhere"),
         "{text}"
     );
     fs::copy(root.join("certs/left/key.pem"), root.join("certs/ca-key.pem")).expect("copied");
@@ -223,7 +223,7 @@ fn a_good_file_says_what_it_means() {
     );
     let (_, memory) = text.split_once('\n').expect("a second line");
     assert!(
-        memory.starts_with("memory: at most 64MiB kept for a circuit, 1GiB for all local nodes; "),
+        memory.starts_with("memory: at most 64MiB per circuit, 1GiB for all local nodes; "),
         "{text}"
     );
 }
@@ -254,7 +254,7 @@ fn all_mistakes_are_told_at_once_certificates_included() {
         );
         assert!(
             lines[3].starts_with(
-                "bad.toml: gateway.certs = \"certs/left\": certs/left/cert.pem: it is not for `middle` but for `left`"
+                "bad.toml: gateway.certs = \"certs/left\": certs/left/cert.pem: issued for `left`, not for `middle`"
             ),
             "{text}"
         );
@@ -497,7 +497,7 @@ fn a_simulation_is_one_line_and_one_seed_is_one_trace() {
     assert!(traced.contains("0: a session with 1 begins"), "{traced}");
     let last = traced.lines().last().expect("a line of figures");
     assert!(
-        last.contains("lost 0, doubled 0, reordered 0") && last.ends_with("0 failed"),
+        last.contains("lost 0, duplicated 0, reordered 0") && last.ends_with("0 failed"),
         "{last}"
     );
     let help = out(&run(folder.path(), &["--help"]));

@@ -77,7 +77,7 @@ impl Line {
             left,
             right,
         };
-        assert!(line.answer().starts_with("the line is laid: "));
+        assert!(line.answer().starts_with("the network path is up: "));
         Some(line)
     }
 

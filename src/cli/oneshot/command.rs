@@ -17,14 +17,14 @@ use crate::etf::Atom;
 use crate::etf::Term;
 use crate::node::Context;
 
-/// What is wanted.
+/// A command that joins the cluster for one request.
 #[derive(Debug)]
 pub enum Oneshot {
     /// Call a function and print what it returns.
     Call(Call),
     /// Send a message to a registered process.
     Send(Send),
-    /// See whether a node answers, and how fast.
+    /// Measure round trips to a node.
     Ping(Ping),
 }
 
@@ -63,7 +63,7 @@ pub struct Ping {
     pub json: bool,
 }
 
-/// Does an command: prints what came of it on standard output, or why nothing did on standard error.
+/// Runs a command: prints its result on standard output, or the reason of its failure on standard error.
 ///
 /// # Errors
 /// Why it failed.
@@ -72,7 +72,7 @@ pub fn run(command: Oneshot) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the threads of the node cannot be started")?;
+        .context("cannot start the threads of the node")?;
     let done = runtime.block_on(async {
         match command {
             Oneshot::Call(command) => call(command).await,
@@ -94,7 +94,7 @@ pub fn run(command: Oneshot) -> anyhow::Result<ExitCode> {
 
 async fn call(command: Call) -> anyhow::Result<Vec<String>> {
     let Term::List(arguments) = parse("the arguments", &command.arguments)? else {
-        bail!("the arguments are no list: write '[{}]'", command.arguments);
+        bail!("the arguments are not a list: write '[{}]'", command.arguments);
     };
     let module = atom("the module", &command.module)?;
     let function = atom("the function", &command.function)?;
@@ -120,7 +120,7 @@ async fn send(command: Send) -> anyhow::Result<Vec<String>> {
             let whereis = vec![Term::from(name.clone())];
             let found = context.rpc(&target, "erlang", "whereis", whereis, limit).await;
             if found.is_ok_and(|found| found.is_atom("undefined")) {
-                bail!("nothing is registered as {name} on {}", target.as_str());
+                bail!("no process is registered as {name} on {}", target.as_str());
             }
             context.send((name, target.clone()), message).await?;
             // An answer from there means that the connection has held.
@@ -178,7 +178,7 @@ impl Hops {
     async fn of(visit: &Visit) -> Self {
         match &visit.way {
             Way::Here(epmd) => Self {
-                way: format!("this host, by its port mapper at {epmd}"),
+                way: format!("this host, through its port mapper at {epmd}"),
                 trunk: None,
             },
             Way::Peer(session, setup) => Self {
@@ -237,7 +237,7 @@ fn show(time: Duration) -> String {
 }
 
 fn parse(what: &str, text: &str) -> anyhow::Result<Term> {
-    Term::parse(text).with_context(|| format!("{what} {text:?} cannot be read as an Erlang term"))
+    Term::parse(text).with_context(|| format!("{what} {text:?}: not an Erlang term"))
 }
 
 /// A module, function or name: with or without Erlang's quotes, such as `lists` or `'Elixir.Enum'` or `Elixir.Enum`.

@@ -39,14 +39,14 @@ const LOOK: Duration = Duration::from_millis(5);
 /// of the longest way and their losses.
 const TELL: Duration = Duration::from_secs(2);
 
-/// How a node joins for an command.
+/// How a node joins for a command.
 #[derive(Debug)]
 pub struct Joining {
     /// The configuration of this host's daemon, which need not run.
     pub config: PathBuf,
     /// The cookie; by default that of `~/.erlang.cookie`.
     pub cookie: Option<String>,
-    /// Our own full name; by default one that nobody else has.
+    /// Our own full name; by default a unique one.
     pub name: Option<String>,
     /// How long the command may take.
     pub timeout: Duration,
@@ -86,13 +86,13 @@ impl Joining {
     /// Joins. A wrong configuration is complained about here, line by line.
     pub(super) async fn join(self) -> anyhow::Result<Visit> {
         let deadline = Instant::now() + self.timeout;
-        let target = NodeName::new(&self.node).with_context(|| format!("{:?} is no node", self.node))?;
+        let target = NodeName::new(&self.node).with_context(|| format!("{:?} is not a node name", self.node))?;
         let cookie = cookie(self.cookie)?;
         let Loaded { config, identity } = carrier::load(&self.config).map_err(|mistakes| {
             for line in &mistakes {
                 output::complain(line);
             }
-            anyhow!("the configuration cannot be used")
+            anyhow!("the configuration has errors")
         })?;
         let hosts = config.epmd.hosts.clone().unwrap_or_else(own_hosts);
         let name = self.name.unwrap_or_else(|| {
@@ -121,7 +121,10 @@ impl Joining {
                 (builder.attach_to(requests), way, Some(passing))
             }
         };
-        let node = builder.start().await.with_context(|| format!("joining as {name}"))?;
+        let node = builder
+            .start()
+            .await
+            .with_context(|| format!("cannot join as {name}"))?;
         let target = Atom::new(target.as_str()).context("a node's name")?;
         let began = Instant::now();
         let connected = node.connect(&target).await;
@@ -138,7 +141,7 @@ impl Joining {
             Err(error) => {
                 let target = visit.target.clone();
                 visit.leave().await;
-                Err(anyhow!(error).context(format!("{} cannot be connected to", target.as_str())))
+                Err(anyhow!(error).context(format!("cannot connect to {}", target.as_str())))
             }
         }
     }
@@ -214,10 +217,10 @@ async fn find(
             target: target.as_str().to_owned(),
             answer,
         };
-        requests.send(request).await.context("the daemon has ended")?;
-        let (known, peers) = match found.await.context("the daemon has ended")? {
+        requests.send(request).await.context("the daemon has stopped")?;
+        let (known, peers) = match found.await.context("the daemon has stopped")? {
             Place::Peer { session, .. } => return Ok(session),
-            Place::Here { .. } => bail!("{target} is a node of this process"),
+            Place::Here { .. } => bail!("{target} runs in this process"),
             Place::Unknown { known, peers } => (known, peers),
         };
         let absent = absent(dialled, &peers);
@@ -226,7 +229,7 @@ async fn find(
         let all_have_told = complete_since.is_some_and(|since| now >= since + TELL);
         if all_have_told || now >= deadline {
             bail!(
-                "no peer has told of a node {target}; nodes known: {}; peers that do not answer: {}",
+                "no peer has announced node {target}; known nodes: {}; unreachable peers: {}",
                 list(&known),
                 list(&absent)
             );

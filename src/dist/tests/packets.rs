@@ -45,7 +45,7 @@ pub(super) fn tuple(number: u8, elements: &[&[u8]]) -> Vec<u8> {
     term
 }
 
-/// Every operation of the protocol reference's table: its term, and what must be read from it.
+/// Every operation of `erl_dist_protocol`: its control term, and what must be read from it.
 #[allow(clippy::too_many_lines, reason = "one row for each operation")]
 fn table() -> Vec<(Vec<u8>, Sender, Destination<'static>, Option<Lesson>)> {
     let (p1, p2, reference) = (&pid_term(1)[..], &pid_term(2)[..], &alias_term()[..]);
@@ -162,33 +162,33 @@ fn wrong_operations_arities_and_types_are_refused() {
     for (term, text) in [
         (tuple(5, &[]), "unknown operation 5"),
         (tuple(99, &[]), "unknown operation 99"),
-        (tuple(22, &[p1, p2, p1]), "SEND_SENDER with 4 elements instead of 3"),
-        (tuple(22, &[p1, NAME]), "SEND_SENDER with a destination that is none"),
-        (tuple(37, &[p1, p2]), "ALTACT_SIG_SEND with 3 elements instead of 4"),
-        (tuple(6, &[p1, EMPTY, p2]), "REG_SEND with a destination that is none"),
-        (tuple(7, &[NAME, p2]), "GROUP_LEADER with a group leader that is none"),
-        (tuple(35, &[&[97, 0], p1, p2]), "UNLINK_ID with a id that is none"),
+        (tuple(22, &[p1, p2, p1]), "SEND_SENDER has 4 elements, expected 3"),
+        (tuple(22, &[p1, NAME]), "SEND_SENDER has an invalid destination"),
+        (tuple(37, &[p1, p2]), "ALTACT_SIG_SEND has 3 elements, expected 4"),
+        (tuple(6, &[p1, EMPTY, p2]), "REG_SEND has an invalid destination"),
+        (tuple(7, &[NAME, p2]), "GROUP_LEADER has an invalid group leader"),
+        (tuple(35, &[&[97, 0], p1, p2]), "UNLINK_ID has an invalid id"),
         (
             tuple(37, &[&[97, 2], p1, p2]),
-            "ALTACT_SIG_SEND with a combination of flags that is none",
+            "ALTACT_SIG_SEND has an invalid combination of flags",
         ),
         (
             tuple(37, &[&[97, 12], p1, NAME]),
-            "ALTACT_SIG_SEND with a combination of flags that is none",
+            "ALTACT_SIG_SEND has an invalid combination of flags",
         ),
         (
             tuple(31, &[&alias_term(), p2, &[97, 0], TOKEN]),
-            "SPAWN_REPLY with a result that is none",
+            "SPAWN_REPLY has an invalid result",
         ),
         (
             tuple(29, &[&alias_term(), p1, p2, TOKEN, b"\x6a"]),
-            "SPAWN_REQUEST with a function that is none",
+            "SPAWN_REQUEST has an invalid function",
         ),
         (
             tuple(6, &[p1, EMPTY, b"\x77\x02\xff\xff"]),
-            "malformed control term: an atom that is no UTF-8, at byte of 0",
+            "malformed control term: invalid UTF-8 in an atom at byte offset: 0",
         ),
-        (vec![82, 0], "malformed control term: tag 82 where a tuple should be"),
+        (vec![82, 0], "malformed control term: expected a tuple, found tag 82"),
     ] {
         assert_eq!(scan(&term, Format::Header).unwrap_err().to_string(), text);
     }
@@ -248,7 +248,7 @@ fn exits_and_unlinks_for_an_earlier_incarnation_are_known_to_harm() {
 
 #[test]
 fn flags_are_masked_to_what_does_no_harm() {
-    // What OTP 25 and 29 offer (protocol reference §4).
+    // What OTP 25 and 29 offer.
     let otp25 = Flags::from_bits(0xd_07df_7fbd);
     let otp29 = Flags::from_bits(0x6d_07df_7fbd);
     assert_eq!(otp25.offered(), otp25.without(Flags::DIST_HDR_ATOM_CACHE));
@@ -511,11 +511,11 @@ fn other_formats_and_atom_caches_are_refused() {
     for (bytes, text) in [
         (
             &b"\x00\x00\x00\x03\x70\x83\x68"[..],
-            "packet begins with [112, 131], which is not the format agreed on",
+            "packet begins with [112, 131], which is not the format of this connection",
         ),
         (
             b"\x00\x00\x00\x05\x83\x44\x01\x00\x00",
-            "packet with 1 atom cache references; none were offered",
+            "packet has 1 atom cache references; the atom cache is not supported",
         ),
     ] {
         assert_eq!(relay(bytes, 100).unwrap_err().to_string(), text);

@@ -136,23 +136,23 @@ fn a_run_that_is_none_is_refused() {
             ([message(2), long].concat(), "malformed packet: "),
             (
                 [message(2), message(3)].concat(),
-                "a run of signals with different control terms",
+                "malformed run: the control terms differ",
             ),
             (
                 [message(2), link.clone()].concat(),
-                "a run of signals with different control terms",
+                "malformed run: the control terms differ",
             ),
             (
                 [message(2), vec![0; 4]].concat(),
-                "a run of signals with different control terms",
+                "malformed run: the control terms differ",
             ),
             (
                 [message(2), bare.clone()].concat(),
-                "a run of signals of which one has no payload",
+                "malformed run: a message has no payload",
             ),
-            ([bare, message(2)].concat(), "SEND_SENDER without its payload"),
-            (link.repeat(2), "a run of signals that are no messages"),
-            (other, "a run of signals of another format than was agreed on"),
+            ([bare, message(2)].concat(), "SEND_SENDER has no payload"),
+            (link.repeat(2), "malformed run: a signal is not a message"),
+            (other, "malformed run: a packet has the wrong format"),
         ] {
             let refused = payloads(format, &run).unwrap_err().to_string();
             assert!(refused.starts_with(reason), "{refused}, not {reason}");

@@ -31,7 +31,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Binds an address.
 ///
 /// # Errors
-/// If it cannot be had, as when a stock epmd runs there.
+/// If it cannot be bound, as when a stock epmd runs there.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, EpmdError> {
     TcpListener::bind(address)
         .await
@@ -80,7 +80,7 @@ async fn converse(mut stream: TcpStream, from: SocketAddr, questions: mpsc::Send
     let is_near = from.ip().is_loopback() || from.ip() == local.ip();
     match request {
         Request::Register(_) | Request::Dump | Request::Kill | Request::Stop if !is_near => {
-            warn!(%from, "a port mapper request that only this host may make was refused");
+            warn!(%from, "refused a port mapper request that only this host may make");
             Ok(())
         }
         Request::Register(registration) => register(stream, registration, questions).await,

@@ -1,4 +1,4 @@
-//! How the port mapper's connections ask the one who knows: a bounded channel of questions, each with its way back.
+//! The port mapper's connections ask the owner of the registrations: a bounded channel of questions with reply channels.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub enum Question {
     Register {
         /// The node.
         registration: Registration,
-        /// The way back.
+        /// The reply channel.
         answer: oneshot::Sender<Option<u32>>,
     },
     /// The node's connection has ended.
@@ -30,12 +30,12 @@ pub enum Question {
         name: String,
         /// The local address that the question arrived on: it names the host meant.
         arrived_on: IpAddr,
-        /// The way back.
+        /// The reply channel.
         answer: oneshot::Sender<Option<Registration>>,
     },
     /// Which nodes are registered?
     Names {
-        /// The way back.
+        /// The reply channel.
         answer: oneshot::Sender<Vec<Registration>>,
     },
 }

@@ -37,7 +37,7 @@ impl Registered {
 /// Registers a node; `None` if its name is taken.
 ///
 /// # Errors
-/// If there is no port mapper at that address, or it answers what is no answer.
+/// If there is no port mapper at that address, or its answer is malformed.
 pub async fn register(epmd: SocketAddr, registration: Registration) -> Result<Option<Registered>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
     stream.write_all(&Request::Register(registration).encode()).await?;
@@ -57,7 +57,7 @@ pub async fn register(epmd: SocketAddr, registration: Registration) -> Result<Op
 /// Where a node is; `None` if it is not registered. `name` is bare; a beamway gateway understands a full one too.
 ///
 /// # Errors
-/// If there is no port mapper at that address, or it answers what is no answer.
+/// If there is no port mapper at that address, or its answer is malformed.
 pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
     stream.write_all(&Request::Port(name.to_owned()).encode()).await?;
@@ -77,7 +77,7 @@ pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration
 /// The bare names of the nodes that are registered.
 ///
 /// # Errors
-/// If there is no port mapper at that address, or it answers what is no answer.
+/// If there is no port mapper at that address, or its answer is malformed.
 #[cfg(feature = "daemon")]
 pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;

@@ -11,7 +11,7 @@ use crate::etf::Term;
 use crate::etf::print::LOCAL;
 
 impl Scanner<'_> {
-    /// `<Node.Id.Serial>`.
+    /// Reads `<Node.Id.Serial>`.
     pub(super) fn pid(&mut self) -> Result<Term, SyntaxError> {
         self.next();
         let (node, numbers) = self.identity()?;
@@ -25,11 +25,11 @@ impl Scanner<'_> {
                     creation: 0,
                 },
             })),
-            _ => Err(self.fail("two numbers should stand in the pid before this")),
+            _ => Err(self.fail("expected two numbers in the pid before this")),
         }
     }
 
-    /// What begins with `#` and is no map.
+    /// Reads a term that begins with `#` and is not a map.
     pub(super) fn hash(&mut self) -> Result<Term, SyntaxError> {
         if self.eat("#Port<") {
             let (node, numbers) = self.identity()?;
@@ -38,26 +38,26 @@ impl Scanner<'_> {
                     node,
                     port: Port { id, creation: 0 },
                 }))),
-                _ => Err(self.fail("one number should stand in the port before this")),
+                _ => Err(self.fail("expected one number in the port before this")),
             };
         }
         if self.eat("#Ref<") {
             let (node, numbers) = self.identity()?;
-            // Printed from the last word to the first.
+            // The words are printed from the last to the first.
             let words = numbers.iter().rev().map(|number| u32::try_from(*number).ok());
             let words: Option<Vec<u32>> = words.collect();
             let reference = words.and_then(|words| Reference::new(0, &words));
             let reference = reference
-                .ok_or_else(|| self.fail("one to five numbers of 32 bits should stand in the reference before this"))?;
+                .ok_or_else(|| self.fail("expected one to five 32-bit numbers in the reference before this"))?;
             return Ok(Term::Reference(Box::new(NodeReference { node, reference })));
         }
         Err(self.fail(match self.rest.starts_with("#Fun<") {
-            true => "a fun with a body cannot be read back",
-            false => "a term should be here",
+            true => "a local fun cannot be parsed",
+            false => "expected a term",
         }))
     }
 
-    /// A node and the numbers after it, each after a full stop, up to `>`.
+    /// Reads a node and the numbers after it, separated by full stops, up to `>`.
     fn identity(&mut self) -> Result<(Atom, Vec<u64>), SyntaxError> {
         let start = self.rest;
         let (node, numbers) = match self.eat("'") {
@@ -68,7 +68,7 @@ impl Scanner<'_> {
             }
             false => {
                 let inner = self.take_while(|c| c != '>');
-                // The name may hold full stops: the numbers are what stands after its last other part.
+                // The node name may contain full stops: the numbers are everything after its last other character.
                 let digits = inner.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
                 let rest = inner.strip_prefix(digits).unwrap_or_default();
                 let (more, numbers) = rest.split_once('.').unwrap_or((rest, ""));
@@ -80,14 +80,14 @@ impl Scanner<'_> {
         let numbers: Option<Vec<u64>> = numbers.collect();
         let node = match node.as_str() {
             "0" => Some(LOCAL),
-            // The number that a node gives another one means nothing elsewhere.
+            // A node number of another node is meaningless here.
             name => name.contains('@').then_some(name),
         };
         match (node, numbers) {
             (Some(node), Some(numbers)) => Ok((self.held(Atom::new(node))?, numbers)),
             _ => {
                 self.rest = start;
-                Err(self.fail("`0` or the name of a node, and numbers, should be here"))
+                Err(self.fail("expected `0` or a node name, followed by numbers"))
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Erlang's syntax of terms, read: what `erl_scan` and `erl_parse:parse_term/1` accept, and the identities that Erlang
-//! prints but does not read back.
+//! A parser for terms in Erlang's syntax: what `erl_scan` and `erl_parse:parse_term/1` accept, and pids, references and
+//! ports, which Erlang prints but does not parse.
 
 mod error;
 mod identity;

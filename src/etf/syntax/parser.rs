@@ -11,11 +11,11 @@ use crate::etf::quote::is_reserved;
 use crate::etf::quote::starts_atom;
 
 impl Term {
-    /// A term written in Erlang's syntax, a full stop behind it or not, within the default [`Limits`].
+    /// Parses a term in Erlang's syntax, with or without a full stop at the end, within the default [`Limits`].
     ///
-    /// It reads what [`Term::print`] prints, but for funs with a body. Pids, ports and references are read as Erlang
-    /// prints its own, `<0.91.0>`, or with the name of their node, `<a@host.91.0>`; the creation, which is not printed,
-    /// is 0.
+    /// Everything that [`Term::print`] prints can be parsed, except local funs. Pids, ports and references may be
+    /// written as Erlang prints its own, `<0.91.0>`, or with the name of their node, `<a@host.91.0>`. The creation,
+    /// which is not printed, becomes 0.
     ///
     /// ```
     /// use beamway::etf::Term;
@@ -24,17 +24,17 @@ impl Term {
     /// let term = Term::parse("{order, 16#ff, \"hi\", <<1:4, 2:4>>, #{'a b' => [x | y]}}. % an order")?;
     /// assert_eq!(term, term!({order, 255, [104, 105], b"\x12", #{@"a b" => [x | y]}}));
     /// let error = Term::parse("{order, Id}").unwrap_err();
-    /// assert_eq!(error.to_string(), "line 1, column 9: a variable has no value here");
+    /// assert_eq!(error.to_string(), "line 1, column 9: a variable is not allowed in a term");
     /// # Ok::<(), beamway::etf::SyntaxError>(())
     /// ```
     ///
     /// # Errors
-    /// If the text is anything but one term, or beyond the limits.
+    /// If the text is not exactly one term, or exceeds the limits.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         Self::parse_within(text, &Limits::default())
     }
 
-    /// [`Term::parse`], within limits of one's own; `size` bounds the text.
+    /// Like [`Term::parse`], with the given limits. `size` bounds the text.
     ///
     /// # Errors
     /// As [`Term::parse`].
@@ -46,15 +46,15 @@ impl Term {
         parser.space();
         match parser.rest {
             "" => Ok(term),
-            _ => Err(parser.fail("the end of the term should be here")),
+            _ => Err(parser.fail("expected the end of the term")),
         }
     }
 }
 
 /// The grammar of terms.
 impl Scanner<'_> {
-    /// The next term. What recurses is kept apart from what does not, and small: without optimisation a function takes
-    /// stack for all its branches together.
+    /// Reads the next term. The recursive part is separate and small, because an unoptimised function reserves stack
+    /// for all its branches at once.
     pub(super) fn term(&mut self) -> Result<Term, SyntaxError> {
         self.space();
         match self.peek() {
@@ -65,7 +65,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A term without elements, or a string.
+    /// Reads a term without elements, or a string.
     fn leaf(&mut self) -> Result<Term, SyntaxError> {
         match self.peek() {
             Some('"') => self.strings(),
@@ -73,7 +73,7 @@ impl Scanner<'_> {
             Some('<') if self.eat("<<") => Segments::read(self),
             Some('<') => self.pid(),
             Some('#') => self.hash(),
-            Some('A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | '_') => Err(self.fail("a variable has no value here")),
+            Some('A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | '_') => Err(self.fail("a variable is not allowed in a term")),
             Some('\'') => self.atom().map(Term::Atom),
             Some(c) if starts_atom(c) => {
                 let start = self.rest;
@@ -83,11 +83,11 @@ impl Scanner<'_> {
                 self.rest = start;
                 self.atom().map(Term::Atom)
             }
-            _ => Err(self.fail("a term should be here")),
+            _ => Err(self.fail("expected a term")),
         }
     }
 
-    /// An atom, in quotes or not.
+    /// Reads an atom, quoted or not.
     pub(super) fn atom(&mut self) -> Result<Atom, SyntaxError> {
         self.space();
         let start = self.rest;
@@ -97,16 +97,16 @@ impl Scanner<'_> {
         }
         let name = match self.peek() {
             Some(c) if starts_atom(c) => self.take_while(continues_name),
-            _ => return Err(self.fail("an atom should be here")),
+            _ => return Err(self.fail("expected an atom")),
         };
         if is_reserved(name) && !is_reserved_later(name) {
             self.rest = start;
-            return Err(self.fail(format!("`{name}` is a reserved word: as an atom it stands in quotes")));
+            return Err(self.fail(format!("`{name}` is a reserved word: quote it to use it as an atom")));
         }
         self.held(Atom::new(name))
     }
 
-    /// `fun Module:Function/Arity`, after the first word.
+    /// Reads `fun Module:Function/Arity`, after the keyword.
     fn export(&mut self) -> Result<Term, SyntaxError> {
         let module = self.atom()?;
         self.expect(":")?;
@@ -114,7 +114,7 @@ impl Scanner<'_> {
         self.expect("/")?;
         self.space();
         let arity = self.take_while(|c| c.is_ascii_digit()).parse();
-        let arity = arity.map_err(|_| self.fail("an arity up to 255 should stand before this"))?;
+        let arity = arity.map_err(|_| self.fail("expected an arity of at most 255 before this"))?;
         Ok(Term::Export(Box::new(Export {
             module,
             function,
@@ -153,7 +153,7 @@ impl Scanner<'_> {
         Ok(Term::list(items, tail))
     }
 
-    /// Items up to either of two ends, at least one.
+    /// Reads at least one element, up to either of two closing tokens.
     fn items(&mut self, items: &mut Vec<Term>, end: &str, or: &str) -> Result<(), SyntaxError> {
         self.enter()?;
         loop {
@@ -166,7 +166,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// The pairs of a map, after `#{`.
+    /// Reads the pairs of a map, after `#{`.
     fn map(&mut self) -> Result<Term, SyntaxError> {
         let mut pairs = Vec::new();
         self.space();
@@ -193,7 +193,7 @@ impl Scanner<'_> {
     }
 }
 
-/// Words that are reserved from OTP 27 on; before, Erlang prints them without quotes.
+/// Words that are reserved from OTP 27 on. Earlier releases print them without quotes.
 fn is_reserved_later(name: &str) -> bool {
     matches!(name, "maybe" | "else")
 }

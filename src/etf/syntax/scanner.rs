@@ -3,7 +3,7 @@ use crate::etf::Limits;
 use crate::etf::TermError;
 use crate::etf::config::Budget;
 
-/// A text and how far it has been read.
+/// A text, and how far it has been read.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     pub(super) rest: &'a str,
@@ -11,7 +11,7 @@ pub(super) struct Scanner<'a> {
     size: usize,
 }
 
-/// An error where `rest` begins.
+/// An error at the position where `rest` begins.
 fn at(text: &str, rest: &str, reason: String) -> SyntaxError {
     let read = text.strip_suffix(rest).unwrap_or(text);
     let line = read.rsplit('\n').next().unwrap_or(read);
@@ -23,12 +23,12 @@ fn at(text: &str, rest: &str, reason: String) -> SyntaxError {
 }
 
 impl<'a> Scanner<'a> {
-    /// A text of which nothing has been read.
+    /// Starts at the beginning of a text.
     pub(super) fn new(text: &'a str, limits: &Limits) -> Result<Self, SyntaxError> {
         let scanner = Self {
             text,
             rest: text,
-            // The length of the text is checked below, where the error has a place.
+            // The length of the text is checked below, where the error has a position.
             budget: Budget::new(limits, 0).map_err(|error| at(text, "", error.to_string()))?,
             size: limits.size,
         };
@@ -41,12 +41,12 @@ impl<'a> Scanner<'a> {
         at(self.text, self.rest, reason.into())
     }
 
-    /// What the limits say, as an error at the next character.
+    /// Converts an exceeded limit to an error at the next character.
     pub(super) fn held<T>(&self, result: Result<T, TermError>) -> Result<T, SyntaxError> {
         result.map_err(|error| self.fail(error.to_string()))
     }
 
-    /// Refuses more bytes than one item may have.
+    /// Fails if one item has more bytes than the limit.
     pub(super) fn room(&self, bytes: usize) -> Result<(), SyntaxError> {
         self.held(match bytes <= self.size {
             true => Ok(()),
@@ -57,7 +57,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Takes `count` elements from what the limits allow.
+    /// Takes `count` elements from the limits.
     pub(super) fn take(&mut self, count: usize) -> Result<(), SyntaxError> {
         let taken = self.budget.take(count);
         self.held(taken)
@@ -67,7 +67,7 @@ impl<'a> Scanner<'a> {
         self.rest.chars().next()
     }
 
-    /// The next character, which is read.
+    /// Reads the next character.
     pub(super) fn next(&mut self) -> Option<char> {
         let mut chars = self.rest.chars();
         let next = chars.next();
@@ -86,16 +86,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Space, then `word`, which must be there.
+    /// Skips space and reads `word`, or fails.
     pub(super) fn expect(&mut self, word: &str) -> Result<(), SyntaxError> {
         self.space();
         if self.eat(word) {
             return Ok(());
         }
-        Err(self.fail(format!("`{word}` should be here")))
+        Err(self.fail(format!("expected `{word}`")))
     }
 
-    /// The characters from here on that fit, which are read.
+    /// Reads the characters that match, up to the first one that does not.
     pub(super) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest.trim_start_matches(fits);
         let taken = self.rest.strip_suffix(rest).unwrap_or_default();
@@ -103,7 +103,7 @@ impl<'a> Scanner<'a> {
         taken
     }
 
-    /// White space (`erl_scan`: up to 32, and 128 to 160) and comments.
+    /// Skips white space (`erl_scan`: up to 32, and 128 to 160) and comments.
     pub(super) fn space(&mut self) {
         loop {
             self.take_while(|c| matches!(c, '\0'..=' ' | '\u{80}'..='\u{a0}'));
@@ -114,13 +114,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// One level down; [`Budget::leave`] comes back.
+    /// Enters a nested level. [`Budget::leave`] is the counterpart.
     pub(super) fn enter(&mut self) -> Result<(), SyntaxError> {
         let entered = self.budget.enter();
         self.held(entered)
     }
 
-    /// Goes past a comma (`true`), or stays at an end (`false`).
+    /// Reads a comma (`true`), or stops before a closing token (`false`).
     pub(super) fn goes_on(&mut self, end: &str, or: &str) -> Result<bool, SyntaxError> {
         self.space();
         if self.eat(",") {
@@ -128,7 +128,7 @@ impl<'a> Scanner<'a> {
         }
         match self.rest.starts_with(end) || self.rest.starts_with(or) {
             true => Ok(false),
-            false => Err(self.fail(format!("`,` or `{end}` should be here"))),
+            false => Err(self.fail(format!("expected `,` or `{end}`"))),
         }
     }
 }

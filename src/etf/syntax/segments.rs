@@ -5,17 +5,17 @@ use super::scanner::Scanner;
 use crate::etf::Bits;
 use crate::etf::Term;
 
-/// The bits of a binary, as its segments give them.
+/// The bits of a binary, collected from its segments.
 #[derive(Default)]
 pub(super) struct Segments {
     bytes: Vec<u8>,
-    /// Bits used of the last byte, 0 if all are.
+    /// The number of bits used in the last byte; 0 if all are.
     last: u8,
 }
 
 impl Segments {
-    /// `<<Segment, …>>`, after `<<`. A segment is an integer or a string; behind it may stand a size in bits and a type,
-    /// `integer` or `utf8`.
+    /// Reads `<<Segment, …>>`, after `<<`. A segment is an integer or a string, with an optional size in bits and an
+    /// optional type, `integer` or `utf8`.
     pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Term, SyntaxError> {
         let mut segments = Self::default();
         scanner.space();
@@ -42,7 +42,7 @@ impl Segments {
             }
             false => match scanner.number()? {
                 value @ (Term::Integer(_) | Term::Big(_)) => values.push(value),
-                _ => return Err(scanner.fail("an integer or a string should stand before this")),
+                _ => return Err(scanner.fail("expected an integer or a string before this")),
             },
         }
         scanner.space();
@@ -50,7 +50,7 @@ impl Segments {
             true => {
                 scanner.space();
                 let size = scanner.digits(10)?.parse();
-                Some(size.map_err(|_| scanner.fail("a size in bits should stand before this"))?)
+                Some(size.map_err(|_| scanner.fail("expected a size in bits before this"))?)
             }
             false => None,
         };
@@ -61,18 +61,18 @@ impl Segments {
                 match scanner.take_while(|c| c.is_ascii_alphanumeric()) {
                     "integer" => false,
                     "utf8" => true,
-                    _ => return Err(scanner.fail("`integer` or `utf8` should stand before this")),
+                    _ => return Err(scanner.fail("expected `integer` or `utf8` before this")),
                 }
             }
             false => false,
         };
         if is_utf8 && size.is_some() {
-            return Err(scanner.fail("what is in UTF-8 has no size"));
+            return Err(scanner.fail("a utf8 segment cannot have a size"));
         }
         for value in values {
             if is_utf8 {
                 let c = u32::try_from(&value).ok().and_then(char::from_u32);
-                let c = c.ok_or_else(|| scanner.fail("a character should stand before this"))?;
+                let c = c.ok_or_else(|| scanner.fail("expected a character before this"))?;
                 c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| self.push(byte, 8));
             } else {
                 self.integer(&value, size.unwrap_or(8), scanner)?;
@@ -81,7 +81,7 @@ impl Segments {
         scanner.room(self.bytes.len())
     }
 
-    /// The low `size` bits of an integer, the highest first.
+    /// Appends the low `size` bits of an integer, the highest first.
     fn integer(&mut self, value: &Term, size: usize, scanner: &Scanner<'_>) -> Result<(), SyntaxError> {
         scanner.room((size / 8).saturating_add(self.bytes.len()))?;
         let (is_negative, magnitude) = match value {
@@ -91,7 +91,7 @@ impl Segments {
         };
         let mut digits = magnitude;
         if is_negative {
-            // Two's complement: one less, each bit turned round, and ones beyond the last digit.
+            // Two's complement: subtract one, invert each bit, and extend with ones.
             let mut borrow = true;
             for digit in &mut digits {
                 let (less, more) = digit.overflowing_sub(borrow.into());

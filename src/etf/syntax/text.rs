@@ -3,7 +3,7 @@ use super::scanner::Scanner;
 use crate::etf::Term;
 
 impl Scanner<'_> {
-    /// One string or more in a row, as one list of characters.
+    /// Reads one or more adjacent strings as one list of characters.
     pub(super) fn strings(&mut self) -> Result<Term, SyntaxError> {
         let mut all = String::new();
         while self.eat("\"") {
@@ -15,7 +15,7 @@ impl Scanner<'_> {
         Ok(Term::charlist(&all))
     }
 
-    /// The text up to a quote, which opened before it and is read.
+    /// Reads text up to the closing quote. The opening one has been read.
     pub(super) fn quoted(&mut self, quote: char) -> Result<String, SyntaxError> {
         let start = self.rest;
         let mut text = String::new();
@@ -26,24 +26,24 @@ impl Scanner<'_> {
                 Some(_) => return Ok(text),
                 None => {
                     self.rest = start;
-                    return Err(self.fail(format!("the quote before this has no other {quote}")));
+                    return Err(self.fail(format!("missing closing {quote}")));
                 }
             }
         }
     }
 
-    /// The character of `$c`, after the dollar.
+    /// Reads the character of `$c`, after the dollar.
     pub(super) fn character(&mut self) -> Result<char, SyntaxError> {
         match self.next() {
             Some('\\') => self.escape(),
             Some(c) => Ok(c),
-            None => Err(self.fail("a character should be here")),
+            None => Err(self.fail("expected a character")),
         }
     }
 
-    /// What stands for itself after a backslash, or for another character (`erl_scan:scan_escape/2`).
+    /// Reads an escape sequence after its backslash (`erl_scan:scan_escape/2`).
     fn escape(&mut self) -> Result<char, SyntaxError> {
-        const WRONG: &str = "an escape before this is no character";
+        const WRONG: &str = "invalid escape sequence before this";
         let code = match self.next() {
             Some('b') => return Ok('\x08'),
             Some('d') => return Ok('\x7f'),

@@ -97,30 +97,27 @@ fn identities_are_read_with_their_node() {
 #[test]
 fn errors_say_where_and_what() {
     for (text, message) in [
-        ("", "line 1, column 1: a term should be here"),
-        ("{a,\n  B}", "line 2, column 3: a variable has no value here"),
-        ("[1 2]", "line 1, column 4: `,` or `]` should be here"),
-        ("ok ok", "line 1, column 4: the end of the term should be here"),
+        ("", "line 1, column 1: expected a term"),
+        ("{a,\n  B}", "line 2, column 3: a variable is not allowed in a term"),
+        ("[1 2]", "line 1, column 4: expected `,` or `]`"),
+        ("ok ok", "line 1, column 4: expected the end of the term"),
         (
             "{end}",
-            "line 1, column 2: `end` is a reserved word: as an atom it stands in quotes",
+            "line 1, column 2: `end` is a reserved word: quote it to use it as an atom",
         ),
-        ("\"abc", "line 1, column 2: the quote before this has no other \""),
-        ("1#2", "line 1, column 2: a base from 2 to 36 should stand before this"),
-        ("1.0e999", "line 1, column 8: a float before this is out of range"),
-        ("#Fun<a.1.2>", "line 1, column 1: a fun with a body cannot be read back"),
-        ("#{a 1}", "line 1, column 5: `=>` should be here"),
-        (
-            "'\\x{d800}'",
-            "line 1, column 10: an escape before this is no character",
-        ),
+        ("\"abc", "line 1, column 2: missing closing \""),
+        ("1#2", "line 1, column 2: expected a base from 2 to 36 before this"),
+        ("1.0e999", "line 1, column 8: the float before this is out of range"),
+        ("#Fun<a.1.2>", "line 1, column 1: a local fun cannot be parsed"),
+        ("#{a 1}", "line 1, column 5: expected `=>`"),
+        ("'\\x{d800}'", "line 1, column 10: invalid escape sequence before this"),
         (
             "<<300/utf9>>",
-            "line 1, column 11: `integer` or `utf8` should stand before this",
+            "line 1, column 11: expected `integer` or `utf8` before this",
         ),
         (
             "fun a:b/256",
-            "line 1, column 12: an arity up to 255 should stand before this",
+            "line 1, column 12: expected an arity of at most 255 before this",
         ),
     ] {
         assert_eq!(Term::parse(text).unwrap_err().to_string(), message, "{text}");

@@ -222,27 +222,24 @@ fn what_erlang_writes_otherwise_is_read_too() {
 fn errors_say_what_was_found() {
     refuses::<u8>("256", "invalid value: integer `256`, expected u8");
     refuses::<u8>("a", "invalid type: string \"a\", expected u8");
-    refuses::<String>("{a}", "text expected, {a} found");
-    refuses::<String>("[97|98]", "text expected, [97|98] found");
-    refuses::<(u8, u8)>("{1,2,3}", "1 items too many");
+    refuses::<String>("{a}", "expected text, found {a}");
+    refuses::<String>("[97|98]", "expected text, found [97|98]");
+    refuses::<(u8, u8)>("{1,2,3}", "too many elements: 1 left over");
     refuses::<(u8, u8)>("{1}", "invalid length 1, expected a tuple of size 2");
-    refuses::<Vec<u8>>("[1|2]", "a list that ends in [] expected");
-    refuses::<i128>(
-        "170141183460469231731687303715884105728000",
-        "an integer of more than 128 bits",
-    );
+    refuses::<Vec<u8>>("[1|2]", "expected a list that ends in []");
+    refuses::<i128>("170141183460469231731687303715884105728000", "integer exceeds 128 bits");
     refuses::<Order>("#{id => 1}", "missing field `name`");
     refuses::<ElixirOrder>(
         "#{id => 1,note => 2}",
-        "%Shop.Order{} expected, #{id => 1,note => 2} found",
+        "expected %Shop.Order{}, found #{id => 1,note => 2}",
     );
-    refuses::<Shape>("{circle,1.0,2.0}", "one value after `circle` expected, 2 found");
-    refuses::<Shape>("{}", "a name expected, {} found");
-    refuses::<BTreeMap<String, u8>>("[{a,1},2]", "a list of pairs expected");
-    refuses::<()>("7", "nothing expected, 7 found");
-    refuses::<Bytes>("<<1:3>>", "bytes expected, <<1:3>> found");
-    refuses::<NodePid>("a", "a pid expected");
-    refuses::<u8>("<0.1.0>", "a value expected, <0.1.0> found");
+    refuses::<Shape>("{circle,1.0,2.0}", "expected one value after `circle`, found 2");
+    refuses::<Shape>("{}", "expected a name, found {}");
+    refuses::<BTreeMap<String, u8>>("[{a,1},2]", "expected a list of pairs");
+    refuses::<()>("7", "expected ok, undefined, nil or {}, found 7");
+    refuses::<Bytes>("<<1:3>>", "expected bytes, found <<1:3>>");
+    refuses::<NodePid>("a", "expected a pid");
+    refuses::<u8>("<0.1.0>", "expected a value, found <0.1.0>");
     assert_eq!(to_bytes(&f64::NAN), Err(ValueError::Term(TermError::NotFinite)));
     assert!(to_bytes(&Atom::literal("x")).is_ok());
     let packed = super::codec::compressed(b"\x6a", 1);

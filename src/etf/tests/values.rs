@@ -51,7 +51,7 @@ fn values_become_terms_and_come_back() {
     assert_eq!(Term::from(("a", 1, None::<u8>)), term!({"a", 1, undefined}));
     assert_eq!(Term::from(Ok::<_, u8>(vec![1u8])), term!({ok, [1]}));
     let wrong = NodePid::try_from(term!(a)).unwrap_err();
-    assert_eq!(wrong.to_string(), "a pid expected");
+    assert_eq!(wrong.to_string(), "expected a pid");
 }
 
 #[test]

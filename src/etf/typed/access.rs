@@ -21,11 +21,11 @@ fn cut(error: CodecError) -> ValueError {
     ValueError::Term(TermError::Codec(error))
 }
 
-/// The items of a tuple or a list, one after another.
+/// The elements of a tuple or a list.
 pub(super) struct Items<'a, 'de> {
     input: &'a mut Input<'de>,
     left: usize,
-    /// Whether a tail follows, which is to be `[]`.
+    /// Whether a tail follows, which must be `[]`.
     has_tail: bool,
 }
 
@@ -34,18 +34,18 @@ impl<'a, 'de> Items<'a, 'de> {
         Self { input, left, has_tail }
     }
 
-    /// Has them visited, all of them.
+    /// Passes all elements to the visitor.
     pub(super) fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ValueError> {
         let value = visitor.visit_seq(&mut self)?;
         self.finish()?;
         Ok(value)
     }
 
-    /// Fails if items are left, or the list does not end in `[]`.
+    /// Fails if elements are left, or the list does not end in `[]`.
     fn finish(self) -> Result<(), ValueError> {
         none_left(self.left)?;
         match self.has_tail && self.input.reader.u8("tail").map_err(cut)? != tag::NIL {
-            true => Err(ValueError::custom("a list that ends in [] expected")),
+            true => Err(ValueError::custom("expected a list that ends in []")),
             false => Ok(()),
         }
     }
@@ -70,15 +70,15 @@ impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
 fn none_left(count: usize) -> Result<(), ValueError> {
     match count {
         0 => Ok(()),
-        _ => Err(ValueError::Value(format!("{count} items too many"))),
+        _ => Err(ValueError::Value(format!("too many elements: {count} left over"))),
     }
 }
 
-/// The items of a list in its short form, each as the term that it is.
+/// The elements of a `STRING`, each as a term.
 pub(super) struct Characters<'de>(pub(super) crate::etf::Items<'de>);
 
 impl<'de> Characters<'de> {
-    /// Has them visited, all of them.
+    /// Passes all elements to the visitor.
     pub(super) fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ValueError> {
         let value = visitor.visit_seq(&mut self)?;
         none_left(self.0.len())?;
@@ -99,20 +99,20 @@ impl<'de> SeqAccess<'de> for &mut Characters<'de> {
     }
 }
 
-/// The pairs of a map, or of a list that stands for one, one after another.
+/// The pairs of a map, or of a list that represents one.
 pub(super) struct Pairs<'a, 'de> {
     input: &'a mut Input<'de>,
     left: usize,
-    /// A key that is passed over with its value.
+    /// A key that is skipped together with its value.
     without: Option<&'static str>,
-    /// Each item is a pair, or an atom that stands for itself and `true`; a tail follows.
+    /// Each element is a pair, or an atom that stands for `{Atom, true}`. A tail follows.
     is_list: bool,
-    /// The last key was such an atom.
+    /// Whether the last key was such an atom.
     is_flag: bool,
 }
 
 impl<'a, 'de> Pairs<'a, 'de> {
-    /// Those of a map, which is next.
+    /// The pairs of the map that follows.
     pub(super) fn of_map(input: &'a mut Input<'de>, without: Option<&'static str>) -> Result<Self, ValueError> {
         input.reader.u8("map").map_err(cut)?;
         let left = input.reader.u32("map size").map_err(cut)? as usize;
@@ -125,7 +125,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
         })
     }
 
-    /// Those of a list, which is next.
+    /// The pairs of the list that follows.
     pub(super) fn of_list(input: &'a mut Input<'de>) -> Result<Self, ValueError> {
         let is_list = input.reader.u8("list").map_err(cut)? == tag::LIST;
         let left = match is_list {
@@ -141,14 +141,14 @@ impl<'a, 'de> Pairs<'a, 'de> {
         })
     }
 
-    /// Has them visited, all of them.
+    /// Passes all pairs to the visitor.
     pub(super) fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, ValueError> {
         let value = visitor.visit_map(&mut self)?;
         Items::new(self.input, self.left, self.is_list).finish()?;
         Ok(value)
     }
 
-    /// Goes to the next key; `false` if there is none.
+    /// Advances to the next key. Returns `false` if there is none.
     fn go_to_key(&mut self) -> Result<bool, ValueError> {
         while let Some(left) = self.left.checked_sub(1) {
             self.left = left;
@@ -159,7 +159,7 @@ impl<'a, 'de> Pairs<'a, 'de> {
                 self.input.reader = start;
                 let is_pair = self.is_flag || matches!(item.view(), View::Tuple(items) if items.len() == 2);
                 if !is_pair {
-                    return Err(ValueError::custom("a list of pairs expected"));
+                    return Err(ValueError::custom("expected a list of pairs"));
                 }
                 if !self.is_flag {
                     let head = if item.bytes().first() == Some(&tag::SMALL_TUPLE) {
@@ -207,23 +207,23 @@ impl<'de> MapAccess<'de> for &mut Pairs<'_, 'de> {
     }
 }
 
-/// A variant: its name, and what follows in its tuple.
+/// An enum variant: its name, and the values that follow in its tuple.
 pub(super) struct Variant<'a, 'de> {
     name: Cow<'de, str>,
     input: &'a mut Input<'de>,
-    /// Values that follow.
+    /// The number of values that follow.
     left: usize,
 }
 
 impl<'a, 'de> Variant<'a, 'de> {
-    /// A name alone, or a tuple that begins with one; of a `Result` the names are Erlang's.
+    /// Reads a name, or a tuple that begins with one. The variants of a `Result` have Erlang's names.
     pub(super) fn read(input: &'a mut Input<'de>, is_result: bool) -> Result<Self, ValueError> {
         let is_tuple = matches!(input.reader.peek(), Some(tag::SMALL_TUPLE | tag::LARGE_TUPLE));
         let left = match is_tuple {
             true => input.items()?.and_then(|items| items.left.checked_sub(1)),
             false => Some(0),
         };
-        let left = left.ok_or_else(|| ValueError::custom("a name expected, {} found"))?;
+        let left = left.ok_or_else(|| ValueError::custom("expected a name, found {}"))?;
         let name = match (is_result, input.text()?) {
             (true, name) if name == "ok" => "Ok".into(),
             (true, name) if name == "error" => "Err".into(),
@@ -232,12 +232,12 @@ impl<'a, 'de> Variant<'a, 'de> {
         Ok(Self { name, input, left })
     }
 
-    /// The one value that follows.
+    /// Checks that exactly one value follows.
     fn single(&self) -> Result<(), ValueError> {
         match self.left {
             1 => Ok(()),
             left => Err(ValueError::Value(format!(
-                "one value after `{}` expected, {left} found",
+                "expected one value after `{}`, found {left}",
                 self.name
             ))),
         }

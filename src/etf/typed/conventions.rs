@@ -1,7 +1,7 @@
 use crate::etf::DEPTH_MAX;
 use crate::etf::Limits;
 
-/// What a program writes itself, or has checked already, is held to nothing but the stack.
+/// Limits for terms that the program wrote itself or has checked already: only the depth, because of the stack.
 pub(super) const OWN: Limits = Limits {
     depth: DEPTH_MAX,
     size: usize::MAX,
@@ -9,14 +9,14 @@ pub(super) const OWN: Limits = Limits {
     integer: usize::MAX,
 };
 
-/// A newtype struct of this name holds the name of an atom.
+/// The name of a newtype struct that contains the name of an atom.
 pub(super) const ATOM: &str = "$beamway::Atom";
 
-/// A newtype struct of this name holds a term, encoded without version byte.
+/// The name of a newtype struct that contains a term, encoded without a version byte.
 pub(super) const TERM: &str = "$beamway::Term";
 
-/// What the names of Elixir's modules begin with.
+/// The prefix of Elixir's module names.
 pub(super) const ELIXIR: &str = "Elixir.";
 
-/// The key under which an Elixir struct holds its module.
+/// The key under which an Elixir struct stores its module.
 pub(super) const STRUCT: &str = "__struct__";

@@ -5,13 +5,13 @@ use thiserror::Error;
 use crate::etf::TermError;
 use crate::etf::encode::Excess;
 
-/// Why a value cannot be written as a term, or a term not be read as a value.
+/// Why a value could not be converted to a term, or a term to a value.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ValueError {
-    /// The bytes are no term, or beyond the limits, or the value has no term.
+    /// The bytes are not a well-formed term, the term exceeds the limits, or the value cannot be represented as a term.
     #[error(transparent)]
     Term(#[from] TermError),
-    /// The term is not what the type asks for, or the type says no.
+    /// The term does not have the type that was expected, or the type rejected it.
     #[error("{0}")]
     Value(String),
 }

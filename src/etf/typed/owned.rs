@@ -24,7 +24,7 @@ use crate::etf::NodePort;
 use crate::etf::NodeReference;
 use crate::etf::Term;
 
-/// Text that is written as a list of characters, as Erlang's `"text"` is one.
+/// Text that is written as a list of characters, like Erlang's `"text"`.
 ///
 /// ```
 /// use beamway::etf::{self, Charlist};
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Charlist {
 }
 
 impl Serialize for Atom {
-    /// An atom in a term; text in any other format.
+    /// Serializes to an atom in a term, and to text in any other format.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(ATOM, self.as_str())
     }
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Atom {
     }
 }
 
-/// A term as bytes for [`TERM`].
+/// A term as bytes, for [`TERM`].
 struct Encoded(Bytes);
 
 impl Serialize for Encoded {
@@ -90,7 +90,7 @@ impl Serialize for Encoded {
 }
 
 impl Serialize for Term {
-    /// Itself in a term; bytes in any other format.
+    /// Serializes to itself in a term, and to bytes in any other format.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bytes = self.encode().map_err(S::Error::custom)?;
         serializer.serialize_newtype_struct(TERM, &Encoded(bytes.slice(1..)))
@@ -124,11 +124,11 @@ impl<'de> Deserialize<'de> for Term {
     }
 }
 
-/// Kinds of term that no Rust type stands for.
+/// Types of terms that have no counterpart in Rust.
 macro_rules! kinds_of_term {
     ($($kind:ty),*) => {$(
         impl Serialize for $kind {
-            /// As [`Term`].
+            /// Serializes as [`Term`] does.
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 Term::from(self.clone()).serialize(serializer)
             }

@@ -31,7 +31,8 @@ use crate::etf::TermRef;
 use crate::etf::View;
 use crate::etf::tag;
 
-/// A value from a term as `term_to_binary` writes it, within the default [`Limits`]. The value may borrow text and bytes.
+/// Converts a term, as written by `term_to_binary`, to a value, within the default [`Limits`]. The value may borrow
+/// text and bytes.
 ///
 /// ```
 /// use beamway::etf;
@@ -55,13 +56,13 @@ use crate::etf::tag;
 /// ```
 ///
 /// # Errors
-/// If the bytes are not one term within the limits, or the term is not what the type asks for;
-/// [`TermError::Compressed`] if it is to be given to [`inflate`](crate::etf::inflate) first.
+/// If the bytes are not exactly one term within the limits, or the term does not have the type that `T` expects.
+/// [`TermError::Compressed`] if the term must be passed to [`inflate`](crate::etf::inflate) first.
 pub fn from_bytes<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, ValueError> {
     from_bytes_within(bytes, &Limits::default())
 }
 
-/// [`from_bytes`], within limits of one's own.
+/// Like [`from_bytes`], with the given limits.
 ///
 /// # Errors
 /// As [`from_bytes`].
@@ -69,23 +70,23 @@ pub fn from_bytes_within<'de, T: Deserialize<'de>>(bytes: &'de [u8], limits: &Li
     from_view(TermRef::within(bytes, limits)?)
 }
 
-/// A value from a term where it stands.
+/// Converts an encoded term to a value.
 ///
 /// # Errors
-/// If the term is not what the type asks for.
+/// If the term does not have the type that `T` expects.
 pub fn from_view<'de, T: Deserialize<'de>>(term: TermRef<'de>) -> Result<T, ValueError> {
     T::deserialize(&mut Input::of(term))
 }
 
-/// A value from a [`Term`], which is encoded for it.
+/// Converts a [`Term`] to a value. The term is encoded first.
 ///
 /// # Errors
-/// If the term is not what the type asks for, or cannot be encoded.
+/// If the term does not have the type that `T` expects, or cannot be encoded.
 pub fn from_term<T: DeserializeOwned>(term: &Term) -> Result<T, ValueError> {
     from_bytes_within(&term.encode()?, &OWN)
 }
 
-/// Reads one value after another, of terms that have been checked.
+/// Reads one value after another, from terms that have been checked.
 pub(super) struct Input<'de> {
     pub(super) reader: Reader<'de>,
 }
@@ -97,18 +98,18 @@ impl<'de> Input<'de> {
         }
     }
 
-    /// The next term as a whole.
+    /// Reads the next term as a whole.
     pub(super) fn whole(&mut self) -> Result<TermRef<'de>, ValueError> {
         let term = TermRef::next_of(&mut self.reader);
-        term.ok_or_else(|| ValueError::custom("a term should be here"))
+        term.ok_or_else(|| ValueError::custom("expected a term"))
     }
 
-    /// The next term, which is left.
+    /// The next term, without consuming it.
     fn ahead(&self) -> Result<TermRef<'de>, ValueError> {
         Self { reader: self.reader }.whole()
     }
 
-    /// The items that follow, if a tuple or a list is next, whose head is read; a list in its short form is not.
+    /// Reads the head of a tuple or a list and returns its elements; `None` for any other term, including a `STRING`.
     pub(super) fn items(&mut self) -> Result<Option<Items<'_, 'de>>, ValueError> {
         let start = self.reader;
         let term = |error| ValueError::Term(TermError::Codec(error));
@@ -125,7 +126,7 @@ impl<'de> Input<'de> {
         Ok(Some(Items::new(self, count, has_tail)))
     }
 
-    /// The text of an atom, a binary or a list of characters.
+    /// Reads the text of an atom, a binary or a list of characters.
     pub(super) fn text(&mut self) -> Result<Cow<'de, str>, ValueError> {
         let term = self.whole()?;
         match term.view() {
@@ -146,7 +147,7 @@ impl<'de> Input<'de> {
         }
     }
 
-    /// The bytes of a binary or a list.
+    /// Reads the bytes of a binary or a list.
     fn bytes(&mut self) -> Result<Cow<'de, [u8]>, ValueError> {
         let term = self.whole()?;
         match term.view() {
@@ -163,7 +164,7 @@ impl<'de> Input<'de> {
         }
     }
 
-    /// Whether an atom of one of these names is next, which then is read.
+    /// Reads the next term if it is an atom with one of these names. Returns whether it was.
     fn eat(&mut self, names: &[&str]) -> Result<bool, ValueError> {
         let term = self.ahead()?;
         let is_there = matches!(term.view(), View::Atom(name) if names.contains(&&*name));
@@ -173,7 +174,7 @@ impl<'de> Input<'de> {
         Ok(is_there)
     }
 
-    /// What is neither a tuple, a list nor a map.
+    /// Reads a term that is neither a tuple, a `LIST` nor a map.
     fn leaf<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, ValueError> {
         let term = self.whole()?;
         match term.view() {
@@ -195,7 +196,7 @@ impl<'de> Input<'de> {
         }
     }
 
-    /// Whether the next term is an Elixir struct of that name.
+    /// Checks that the next term is the Elixir struct with this name.
     fn check_struct(&self, name: &str) -> Result<(), ValueError> {
         let term = self.ahead()?;
         match term.get(STRUCT).is_some_and(|found| found.is_atom(name)) {
@@ -205,15 +206,15 @@ impl<'de> Input<'de> {
     }
 }
 
-/// How much of a term an error shows.
+/// The number of characters of a term that an error shows.
 const SHOWN_MAX: usize = 60;
 
-/// The term is not what was asked for.
+/// An error for a term that does not have the expected type.
 fn unexpected(term: TermRef<'_>, expected: &str) -> ValueError {
     let text = format!("{term:?}");
     let shown: String = text.chars().take(SHOWN_MAX).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
-    ValueError::Value(format!("{expected} expected, {shown}{more} found"))
+    ValueError::Value(format!("expected {expected}, found {shown}{more}"))
 }
 
 fn cow<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Result<V::Value, ValueError> {
@@ -232,7 +233,7 @@ fn big<'de, V: Visitor<'de>>(is_negative: bool, magnitude: &[u8], visitor: V) ->
             Err(_) => visitor.visit_u128(value),
         },
         (None, Some(value)) => visitor.visit_i128(value),
-        (None, None) => Err(ValueError::custom("an integer of more than 128 bits")),
+        (None, None) => Err(ValueError::custom("integer exceeds 128 bits")),
     }
 }
 
@@ -301,7 +302,7 @@ impl<'de> Deserializer<'de> for &mut Input<'de> {
         match term {
             None => visitor.visit_unit(),
             Some(term) if term.bytes() == [tag::SMALL_TUPLE, 0] => visitor.visit_unit(),
-            Some(term) => Err(unexpected(term, "nothing")),
+            Some(term) => Err(unexpected(term, "ok, undefined, nil or {}")),
         }
     }
 

@@ -13,29 +13,29 @@ use crate::etf::TermError;
 use crate::etf::pen::Pen;
 use crate::etf::tag;
 
-/// Tag and size, of a list or a map.
+/// Tag and size of a list or a map.
 const HEAD: usize = 5;
 
-/// Writes the items of a tuple, a list or a map. Types need not know how many they have: sizes are put in at the end.
+/// Writes the elements of a tuple, a list or a map. The size is filled in at the end, so types need not know it.
 pub(super) struct Row<'a> {
     output: Output<'a>,
     kind: Kind,
-    /// Items written; of a map keys.
+    /// The number of elements written; for a map the number of keys.
     count: usize,
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// A tuple whose head is written, and says that so many items follow.
+    /// A tuple whose head is written and states `expected` elements.
     Tuple { expected: usize },
-    /// A list whose head begins there.
+    /// A list whose head begins at `start`.
     List { start: usize },
-    /// A map whose head begins there.
+    /// A map whose head begins at `start`.
     Map { start: usize },
 }
 
 impl<'a> Row<'a> {
-    /// A tuple whose head is written, and says that `expected` items follow.
+    /// A tuple whose head is written and states `expected` elements.
     pub(super) const fn tuple(output: Output<'a>, expected: usize) -> Self {
         Self::new(output, Kind::Tuple { expected })
     }
@@ -56,7 +56,7 @@ impl<'a> Row<'a> {
         Self { output, kind, count: 0 }
     }
 
-    /// A key and a value that are atoms.
+    /// Writes a key and a value that are both atoms.
     pub(super) fn pair_of_atoms(&mut self, key: &str, value: &str) -> Result<(), ValueError> {
         self.count += 1;
         self.output.atom(key)?;
@@ -83,7 +83,7 @@ impl<'a> Row<'a> {
         match self.kind {
             Kind::Tuple { expected } if count == expected => Ok(()),
             Kind::Tuple { expected } => Err(ValueError::Value(format!(
-                "a tuple of {expected} items was given {count}"
+                "expected {expected} elements of a tuple, found {count}"
             ))),
             Kind::Map { start } => put_count(out, start, count),
             Kind::List { start } => {
@@ -101,21 +101,21 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Puts the number of items into the head at `start`.
+/// Writes the number of elements into the head at `start`.
 fn put_count(out: &mut Pen, start: usize, count: usize) -> Result<(), ValueError> {
     let count = u32::try_from(count).map_err(|_| TermError::Limit {
-        what: "bytes or elements of one item",
+        what: "bytes or elements per item",
         limit: u32::MAX as usize,
     })?;
     out.replace(start + 1, count.to_be_bytes());
     Ok(())
 }
 
-/// Gives a list of bytes its short form, as `term_to_binary` does; says whether it is one.
+/// Rewrites a list of bytes as a `STRING`, as `term_to_binary` does. Returns whether it was one.
 fn shorten(out: &mut Pen, start: usize, count: u16) -> bool {
     let items = out.written(start + HEAD);
     let (pairs, rest) = items.as_chunks::<2>();
-    // A row of so many bytes in which each second one is this tag is so many small integers.
+    // If `2 × count` bytes have this tag in every other place, they are `count` small integers.
     let is_string =
         pairs.len() == usize::from(count) && rest.is_empty() && pairs.iter().all(|[tag, _]| *tag == tag::SMALL_INTEGER);
     if is_string {
@@ -128,7 +128,7 @@ fn shorten(out: &mut Pen, start: usize, count: u16) -> bool {
     is_string
 }
 
-/// Rows of values without names.
+/// Serializers of sequences of values without names.
 macro_rules! rows_of_items {
     ($($kind:ident::$method:ident),*) => {$(
         impl $kind for Row<'_> {
@@ -153,7 +153,7 @@ rows_of_items!(
     SerializeTupleVariant::serialize_field
 );
 
-/// Rows of values with names.
+/// Serializers of sequences of values with names.
 macro_rules! rows_of_fields {
     ($($kind:ident),*) => {$(
         impl $kind for Row<'_> {

@@ -18,7 +18,7 @@ use crate::etf::encode;
 use crate::etf::pen::Pen;
 use crate::etf::tag;
 
-/// A value as a term, as `term_to_binary` would write it.
+/// Converts a value to an encoded term, as `term_to_binary` writes it.
 ///
 /// ```
 /// use beamway::etf;
@@ -37,18 +37,18 @@ use crate::etf::tag;
 /// ```
 ///
 /// # Errors
-/// If the value has what no term can be: an infinite float, a name of more than 255 characters, more than [`DEPTH_MAX`]
-/// levels, or what its type refuses to write.
+/// If the value contains something that a term cannot represent (an infinite float, a name of more than 255 characters,
+/// more than [`DEPTH_MAX`] levels), or if its type refuses to be serialized.
 pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, ValueError> {
     let mut out = Pen::versioned();
     value.serialize(Output::new(&mut out))?;
     Ok(out.finish().into())
 }
 
-/// A value as a [`Term`]: [`to_bytes`], read again.
+/// Converts a value to a [`Term`]: encodes it and decodes the result.
 ///
 /// # Errors
-/// As [`to_bytes`], and if a map has the same key twice.
+/// As [`to_bytes`], and if a map contains the same key twice.
 pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, ValueError> {
     Ok(Term::decode_shared(&to_bytes(value)?, &OWN)?)
 }
@@ -56,21 +56,21 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term, ValueError> {
 /// Writes one value.
 pub(super) struct Output<'a> {
     pub(super) out: &'a mut Pen,
-    /// Levels of nesting that are left.
+    /// The number of levels of nesting left.
     pub(super) depth: usize,
-    /// Whether it stands in an Elixir struct.
+    /// Whether the value is part of an Elixir struct.
     pub(super) is_elixir: bool,
     form: Form,
 }
 
-/// What text and bytes stand for.
+/// What text and bytes represent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// A binary.
     Binary,
     /// The name of an atom.
     Atom,
-    /// A term that is encoded already.
+    /// An encoded term.
     Term,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// What writes an item of a row.
+    /// A writer for an element of a container.
     pub(super) const fn item(out: &'a mut Pen, depth: usize, is_elixir: bool) -> Self {
         Self {
             out,
@@ -99,7 +99,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// An integer by its distance from zero.
+    /// Writes an integer by sign and magnitude.
     fn integer(self, is_negative: bool, magnitude: u128) {
         let small = i64::try_from(magnitude).ok();
         match small {
@@ -108,7 +108,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// One level down.
+    /// Enters a nested level.
     fn deeper(self) -> Result<Self, ValueError> {
         Ok(Self {
             depth: encode::deeper(self.depth)?,
@@ -116,7 +116,7 @@ impl<'a> Output<'a> {
         })
     }
 
-    /// `{Name, …` with room for `count` values.
+    /// Begins `{Name, …` for `count` values.
     fn variant(mut self, name: &str, count: usize) -> Result<Self, ValueError> {
         encode::tuple(count.saturating_add(1), self.out)?;
         self.atom(name)?;
@@ -124,7 +124,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// The name of a variant; those of `Result` have names of their own in Erlang.
+/// The name of a variant. The variants of `Result` have Erlang's names.
 fn variant_name<'n>(kind: &str, name: &'n str) -> &'n str {
     match (kind, name) {
         ("Result", "Ok") => "ok",
@@ -133,7 +133,7 @@ fn variant_name<'n>(kind: &str, name: &'n str) -> &'n str {
     }
 }
 
-/// Integers that `i64` holds.
+/// Integers that fit `i64`.
 macro_rules! small_integers {
     ($($method:ident: $integer:ty),*) => {$(
         fn $method(self, value: $integer) -> Result<(), ValueError> {
@@ -246,7 +246,7 @@ impl<'a> Serializer for Output<'a> {
         let output = self.variant(variant_name(kind, name), 1)?;
         let (value_at, out) = (output.out.len(), output.out);
         value.serialize(Output::item(out, output.depth, output.is_elixir))?;
-        // `Ok(())` is what Erlang's functions return as `ok`.
+        // `Ok(())` is written as `ok`, which Erlang's functions return.
         if kind == "Result" && name == "Ok" && out.written(value_at) == UNIT {
             out.truncate(start);
             encode::atom(&Atom::literal("ok"), out);

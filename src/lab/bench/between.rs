@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::measure::Near;
 use super::modules::MODULES;
+use super::near::Near;
 use super::protocol::Command;
 use crate::cli::oneshot::Joining;
 use crate::etf::Atom;

@@ -10,9 +10,9 @@ use tokio::runtime;
 use super::between::Between;
 use super::between::Luggage;
 use super::between::Visitor;
+use super::emulation;
 use super::findings::About;
 use super::findings::Findings;
-use super::lines;
 use super::machine::Machine;
 use super::machine::timestamp;
 use super::modules::MODULES;
@@ -26,16 +26,16 @@ use super::store::Store;
 use crate::cli::output;
 use crate::lab::testbed::carriers::Carrier;
 use crate::lab::testbed::carriers::Other;
-use crate::lab::testbed::carriers::Stage;
 use crate::lab::testbed::children::Children;
 use crate::lab::testbed::erlang;
-use crate::lab::testbed::gateways::Transport;
 use crate::lab::testbed::screen::Screen;
+use crate::lab::testbed::shared::Testbed;
 use crate::lab::testbed::supervise::Ended;
 use crate::lab::testbed::supervise::supervise;
+use crate::lab::testbed::transport::Transport;
 use crate::lab::testbed::workspace::Workspace;
 
-/// Exit status of a run that cannot begin: Erlang is missing, or a row that is wanted.
+/// Exit status of a run that cannot start: Erlang is missing, or no row matches.
 const MISSING: u8 = 2;
 
 /// Width of the names of rows while they are measured.
@@ -44,7 +44,7 @@ const LABEL_COLUMNS: usize = 44;
 /// Width of the table.
 const COLUMNS: usize = 120;
 
-/// What `beamway bench` is to do.
+/// Options of `beamway bench`.
 #[derive(Debug, Default)]
 pub struct Options {
     /// How much is measured.
@@ -53,13 +53,13 @@ pub struct Options {
     pub rounds: Option<u32>,
     /// The carriers, instead of the usual ones.
     pub over: Option<Vec<Carrier>>,
-    /// Carriers of somebody else, beside the usual ones.
+    /// Carriers of other projects, beside the usual ones.
     pub others: Vec<Carrier>,
-    /// Parts of the names of rows that are meant.
+    /// Parts of the names of the rows to measure.
     pub rows: Option<String>,
     /// Print what was found as JSON instead of a table.
     pub json: bool,
-    /// Where the findings and the report are written; an interrupted run goes on from there.
+    /// Where the findings and the report are written; an interrupted run is resumed from there.
     pub out: Option<PathBuf>,
     /// Only show what was found before: the file with the findings.
     pub report: Option<PathBuf>,
@@ -99,7 +99,7 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     if let Some(unknown) = options.rows.as_deref().and_then(|rows| meant.unknown(rows)) {
         let keys: Vec<String> = plan(None, None).rows().into_iter().map(|row| row.key).collect();
         output::complain(&format!(
-            "beamway bench: of the rows of this run none has {unknown:?} in its name: {}",
+            "beamway bench: no row of this run matches {unknown:?}; the rows are: {}",
             keys.join(", ")
         ));
         return Ok(ExitCode::from(MISSING));
@@ -145,27 +145,27 @@ struct Run {
 impl Run {
     /// With nodes of our own on this machine.
     async fn alone(&mut self, workspace: &Workspace, children: &Children) -> anyhow::Result<()> {
-        let executable = std::env::current_exe().context("where is this program?")?;
-        let stage = Stage::set(workspace, children, executable, &MODULES).await?;
-        let erlang = stage.kind.erlang().context("the nodes are no BEAMs")?;
+        let executable = std::env::current_exe().context("cannot find the path of this program")?;
+        let testbed = Testbed::prepare(workspace, children, executable, &MODULES).await?;
+        let erlang = testbed.kind.erlang().context("Erlang is needed to run the nodes")?;
         let mut notes = Vec::new();
         if !erlang.tls {
             self.plan.carriers.retain(|carrier| *carrier != Carrier::Tls);
             self.plan.line_carriers.retain(|carrier| *carrier != Carrier::Tls);
             notes.push(format!(
-                "TLS is left out: no ssl application; {}",
+                "TLS is left out: this Erlang has no ssl application; {}",
                 erlang::HOW_TO_INSTALL
             ));
         }
-        if let Some(note) = lines::missing().filter(|_| !self.plan.lines.is_empty()) {
+        if let Some(note) = emulation::missing().filter(|_| !self.plan.lines.is_empty()) {
             self.plan.lines.clear();
             notes.push(note);
         }
         let settings = settings(&self.plan);
-        self.course(settings, erlang.otp.clone(), notes)?.run(&stage).await
+        self.course(settings, erlang.otp.clone(), notes)?.run(&testbed).await
     }
 
-    /// With two nodes that are there already.
+    /// With two nodes that run already.
     async fn between(&mut self, workspace: &Workspace, between: Between) -> anyhow::Result<()> {
         let Between { joining, far } = between;
         let names = format!("{} and {far}", joining.node);
@@ -174,7 +174,7 @@ impl Run {
             let mut visitor = Visitor::arrive(context, near, &far, &luggage).await?;
             let measured = async {
                 let settings = [("between".to_owned(), names)].into_iter().chain(settings(&self.plan));
-                let note = "machine, kernel and stolen shares are those of the machine that asked".to_owned();
+                let note = "machine, kernel and CPU steal are those of the machine that ran this command".to_owned();
                 let otp = visitor.otp().await?;
                 self.course(settings.collect(), otp, vec![note])?
                     .between(&mut visitor)
@@ -228,7 +228,7 @@ fn settings(plan: &Plan) -> Vec<(String, String)> {
     let seconds = |ms: u32| format!("{} s", f64::from(ms) / 1e3);
     let lengths = &plan.lengths;
     let mut settings = vec![
-        ("extent", plan.extent.name().to_owned()),
+        ("mode", plan.extent.name().to_owned()),
         ("streams", seconds(lengths.stream)),
         ("calls", seconds(lengths.calls)),
     ];
@@ -236,10 +236,10 @@ fn settings(plan: &Plan) -> Vec<(String, String)> {
         settings.push(("carriers", names(&plan.carriers)));
     }
     if !plan.lines.is_empty() {
-        settings.push(("carriers on lines", names(&plan.line_carriers)));
-        settings.push(("calls on lines", seconds(lengths.line_calls)));
+        settings.push(("carriers on network paths", names(&plan.line_carriers)));
+        settings.push(("calls on network paths", seconds(lengths.line_calls)));
         let tcp = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap_or_default();
-        settings.push(("TCP's congestion control", tcp.trim().to_owned()));
+        settings.push(("TCP congestion control", tcp.trim().to_owned()));
     }
     settings
         .into_iter()
@@ -287,7 +287,7 @@ pub fn carrier(name: &str) -> Result<Carrier, String> {
     }
 }
 
-/// A carrier of somebody else: `NAME=EBIN[:PROTO_DIST]`.
+/// A carrier of another project: `NAME=EBIN[:PROTO_DIST]`.
 ///
 /// # Errors
 ///
@@ -301,7 +301,7 @@ pub fn other(text: &str) -> Result<Carrier, String> {
     }
     let ebin = std::path::absolute(ebin).map_err(|error| error.to_string())?;
     if !ebin.is_dir() {
-        return Err(format!("{} is no folder", ebin.display()));
+        return Err(format!("{} is not a folder", ebin.display()));
     }
     Ok(Carrier::Other(Other {
         name: name.to_owned(),

@@ -1,26 +1,25 @@
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
+use super::cluster::TestCluster;
 use super::findings::Latency;
+use super::near::Near;
 use super::protocol::Command;
 use super::protocol::ConnectionsAnswer;
 use super::protocol::TicksAnswer;
 use super::protocol::TimesAnswer;
 use super::quantiles;
-use super::rig::Rig;
 use super::rows::BESIDE_STALLED;
 use super::rows::Bulk;
 use super::rows::TICKTIME;
 use super::rows::TOGETHER;
 use super::rows::Task;
 use super::rows::What;
-use crate::etf::Atom;
 use crate::lab::testbed::protocol;
 use crate::lab::testbed::protocol::StreamAnswer;
-use crate::lab::testbed::protocol::Verified;
 use crate::lab::testbed::rates::float;
+use crate::lab::testbed::rates::megabytes_per_second;
 use crate::lab::testbed::rates::per_second;
 
 /// What nodes have by default, seconds.
@@ -79,29 +78,21 @@ impl Value {
     }
 }
 
-/// A node that measures towards another one.
-pub(super) trait Near {
-    /// The other one.
-    fn far(&self) -> anyhow::Result<Atom>;
-
-    /// Has it run a command, and fails unless the far node saw exactly what was sent.
-    async fn measure<T: Verified + DeserializeOwned>(&mut self, command: &Command) -> anyhow::Result<T>;
-
-    /// Processor time of nodes and gateways so far, microseconds, if that can be known.
-    fn processor_us(&self) -> Option<f64>;
-}
-
 /// Measures a task over one carrier.
-pub(super) async fn measure(task: &Task, rig: &mut Rig<'_>, lengths: &Lengths) -> anyhow::Result<Vec<Value>> {
+pub(super) async fn measure(
+    task: &Task,
+    cluster: &mut TestCluster<'_>,
+    lengths: &Lengths,
+) -> anyhow::Result<Vec<Value>> {
     match task.what {
         What::SetUp => {
-            let command = Command::SetUp(rig.far()?, lengths.set_ups, quantiles::wanted());
-            Ok(vec![Value::times(&rig.measure(&command).await?, None)?])
+            let command = Command::SetUp(cluster.far()?, lengths.set_ups, quantiles::wanted());
+            Ok(vec![Value::times(&cluster.measure(&command).await?, None)?])
         }
-        What::SetUpTogether => set_up_together(rig, lengths.set_ups.div_ceil(TOGETHER)).await,
-        What::Stalled => stalled(rig, lengths).await,
-        What::Ticks => ticks(rig, lengths.ticks).await,
-        What::Stream { .. } | What::Idle | What::Calls(_) => passing(task, rig, lengths).await,
+        What::SetUpTogether => set_up_together(cluster, lengths.set_ups.div_ceil(TOGETHER)).await,
+        What::Stalled => stalled(cluster, lengths).await,
+        What::Ticks => ticks(cluster, lengths.ticks).await,
+        What::Stream { .. } | What::Idle | What::Calls(_) => passing(task, cluster, lengths).await,
     }
 }
 
@@ -146,18 +137,18 @@ async fn calls(near: &mut impl Near, bulk: Option<Bulk>, ms: u32, warm: u32) -> 
 }
 
 /// Needs more nodes than two, for as long as it takes.
-async fn set_up_together(rig: &mut Rig<'_>, times: u32) -> anyhow::Result<Vec<Value>> {
+async fn set_up_together(cluster: &mut TestCluster<'_>, times: u32) -> anyhow::Result<Vec<Value>> {
     let mut guests = Vec::new();
     for number in 0..TOGETHER {
-        guests.push(rig.guest(&format!("guest{number}")).await?);
+        guests.push(cluster.guest(&format!("guest{number}")).await?);
     }
     let mut nodes = Vec::new();
     for guest in &guests {
         let node = guest.node()?.atom()?;
-        let _: protocol::Pong = rig.pair.a.ask(&protocol::Command::Ping(node.clone())).await?;
+        let _: protocol::Pong = cluster.pair.a.ask(&protocol::Command::Ping(node.clone())).await?;
         nodes.push(node);
     }
-    let measured: anyhow::Result<ConnectionsAnswer> = rig.measure(&Command::SetUpTogether(nodes, times)).await;
+    let measured: anyhow::Result<ConnectionsAnswer> = cluster.measure(&Command::SetUpTogether(nodes, times)).await;
     for guest in guests {
         guest.leave().await;
     }
@@ -166,39 +157,34 @@ async fn set_up_together(rig: &mut Rig<'_>, times: u32) -> anyhow::Result<Vec<Va
 }
 
 /// A third node beside the far one is flooded and does not read.
-async fn stalled(rig: &mut Rig<'_>, lengths: &Lengths) -> anyhow::Result<Vec<Value>> {
-    let guest = rig.guest("stalled").await?;
+async fn stalled(cluster: &mut TestCluster<'_>, lengths: &Lengths) -> anyhow::Result<Vec<Value>> {
+    let guest = cluster.guest("stalled").await?;
     let node = guest.node()?.atom()?;
-    let _: protocol::Pong = rig.pair.a.ask(&protocol::Command::Ping(node.clone())).await?;
+    let _: protocol::Pong = cluster.pair.a.ask(&protocol::Command::Ping(node.clone())).await?;
     let (senders, bytes) = FLOOD;
-    let _: serde_json::Value = rig.pair.a.ask(&Command::Flood(node, senders, bytes)).await?;
+    let _: serde_json::Value = cluster.pair.a.ask(&Command::Flood(node, senders, bytes)).await?;
     guest.stop();
     sleep(FILL).await;
     let (pairs, bytes) = BESIDE_STALLED;
-    let streamed = stream(rig, pairs, bytes, lengths.stream).await;
-    let called = calls(rig, None, lengths.calls.min(STALLED_MAX), 0).await;
-    let _: serde_json::Value = rig.pair.a.ask(&Command::Calm).await?;
+    let streamed = stream(cluster, pairs, bytes, lengths.stream).await;
+    let called = calls(cluster, None, lengths.calls.min(STALLED_MAX), 0).await;
+    let _: serde_json::Value = cluster.pair.a.ask(&Command::Calm).await?;
     guest.leave().await;
     // The processor time also is that of the flood.
     Ok(streamed?.into_iter().take(1).chain([called?]).collect())
 }
 
-async fn ticks(rig: &mut Rig<'_>, ms: u32) -> anyhow::Result<Vec<Value>> {
-    ticktime(rig, TICKTIME).await?;
-    let command = Command::Ticks(rig.far()?, ms);
-    let measured: anyhow::Result<TicksAnswer> = rig.measure(&command).await;
-    ticktime(rig, TICKTIME_DEFAULT).await?;
+async fn ticks(cluster: &mut TestCluster<'_>, ms: u32) -> anyhow::Result<Vec<Value>> {
+    ticktime(cluster, TICKTIME).await?;
+    let command = Command::Ticks(cluster.far()?, ms);
+    let measured: anyhow::Result<TicksAnswer> = cluster.measure(&command).await;
+    ticktime(cluster, TICKTIME_DEFAULT).await?;
     Ok(vec![Value::plain(float(measured?.silence))])
 }
 
-async fn ticktime(rig: &mut Rig<'_>, seconds: u32) -> anyhow::Result<()> {
-    for node in [&mut rig.pair.a, &mut rig.pair.b] {
+async fn ticktime(cluster: &mut TestCluster<'_>, seconds: u32) -> anyhow::Result<()> {
+    for node in [&mut cluster.pair.a, &mut cluster.pair.b] {
         let _: serde_json::Value = node.ask(&Command::Ticktime(seconds)).await?;
     }
     Ok(())
-}
-
-/// Millions of bytes in a second.
-pub(super) fn megabytes_per_second(bytes: u64, us: u64) -> f64 {
-    per_second(bytes, us) / 1e6
 }

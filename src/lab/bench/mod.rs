@@ -7,24 +7,27 @@
 //! - [`report`]: what of it a person is shown.
 //! - `command`: what is asked for, from the first node to the report; `store`: the folder of a run.
 //! - `plan`: what is measured, and how long; `rows`: the rows; `quantiles`: where times are looked at.
-//! - `rounds`: the course of a run; what was disturbed is measured again.
-//! - `rig`: the nodes over one carrier; `measure`: a row over it; `protocol`, `modules` with `beamway_bench.erl`: what the nodes do.
+//! - `rounds`: the course of a run; a disturbed measurement is repeated.
+//! - `cluster`: the nodes over one carrier; `near`: the node that measures, ours or not; `measure`: a row over it; `protocol`,
+//!   `modules` with `beamway_bench.erl`: what the nodes do.
 //! - `between`: two nodes that are there already.
-//! - `lines`: two hosts with a line between them that has a rate, a delay and losses.
+//! - `network_path`: rate, delay and loss of an emulated network path; `emulation`: two network namespaces joined by one.
 //! - `machine`: what `/proc` says.
 
 mod between;
+mod cluster;
 mod command;
+mod emulation;
 pub mod findings;
-mod lines;
 mod machine;
 mod measure;
 mod modules;
+mod near;
+mod network_path;
 mod plan;
 mod protocol;
 mod quantiles;
 pub mod report;
-mod rig;
 mod rounds;
 mod rows;
 mod store;

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use super::findings::Row;
-use super::lines::Line;
 use super::measure::Lengths;
+use super::network_path::NetworkPath;
 use super::rows::Bulk;
 use super::rows::Task;
 use super::rows::What;
 use super::rows::parts;
 use crate::lab::testbed::carriers::Carrier;
-use crate::lab::testbed::gateways::Transport;
+use crate::lab::testbed::transport::Transport;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Plan {
     pub(super) line_carriers: Vec<Carrier>,
     /// On this machine's loopback.
     pub(super) tasks: Vec<Task>,
-    pub(super) lines: Vec<(Line, Vec<Task>)>,
+    pub(super) lines: Vec<(NetworkPath, Vec<Task>)>,
     pub(super) lengths: Lengths,
     /// How often a measurement is made again while others had too much of the processors' time.
     pub(super) repeats: u32,
@@ -207,8 +207,8 @@ impl Extent {
         }
     }
 
-    fn lines(self) -> Vec<Line> {
-        let line = |(mbit, round_trip_ms, loss_tenths)| Line {
+    fn lines(self) -> Vec<NetworkPath> {
+        let line = |(mbit, round_trip_ms, loss_tenths)| NetworkPath {
             mbit,
             round_trip_ms,
             loss_tenths,

@@ -5,7 +5,7 @@ use crate::etf::Atom;
 use crate::lab::testbed::protocol::Verdict;
 use crate::lab::testbed::protocol::verified;
 
-/// What a node of `beamway_bench.erl` is told beside the commands of the stage. Times are in milliseconds, sizes in bytes.
+/// What a node of `beamway_bench.erl` is told beside the commands of the testbed. Times are in milliseconds, sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Command {

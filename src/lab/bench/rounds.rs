@@ -4,26 +4,26 @@ use anyhow::Context as _;
 
 use super::between;
 use super::between::Visitor;
+use super::cluster::TestCluster;
+use super::emulation;
+use super::emulation::EmulatedPath;
 use super::findings::Findings;
 use super::findings::Measure;
-use super::lines;
-use super::lines::Field;
-use super::lines::Line;
 use super::machine::CpuTime;
 use super::machine::stolen_since;
 use super::measure;
 use super::measure::Value;
+use super::network_path::NetworkPath;
 use super::plan::Plan;
 use super::report;
-use super::rig::Rig;
 use super::rows::Task;
 use super::store::Store;
 use crate::lab::testbed::carriers::Carrier;
-use crate::lab::testbed::carriers::Stage;
 use crate::lab::testbed::protocol::NotWhatWasSent;
 use crate::lab::testbed::screen::Screen;
+use crate::lab::testbed::shared::Testbed;
 
-/// A measurement during which others had more of the processors' time is made again or, in the end, marked.
+/// A measurement with more CPU steal than this is repeated and, if that does not help, marked.
 pub(super) const STOLEN_MAX: f64 = 0.02;
 
 /// The course of a run: rounds, in each of them every task, and for each task every carrier.
@@ -37,16 +37,16 @@ pub(super) struct Course<'a> {
 
 impl Course<'_> {
     /// Measures what is not measured yet.
-    pub(super) async fn run(&mut self, stage: &Stage<'_>) -> anyhow::Result<()> {
-        self.on_loopback(stage).await?;
-        self.on_lines(stage).await?;
+    pub(super) async fn run(&mut self, testbed: &Testbed<'_>) -> anyhow::Result<()> {
+        self.on_loopback(testbed).await?;
+        self.on_lines(testbed).await?;
         if self.is_late(1) && !is_complete(self.findings, self.plan) {
-            self.note("the ten minutes were over before all rounds were made".to_owned());
+            self.note("the time limit of ten minutes was reached before all rounds".to_owned());
         }
         self.store.save(self.findings)
     }
 
-    async fn on_loopback(&mut self, stage: &Stage<'_>) -> anyhow::Result<()> {
+    async fn on_loopback(&mut self, testbed: &Testbed<'_>) -> anyhow::Result<()> {
         let plan = self.plan;
         let rounds = 0..plan.rounds;
         let mut left = rounds
@@ -56,26 +56,26 @@ impl Course<'_> {
             return Ok(());
         }
         self.screen.step("nodes");
-        let mut rigs = self.rigs(stage, &plan.carriers).await?;
+        let mut clusters = self.clusters(testbed, &plan.carriers).await?;
         for round in rounds {
             for task in &plan.tasks {
-                self.row(task, &mut rigs, round).await?;
+                self.row(task, &mut clusters, round).await?;
             }
             // Who goes first differs from round to round.
-            let first = 1.min(rigs.len());
-            rigs.rotate_left(first);
+            let first = 1.min(clusters.len());
+            clusters.rotate_left(first);
         }
-        drop(rigs);
-        stage.children.end().await;
+        drop(clusters);
+        testbed.children.end().await;
         Ok(())
     }
 
-    /// For each line nodes and gateways are started anew: no connection remembers the line before.
-    async fn on_lines(&mut self, stage: &Stage<'_>) -> anyhow::Result<()> {
+    /// Nodes and gateways are started anew for each network path, so that no connection has adapted to the path before.
+    async fn on_lines(&mut self, testbed: &Testbed<'_>) -> anyhow::Result<()> {
         let plan = self.plan;
         let mut carriers = plan.line_carriers.clone();
-        let open = |findings: &Findings, line: &Line, tasks: &[Task], round| {
-            !lines::is_left_out(&findings.about, *line) && is_left(findings, tasks, &plan.line_carriers, round)
+        let open = |findings: &Findings, line: &NetworkPath, tasks: &[Task], round| {
+            !emulation::is_left_out(&findings.about, *line) && is_left(findings, tasks, &plan.line_carriers, round)
         };
         let mut rounds = 0..plan.rounds;
         if !rounds.any(|round| {
@@ -85,10 +85,10 @@ impl Course<'_> {
         }) {
             return Ok(());
         }
-        lines::prepare(stage).await?;
+        emulation::prepare(testbed).await?;
         for line in fast_lines(plan) {
-            if !lines::is_left_out(&self.findings.about, line) {
-                lines::trial(stage, line)
+            if !emulation::is_left_out(&self.findings.about, line) {
+                emulation::trial(testbed, line)
                     .await?
                     .into_iter()
                     .for_each(|note| self.note(note));
@@ -99,18 +99,18 @@ impl Course<'_> {
                 if !open(self.findings, line, tasks, round) || self.is_late(1) {
                     continue;
                 }
-                let field = Field::lay(stage, *line, u64::from(round) + 1)?;
+                let emulated = EmulatedPath::set_up(testbed, *line, u64::from(round) + 1)?;
                 self.screen.step(&line.title());
-                match self.rigs(&field.stage, &carriers).await {
-                    Ok(mut rigs) => {
+                match self.clusters(&emulated.testbed, &carriers).await {
+                    Ok(mut clusters) => {
                         for task in tasks {
-                            self.row(task, &mut rigs, round).await?;
+                            self.row(task, &mut clusters, round).await?;
                         }
                     }
-                    // On a line a connection may not come up in time.
+                    // On a path with loss a connection may not come up in time.
                     Err(error) => self.note(format!("{}, round {}: {error:#}", line.title(), round + 1)),
                 }
-                stage.children.end().await;
+                testbed.children.end().await;
             }
             let first = 1.min(carriers.len());
             carriers.rotate_left(first);
@@ -140,47 +140,50 @@ impl Course<'_> {
         self.screen.step(&format!("{} {title}  ", round + 1));
     }
 
-    async fn rigs<'s>(&mut self, stage: &'s Stage<'s>, carriers: &[Carrier]) -> anyhow::Result<Vec<Rig<'s>>> {
-        let mut rigs = Vec::new();
+    async fn clusters<'s>(
+        &mut self,
+        testbed: &'s Testbed<'s>,
+        carriers: &[Carrier],
+    ) -> anyhow::Result<Vec<TestCluster<'s>>> {
+        let mut clusters = Vec::new();
         for carrier in carriers {
-            rigs.push(Rig::start(stage, carrier).await?);
+            clusters.push(TestCluster::start(testbed, carrier).await?);
             self.screen.part(&format!("{}   ", carrier.name()));
         }
-        Ok(rigs)
+        Ok(clusters)
     }
 
     /// One task over every carrier.
-    async fn row(&mut self, task: &Task, rigs: &mut [Rig<'_>], round: u32) -> anyhow::Result<()> {
+    async fn row(&mut self, task: &Task, clusters: &mut [TestCluster<'_>], round: u32) -> anyhow::Result<()> {
         let mut begun = false;
-        for rig in rigs {
-            if self.has(task, &rig.name, round) || self.is_late(usize::from(task.line.is_some())) {
+        for cluster in clusters {
+            if self.has(task, &cluster.name, round) || self.is_late(usize::from(task.line.is_some())) {
                 continue;
             }
             if !std::mem::replace(&mut begun, true) {
                 self.begin_row(task, round);
             }
-            match self.measured(task, rig).await {
-                Ok((values, stolen)) => self.keep(task, &rig.name, round, values, stolen)?,
+            match self.measured(task, cluster).await {
+                Ok((values, stolen)) => self.keep(task, &cluster.name, round, values, stolen)?,
                 Err(error) if error.is::<NotWhatWasSent>() => return Err(error),
                 Err(error) => {
-                    self.screen.part(&format!("{} failed   ", rig.name));
+                    self.screen.part(&format!("{} failed   ", cluster.name));
                     let what = task.rows().into_iter().next().map(|row| row.key).unwrap_or_default();
-                    self.note(format!("{what} over {}, round {}: {error:#}", rig.name, round + 1));
-                    let connected = rig.pair.connect().await;
-                    connected.with_context(|| format!("{what} over {} failed ({error:#})", rig.name))?;
+                    self.note(format!("{what} over {}, round {}: {error:#}", cluster.name, round + 1));
+                    let connected = cluster.pair.connect().await;
+                    connected.with_context(|| format!("{what} over {} failed ({error:#})", cluster.name))?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Measures once or, while others take too much of the processors, more often: that which they disturbed least, and the
-    /// share that they had.
-    async fn measured(&mut self, task: &Task, rig: &mut Rig<'_>) -> anyhow::Result<(Vec<Value>, f64)> {
+    /// Measures once, and again while CPU steal is high. Gives the measurement with the least of it, and how much it was.
+    async fn measured(&mut self, task: &Task, cluster: &mut TestCluster<'_>) -> anyhow::Result<(Vec<Value>, f64)> {
         let mut best: Option<(Vec<Value>, f64)> = None;
         for _ in 0..=self.plan.repeats {
             let before = CpuTime::now();
-            let values = measure::measure(task, rig, &self.plan.lengths).await?;
+            let values = measure::measure(task, cluster, &self.plan.lengths).await?;
             let stolen = stolen_since(before);
             if best.as_ref().is_none_or(|(_, least)| stolen < *least) {
                 best = Some((values, stolen));
@@ -220,7 +223,7 @@ impl Course<'_> {
         }
     }
 
-    /// Whether the time for loopback (0) or lines (1) is over.
+    /// Whether the time for loopback (0) or emulated network paths (1) is over.
     fn is_late(&self, part: usize) -> bool {
         let limit = self.plan.limits.and_then(|limits| limits.get(part).copied());
         limit.is_some_and(|limit| self.began.elapsed() > limit)
@@ -235,9 +238,9 @@ impl Course<'_> {
     }
 }
 
-/// A line of each rate that this machine must show first that it carries.
-fn fast_lines(plan: &Plan) -> Vec<Line> {
-    let mut lines: Vec<Line> = plan
+/// A path of each bandwidth that this machine must first show that it can emulate.
+fn fast_lines(plan: &Plan) -> Vec<NetworkPath> {
+    let mut lines: Vec<NetworkPath> = plan
         .lines
         .iter()
         .map(|(line, _)| *line)
@@ -270,7 +273,7 @@ pub(super) fn is_complete(findings: &Findings, plan: &Plan) -> bool {
         visits.all(|task| has(findings, task, between::CARRIER, round))
             && !is_left(findings, &plan.tasks, &plan.carriers, round)
             && on_lines.all(|(line, tasks)| {
-                lines::is_left_out(&findings.about, *line) || !is_left(findings, tasks, &plan.line_carriers, round)
+                emulation::is_left_out(&findings.about, *line) || !is_left(findings, tasks, &plan.line_carriers, round)
             })
     })
 }

@@ -1,7 +1,7 @@
 use super::findings::Group;
 use super::findings::Row;
 use super::findings::Unit;
-use super::lines::Line;
+use super::network_path::NetworkPath;
 
 /// Connections that are made at once.
 pub(super) const TOGETHER: u32 = 4;
@@ -17,7 +17,7 @@ pub(super) const BESIDE_STALLED: (u32, u64) = (16, 100);
 pub(super) struct Task {
     pub(super) what: What,
     /// On this machine's loopback if on none.
-    pub(super) line: Option<Line>,
+    pub(super) line: Option<NetworkPath>,
     /// Between nodes that are not ours, whose processor time is not known.
     pub(super) visiting: bool,
 }
@@ -75,7 +75,7 @@ impl Bulk {
 
     fn title(self) -> String {
         match self {
-            Self::FLOW => "one unending flow".to_owned(),
+            Self::FLOW => "a continuous stream".to_owned(),
             Self { streams, bytes, .. } => format!("{streams} x {}", size(bytes)),
         }
     }
@@ -187,7 +187,7 @@ fn stream_rows(pairs: u32, bytes: u64) -> Vec<Row> {
 
 fn stalled_rows() -> Vec<Row> {
     let (pairs, bytes) = BESIDE_STALLED;
-    let beside = "beside a flood to a node that is stopped";
+    let beside = "beside a flood to a stopped node";
     vec![
         row(
             "stalled-messages",
@@ -250,7 +250,7 @@ mod tests {
         };
         assert!(stream.is_meant("messages-100") && stream.is_meant("16 pairs") && stream.is_meant("ticks, 100 b"));
         assert!(!stream.is_meant("ticks") && !stream.is_meant("1 MB"));
-        let line = Line {
+        let line = NetworkPath {
             mbit: 100,
             round_trip_ms: 20,
             loss_tenths: 5,

@@ -20,12 +20,15 @@ impl Store {
     /// Makes the folder if there is none.
     pub(super) fn open(folder: Option<PathBuf>) -> anyhow::Result<Self> {
         if let Some(folder) = &folder {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         Ok(Self { folder })
     }
 
-    /// What an earlier run left, to go on with; or else what is given. An earlier run with other settings is a mistake.
+    /// The findings of an interrupted run, or else those given.
+    ///
+    /// # Errors
+    /// If the interrupted run had other settings.
     pub(super) fn resume(&self, fresh: Findings) -> anyhow::Result<Findings> {
         let Some(file) = self.file(FINDINGS) else {
             return Ok(fresh);
@@ -36,7 +39,7 @@ impl Store {
         let earlier = read(&file)?;
         if let Some(differs) = difference(&earlier, &fresh) {
             bail!(
-                "{} is of a run with other settings ({differs}): give another folder, or remove it",
+                "{} belongs to a run with other settings ({differs}): choose another folder, or remove it",
                 file.display()
             );
         }
@@ -66,10 +69,10 @@ impl Store {
 /// What a run has left.
 pub(super) fn read(file: &Path) -> anyhow::Result<Findings> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is none of ours", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} is not a findings.json of beamway bench", file.display()))
 }
 
-/// What keeps two runs from being one.
+/// The first setting in which two runs differ.
 fn difference(earlier: &Findings, fresh: &Findings) -> Option<String> {
     let (before, now) = (&earlier.about, &fresh.about);
     let fixed = |about: &super::findings::About| {

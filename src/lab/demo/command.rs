@@ -20,16 +20,17 @@ use super::rows::Durations;
 use super::rows::RoundTrips;
 use super::rows::Transfer;
 use crate::lab::testbed::carriers::Carrier;
-use crate::lab::testbed::carriers::Stage;
 use crate::lab::testbed::children::Children;
 use crate::lab::testbed::erlang::HOW_TO_INSTALL;
 use crate::lab::testbed::erlang::MODULE;
-use crate::lab::testbed::gateways::Transport;
+use crate::lab::testbed::gateways::Gateways;
 use crate::lab::testbed::nodes::Kind;
 use crate::lab::testbed::pairs::Pair;
 use crate::lab::testbed::screen::Screen;
+use crate::lab::testbed::shared::Testbed;
 use crate::lab::testbed::supervise::Ended;
 use crate::lab::testbed::supervise::supervise;
+use crate::lab::testbed::transport::Transport;
 use crate::lab::testbed::workspace::Workspace;
 
 /// Width of the names of steps.
@@ -51,7 +52,7 @@ pub struct Options {
 ///
 /// When something does not start, or a node received something else than was sent.
 pub fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let executable = std::env::current_exe().context("where is this program?")?;
+    let executable = std::env::current_exe().context("cannot find the path of this program")?;
     let mut screen = Screen::new(options.json, LABEL_COLUMNS);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(supervise(async |workspace, children| {
@@ -88,24 +89,24 @@ async fn show(
     let begin = Instant::now();
     screen.block("beamway demo: two gateways and pairs of nodes on this machine; takes about 40 seconds\n\n");
     screen.step("certificates");
-    let stage = Stage::set(workspace, children, executable, &[MODULE]).await?;
+    let testbed = Testbed::prepare(workspace, children, executable, &[MODULE]).await?;
     screen.part("a throw-away authority, and one for each gateway");
     let mut carriers = vec![Carrier::beamway(), Carrier::Plain];
-    let left_out = without_tls(&stage.kind);
+    let left_out = without_tls(&testbed.kind);
     if left_out.is_none() {
         carriers.push(Carrier::Tls);
     }
     screen.step("gateways");
-    let gateways = stage.gateways(&Transport::default()).await?;
+    let gateways = Gateways::start(&testbed, &Transport::default()).await?;
     screen.part("left and right, lanes over QUIC with mutual TLS");
     screen.step("nodes");
-    screen.part(&match stage.kind.erlang() {
+    screen.part(&match testbed.kind.erlang() {
         Some(erlang) => format!("Erlang/OTP {}, a and b over:", erlang.otp),
         None => "native nodes (no Erlang found in the path), a and b over:".to_owned(),
     });
     let mut pairs = Vec::new();
     for carrier in carriers {
-        let pair = Pair::start(&stage, carrier, Some(&gateways)).await?;
+        let pair = Pair::start(&testbed, carrier, Some(&gateways)).await?;
         screen.part(&format!(" {}", pair.carrier.name()));
         pairs.push(pair);
     }
@@ -122,7 +123,7 @@ async fn show(
     let counted = frames_per_lane.iter().flatten().flatten().sum::<u64>();
     screen.part(&format!("{counted} frames counted by the gateways"));
     Ok(Report {
-        otp: stage.kind.erlang().map(|erlang| erlang.otp.clone()),
+        otp: testbed.kind.erlang().map(|erlang| erlang.otp.clone()),
         figures,
         left_out,
         nodes,

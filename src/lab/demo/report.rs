@@ -9,7 +9,7 @@ use super::rows::Calls;
 use super::rows::RoundTrips;
 use super::rows::Transfer;
 use crate::lab::testbed::carriers::Carrier;
-use crate::lab::testbed::gateways::GATEWAYS;
+use crate::lab::testbed::certificates::GATEWAYS;
 
 const LABEL_COLUMNS: usize = 33;
 const VALUE_COLUMNS: usize = 12;

@@ -88,7 +88,7 @@ impl Cable {
     /// # Errors
     ///
     /// Who is not root, and what the system refuses.
-    pub fn lay(ends: &[End; 2], configs: [LineConfig; 2], seed: u64, mtu: u16) -> Result<Self, LinkemError> {
+    pub fn set_up(ends: &[End; 2], configs: [LineConfig; 2], seed: u64, mtu: u16) -> Result<Self, LinkemError> {
         if !nix::unistd::geteuid().is_root() {
             return Err(LinkemError::NotRoot);
         }
@@ -158,7 +158,8 @@ impl Cable {
         let mut ended = Ok(());
         for carrier in self.carriers.drain(..) {
             let done = carrier.join();
-            ended = ended.and(done.unwrap_or_else(|_| Err(io::Error::other("a direction of the line has panicked"))));
+            ended = ended
+                .and(done.unwrap_or_else(|_| Err(io::Error::other("a direction of the network path has panicked"))));
         }
         ended
     }

@@ -20,10 +20,10 @@ use crate::lab::linkem::LinkemError;
 /// The exit status when something is missing on this machine, here root's rights.
 const MISSING: u8 = 2;
 
-/// How often the cable is looked at whether it still carries.
+/// How often the cable is checked for whether it still forwards packets.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// `beamway linkem`: lays a line with faults and obeys commands until its standard input ends or a signal comes.
+/// `beamway linkem`: emulates a network path with faults, and runs commands until its standard input ends or a signal comes.
 pub(in crate::lab) fn run(args: &LinkemArgs) -> anyhow::Result<ExitCode> {
     let configs = [&args.forth, &args.back].map(|own| config_of(&args.line, own));
     let [forth, back] = configs;
@@ -43,31 +43,31 @@ pub(in crate::lab) fn run(args: &LinkemArgs) -> anyhow::Result<ExitCode> {
             namespace: namespace.clone(),
             address: address.clone(),
         });
-        let cable = match Cable::lay(&ends, [forth?, back?], args.seed, args.mtu) {
+        let cable = match Cable::set_up(&ends, [forth?, back?], args.seed, args.mtu) {
             Err(error @ LinkemError::NotRoot) => {
                 output::complain(&format!("beamway: linkem: {error}"));
                 return Ok(ExitCode::from(MISSING));
             }
-            laid => laid.context("the line cannot be laid")?,
+            cable => cable.context("the emulated network path cannot be set up")?,
         };
         output::say(&format!(
-            "the line is laid: forth from {} ({}) to {} ({}), back from there; commands: forth, back or both and words such \
+            "the network path is up: forth from {} ({}) to {} ({}), back from there; commands: forth, back or both and words such \
              as loss=1% blackout=on; stats",
             args.left, args.left_address, args.right, args.right_address
         ));
         let [interrupt, terminate, hangup] = &mut ended;
         tokio::select! {
-            () = obey(&cable) => {}
+            () = run_commands(&cable) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
-        cable.end().context("the line broke")?;
+        cable.end().context("the emulated network path failed")?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// What both directions have, and what this one has of its own.
+/// The settings of both directions, with those of this one on top.
 fn config_of(both: &str, own: &str) -> Result<LineConfig, LinkemError> {
     let mut config = LineConfig::default();
     config.apply(both)?;
@@ -75,8 +75,8 @@ fn config_of(both: &str, own: &str) -> Result<LineConfig, LinkemError> {
     Ok(config)
 }
 
-/// Does what lines of standard input say, until they end or the cable no longer carries.
-async fn obey(cable: &Cable) {
+/// Runs the commands of standard input, until it ends or the cable fails.
+async fn run_commands(cable: &Cable) {
     let (sender, mut lines) = mpsc::channel(16);
     // Reading blocks, so a thread of its own does it; it ends with the process.
     thread::spawn(move || {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::error::LinkemError;
 
-/// What one direction of a line does to packets. Changed by words such as `delay=10ms`: see [`apply`](Self::apply).
+/// What one direction of a network path does to packets. Changed by words such as `delay=10ms`: see [`apply`](Self::apply).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LineConfig {
     /// From the end of the bottleneck to the other side.
@@ -28,7 +28,7 @@ pub struct LineConfig {
 }
 
 impl Default for LineConfig {
-    /// A line without faults and without limits.
+    /// A path without faults and without limits.
     fn default() -> Self {
         Self {
             delay: Duration::ZERO,

@@ -1,9 +1,9 @@
 use thiserror::Error;
 
-/// Why a line cannot be laid, or is not what was asked for.
+/// Why a network path cannot be emulated.
 #[derive(Debug, Error)]
 pub enum LinkemError {
-    /// A word that describes the line is wrong.
+    /// A word of its description is wrong.
     #[error("{word}: allowed: {allowed}")]
     Word {
         /// The word as it was given.
@@ -11,8 +11,8 @@ pub enum LinkemError {
         /// What it may be.
         allowed: &'static str,
     },
-    /// Namespaces and devices are root's.
-    #[error("devices in network namespaces can only be made by root: run this as root")]
+    /// Only root can make namespaces and devices.
+    #[error("only root can make devices in network namespaces: run this as root")]
     NotRoot,
     /// Something of the system refused.
     #[error("{what}: {error}")]

@@ -1,15 +1,15 @@
-//! Rank 10: a line with faults, for tests and measurements: the tool behind `beamway linkem`.
+//! `beamway linkem`: emulated network paths with faults, for tests and measurements.
 //!
-//! A [`Cable`] joins two network namespaces by a TUN device in each; whatever crosses it, TCP or QUIC, crosses the same
-//! line, so that a comparison is fair. Each direction is a [`Line`] with delay, jitter, loss (by chance or in bursts), a
-//! rate with a drop-tail buffer, duplicates, reordering, and a blackout switch, all by a seed.
+//! A [`Cable`] joins two network namespaces by a TUN device in each. TCP and QUIC cross the same path, so a comparison is
+//! fair. Each direction is a [`Line`] with delay, jitter, loss (at random or in bursts), bandwidth with a drop-tail buffer,
+//! duplication, reordering, and a blackout switch, all from a seed.
 //!
-//! - `config`: what a direction does, and the words that say it.
-//! - `machine`: what happens to a packet that comes in now; pure, tested in virtual time.
+//! - `config`: the settings of a direction, and the words for them.
+//! - `machine`: what happens to a packet that arrives now; pure, tested in virtual time.
 //! - `cable`: namespaces, devices, and a thread for each direction.
-//! - `stats`: what became of the packets.
+//! - `stats`: counters of packets.
 //!
-//! It uses nothing else of beamway and nothing but the command line uses it; the real daemon never sees it.
+//! The daemon does not use it.
 
 mod cable;
 mod command;

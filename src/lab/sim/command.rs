@@ -18,28 +18,28 @@ use crate::cli::output;
 /// Hosts in a run, at most.
 const HOSTS: usize = 3;
 
-/// Progress is told this often.
+/// How often progress is printed.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// What to simulate.
+/// Options of `beamway sim`.
 #[derive(Debug)]
 pub struct Options {
-    /// So many seeds, from `first` on.
+    /// Number of seeds, starting with `first`.
     pub seeds: u64,
     /// The first seed.
     pub first: u64,
     /// This seed only, with a trace.
     pub seed: Option<u64>,
-    /// Runs at once; as many as the machine has processors, if not said.
+    /// Parallel runs; default: one for each CPU.
     pub jobs: Option<NonZeroUsize>,
     /// Figures as JSON.
     pub json: bool,
 }
 
-/// Runs the simulation; status 1 if anything was lost, doubled, reordered or stuck.
+/// Runs the simulation. The exit status is 1 if a signal was lost, duplicated, reordered or stuck.
 ///
 /// # Errors
-/// If the machine gives no keys or threads.
+/// If keys or threads cannot be created.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let keys = Keys::make(HOSTS)?;
     match options.seed {
@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// One seed, with all that happens.
+/// Runs one seed and prints its trace.
 fn replay(seed: u64, keys: &Keys, json: bool) -> anyhow::Result<ExitCode> {
     let setting = Setting::draw(seed);
     if !json {
@@ -80,7 +80,7 @@ fn finish(report: &Report, last: &Outcome, json: bool) -> anyhow::Result<ExitCod
 fn complain(what: &str, outcome: &Outcome) {
     if let Some(first) = outcome.complaints.first() {
         let count = outcome.complaints.len();
-        output::complain(&format!("{what} {} FAILED ({count} complaints): {first}", outcome.seed));
+        output::complain(&format!("{what} {} FAILED ({count} violations): {first}", outcome.seed));
     }
 }
 
@@ -115,12 +115,12 @@ fn sweep(options: &Options, keys: &Keys) -> anyhow::Result<ExitCode> {
         let mut told = begin;
         for (is_step, outcome) in outcomes {
             let outcome = outcome?;
-            complain(if is_step { "step of resume" } else { "seed" }, &outcome);
+            complain(if is_step { "resume step" } else { "seed" }, &outcome);
             report.add(&outcome, is_step);
             if told.elapsed() >= PROGRESS {
                 told = Instant::now();
                 let rate = report.runs() as f64 / begin.elapsed().as_secs_f64();
-                output::complain(&format!("{} of {all} runs, {rate:.1} a second", report.runs()));
+                output::complain(&format!("{} of {all} runs, {rate:.1} per second", report.runs()));
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::wire::Content;
 pub(super) const DONE: &str = "done";
 
 /// How the reason ends for which a circuit is ended when its daemon has no memory left for it: stated, not silent.
-const CROWDED_OUT: &str = "the memory for such is used up";
+const CROWDED_OUT: &str = "the memory for unread bytes is used up";
 
 /// Complaints kept; one is enough to fail a run.
 const COMPLAINTS: usize = 20;

@@ -1,14 +1,14 @@
-//! `beamway sim`: the daemons' real code on a simulated network, with faults, by the thousand.
+//! `beamway sim`: the daemons' real code on a simulated network with faults.
 //!
-//! Real are sessions, lanes, trunks, the cluster, quinn and TLS; simulated are the network, the clock and the nodes. One
+//! Sessions, lanes, trunks, the cluster, quinn and TLS are real; the network, the clock and the nodes are simulated. One
 //! seed is one run, and the same seed gives the same events at the same times.
 //!
-//! - `command`: what the person asked for, on several threads; `report`: the line at the end.
-//! - `setting`: what a run depends on, drawn from a seed; `plan`: what goes wrong, and what that excuses; `steps`: every way
-//!   to lose one step of a resume.
+//! - `command`: runs seeds on several threads; `report`: the line at the end.
+//! - `setting`: what a run depends on; `fault`: what can go wrong; `plan`: both drawn from a seed, and which ends of sessions
+//!   the faults excuse; `steps`: every way to lose one step of a resume.
 //! - `world`: a run: daemons, and the network between them. `daemon`: one life of one daemon.
-//! - `network`: the lines, as a pure machine; `socket`: where a daemon meets them.
-//! - `node`: the nodes, instead of BEAMs; `signals`: what they send; `ledger`: who checks what arrives.
+//! - `network`: the network paths, as a pure machine; `socket`: the UDP socket of a daemon on them.
+//! - `node`: the nodes, instead of BEAMs; `signals`: what they send; `ledger`: verifies what arrives.
 //!
 //! **Why it repeats.** Each daemon has a tokio runtime of its own, on the same thread as the others, whose paused clock goes
 //! straight to the next timer. The world lets each of them run as long as a datagram needs at least, so what one sends in
@@ -21,6 +21,7 @@
 
 mod command;
 mod daemon;
+mod fault;
 mod keys;
 mod ledger;
 mod network;

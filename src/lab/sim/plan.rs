@@ -1,10 +1,12 @@
 use std::time::Duration;
 
+use super::fault::Fault;
 use super::ledger::Excuse;
 use super::network::Quality;
+use super::node::Habits;
 use super::random::Random;
+use super::setting::Dialling;
 use super::setting::Setting;
-use super::setting::draw_quality;
 
 /// Outages this close together are one: a session needs some time to find its feet.
 const BREATH: Duration = Duration::from_secs(3);
@@ -19,93 +21,38 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 /// A daemon that was killed may have sent a welcome just before: a session with it may begin so much later.
 const UNDERWAY: Duration = Duration::from_secs(1);
 
-/// Something that goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nothing gets from one host to another, or both ways.
-    Dark {
-        from: usize,
-        to: usize,
-        both: bool,
-        time: Duration,
-    },
-    /// The lines are worse for a while, or slower.
-    Weather { quality: Quality, time: Duration },
-    /// A host's address changes, as others see it.
-    Rebind(usize),
-    /// The connections that there are bring nothing from one host to another any more, or both ways; new ones do.
-    HalfOpen { from: usize, to: usize, both: bool },
-    /// A daemon is killed and begins again, perhaps with other keys.
-    Crash { host: usize, down: Duration, new_key: bool },
-    /// A daemon is not scheduled for a while. What arrives meanwhile waits, or is lost with the host's network; its clock
-    /// leaps, or has stood still.
-    Freeze {
-        host: usize,
-        time: Duration,
-        leaps: bool,
-        keeps: bool,
-    },
-    /// The nodes of a host read nothing for a while.
-    Deaf { host: usize, time: Duration },
-    /// The datagrams of these numbers on a line are lost, counted from now.
-    Doom { from: usize, to: usize, numbers: Vec<u64> },
-}
-
-/// The kinds of faults, for the line that is printed.
-pub(super) const KINDS: [&str; 10] = [
-    "one-way blackout",
-    "two-way blackout",
-    "bad weather",
-    "rebind",
-    "half-open trunk",
-    "crash",
-    "crash with keys lost",
-    "clock jump",
-    "slow reader",
-    "step of resume lost",
-];
-
-impl Fault {
-    /// Which of [`KINDS`] it is.
-    pub(super) const fn kind(&self) -> usize {
-        match self {
-            Self::Dark { both: false, .. } => 0,
-            Self::Dark { both: true, .. } => 1,
-            Self::Weather { .. } => 2,
-            Self::Rebind(_) => 3,
-            Self::HalfOpen { .. } => 4,
-            Self::Crash { new_key: false, .. } => 5,
-            Self::Crash { new_key: true, .. } => 6,
-            Self::Freeze { .. } => 7,
-            Self::Deaf { .. } => 8,
-            Self::Doom { .. } => 9,
-        }
-    }
-
-    /// How long it lasts.
-    const fn time(&self) -> Duration {
-        match self {
-            Self::Dark { time, .. }
-            | Self::Weather { time, .. }
-            | Self::Freeze { time, .. }
-            | Self::Deaf { time, .. }
-            | Self::Crash { down: time, .. } => *time,
-            Self::Rebind(_) | Self::HalfOpen { .. } | Self::Doom { .. } => Duration::ZERO,
-        }
-    }
-
-    /// Whether the two hosts cannot talk while it lasts.
-    fn parts(&self, pair: [usize; 2]) -> bool {
-        match self {
-            Self::Dark { from, to, .. } => pair.contains(from) && pair.contains(to),
-            Self::Freeze { host, .. } => pair.contains(host),
-            _ => false,
-        }
+impl Setting {
+    /// What a seed stands for.
+    pub(super) fn draw(seed: u64) -> Self {
+        let random = &mut Random::new(seed, 1);
+        let delay = Duration::from_millis(random.pick(&[2, 5, 10, 20, 40], 10));
+        let mut setting = Self {
+            hosts: if random.one_in(5) { 3 } else { 2 },
+            dialling: random.pick(&[Dialling::Both, Dialling::Both, Dialling::Lower], Dialling::Higher),
+            lanes: random.pick(&[1, 2, 4, 16], 4),
+            grace: Duration::from_secs(random.pick(&[5, 8, 15], 15)),
+            idle_timeout: Duration::from_secs(random.pick(&[4, 8, 15], 15)),
+            budget: random.pick(&[16 << 10, 256 << 10, 4 << 20], 1 << 20),
+            memory: random.pick(&[8 << 20, 64 << 20], 64 << 20),
+            backlog: random.pick(&[256 << 10, 4 << 20], 1 << 20),
+            habits: Habits {
+                circuits: random.between(1, 2) as usize,
+                pause: Duration::from_millis(random.pick(&[20, 60, 200, 1000], 60)),
+                burst: random.between(1, 4),
+                large_one_in: random.pick(&[5, 20, 100], 20),
+                close_one_in: random.pick(&[30, 200, 1000], 200),
+            },
+            quality: draw_quality(random, delay),
+            length: Duration::from_secs(random.between(8, 25)),
+            ..Self::calm(seed)
+        };
+        setting.faults = draw_faults(&setting, random);
+        setting
     }
 }
 
 /// Draws the faults of a run; all are over when its length is.
-pub(super) fn draw_faults(setting: &Setting, random: &mut Random) -> Vec<(Duration, Fault)> {
+fn draw_faults(setting: &Setting, random: &mut Random) -> Vec<(Duration, Fault)> {
     let mut faults = Vec::new();
     let mut at = Duration::from_millis(random.between(200, 3000));
     while at < setting.length {
@@ -168,6 +115,23 @@ fn draw_fault(setting: &Setting, random: &mut Random) -> Fault {
             to: other,
             numbers: (0..5).map(|_| random.between(1, 40)).collect(),
         },
+    }
+}
+
+/// How the lines are: clean, or with some faults all the time.
+fn draw_quality(random: &mut Random, delay: Duration) -> Quality {
+    let often = |random: &mut Random| match random.below(4) {
+        0 => random.below(1000) as u32,
+        1 => random.below(200) as u32,
+        _ => 0,
+    };
+    Quality {
+        drop: often(random),
+        duplicate: often(random),
+        reorder: often(random),
+        corrupt: often(random) / 2,
+        delay,
+        jitter: Duration::from_millis(random.pick(&[0, 0, 3, 15], 0)),
     }
 }
 
@@ -234,6 +198,7 @@ fn outages(setting: &Setting, pair: [usize; 2]) -> Vec<(Duration, Duration)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::sim::fault::KINDS;
 
     fn dark(seconds: u64) -> Fault {
         Fault::Dark {

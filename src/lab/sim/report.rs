@@ -3,12 +3,12 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
+use super::fault::KINDS;
 use super::ledger::Tally;
 use super::network::Damage;
-use super::plan::KINDS;
 use super::world::Outcome;
 
-/// What all runs come to.
+/// The sums of all runs.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     seeds: u64,
@@ -84,11 +84,11 @@ impl Report {
             .map(|(kind, count)| format!("{kind} {count}"))
             .collect();
         format!(
-            "{seeds} seeds and {steps} steps of resume, {hours:.1} simulated hours, {sent} signals in {circuits} circuits; \
-             of {datagrams} datagrams dropped {dropped}, duplicated {duplicated}, reordered {reordered_datagrams}, corrupted \
-             {corrupted}, swallowed {swallowed}; faults: {faults}; {resumptions} resumptions, {ended} ends of sessions \
-             ({unpromised} signals gone with them); lost {lost}, doubled {doubled}, reordered {reordered}, worst stall {stall:.1} s, \
-             worst recovery {recovery:.1} s, at most {kept} KiB kept; {failed} failed",
+            "{seeds} seeds and {steps} resume steps, {hours:.1} simulated hours, {sent} signals in {circuits} circuits; \
+             {datagrams} datagrams: dropped {dropped}, duplicated {duplicated}, reordered {reordered_datagrams}, corrupted \
+             {corrupted}, lost in blackouts {swallowed}; faults: {faults}; {resumptions} resumes, {ended} sessions ended (with \
+             {unpromised} undelivered signals); signals lost {lost}, duplicated {doubled}, reordered {reordered}; longest stall \
+             {stall:.1} s, longest recovery {recovery:.1} s, at most {kept} KiB buffered; {failed} failed",
             seeds = self.seeds,
             steps = self.steps,
             hours = self.time.as_secs_f64() / 3600.0,

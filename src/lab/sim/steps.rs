@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::plan::Fault;
+use super::fault::Fault;
 use super::setting::Dialling;
 use super::setting::Setting;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::fault::Fault;
 use super::keys::Keys;
 use super::network::Quality;
 use super::node::Habits;
-use super::plan::Fault;
 use super::setting::Dialling;
 use super::setting::Setting;
 use super::steps::steps;

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::daemon::Daemon;
+use super::fault::Fault;
+use super::fault::KINDS;
 use super::keys::Keys;
 use super::ledger::Ledger;
 use super::ledger::Tally;
@@ -11,8 +13,6 @@ use super::network::Damage;
 use super::network::Network;
 use super::network::Quality;
 use super::node::SharedLedger;
-use super::plan::Fault;
-use super::plan::KINDS;
 use super::plan::excuses;
 use super::setting::Setting;
 use crate::wire::SessionId;

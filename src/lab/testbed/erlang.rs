@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::nodes::NodeSettings;
+use super::node_settings::NodeSettings;
 use super::workspace::Workspace;
 
 /// Name and source of the Erlang side; compiled in the workspace at run time.

@@ -2,9 +2,6 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::net::TcpListener;
 use std::net::UdpSocket;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -15,19 +12,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::Value;
 use tokio::process::ChildStdin;
-use tokio::process::Command;
 
-use super::carriers::Stage;
+use super::certificates::GATEWAYS;
 use super::children::until;
 use super::hosts::Host;
-use super::workspace::Workspace;
-
-/// The two gateways, by the names in their certificates.
-pub const GATEWAYS: [&str; 2] = ["left", "right"];
-
-/// Name in the certificate of the nodes that speak TLS themselves: the host part of their names, which is what
-/// `inet_tls_dist` checks.
-pub const TLS_HOST: &str = "localhost";
+use super::shared::Testbed;
+use super::transport::Transport;
 
 /// Reading a certificate and opening two sockets takes milliseconds; the rest is for a busy machine.
 const START_MAX: Duration = Duration::from_secs(15);
@@ -40,64 +30,6 @@ const LANES_MAX: Duration = Duration::from_secs(3);
 
 /// Lanes that a gateway may report; far above what a configuration allows to be useful.
 const LANES_SHOWN_MAX: usize = 4096;
-
-/// Throw-away certificates of one run, as `beamway certs` makes them.
-#[derive(Clone)]
-pub struct Certificates {
-    folder: PathBuf,
-}
-
-impl Certificates {
-    /// Makes an authority, and a certificate for each gateway and for the nodes that speak TLS themselves, with the same
-    /// commands that a user would type.
-    ///
-    /// # Errors
-    ///
-    /// What `beamway certs` says.
-    pub async fn make(executable: &Path, workspace: &Workspace) -> anyhow::Result<Self> {
-        let folder = workspace.path().join("certs");
-        certs(executable, "init", &folder, None).await?;
-        let certificates = Self { folder };
-        for name in [GATEWAYS.as_slice(), &[TLS_HOST]].concat() {
-            certificates.add(executable, name).await?;
-        }
-        Ok(certificates)
-    }
-
-    /// Makes one more, for nodes that speak TLS under that host name.
-    ///
-    /// # Errors
-    ///
-    /// What `beamway certs` says.
-    pub async fn add(&self, executable: &Path, name: &str) -> anyhow::Result<()> {
-        certs(executable, "issue", &self.folder, Some(name)).await
-    }
-
-    /// Folder with `ca.pem`, `cert.pem` and `key.pem` of one name.
-    #[must_use]
-    pub fn of(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-}
-
-async fn certs(executable: &Path, action: &str, folder: &Path, name: Option<&str>) -> anyhow::Result<()> {
-    let output = Command::new(executable)
-        .args(["certs", action, "--dir"])
-        .arg(folder)
-        .args(name)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .with_context(|| format!("cannot start {}", executable.display()))?;
-    anyhow::ensure!(
-        output.status.success(),
-        "`beamway certs {action}` failed ({}): {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr).trim_end()
-    );
-    Ok(())
-}
 
 /// Port numbers that are free now, for TCP and for UDP alike. All are held until the last one is found, so no two are
 /// equal.
@@ -122,25 +54,6 @@ pub fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
     Ok(ports)
 }
 
-/// What the configuration of both gateways says about lanes; what is `None` is left to its default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Transport {
-    /// Lanes in each direction.
-    pub lanes: Option<u16>,
-    /// The congestion controller.
-    pub congestion: Option<String>,
-}
-
-impl Transport {
-    /// Its name in tables: `beamway`, `beamway 16`, `beamway 16 cubic`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let lanes = self.lanes.map(|lanes| lanes.to_string());
-        let words = [Some("beamway".to_owned()), lanes, self.congestion.clone()];
-        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
-    }
-}
-
 /// Two gateways, each the other's only peer.
 pub struct Gateways {
     /// Ports of their port mappers, on the loopback of their hosts.
@@ -157,20 +70,20 @@ impl Gateways {
     /// # Errors
     ///
     /// When one ends or does not serve in time.
-    pub async fn start(stage: &Stage<'_>, transport: &Transport) -> anyhow::Result<Self> {
+    pub async fn start(testbed: &Testbed<'_>, transport: &Transport) -> anyhow::Result<Self> {
         let [quic_left, quic_right, epmd_left, epmd_right] = free_ports()?;
         let (quic, epmd) = ([quic_left, quic_right], [epmd_left, epmd_right]);
-        let labels = GATEWAYS.map(|name| label(name, transport, &stage.hosts));
+        let labels = GATEWAYS.map(|name| label(name, transport, &testbed.hosts));
         let lanes: [Arc<Mutex<Vec<u64>>>; 2] = Default::default();
         let serving: [Arc<AtomicBool>; 2] = Default::default();
         let mut inputs = Vec::new();
         let both = labels.iter().zip(&lanes).zip(&serving);
-        for ((side, host), ((label, lanes), serving)) in stage.hosts.iter().enumerate().zip(both) {
-            let text = configuration(stage, transport, side, quic, epmd);
-            let config = stage
+        for ((side, host), ((label, lanes), serving)) in testbed.hosts.iter().enumerate().zip(both) {
+            let text = configuration(testbed, transport, side, quic, epmd);
+            let config = testbed
                 .workspace
                 .write(format!("{}.toml", label.replace(' ', "-")), &text)?;
-            let mut command = host.command(&stage.executable);
+            let mut command = host.command(&testbed.executable);
             command
                 .arg("run")
                 .arg("--config")
@@ -178,7 +91,7 @@ impl Gateways {
                 .args(["--log", "json", "--log-level", "info", "--until-input-ends"])
                 .env_remove("RUST_LOG");
             let (lanes, serving) = (Arc::clone(lanes), Arc::clone(serving));
-            inputs.push(stage.children.start(label, &mut command, move |line: &str| {
+            inputs.push(testbed.children.start(label, &mut command, move |line: &str| {
                 if line.starts_with(BANNER) {
                     serving.store(true, Ordering::Relaxed);
                 } else if let Some(frames) = lane_frames(line) {
@@ -188,7 +101,7 @@ impl Gateways {
         }
         for (label, serving) in labels.iter().zip(&serving) {
             until(&format!("{label} serves its nodes"), START_MAX, async || {
-                stage.children.check(label)?;
+                testbed.children.check(label)?;
                 Ok(serving.load(Ordering::Relaxed).then_some(()))
             })
             .await?;
@@ -225,8 +138,8 @@ fn label(name: &str, transport: &Transport, [host, _]: &[Host; 2]) -> String {
 }
 
 /// The file of the gateway on one side.
-fn configuration(stage: &Stage<'_>, transport: &Transport, side: usize, quic: [u16; 2], epmd: [u16; 2]) -> String {
-    let mut sides = GATEWAYS.into_iter().zip(&stage.hosts).zip(quic.into_iter().zip(epmd));
+fn configuration(testbed: &Testbed<'_>, transport: &Transport, side: usize, quic: [u16; 2], epmd: [u16; 2]) -> String {
+    let mut sides = GATEWAYS.into_iter().zip(&testbed.hosts).zip(quic.into_iter().zip(epmd));
     let mut sides: Vec<_> = sides.by_ref().collect();
     sides.rotate_left(side);
     let mut text = String::new();
@@ -234,7 +147,7 @@ fn configuration(stage: &Stage<'_>, transport: &Transport, side: usize, quic: [u
         let address = host.address;
         // Writing to a string cannot fail.
         let _ = if place == 0 {
-            let certs = stage.certificates.of(name).display().to_string();
+            let certs = testbed.certificates.of(name).display().to_string();
             let lanes = transport
                 .lanes
                 .map_or_else(String::new, |lanes| format!("lanes = {lanes}\n"));

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use tokio::process::Command;
 
-use super::gateways::TLS_HOST;
+/// Name in the certificate of the nodes that speak TLS themselves: the host part of their names, which is what
+/// `inet_tls_dist` checks.
+pub const TLS_HOST: &str = "localhost";
 
 /// Where a node and a gateway run: this machine, or a network namespace of it.
 #[derive(Clone, Debug)]

@@ -1,16 +1,20 @@
-//! What `beamway demo` and `beamway bench` both play on: pairs of nodes over one carrier or another, started on this machine
-//! and gone at the end, however the end comes.
+//! What `beamway demo` and `beamway bench` share: pairs of nodes over one carrier or another. They are started on this machine,
+//! and none is left when a run ends, for whatever reason.
 //!
-//! * [`carriers`]: beamway, plain distribution, TLS or what somebody else made; [`pairs`]: two nodes over one of them;
-//! * [`gateways`], [`nodes`], [`port_mapper`]: what the pairs consist of; [`hosts`]: where these run;
-//! * [`protocol`]: what a node is told and what it answers; [`erlang`] with `beamway_testbed.erl`: the nodes;
-//! * [`supervise`]: a run that leaves nothing behind; [`workspace`], [`children`]: the folder and the processes;
-//! * `screen`: what is said meanwhile; `rates`: counts and times → rates.
+//! * [`shared`]: what all pairs of a run share; [`carriers`]: beamway, plain distribution, TLS or another carrier; [`pairs`]:
+//!   two nodes over one of them;
+//! * [`gateways`], [`transport`], [`certificates`]: the two gateways and their settings; [`hosts`]: where nodes and gateways run;
+//! * [`nodes`], [`node_settings`], [`port_mapper`]: one node; [`protocol`]: commands and answers of a node; [`erlang`] with
+//!   `beamway_testbed.erl`: BEAMs;
+//! * [`supervise`]: a run that leaves nothing behind; [`workspace`], [`children`]: its folder and its processes;
+//! * `screen`: progress; `rates`: counts and times → rates.
 //!
 //! The parts are public for the tests, though not documented.
 
 #[doc(hidden)]
 pub mod carriers;
+#[doc(hidden)]
+pub mod certificates;
 #[doc(hidden)]
 pub mod children;
 #[doc(hidden)]
@@ -19,6 +23,8 @@ pub mod erlang;
 pub mod gateways;
 #[doc(hidden)]
 pub mod hosts;
+#[doc(hidden)]
+pub mod node_settings;
 #[doc(hidden)]
 pub mod nodes;
 #[doc(hidden)]
@@ -30,7 +36,11 @@ pub mod protocol;
 pub(super) mod rates;
 pub(super) mod screen;
 #[doc(hidden)]
+pub mod shared;
+#[doc(hidden)]
 pub mod supervise;
+#[doc(hidden)]
+pub mod transport;
 #[doc(hidden)]
 pub mod workspace;
 

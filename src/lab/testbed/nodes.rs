@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::children::Children;
 use super::erlang::Erlang;
-use super::hosts::Host;
+use super::node_settings::NodeSettings;
 use super::protocol::ANSWER_PREFIX;
 use super::protocol::command_line;
 use super::workspace::Workspace;
@@ -65,22 +65,7 @@ impl Kind {
     }
 }
 
-/// How a node is started.
-#[derive(Clone, Debug)]
-pub struct NodeSettings {
-    /// Full name, as `a@127.0.0.1`. A host part without a dot makes it a short name.
-    pub name: String,
-    /// What the child is called in messages.
-    pub label: String,
-    /// Port of the port mapper, on 127.0.0.1.
-    pub epmd: u16,
-    /// Further arguments of the program.
-    pub arguments: Vec<String>,
-    /// Where it runs.
-    pub host: Host,
-}
-
-/// A running node that obeys commands. It ends when dropped.
+/// A running node that takes commands. It ends when dropped.
 pub struct Node {
     name: String,
     label: String,

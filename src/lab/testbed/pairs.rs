@@ -4,13 +4,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::carriers::Carrier;
-use super::carriers::Stage;
 use super::children::until;
 use super::gateways::Gateways;
 use super::gateways::free_ports;
 use super::hosts::Host;
+use super::node_settings::NodeSettings;
 use super::nodes::Node;
-use super::nodes::NodeSettings;
 use super::port_mapper;
 use super::protocol::Command;
 use super::protocol::NotWhatWasSent;
@@ -18,13 +17,14 @@ use super::protocol::Pong;
 use super::protocol::Verdict;
 use super::protocol::Verified;
 use super::protocol::Visible;
+use super::shared::Testbed;
 
 /// The first ping may come before the gateways have found each other.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
 
 /// Starts nodes over one carrier.
 pub struct Starter<'a> {
-    stage: &'a Stage<'a>,
+    testbed: &'a Testbed<'a>,
     carrier: Carrier,
     seats: [Seat; 2],
 }
@@ -52,8 +52,8 @@ impl<'a> Starter<'a> {
     /// # Errors
     ///
     /// When there is no free port, or a file cannot be written.
-    pub async fn new(stage: &'a Stage<'a>, carrier: Carrier, gateways: Option<&Gateways>) -> anyhow::Result<Self> {
-        let apart = stage.hosts.iter().all(|host| host.namespace.is_some());
+    pub async fn new(testbed: &'a Testbed<'a>, carrier: Carrier, gateways: Option<&Gateways>) -> anyhow::Result<Self> {
+        let apart = testbed.hosts.iter().all(|host| host.namespace.is_some());
         let mut finding: Vec<String> = Vec::new();
         let epmd = match (&carrier, gateways) {
             (Carrier::Beamway(_), Some(gateways)) => {
@@ -75,7 +75,7 @@ impl<'a> Starter<'a> {
         };
         let seat = |host: &Host, epmd| {
             let optfile = match carrier {
-                Carrier::Tls => stage.tls_optfile(host)?,
+                Carrier::Tls => testbed.tls_optfile(host)?,
                 _ => String::new(),
             };
             anyhow::Ok(Seat {
@@ -84,9 +84,13 @@ impl<'a> Starter<'a> {
                 arguments: [finding.clone(), carrier.arguments(&optfile)].concat(),
             })
         };
-        let ([near, far], [near_epmd, far_epmd]) = (&stage.hosts, epmd);
+        let ([near, far], [near_epmd, far_epmd]) = (&testbed.hosts, epmd);
         let seats = [seat(near, near_epmd)?, seat(far, far_epmd)?];
-        Ok(Self { stage, carrier, seats })
+        Ok(Self {
+            testbed,
+            carrier,
+            seats,
+        })
     }
 
     /// Starts a node of that short name.
@@ -116,7 +120,13 @@ impl<'a> Starter<'a> {
             arguments: seat.arguments.clone(),
             host: seat.host.clone(),
         };
-        Node::start(&self.stage.kind, self.stage.children, self.stage.workspace, settings).await
+        Node::start(
+            &self.testbed.kind,
+            self.testbed.children,
+            self.testbed.workspace,
+            settings,
+        )
+        .await
     }
 
     /// Starts two nodes and connects them.
@@ -149,8 +159,8 @@ impl Pair {
     /// # Errors
     ///
     /// When they do not come up or do not connect.
-    pub async fn start(stage: &Stage<'_>, carrier: Carrier, gateways: Option<&Gateways>) -> anyhow::Result<Self> {
-        Starter::new(stage, carrier, gateways).await?.pair().await
+    pub async fn start(testbed: &Testbed<'_>, carrier: Carrier, gateways: Option<&Gateways>) -> anyhow::Result<Self> {
+        Starter::new(testbed, carrier, gateways).await?.pair().await
     }
 
     /// Tries until `a` reaches `b`.

@@ -7,3 +7,8 @@ pub(in crate::lab) fn per_second(count: u64, us: u64) -> f64 {
 pub(in crate::lab) fn float(count: u64) -> f64 {
     count as f64
 }
+
+/// Millions of bytes in a second.
+pub(in crate::lab) fn megabytes_per_second(bytes: u64, us: u64) -> f64 {
+    per_second(bytes, us) / 1e6
+}

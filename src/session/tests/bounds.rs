@@ -103,10 +103,10 @@ fn where_memory_ends_the_largest_circuit_ends() {
     let ended: Vec<Event> = [one.events(1), other.events(1)].into_iter().flatten().collect();
     assert!(!ended.is_empty(), "{} bytes are kept", memory.kept());
     for event in &ended {
-        let Event::Finished { circuit, reason } = event else {
+        let Event::Closed { circuit, reason } = event else {
             panic!("{event:?}");
         };
-        assert!(reason.contains("the memory for such is used up"), "{reason}");
+        assert!(reason.contains("the memory for unread bytes is used up"), "{reason}");
         assert_ne!(*circuit, small, "the small one lost nothing");
     }
     assert!(memory.kept() <= 6 << 20, "{} bytes are kept", memory.kept());

@@ -16,8 +16,8 @@ fn later(pair: &mut Pair, looks: u32) {
     for _ in 0..looks {
         pair.now += LOOK;
         for side in &mut pair.sides {
-            if side.session.is_heard_out() {
-                side.session.part(pair.now);
+            if side.session.may_close_circuits() {
+                side.session.close_circuits(pair.now);
             }
         }
         pair.settle();
@@ -43,8 +43,8 @@ fn leave(pair: &mut Pair, side: usize) {
     pair.sides[side].session.leave("maintenance", now);
 }
 
-fn finished(events: &[Event]) -> bool {
-    matches!(events.last(), Some(Event::Finished { reason, .. }) if reason == "maintenance")
+fn closed(events: &[Event]) -> bool {
+    matches!(events.last(), Some(Event::Closed { reason, .. }) if reason == "maintenance")
 }
 
 /// More than the credit allows at once, both ways: all of it arrives, and the ends are told after that.
@@ -66,7 +66,7 @@ fn what_was_said_before_is_delivered_on_both_sides() {
                 read_by[side] += read(&mut pair, side, circuit);
                 let events = pair.events(side);
                 assert!(
-                    !finished(&events) || read_by[side] == 100,
+                    !closed(&events) || read_by[side] == 100,
                     "ended after {} of 100",
                     read_by[side]
                 );
@@ -129,15 +129,18 @@ fn it_parts_when_it_is_told() {
         pair.now += LOOK;
         pair.settle();
     }
-    assert!(pair.sides[1].session.is_heard_out());
-    assert!(!pair.sides[0].session.is_heard_out(), "the other one only follows");
+    assert!(pair.sides[1].session.may_close_circuits());
+    assert!(
+        !pair.sides[0].session.may_close_circuits(),
+        "the other one only follows"
+    );
     for side in [0, 1] {
         say(&mut pair, side, circuit, 1);
         pair.settle();
         assert_eq!(read(&mut pair, 1 - side, circuit), 1, "nobody is deaf yet");
     }
     later(&mut pair, 1);
-    assert!(!pair.sides[1].session.is_heard_out());
+    assert!(!pair.sides[1].session.may_close_circuits());
     later(&mut pair, 10);
     assert!(pair.sides.iter().all(|side| side.session.circuits().is_empty()));
 }
@@ -151,7 +154,7 @@ fn no_circuit_begins_any_more() {
         let session = &mut pair.sides[side].session;
         let circuit = session.open("b@h".into(), bytes::Bytes::from_static(b"N"));
         let events = pair.events(side);
-        assert!(finished(&events), "{circuit}: {events:?}");
+        assert!(closed(&events), "{circuit}: {events:?}");
     }
     assert!(pair.sides[1].session.circuits().is_empty());
 }
@@ -165,7 +168,7 @@ fn a_circuit_that_crosses_the_news_is_refused() {
         .open("b@h".into(), bytes::Bytes::from_static(b"N"));
     leave(&mut pair, 1);
     pair.settle();
-    assert!(finished(&pair.events(0)));
+    assert!(closed(&pair.events(0)));
     assert_eq!(pair.events(1), []);
 }
 

@@ -29,8 +29,8 @@ fn pair() -> Pair {
     Pair::new(&config(4))
 }
 
-fn finished(circuit: CircuitId, reason: &str) -> Event {
-    Event::Finished {
+fn closed(circuit: CircuitId, reason: &str) -> Event {
+    Event::Closed {
         circuit,
         reason: reason.into(),
     }
@@ -75,11 +75,11 @@ fn frames_that_outrun_the_handshake_wait_for_it() {
     // Even the end may come before the leg is through with the handshake.
     pair.close(1, circuit);
     pair.settle();
-    assert!(!pair.events(0).contains(&finished(circuit, "bye")));
+    assert!(!pair.events(0).contains(&closed(circuit, "bye")));
     pair.sides[0].session.established(circuit, TERMS);
     assert_eq!(pair.sides[0].session.poll_ready(), Some(circuit));
     assert_eq!(pair.deliveries(0, circuit), [content]);
-    assert_eq!(pair.events(0), [finished(circuit, "bye")]);
+    assert_eq!(pair.events(0), [closed(circuit, "bye")]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_refused_circuit_ends_at_once() {
     let message = Bytes::from_static(b"s");
     assert_eq!(
         pair.events(0),
-        [Event::Handshake { circuit, message }, finished(circuit, "bye")]
+        [Event::Handshake { circuit, message }, closed(circuit, "bye")]
     );
     assert_eq!(pair.sides[0].session.circuits(), []);
     assert_eq!(pair.sides[1].session.circuits(), []);
@@ -120,7 +120,7 @@ fn what_was_sent_before_the_end_is_delivered_and_nothing_after() {
     let mut expected = contents;
     expected.sort_by_key(|content| content.body().clone());
     assert_eq!(seen, expected);
-    assert_eq!(pair.events(1), [finished(circuit, "bye")]);
+    assert_eq!(pair.events(1), [closed(circuit, "bye")]);
     // Frames for a circuit that is closed are dropped, and change nothing.
     pair.signal(1, circuit, signal(send(1, 2), b"\x6a"));
     pair.settle();
@@ -186,7 +186,10 @@ fn a_node_that_does_not_read_what_is_left_is_given_up() {
     let events = pair.events(1);
     assert_eq!(
         events,
-        [finished(circuit, "the local node did not read what was left in time")]
+        [closed(
+            circuit,
+            "the local node did not read the remaining signals in time"
+        )]
     );
     assert_eq!(pair.deliveries(1, circuit), []);
 }
@@ -214,7 +217,7 @@ fn a_second_close_changes_nothing() {
     let frames = vec![frame(circuit, fine.clone())];
     pair.sides[1].session.handle_frames(1, frames, now).unwrap();
     assert_eq!(pair.deliveries(1, circuit), [fine]);
-    assert_eq!(pair.events(1), [finished(circuit, "bye")]);
+    assert_eq!(pair.events(1), [closed(circuit, "bye")]);
 }
 
 #[test]
@@ -223,12 +226,12 @@ fn goodbye_ends_every_circuit_first() {
     let (one, other) = (pair.established(), pair.established());
     let content = signal(send(1, 2), b"\x6a");
     pair.signal(0, one, content.clone());
-    pair.sides[0].session.goodbye("upgrade");
+    pair.sides[0].session.end("upgrade");
     pair.settle();
     assert_eq!(
         pair.events(0)
             .iter()
-            .filter(|event| matches!(event, Event::Finished { .. }))
+            .filter(|event| matches!(event, Event::Closed { .. }))
             .count(),
         2
     );
@@ -236,13 +239,9 @@ fn goodbye_ends_every_circuit_first() {
     let goodbye = Event::Goodbye {
         reason: "upgrade".into(),
     };
-    assert_eq!(
-        events,
-        [finished(other, "upgrade"), goodbye],
-        "the first still delivers"
-    );
+    assert_eq!(events, [closed(other, "upgrade"), goodbye], "the first still delivers");
     assert_eq!(pair.deliveries(1, one), [content]);
-    assert_eq!(pair.events(1), [finished(one, "upgrade")]);
+    assert_eq!(pair.events(1), [closed(one, "upgrade")]);
 }
 
 #[test]
@@ -302,7 +301,7 @@ fn harm(config: &SessionConfig, frames: impl FnOnce(CircuitId) -> Vec<Frame>) ->
     pair.sides[1].session.handle_frames(1, frames(harmed), now).unwrap();
     pair.deliveries(1, harmed);
     let mut events = pair.events(1);
-    let Some(Event::Finished { circuit, reason }) = events.pop() else {
+    let Some(Event::Closed { circuit, reason }) = events.pop() else {
         panic!("the circuit goes on");
     };
     assert_eq!((circuit, events.len()), (harmed, 0));
@@ -329,7 +328,7 @@ fn a_malformed_signal_ends_its_circuit_only() {
     for body in [&b""[..], b"\x68", b"\x68\x01\x61\x63", &send(1, 2)] {
         let content = Content::Signal(Bytes::copy_from_slice(body));
         let reason = harm(&config(4), |circuit| vec![frame(circuit, content)]);
-        assert!(reason.starts_with("the peer sent a signal that is none: "), "{reason}");
+        assert!(reason.starts_with("the peer sent a malformed signal: "), "{reason}");
     }
 }
 
@@ -339,12 +338,12 @@ fn a_malformed_run_ends_its_circuit_only() {
     let exit = signal(stale_exit(), b"\x6a");
     for (signals, wrong) in [
         (vec![], "malformed packet"),
-        (vec![message(2), message(3)], "different control terms"),
+        (vec![message(2), message(3)], "the control terms differ"),
         (vec![message(2), signal(send(1, 2), b"")], "no payload"),
-        (vec![exit.clone(), exit], "no messages"),
+        (vec![exit.clone(), exit], "a signal is not a message"),
     ] {
         let reason = harm(&config(4), |circuit| vec![frame(circuit, run(&signals))]);
-        assert!(reason.starts_with("the peer sent a signal that is none: "), "{reason}");
+        assert!(reason.starts_with("the peer sent a malformed signal: "), "{reason}");
         assert!(reason.contains(wrong), "{reason}");
     }
     let cut = run(&[message(2), message(2)]).body().slice(..90);
@@ -362,7 +361,7 @@ fn more_than_was_granted_ends_the_circuit_only() {
     let reason = harm(&tight, |circuit| {
         vec![frame(circuit, signal(send(1, 2), &vec![0x6a; 7 << 20])); 3]
     });
-    assert!(reason.contains("bytes sent on a credit of 300"), "{reason}");
+    assert!(reason.contains("bytes sent, 300 granted"), "{reason}");
 }
 
 /// The sender may overdraw its credit with one frame; that frame may arrive before those that were sent before it.
@@ -400,7 +399,7 @@ fn a_fence_that_cannot_open_ends_the_circuit_only() {
         }]
     });
     assert!(
-        reason.contains("frame 1 of strand 1 waits for frame 9 of its own"),
+        reason.contains("frame 1 of strand 1 has a fence on frame 9 of its own"),
         "{reason}"
     );
 }

@@ -209,7 +209,7 @@ impl Simulation {
                     let index = self.index(circuit);
                     self.circuits[index].legs[side].cost_taken += cost;
                 }
-                Event::Finished { circuit, reason } => {
+                Event::Closed { circuit, reason } => {
                     assert_eq!(reason, "done");
                     let index = self.index(circuit);
                     let [one, other] = &mut self.circuits[index].legs;

@@ -280,11 +280,11 @@ impl Pair {
         self.drain(from);
     }
 
-    fn finished(&self, side: usize, circuit: CircuitId) -> bool {
+    fn closed(&self, side: usize, circuit: CircuitId) -> bool {
         self.sides[side]
             .events
             .iter()
-            .any(|event| matches!(event, Event::Finished { circuit: other, .. } if *other == circuit))
+            .any(|event| matches!(event, Event::Closed { circuit: other, .. } if *other == circuit))
     }
 }
 
@@ -407,7 +407,7 @@ fn a_close_delivers_everything_before_it_and_nothing_after() {
         pair.drain(0);
         pair.settle();
         assert_eq!(pair.sides[1].delivered[&circuit].len(), 200, "seed {seed}");
-        assert!(pair.finished(1, circuit));
+        assert!(pair.closed(1, circuit));
         pair.send(1, circuit, vec![message(1, 2, 2, 0)]);
         pair.settle();
         let arrived = pair.sides[0].delivered.get(&circuit).map_or(0, Vec::len);
@@ -440,13 +440,13 @@ fn a_beam_that_does_not_read_ends_its_own_circuit_at_the_deadline() {
         "the other circuit is not slowed"
     );
     assert!(!pair.sides[1].delivered.contains_key(&stopped));
-    pair.sides[0].session.goodbye("over");
+    pair.sides[0].session.end("over");
     pair.drain(0);
     pair.settle();
-    assert!(!pair.finished(1, stopped));
+    assert!(!pair.closed(1, stopped));
     pair.now += Duration::from_secs(11);
     pair.settle();
-    assert!(pair.finished(1, stopped) && pair.finished(1, running));
+    assert!(pair.closed(1, stopped) && pair.closed(1, running));
 }
 
 #[test]
@@ -468,7 +468,7 @@ fn what_would_harm_the_beam_is_withheld_or_ends_only_its_circuit() {
     pair.send(0, bad, vec![unread(vec![0xff; 20])]);
     pair.send(0, good, vec![message(1, 2, 2, 0)]);
     pair.settle();
-    assert!(pair.finished(1, bad) && pair.finished(0, bad));
+    assert!(pair.closed(1, bad) && pair.closed(0, bad));
     assert_eq!(pair.sides[1].delivered[&good], [2]);
 }
 

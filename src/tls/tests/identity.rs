@@ -149,13 +149,25 @@ fn time_is_checked_on_both_ends() {
 
 #[test]
 fn the_name_must_be_in_the_certificate() {
-    only(&good(), "right", now(), "cert.pem", "not for `right` but for `left`");
+    only(
+        &good(),
+        "right",
+        now(),
+        "cert.pem",
+        "issued for `left`, not for `right`",
+    );
     let key = KeyPair::generate().expect("a key");
     let files = foreign_files(&foreign_leaf(&[], now()), &key, now());
     only(&files, "left", now(), "cert.pem", "no DNS name at all");
     // A wildcard is for nobody, although TLS would take it.
     let files = foreign_files(&foreign_leaf(&["*.example.com"], now()), &key, now());
-    only(&files, "left.example.com", now(), "cert.pem", "but for `*.example.com`");
+    only(
+        &files,
+        "left.example.com",
+        now(),
+        "cert.pem",
+        "issued for `*.example.com`, not for",
+    );
     let several = foreign_leaf(&["one.example.com", "Left.example.com"], now());
     foreign_files(&several, &key, now())
         .load("left.example.com", now())
@@ -274,7 +286,7 @@ fn authorities_change_over_with_an_old_one_beside_the_new() {
     assert!(
         mistakes
             .iter()
-            .any(|text| text.contains("no authority in it is valid now")),
+            .any(|text| text.contains("contains no authority that is valid now")),
         "{mistakes:?}"
     );
 }
@@ -315,7 +327,7 @@ fn files_that_are_something_else_are_named() {
         "left",
         now(),
         "key.pem",
-        "more than 1048576 is not read",
+        "at most 1048576 are allowed",
     );
     only(
         &with(&ca.repeat(65), cert, key),

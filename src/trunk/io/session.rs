@@ -172,7 +172,7 @@ impl SessionTask {
                 biased;
                 () = over.cancelled() => return "the peer has begun another session".to_owned(),
                 () = settings.leave.cancelled(), if self.leaving.is_none() => self.begin_to_leave(clock()),
-                () = settings.barrier.opens(), if self.session.is_heard_out() => self.session.part(clock()),
+                () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
                 Some(trunk) = trunks.recv() => next = Some(trunk),
                 room = settings.hub.reserve(), if !self.news.is_empty() => {
                     if let (Ok(room), Some(news)) = (room, self.news.pop_front()) {
@@ -199,7 +199,7 @@ impl SessionTask {
             if let Some(reason) = ended.or_else(|| self.trunk.watch(self.session.stalled_since(), now)) {
                 return reason;
             }
-            if self.session.is_heard_out() {
+            if self.session.may_close_circuits() {
                 self.guard = None;
             }
             if let Some(deadline) = self.leaving
@@ -324,7 +324,7 @@ impl SessionTask {
                 self.endpoints.tell(circuit, event, session, now);
             }
             Event::Taken { circuit, cost } => self.endpoints.taken(circuit, cost),
-            Event::Finished { circuit, reason } => {
+            Event::Closed { circuit, reason } => {
                 let event = EndpointEvent::Finished(reason);
                 self.endpoints.tell(circuit, event, session, now);
                 self.endpoints.remove(circuit);
@@ -349,7 +349,7 @@ impl SessionTask {
 
     /// Closes what circuits are left, says goodbye, and waits until the peer has read it: then it closes the connection.
     async fn say_goodbye(&mut self) -> String {
-        self.session.goodbye(STOPPING);
+        self.session.end(STOPPING);
         let flushed = async {
             let mut arrived = Vec::new();
             loop {

@@ -12,17 +12,18 @@ use beamway::lab::bench::findings::Findings;
 use beamway::lab::bench::findings::Group;
 use beamway::lab::bench::findings::Measure;
 use beamway::lab::testbed::carriers::Carrier;
-use beamway::lab::testbed::carriers::Stage;
 use beamway::lab::testbed::children::until;
 use beamway::lab::testbed::erlang::Erlang;
-use beamway::lab::testbed::gateways::Transport;
+use beamway::lab::testbed::gateways::Gateways;
 use beamway::lab::testbed::hosts::Host;
+use beamway::lab::testbed::node_settings::NodeSettings;
 use beamway::lab::testbed::nodes::Kind;
 use beamway::lab::testbed::nodes::Node;
-use beamway::lab::testbed::nodes::NodeSettings;
 use beamway::lab::testbed::pairs::Side;
 use beamway::lab::testbed::pairs::Starter;
 use beamway::lab::testbed::port_mapper;
+use beamway::lab::testbed::shared::Testbed;
+use beamway::lab::testbed::transport::Transport;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -348,11 +349,13 @@ fn nodes_that_run_already_are_measured_and_left_as_they_were() {
     let temporary = TempDir::new().unwrap();
     on_children(async |workspace, children| {
         let modules = [("bystander", BYSTANDER)];
-        let stage = Stage::set(workspace, children, env!("CARGO_BIN_EXE_beamway").into(), &modules)
+        let testbed = Testbed::prepare(workspace, children, env!("CARGO_BIN_EXE_beamway").into(), &modules)
             .await
             .unwrap();
-        let gateways = stage.gateways(&Transport::default()).await.unwrap();
-        let starter = Starter::new(&stage, Carrier::beamway(), Some(&gateways)).await.unwrap();
+        let gateways = Gateways::start(&testbed, &Transport::default()).await.unwrap();
+        let starter = Starter::new(&testbed, Carrier::beamway(), Some(&gateways))
+            .await
+            .unwrap();
         let mut nodes = [
             starter.node("a", Side::Near).await.unwrap(),
             starter.node("b", Side::Far).await.unwrap(),

@@ -61,7 +61,7 @@ impl Hosts {
             .args(["--left-address", "10.77.0.1/24", "--right-address", "10.77.0.2/24"])
             .args(["--seed", &seed.to_string()]);
         let line = Process::spawn("line", &mut command);
-        line.await_log("the line is laid", Duration::from_secs(10));
+        line.await_log("the network path is up", Duration::from_secs(10));
         hosts.line = Some(line);
         Some(hosts)
     }

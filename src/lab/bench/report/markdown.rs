@@ -12,7 +12,7 @@ use crate::lab::bench::findings::Findings;
 #[must_use]
 pub(super) fn markdown(findings: &Findings, plots: &[Plot]) -> String {
     let judgement = Judgement::new(findings);
-    let mut text = "# Carriers of Erlang distribution compared\n\n".to_owned();
+    let mut text = "# Erlang distribution carriers: throughput and latency\n\n".to_owned();
     for sentence in words::summary(&judgement) {
         text += &format!("* {}\n", escape(&sentence));
     }
@@ -34,7 +34,7 @@ pub(super) fn markdown(findings: &Findings, plots: &[Plot]) -> String {
         text += &format!("\n{}", lay(&grid::figures(&judgement, judgement.section(group))));
         for (ours, grid) in grid::all_comparisons(&judgement, group) {
             text += &format!(
-                "\n{}: times as fast, and within which bounds\n\n{}",
+                "\n{}, speed ratio: median (least to most of the rounds)\n\n{}",
                 escape(ours),
                 lay(&grid)
             );

@@ -19,7 +19,7 @@ use super::words;
 use crate::lab::bench::findings::Group;
 
 const STYLE: &str = include_str!("page.css");
-const TITLE: &str = "Carriers of Erlang distribution compared";
+const TITLE: &str = "Erlang distribution carriers: throughput and latency";
 
 /// The whole page.
 #[must_use]
@@ -40,7 +40,7 @@ pub(super) fn page(judgement: &Judgement<'_>, plots: &[Plot]) -> String {
                 header {
                     h1 { (TITLE) }
                     p class="lead" {
-                        (about.machine) ", " (about.cores) " processors · Erlang/OTP " (about.otp) " · beamway " (about.beamway)
+                        (about.machine) ", " (about.cores) " CPUs · Erlang/OTP " (about.otp) " · beamway " (about.beamway)
                         " · " (about.started)
                     }
                     (navigation(judgement))
@@ -87,11 +87,11 @@ fn standings(judgement: &Judgement<'_>) -> Markup {
         @if !standings.is_empty() {
             div class="scroll" tabindex="0" role="region" aria-label="Comparisons" {
                 table class="standings" {
-                    caption { "In how many comparisons a carrier is slower or faster, and how many times as fast" }
+                    caption { "Comparisons in which a carrier is slower or faster, and the lowest and the highest speed ratio" }
                     thead {
                         tr {
                             td {}
-                            @for head in ["slower", "alike", "faster", "at worst", "at best"] {
+                            @for head in ["slower", "no difference", "faster", "lowest", "highest"] {
                                 th scope="col" { (head) }
                             }
                         }
@@ -124,7 +124,7 @@ fn section(judgement: &Judgement<'_>, plots: &[Plot], group: Group) -> Markup {
             }
             (figures(judgement, judgement.section(group)))
             @for (ours, grid) in grid::all_comparisons(judgement, group) {
-                (lay(&grid, &format!("{ours}: times as fast as another carrier, and within which bounds")))
+                (lay(&grid, &format!("{ours}, speed ratio to other carriers: median (least to most of the rounds)")))
             }
         }
     }
@@ -133,7 +133,7 @@ fn section(judgement: &Judgement<'_>, plots: &[Plot], group: Group) -> Markup {
 fn figures<'a>(judgement: &Judgement<'a>, items: impl Iterator<Item = &'a Item<'a>> + Clone) -> Markup {
     let caption = match judgement.reference() {
         Some(reference) => {
-            format!("Figures; below each how many times as fast as {reference}, and within which bounds")
+            format!("Figures; below each the speed ratio to {reference}: median (least to most of the rounds)")
         }
         None => "Figures".to_owned(),
     };
@@ -215,7 +215,7 @@ fn rounds(judgement: &Judgement<'_>) -> Markup {
             table {
                 thead {
                     tr {
-                        @for head in ["round", "measurements", "marked", "stolen, median", "stolen, most"] {
+                        @for head in ["round", "measurements", "marked", "CPU steal, median", "CPU steal, most"] {
                             th scope="col" { (head) }
                         }
                     }

@@ -84,13 +84,13 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         row(
             "stalled-messages",
-            "100 B, 16 pairs, beside a flood to a node that is stopped",
+            "100 B, 16 pairs, beside a flood to a stopped node",
             Group::Stalled,
             Unit::MessagesPerSecond,
         ),
         row(
             "stalled-calls",
-            "a call every 10 ms beside a flood to a node that is stopped",
+            "a call every 10 ms beside a flood to a stopped node",
             Group::Stalled,
             Unit::Microseconds,
         ),

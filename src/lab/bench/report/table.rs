@@ -30,7 +30,7 @@ pub fn table(findings: &Findings, columns: usize) -> String {
         text += &format!("\n{}\n", words::group_name(group));
         text += &lay(&grid::figures(&judgement, judgement.section(group)), columns);
         for (ours, grid) in grid::all_comparisons(&judgement, group) {
-            text += &format!("\n{ours}: times as fast, and within which bounds\n");
+            text += &format!("\n{ours}, speed ratio: median (least to most of the rounds)\n");
             text += &lay(&grid, columns);
         }
     }
@@ -45,7 +45,7 @@ pub fn table(findings: &Findings, columns: usize) -> String {
             text += &format!("{line}\n");
         }
     }
-    // Names come from files; a terminal obeys what it is sent.
+    // Names come from files and must not send control characters to a terminal.
     text.retain(|letter| letter == '\n' || !letter.is_control());
     text
 }

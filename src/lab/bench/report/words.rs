@@ -14,7 +14,7 @@ use crate::lab::bench::findings::Unit;
 use crate::lab::demo::report::microseconds;
 use crate::lab::demo::report::thousands;
 
-/// Rounds below which nothing is said for sure.
+/// Rounds needed to separate effect from noise.
 const ROUNDS_WANTED: usize = 5;
 
 /// A value without the name of its unit, except for times, which choose theirs.
@@ -131,9 +131,9 @@ pub(super) fn group_name(group: Group) -> &'static str {
         Group::Throughput => "Messages and bytes per second",
         Group::RoundTrip => "Round trips of small calls",
         Group::Stalled => "A stalled receiver beside a healthy one",
-        Group::Ticks => "Ticks under full load",
-        Group::Line => "Lines with a rate, a delay and losses",
-        Group::Processor => "Processor time",
+        Group::Ticks => "Heartbeats (ticks) under full load",
+        Group::Line => "Emulated network paths: bandwidth, delay, packet loss",
+        Group::Processor => "CPU time",
     }
 }
 
@@ -141,22 +141,18 @@ pub(super) fn group_name(group: Group) -> &'static str {
 #[must_use]
 pub(super) fn group_lead(group: Group) -> &'static str {
     match group {
-        Group::SetUp => "Two nodes that have not met connect: one pair after the other, and many at once.",
+        Group::SetUp => "Nodes connect for the first time: one connection after the other, and several at once.",
         Group::Throughput => {
-            "Senders send as fast as they can to receivers on the other node, each of which checks and counts every byte."
+            "Senders send as fast as they can. Receivers on the other node check and count every byte."
         }
         Group::RoundTrip => {
-            "A small call goes out at fixed moments, whether or not the one before was answered, so a call that waits is \
-             counted with all of its waiting. Alone, and beside streams that fill the connection."
+            "Small calls are sent at a fixed rate, whether or not earlier calls were answered, so the time that a call \
+             waits is counted. Measured alone and beside streams that fill the connection."
         }
-        Group::Stalled => {
-            "One receiver does not read at all; what another one gets meanwhile, over the same connection."
-        }
-        Group::Ticks => "Nodes with a short tick time, which take each other for dead when ticks come late.",
-        Group::Line => "The same over an emulated line, whose rate, delay and share of lost packets are stated.",
-        Group::Processor => {
-            "Processor time of all that takes part, nodes and gateways, for each message. A ratio below 1: it costs more."
-        }
+        Group::Stalled => "One node does not read at all. Throughput and latency to another node meanwhile.",
+        Group::Ticks => "Nodes with a short net_ticktime, which close the connection when heartbeats are late.",
+        Group::Line => "The same over emulated network paths of the stated bandwidth, round-trip time and packet loss.",
+        Group::Processor => "CPU time of nodes and gateways per message. A ratio below 1 means that it costs more.",
     }
 }
 
@@ -175,9 +171,9 @@ pub(super) fn direction(unit: Unit) -> &'static str {
 pub(super) fn circumstances(about: &About) -> Vec<(String, String)> {
     let memory = format!("{:.1} GB", about.memory_bytes as f64 / 1e9);
     let own = [
-        ("Begun", about.started.clone()),
+        ("Started", about.started.clone()),
         ("Machine", about.machine.clone()),
-        ("Processors", about.cores.to_string()),
+        ("CPUs", about.cores.to_string()),
         ("Memory", memory),
         ("Kernel", about.kernel.clone()),
         ("Erlang/OTP", about.otp.clone()),
@@ -207,13 +203,13 @@ fn sentence(standing: &Standing<'_>) -> String {
     } = standing;
     let all = slower + even + faster;
     let counts = format!(
-        "{ours} beside {other}: slower in {slower} of {all} comparisons, faster in {faster}, not told apart in {even}."
+        "{ours} beside {other}: slower in {slower} of {all} comparisons, faster in {faster}, no measurable difference in {even}."
     );
     if all < 2 {
         return counts;
     }
     format!(
-        "{counts} At worst {} times as fast ({}), at best {} times ({}).",
+        "{counts} Lowest speed ratio {} ({}), highest {} ({}).",
         times(worst.1.times),
         place(worst.0),
         times(best.1.times),
@@ -234,24 +230,23 @@ pub(super) fn how_to_read(judgement: &Judgement<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(reference) = judgement.reference() {
         sentences.push(format!(
-            "A ratio is speed divided by speed in the same round: below 1 a carrier is slower than the other. \
-             Bounds are those of the rounds. Where there is no other name, the other is {reference}."
+            "A speed ratio divides the speeds of two carriers in the same round: below 1 the first is slower. It is given as \
+             the median, with the least and the most of the rounds. Where no other carrier is named, the second is \
+             {reference}."
         ));
     }
     sentences.push(
-        "Times are the least of the rounds, since noise only adds to them; all else is the median of the rounds, also \
-         times on lines, whose losses are drawn anew in each round. 1 MB is 1,000,000 bytes."
+        "Times are the least of the rounds, since noise only adds to them. Everything else is the median of the rounds, \
+         also times on emulated network paths, where each round loses other packets. 1 MB is 1,000,000 bytes."
             .to_owned(),
     );
     sentences.push(
-        "p99: 99 in 100 calls took no longer. p99.9 is shown from 10,000 samples up; where fewer than ten samples \
-         lie beyond a point, its curve is thin."
+        "p99: 99 of 100 calls took no longer. p99.9 is shown from 10,000 samples up. A curve is thin where fewer than \
+         ten samples lie beyond."
             .to_owned(),
     );
-    sentences.push(
-        "* In some of the rounds others had more than 2 % of the processors' time, also when it was tried again."
-            .to_owned(),
-    );
+    sentences
+        .push("* In some of the rounds CPU steal was above 2 %, also when the measurement was repeated.".to_owned());
     sentences
 }
 
@@ -271,7 +266,7 @@ pub(super) fn caveats(judgement: &Judgement<'_>) -> Vec<String> {
     }
     if rounds.len() < ROUNDS_WANTED {
         caveats.push(format!(
-            "Rounds: {}. It takes {ROUNDS_WANTED} to tell what is so from what happened.",
+            "Rounds: {}. {ROUNDS_WANTED} rounds are needed to separate effect from noise.",
             rounds.len()
         ));
     }
@@ -279,7 +274,7 @@ pub(super) fn caveats(judgement: &Judgement<'_>) -> Vec<String> {
     caveats
 }
 
-/// What others took of the processors' time, in a sentence.
+/// CPU steal, in a sentence.
 #[must_use]
 pub(super) fn stolen(judgement: &Judgement<'_>) -> String {
     let rounds = judgement.rounds();
@@ -287,7 +282,7 @@ pub(super) fn stolen(judgement: &Judgement<'_>) -> String {
     let marked: usize = rounds.iter().map(|round| round.marked).sum();
     let most = rounds.iter().map(|round| round.stolen_most).fold(0.0, f64::max);
     format!(
-        "Stolen from the machine's processors: at most {} during one measurement; {marked} of {measures} measurements are marked.",
+        "CPU steal: at most {} during one measurement; {marked} of {measures} measurements are marked.",
         percent(most)
     )
 }

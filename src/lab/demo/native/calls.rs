@@ -5,11 +5,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
+use super::far::ANSWER_MAX;
+use super::far::SERVERS;
+use super::far::micros;
+use super::far::start;
 use super::payload::Payloads;
-use super::service::ANSWER_MAX;
-use super::service::SERVERS;
-use super::service::micros;
-use super::service::start;
 use super::stream;
 use crate::etf::Atom;
 use crate::etf::NodePid;

@@ -14,9 +14,9 @@ use tokio::runtime;
 use tokio::sync::mpsc;
 
 use super::calls;
+use super::far::ANSWER_MAX;
+use super::far::SERVICE;
 use super::payload::Payloads;
-use super::service::ANSWER_MAX;
-use super::service::SERVICE;
 use super::service::Service;
 use super::stream;
 use super::transfer;
@@ -43,7 +43,7 @@ pub struct Options {
     pub cookie: PathBuf,
 }
 
-/// Runs a native node that obeys commands, until its standard input ends. Starts its own runtime, so it must not be called
+/// Runs a native node that takes commands, until its standard input ends. Starts its own runtime, so it must not be called
 /// from within one.
 ///
 /// # Errors
@@ -60,12 +60,12 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
             .visible()
             .start()
             .await?;
-        obey(&node).await
+        run_commands(&node).await
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn obey(node: &Node) -> anyhow::Result<()> {
+async fn run_commands(node: &Node) -> anyhow::Result<()> {
     let payloads = Payloads::new();
     let service = Service(payloads.clone());
     let service = node.spawn(|context| serve(context, service));

@@ -1,14 +1,11 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use serde::Deserialize;
-use tokio::time::Instant;
 
+use super::far::is_kind;
 use super::payload::Payloads;
 use super::stream;
 use super::transfer;
-use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Term;
 use crate::etf::from_term;
@@ -18,15 +15,6 @@ use crate::node::Message;
 use crate::node::Next;
 use crate::node::ReplyTo;
 use crate::node::serve;
-
-/// The name of a node's service.
-pub(super) const SERVICE: &str = "beamway_testbed";
-
-/// Servers that are called, at one node by one command.
-pub(super) const SERVERS: usize = 16;
-
-/// The longest wait for the far node.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// What a process of the far node is to do.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -114,36 +102,4 @@ impl GenServer for Echo {
             _ => Next::NoReply,
         }
     }
-}
-
-/// Whether a tuple is one of that kind, as its first element says.
-pub(super) fn is_kind(tuple: &[Term], kind: &str) -> bool {
-    tuple.first().is_some_and(|first| first.is_atom(kind))
-}
-
-/// Has a process started at another node, in a role (an Erlang term, see [`Role`]).
-pub(super) async fn start(context: &mut Context, node: &Atom, role: Term) -> anyhow::Result<NodePid> {
-    let request = term!({start, (role), (context.pid().clone())});
-    let started = context.call((SERVICE, node), request, ANSWER_MAX).await;
-    Ok(started.with_context(|| format!("the service of {node}"))?.try_into()?)
-}
-
-/// What `wanted` makes of the first message that it takes, which must come.
-pub(super) async fn await_message<T>(
-    context: &mut Context,
-    what: &str,
-    mut wanted: impl FnMut(&[Term]) -> Option<T>,
-) -> anyhow::Result<T> {
-    let message = context.receive_map(|message| {
-        let found = message.as_term().and_then(Term::as_tuple).and_then(&mut wanted);
-        found.ok_or(message)
-    });
-    tokio::time::timeout(ANSWER_MAX, message)
-        .await
-        .with_context(|| format!("no {what} within {} s", ANSWER_MAX.as_secs()))
-}
-
-/// Since then, in microseconds.
-pub(super) fn micros(begin: Instant) -> u64 {
-    u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -9,12 +9,12 @@ use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::far::ANSWER_MAX;
+use super::far::await_message;
+use super::far::is_kind;
+use super::far::micros;
+use super::far::start;
 use super::payload::Payloads;
-use super::service::ANSWER_MAX;
-use super::service::await_message;
-use super::service::is_kind;
-use super::service::micros;
-use super::service::start;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Term;

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::far::await_message;
+use super::far::is_kind;
+use super::far::micros;
+use super::far::start;
 use super::payload::Payloads;
 use super::payload::checksum;
-use super::service::await_message;
-use super::service::is_kind;
-use super::service::micros;
-use super::service::start;
 use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Term;

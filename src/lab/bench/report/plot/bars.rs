@@ -37,7 +37,7 @@ const NUMBERS: f64 = 74.0;
 const STAR: f64 = 8.0;
 const TOP: f64 = 30.0;
 /// Title, if there is nothing else.
-const BULK: &str = "What the streams beside the calls moved";
+const BULK: &str = "Throughput of the streams beside the calls";
 /// Half of the cap at the end of a whisker.
 const CAP: f64 = 3.0;
 

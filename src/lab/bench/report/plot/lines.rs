@@ -1,4 +1,4 @@
-//! Rows on emulated lines, a field for each rate and delay: from left to right the lines lose more.
+//! Rows on emulated network paths, a field for each bandwidth and delay; packet loss grows from left to right.
 
 use maud::Markup;
 use maud::html;
@@ -179,8 +179,8 @@ fn shown<'a>(judgement: &Judgement<'a>, fields: &[Field<'_>]) -> Vec<&'a str> {
 fn hint(chart: Chart) -> String {
     let direction = words::direction(chart.unit);
     match chart.aspect {
-        Aspect::P50 => format!("time of a call: a shape at p50, its line up to p99; {direction}"),
-        Aspect::Bulk => format!("below: what the streams beside moved, MB/s; {direction}"),
+        Aspect::P50 => format!("time of a call: marker at p50, line up to p99; {direction}"),
+        Aspect::Bulk => format!("below: throughput of the streams beside the calls, MB/s; {direction}"),
         _ => format!("{}; {direction}", words::unit_name(chart.unit).unwrap_or("time")),
     }
 }

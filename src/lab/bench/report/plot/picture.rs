@@ -1,17 +1,10 @@
-use std::collections::BTreeSet;
-
 use maud::Markup;
 use maud::PreEscaped;
 use maud::html;
 
-use super::bars;
-use super::distribution;
-use super::lines;
 use super::paint::Px;
 use super::paint::shorten;
-use super::ratios;
 use crate::lab::bench::findings::Group;
-use crate::lab::bench::report::judge::Judgement;
 
 /// Colours of plots, on white and on dark ground.
 pub(crate) const STYLE: &str = include_str!("plot.css");
@@ -44,36 +37,6 @@ pub(super) enum TitleSpace {
     Always,
     /// On a page it would repeat the head of the section: there the picture begins lower.
     Alone(f64),
-}
-
-/// All plots of a run, section by section.
-#[must_use]
-pub(crate) fn all(judgement: &Judgement<'_>) -> Vec<Plot> {
-    let mut plots = Vec::new();
-    for group in judgement.groups() {
-        if group == Group::Line {
-            plots.extend(lines::plots(judgement));
-        } else {
-            plots.extend(distribution::plots(judgement, group));
-            plots.extend(bars::plot(judgement, group));
-            plots.extend(ratios::plot(judgement, group));
-        }
-    }
-    number_equal_names(&mut plots);
-    plots
-}
-
-/// Different keys may make the same name; files and ids of elements must differ.
-fn number_equal_names(plots: &mut [Plot]) {
-    let mut taken = BTreeSet::new();
-    for plot in plots {
-        let stem = plot.name.clone();
-        let mut number = 1;
-        while !taken.insert(plot.name.clone()) {
-            number += 1;
-            plot.name = format!("{stem}-{number}");
-        }
-    }
 }
 
 impl Plot {

@@ -5,11 +5,10 @@ use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 
 use super::machine::used_by;
-use super::measure::Near;
+use super::near::Near;
 use super::protocol::Command;
 use crate::etf::Atom;
 use crate::lab::testbed::carriers::Carrier;
-use crate::lab::testbed::carriers::Stage;
 use crate::lab::testbed::children::Children;
 use crate::lab::testbed::gateways::Gateways;
 use crate::lab::testbed::nodes::Node;
@@ -17,9 +16,10 @@ use crate::lab::testbed::pairs::Pair;
 use crate::lab::testbed::pairs::Side;
 use crate::lab::testbed::pairs::Starter;
 use crate::lab::testbed::protocol::Verified;
+use crate::lab::testbed::shared::Testbed;
 
 /// A pair of nodes over one carrier, with what it takes to add nodes to it.
-pub(super) struct Rig<'a> {
+pub(super) struct TestCluster<'a> {
     pub(super) pair: Pair,
     pub(super) name: String,
     starter: Starter<'a>,
@@ -29,26 +29,26 @@ pub(super) struct Rig<'a> {
     _gateways: Option<Gateways>,
 }
 
-impl<'a> Rig<'a> {
+impl<'a> TestCluster<'a> {
     /// Starts what the carrier needs, and two nodes, and connects them.
-    pub(super) async fn start(stage: &'a Stage<'a>, carrier: &Carrier) -> anyhow::Result<Self> {
+    pub(super) async fn start(testbed: &'a Testbed<'a>, carrier: &Carrier) -> anyhow::Result<Self> {
         let gateways = match carrier {
-            Carrier::Beamway(transport) => Some(stage.gateways(transport).await?),
+            Carrier::Beamway(transport) => Some(Gateways::start(testbed, transport).await?),
             _ => None,
         };
-        let starter = Starter::new(stage, carrier.clone(), gateways.as_ref()).await?;
+        let starter = Starter::new(testbed, carrier.clone(), gateways.as_ref()).await?;
         let pair = starter.pair().await?;
         let mut labels = vec![pair.a.label().to_owned(), pair.b.label().to_owned()];
         labels.extend(gateways.iter().flat_map(|gateways| gateways.labels.clone()));
         let processes = labels
             .iter()
-            .filter_map(|label| stage.children.process(label))
+            .filter_map(|label| testbed.children.process(label))
             .collect();
         Ok(Self {
             pair,
             name: carrier.name(),
             starter,
-            children: stage.children,
+            children: testbed.children,
             processes,
             _gateways: gateways,
         })
@@ -66,7 +66,7 @@ impl<'a> Rig<'a> {
     }
 }
 
-impl Near for Rig<'_> {
+impl Near for TestCluster<'_> {
     fn far(&self) -> anyhow::Result<Atom> {
         self.pair.b.atom()
     }

@@ -1,0 +1,409 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::announcements::HOSTS_OF_A_NODE;
+use super::announcements::NODES_OF_A_PEER;
+use super::*;
+use crate::epmd::Registration;
+use crate::router::NodePattern;
+use crate::router::Policy;
+
+const NOW: u32 = 1_000_000;
+
+fn at(address: &str) -> IpAddr {
+    address.parse().unwrap()
+}
+
+fn hub() -> Hub {
+    let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
+    Hub::new([("strict", strict)].into_iter().collect())
+}
+
+fn peer(name: &str) -> Arc<str> {
+    name.into()
+}
+
+fn hosts(hosts: &[&str]) -> Vec<String> {
+    hosts.iter().map(|host| (*host).to_owned()).collect()
+}
+
+fn attach(hub: &mut Hub, name: &str, at: &[&str]) -> Result<u32, AttachError> {
+    hub.attach(Registration::normal(name, 1), hosts(at), NOW)
+}
+
+fn announce(hub: &mut Hub, from: &str, name: &str, at: &[&str]) -> Announced {
+    hub.announce(&peer(from), name, hosts(at))
+}
+
+fn moved(node: &str, to: &str) -> Moved {
+    Moved {
+        node: node.to_owned(),
+        peer: peer(to),
+    }
+}
+
+/// The peer that a full name leads to.
+fn holder(hub: &Hub, node: &str) -> Option<Arc<str>> {
+    match hub.look_up(node, at("127.0.0.1")) {
+        Answer::Remote { peer, .. } => Some(peer),
+        _ => None,
+    }
+}
+
+fn is_at(answer: &Answer, wanted: &str) -> bool {
+    matches!(answer, Answer::Remote { peer, .. } if &**peer == wanted)
+}
+
+#[test]
+fn a_bare_name_means_the_address_it_was_asked_at() {
+    let mut hub = hub();
+    announce(&mut hub, "five", "b", &["127.0.0.5"]);
+    announce(&mut hub, "six", "b", &["127.0.0.6"]);
+    assert!(is_at(&hub.look_up("b", at("127.0.0.5")), "five"));
+    assert!(is_at(&hub.look_up("b", at("127.0.0.6")), "six"));
+    assert_eq!(
+        hub.look_up("b", at("127.0.0.1")),
+        Answer::Ambiguous(hosts(&["b@127.0.0.5 at five", "b@127.0.0.6 at six"]))
+    );
+    attach(&mut hub, "b", &["127.0.0.1"]).unwrap();
+    assert_eq!(hub.look_up("b", at("127.0.0.1")), Answer::Local { name: "b".into() });
+    assert!(
+        is_at(&hub.look_up("b", at("127.0.0.5")), "five"),
+        "a local node does not shadow another host's"
+    );
+}
+
+#[test]
+fn a_unique_remote_node_is_found_by_its_bare_name() {
+    let mut hub = hub();
+    announce(&mut hub, "right", "b", &["127.0.0.1", "h2"]);
+    assert!(is_at(&hub.look_up("b", at("127.0.0.1")), "right"));
+    assert!(is_at(&hub.look_up("b@H2", at("127.0.0.9")), "right"));
+    assert_eq!(hub.look_up("b@h3", at("127.0.0.1")), Answer::Unknown);
+    assert_eq!(hub.withdraw(&peer("right"), "b"), Some(vec![]));
+    assert_eq!(hub.look_up("b", at("127.0.0.1")), Answer::Unknown);
+    assert_eq!(hub.withdraw(&peer("right"), "b"), None, "it is gone already");
+}
+
+#[test]
+fn a_local_node_is_meant_by_its_own_hosts() {
+    let mut hub = hub();
+    attach(&mut hub, "orders", &["h3"]).unwrap();
+    assert_eq!(hub.open("free", "orders@h3", None).unwrap(), "orders");
+    let refused = hub.open("free", "orders@127.0.0.1", None).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "no node orders@127.0.0.1 is registered here",
+        "another host's node of that name is not meant"
+    );
+    assert_eq!(hub.nodes().collect::<Vec<_>>(), ["orders@h3"]);
+}
+
+#[test]
+fn a_full_name_that_is_up_elsewhere_is_refused_alone() {
+    let mut hub = hub();
+    announce(&mut hub, "one", "b", &["h"]);
+    let announced = announce(&mut hub, "two", "b", &["h", "i"]);
+    assert_eq!(announced.reachable, ["b@i"]);
+    assert_eq!(
+        announced.unreachable,
+        [("b@h".to_owned(), Unreachable::Held(peer("one")))]
+    );
+    attach(&mut hub, "c", &["127.0.0.1"]).unwrap();
+    let announced = announce(&mut hub, "two", "c", &["127.0.0.1"]);
+    assert_eq!(announced.reachable, [""; 0]);
+    assert_eq!(announced.unreachable, [("c@127.0.0.1".to_owned(), Unreachable::Local)]);
+    assert_eq!(hub.withdraw_peer(&peer("one")), [moved("b@h", "two")]);
+    assert_eq!(announce(&mut hub, "two", "b", &["h"]).reachable, ["b@h"]);
+}
+
+#[test]
+fn a_peer_speaks_only_for_what_its_policy_allows() {
+    let mut hub = hub();
+    let announced = announce(&mut hub, "strict", "b", &["only", "other"]);
+    assert_eq!(announced.reachable, ["b@only"]);
+    assert_eq!(announced.unreachable, [("b@other".to_owned(), Unreachable::Policy)]);
+    assert_eq!(holder(&hub, "b@other"), None);
+    assert!(!hub.may_speak("STRICT", "b@other"));
+    assert!(
+        !hub.may_speak("strict/0badcafe", "b@other"),
+        "who passes by under its name may no more"
+    );
+    assert!(hub.may_speak("free", "b@other"));
+}
+
+#[test]
+fn an_announcement_against_policy_keeps_nobody_from_the_name() {
+    let mut hub = hub();
+    announce(&mut hub, "strict", "b", &["other"]);
+    assert_eq!(announce(&mut hub, "free", "b", &["other"]).reachable, ["b@other"]);
+    assert_eq!(hub.withdraw(&peer("free"), "b"), Some(vec![]));
+    assert_eq!(holder(&hub, "b@other"), None);
+}
+
+#[test]
+fn a_node_that_moved_is_found_once_its_old_daemon_is_gone() {
+    let mut hub = hub();
+    announce(&mut hub, "x", "b", &["svc"]);
+    let early = announce(&mut hub, "y", "b", &["svc"]);
+    assert_eq!(early.unreachable, [("b@svc".to_owned(), Unreachable::Held(peer("x")))]);
+    assert!(is_at(&hub.look_up("b", at("127.0.0.1")), "x"), "one node, not two");
+    assert_eq!(hub.withdraw_peer(&peer("x")), [moved("b@svc", "y")]);
+    assert_eq!(holder(&hub, "b@svc"), Some(peer("y")));
+    assert!(is_at(&hub.look_up("b", at("127.0.0.1")), "y"));
+    // Back again, this time since the node itself was stopped.
+    announce(&mut hub, "x", "b", &["svc"]);
+    assert_eq!(holder(&hub, "b@svc"), Some(peer("y")));
+    assert_eq!(hub.withdraw(&peer("y"), "b"), Some(vec![moved("b@svc", "x")]));
+    assert_eq!(hub.nodes().collect::<Vec<_>>(), ["b@svc"]);
+}
+
+#[test]
+fn a_node_that_moved_here_is_found_here_and_at_a_peer_once_it_has_ended() {
+    let mut hub = hub();
+    announce(&mut hub, "x", "b", &["svc"]);
+    let creation = attach(&mut hub, "b", &["svc"]).unwrap();
+    let local = Answer::Local { name: "b".into() };
+    assert_eq!(hub.look_up("b@svc", at("127.0.0.1")), local);
+    assert_eq!(hub.detach("b", creation), Some(vec![moved("b@svc", "x")]));
+    assert_eq!(holder(&hub, "b@svc"), Some(peer("x")));
+}
+
+#[test]
+fn who_announced_a_name_first_keeps_it_when_another_announces_again() {
+    let mut hub = hub();
+    announce(&mut hub, "x", "b", &["h"]);
+    announce(&mut hub, "y", "b", &["i"]);
+    // A host part more, which is y's.
+    let again = announce(&mut hub, "x", "b", &["h", "i"]);
+    assert_eq!(again.reachable, ["b@h"]);
+    assert_eq!(holder(&hub, "b@i"), Some(peer("y")));
+    // The first host part is kept, however it is spelled; what is left out is given up.
+    announce(&mut hub, "y", "b", &["i", "h"]);
+    assert_eq!(announce(&mut hub, "x", "b", &["H"]).reachable, ["b@H"]);
+    let given_up = announce(&mut hub, "x", "b", &["j"]);
+    assert_eq!(given_up.moved, [moved("b@H", "y")]);
+    assert_eq!(holder(&hub, "b@h"), Some(peer("y")));
+}
+
+#[test]
+fn a_name_is_attached_once_and_detached_by_its_own_node() {
+    let mut hub = hub();
+    let first = attach(&mut hub, "a", &["h"]).unwrap();
+    assert_eq!(first, NOW + 1);
+    assert_eq!(attach(&mut hub, "a", &["i"]), Err(AttachError::Taken));
+    assert_eq!(hub.local_hosts("a"), ["h"]);
+    assert_eq!(hub.detach("a", first), Some(vec![]));
+    let second = attach(&mut hub, "a", &["h"]).unwrap();
+    assert_eq!(second, first + 1, "incarnations differ");
+    assert_eq!(hub.detach("a", first), None, "that one has ended before");
+    assert_eq!(hub.registration("a"), Some(&Registration::normal("a", 1)));
+    assert_eq!(hub.detach("a", second), Some(vec![]));
+    assert_eq!(hub.registrations().count(), 0);
+    assert_eq!(hub.look_up("a@h", at("127.0.0.1")), Answer::Unknown);
+}
+
+#[test]
+fn local_nodes_are_bounded() {
+    let mut hub = hub();
+    for n in 0..1000 {
+        attach(&mut hub, &format!("n{n}"), &["h"]).unwrap();
+    }
+    assert_eq!(attach(&mut hub, "more", &["h"]), Err(AttachError::TooMany));
+    assert_eq!(attach(&mut hub, "n0", &["h"]), Err(AttachError::Taken));
+}
+
+#[test]
+fn what_a_peer_announces_is_bounded() {
+    let mut hub = hub();
+    for n in 0..NODES_OF_A_PEER {
+        assert_eq!(announce(&mut hub, "x", &format!("n{n}"), &["h"]).reachable.len(), 1);
+    }
+    let more = announce(&mut hub, "x", "more", &["h"]);
+    assert_eq!(more.unreachable, [("more@h".to_owned(), Unreachable::TooMany)]);
+    assert_eq!(holder(&hub, "more@h"), None);
+    assert_eq!(
+        announce(&mut hub, "x", "n0", &["i"]).reachable,
+        ["n0@i"],
+        "a node that is there may change"
+    );
+    assert_eq!(announce(&mut hub, "y", "more", &["h"]).reachable, ["more@h"]);
+    hub.withdraw(&peer("x"), "n1");
+    assert_eq!(announce(&mut hub, "x", "other", &["h"]).reachable, ["other@h"]);
+    let many: Vec<String> = (0..=HOSTS_OF_A_NODE).map(|n| format!("h{n}")).collect();
+    let announced = hub.announce(&peer("y"), "many", many);
+    assert_eq!(announced.reachable.len(), HOSTS_OF_A_NODE);
+    assert_eq!(announced.unreachable.len(), 1);
+}
+
+#[test]
+fn a_circuit_is_opened_by_nodes_that_the_peer_may_speak_for() {
+    let mut hub = hub();
+    attach(&mut hub, "a", &["h"]).unwrap();
+    assert_eq!(hub.open("strict", "a@H", Some("b@only")).unwrap(), "a");
+    assert_eq!(
+        hub.open("strict", "a@h", None).unwrap(),
+        "a",
+        "a name that is still to be given is checked then"
+    );
+    let refused = |initiator, target| hub.open("strict", target, Some(initiator)).unwrap_err().to_string();
+    assert_eq!(
+        refused("b@other", "a@h"),
+        "peer strict may not speak for node b@other: no pattern of its `allow` fits"
+    );
+    assert_eq!(refused("b@only", "c@h"), "no node c@h is registered here");
+    assert!(refused("b", "a@h").starts_with("handshake: \"b\" is not a node name"));
+}
+
+/// The same by lists that are searched from end to end.
+#[derive(Default)]
+struct Model {
+    locals: Vec<(&'static str, Vec<&'static str>)>,
+    /// Peer, name, host; in the order in which each was first announced.
+    claims: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+impl Model {
+    fn holder(&self, name: &str, host: &str) -> Option<&'static str> {
+        if self
+            .locals
+            .iter()
+            .any(|(other, at)| *other == name && at.contains(&host))
+        {
+            return Some("here");
+        }
+        let mut claims = self.claims.iter();
+        claims
+            .find(|(peer, other, at)| *other == name && *at == host && (*peer != "strict" || host == "only"))
+            .map(|(peer, ..)| *peer)
+    }
+
+    /// Who answers to a bare name; several, if it is ambiguous.
+    fn bare(&self, name: &str, arrived_on: &str) -> Vec<&'static str> {
+        if let Some(holder) = self.holder(name, arrived_on) {
+            return vec![holder];
+        }
+        if self.locals.iter().any(|(other, _)| *other == name) {
+            return vec!["here"];
+        }
+        let mut peers: Vec<&str> = HOSTS.iter().filter_map(|host| self.holder(name, host)).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers
+    }
+
+    fn withdraw(&mut self, peer: &str, name: Option<&str>) {
+        self.claims
+            .retain(|(of, other, _)| *of != peer || name.is_some_and(|name| name != *other));
+    }
+}
+
+const NAMES: [&str; 2] = ["a", "b"];
+const HOSTS: [&str; 3] = ["127.0.0.1", "only", "h"];
+const PEERS: [&str; 3] = ["x", "y", "strict"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Attach(&'static str, Vec<&'static str>),
+    Detach(&'static str),
+    Announce(&'static str, &'static str, Vec<&'static str>),
+    Withdraw(&'static str, &'static str),
+    Leave(&'static str),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let name = || prop::sample::select(&NAMES[..]);
+    let from = || prop::sample::select(&PEERS[..]);
+    let some_hosts = || prop::sample::subsequence(&HOSTS[..], 0..=HOSTS.len());
+    let step = prop_oneof![
+        2 => (name(), some_hosts()).prop_map(|(name, at)| Step::Attach(name, at)),
+        2 => name().prop_map(Step::Detach),
+        6 => (from(), name(), some_hosts()).prop_map(|(peer, name, at)| Step::Announce(peer, name, at)),
+        2 => (from(), name()).prop_map(|(peer, name)| Step::Withdraw(peer, name)),
+        1 => from().prop_map(Step::Leave),
+    ];
+    prop::collection::vec(step, 1..30)
+}
+
+/// Gives the names that the hub says have moved.
+fn take(step: Step, hub: &mut Hub, model: &mut Model) -> Vec<Moved> {
+    match step {
+        Step::Attach(name, at) => {
+            if attach(hub, name, &at).is_ok() {
+                model.locals.push((name, at));
+            }
+            vec![]
+        }
+        Step::Detach(name) => {
+            model.locals.retain(|(other, _)| *other != name);
+            let creation = hub.creation(name);
+            creation
+                .and_then(|creation| hub.detach(name, creation))
+                .unwrap_or_default()
+        }
+        Step::Announce(from, name, at) => {
+            let moved = announce(hub, from, name, &at).moved;
+            let is_old = |claim: &(&str, &str, &str)| claim.0 == from && claim.1 == name;
+            model.claims.retain(|claim| !is_old(claim) || at.contains(&claim.2));
+            for host in at {
+                if !model.claims.contains(&(from, name, host)) {
+                    model.claims.push((from, name, host));
+                }
+            }
+            moved
+        }
+        Step::Withdraw(from, name) => {
+            model.withdraw(from, Some(name));
+            hub.withdraw(&peer(from), name).unwrap_or_default()
+        }
+        Step::Leave(from) => {
+            model.withdraw(from, None);
+            hub.withdraw_peer(&peer(from))
+        }
+    }
+}
+
+fn answers(hub: &Hub, question: &str, arrived_on: &str) -> Vec<String> {
+    let mut answers = match hub.look_up(question, at(arrived_on)) {
+        Answer::Local { .. } => vec!["here".to_owned()],
+        Answer::Remote { peer, .. } => vec![peer.to_string()],
+        Answer::Unknown => vec![],
+        Answer::Ambiguous(nodes) => nodes
+            .iter()
+            .map(|node| node.rsplit_once(' ').unwrap().1.to_owned())
+            .collect(),
+    };
+    answers.sort_unstable();
+    answers
+}
+
+proptest! {
+    #[test]
+    fn look_ups_answer_as_the_order_of_events_says(steps in steps()) {
+        let (mut hub, mut model) = (hub(), Model::default());
+        for step in steps {
+            let before: Vec<_> = full_names().map(|(name, host)| model.holder(name, host)).collect();
+            let moved = take(step.clone(), &mut hub, &mut model);
+            for ((name, host), before) in full_names().zip(before) {
+                let node = format!("{name}@{host}");
+                let holder = model.holder(name, host);
+                let wanted: Vec<&str> = holder.into_iter().collect();
+                prop_assert_eq!(answers(&hub, &node, "127.0.0.9"), wanted, "{} after {:?}", node, step);
+                // From one holder to the next: a node that is simply up, or attached here, has not moved.
+                let has_moved = before.is_some() && holder.is_some_and(|now| Some(now) != before && now != "here");
+                prop_assert_eq!(moved.iter().any(|moved| moved.node == node), has_moved, "{} after {:?}", node, step);
+            }
+            for name in NAMES {
+                for arrived_on in ["127.0.0.1", "127.0.0.9"] {
+                    prop_assert_eq!(answers(&hub, name, arrived_on), model.bare(name, arrived_on), "{} after {:?}", name, step);
+                }
+            }
+        }
+    }
+}
+
+fn full_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.iter().flat_map(|name| HOSTS.iter().map(|host| (*name, *host)))
+}
