@@ -48,7 +48,7 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<LocalDaemon>, held: Held, gr
                 }
                 // Of many that are begun while a line is dark one is kept.
                 Err(error @ TrunkError::Withdrawn) => {
-                    debug!(%from, %error, "the peer closed a connection that it had dialled")
+                    debug!(%from, %error, "the peer closed a connection that it had dialled");
                 }
                 Err(error) => warn!(%from, %error, "a connection was refused"),
             }
