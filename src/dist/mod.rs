@@ -41,6 +41,8 @@ pub use packet::PACKET_MAX;
 pub use packet::Packet;
 pub use packet::PacketDecoder;
 pub use packet::PacketEncoder;
+#[cfg(any(test, feature = "internals"))]
+pub use packet::SEQUENCES_MAX;
 pub use relay::Party;
 pub use relay::Relay;
 pub use relay::Relayed;

@@ -19,7 +19,7 @@ pub const PACKET_MAX: usize = 16 * 1024 * 1024;
 
 /// The maximum number of incomplete fragmented signals on one connection: one for each process that is sending a large
 /// message.
-const SEQUENCES_MAX: usize = 65_536;
+pub const SEQUENCES_MAX: usize = 65_536;
 
 /// The maximum number of fragments of one signal: 16 GiB. A VM that receives the first fragment allocates memory for
 /// all of them (`external.c: erts_dist_ext_size`, 40 bytes each), so the number must be checked before it is passed on.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Nodes that one peer may announce: more than one host runs, and a bound for what a peer makes us keep.
-pub(super) const NODES_OF_A_PEER: usize = 4096;
+pub const NODES_OF_A_PEER: usize = 4096;
 
 /// Host parts that one node may have: more than a host has addresses.
 pub(super) const HOSTS_OF_A_NODE: usize = 512;

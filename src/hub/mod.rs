@@ -13,6 +13,8 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "internals"))]
+pub use announcements::NODES_OF_A_PEER;
 pub use error::AttachError;
 pub use error::OpenError;
 pub use error::Unreachable;

@@ -34,7 +34,7 @@ pub struct Agreed {
 /// The maximum number of fragmented signals that are withheld at once. It equals the number that a BEAM may have
 /// incomplete, so a well-behaved peer never reaches it, and a peer that never completes its signals cannot exhaust
 /// memory.
-pub(super) const DROPPED_MAX: usize = 65_536;
+pub const DROPPED_MAX: usize = 65_536;
 
 /// One circuit, as seen by this daemon.
 #[derive(Debug)]

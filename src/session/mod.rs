@@ -28,6 +28,8 @@ mod stats;
 mod tests;
 
 pub use circuit::Agreed;
+#[cfg(any(test, feature = "internals"))]
+pub use circuit::DROPPED_MAX;
 #[cfg(test)]
 pub(crate) use config::Bug;
 pub use config::SessionConfig;

@@ -5,5 +5,6 @@
 mod cli;
 mod golden;
 mod linkem;
+mod protocol;
 mod regressions;
 mod shape;

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use super::circuit as circuits;
 use super::circuit::Circuit;
 use super::node::Shared;
-use super::start::Ways;
 use super::tcp::Wire;
+use super::ways::Ways;
 use crate::epmd::EpmdError;
 use crate::epmd::io::registration::look_up;
 use crate::etf::Atom;
@@ -32,8 +32,15 @@ enum Carrier {
     Lanes(Circuit),
 }
 
+/// Connects to a node, in a task of its own.
+pub(in crate::node) fn dial(shared: &Arc<Shared>, node: Atom, attempt: u64) {
+    shared
+        .tasks
+        .spawn_on(connect(Arc::clone(shared), node, attempt), &shared.runtime);
+}
+
 /// Calls a node, and carries its connection if it comes up.
-pub(in crate::node) async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
+async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
     let limit = shared.config.setup_time;
     let setting_up = async {
         match call(&shared, &node, attempt).await {

@@ -6,3 +6,4 @@ pub(super) mod context;
 pub(super) mod node;
 pub(super) mod start;
 pub(super) mod tcp;
+pub(super) mod ways;

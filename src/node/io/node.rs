@@ -18,9 +18,8 @@ use tracing::debug;
 use tracing::info;
 
 use super::super::life::live;
-use super::connect;
 use super::context::Context;
-use super::start::Ways;
+use super::ways::Ways;
 use crate::dist::Signal;
 use crate::etf::Atom;
 use crate::etf::NodePid;
@@ -75,6 +74,9 @@ impl Drop for Guard {
     }
 }
 
+/// How a node begins to connect to another one.
+pub(in crate::node) type Dial = fn(&Arc<Shared>, Atom, u64);
+
 /// What all tasks of a node share.
 ///
 /// Locks are taken in this order, and never the other way round: machine, tables, one mailbox or connection. Messages whose
@@ -85,6 +87,8 @@ pub(in crate::node) struct Shared {
     pub(in crate::node) config: NodeConfig,
     pub(in crate::node) exports: Exports,
     pub(in crate::node) ways: Ways,
+    /// Connects to a node; given by who starts this one, since connections in turn know what is shared.
+    dial: Dial,
     machine: Mutex<Machine>,
     /// By the number of the process.
     mailboxes: RwLock<Vec<Option<Arc<Mailbox>>>>,
@@ -97,7 +101,14 @@ pub(in crate::node) struct Shared {
 }
 
 impl Shared {
-    pub(in crate::node) fn new(own: OwnIdentity, name: Atom, config: NodeConfig, exports: Exports, ways: Ways) -> Self {
+    pub(in crate::node) fn new(
+        own: OwnIdentity,
+        name: Atom,
+        config: NodeConfig,
+        exports: Exports,
+        ways: Ways,
+        dial: Dial,
+    ) -> Self {
         Self {
             machine: Mutex::new(Machine::new(name.clone(), own.creation, config.processes)),
             own,
@@ -105,6 +116,7 @@ impl Shared {
             config,
             exports,
             ways,
+            dial,
             mailboxes: RwLock::default(),
             connections: RwLock::default(),
             runtime: Handle::current(),
@@ -147,10 +159,7 @@ impl Shared {
                 let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
                 connections.insert(connection, opened);
             }
-            Output::Connect { node, attempt } => {
-                self.tasks
-                    .spawn_on(connect::connect(Arc::clone(self), node, attempt), &self.runtime);
-            }
+            Output::Connect { node, attempt } => (self.dial)(self, node, attempt),
             Output::Signal { connection, signal } => {
                 if let Some(connection) = self.connection(connection) {
                     push_signal(&connection, signal);

@@ -18,10 +18,12 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::circuit as circuits;
+use super::connect::dial;
 use super::context::Context;
 use super::node::Node;
 use super::node::Shared;
 use super::tcp::Wire;
+use super::ways::Ways;
 use crate::dist::NodeName;
 use crate::epmd::Registration;
 use crate::epmd::io::registration::Registered;
@@ -49,15 +51,6 @@ const CALLERS: usize = 256;
 
 /// How often a lost registration is tried again, as nodes do.
 const REGISTER_AGAIN: Duration = Duration::from_secs(2);
-
-/// How a node reaches others.
-#[derive(Clone, Debug)]
-pub(in crate::node) enum Ways {
-    /// The port mapper of this host, and plain distribution.
-    PortMapper(SocketAddr),
-    /// A daemon of this process, and its sessions.
-    Daemon(mpsc::Sender<Request>),
-}
 
 /// A node to be started.
 ///
@@ -204,7 +197,7 @@ impl NodeBuilder {
             cookie: self.cookie,
         };
         let atom = Atom::new(name.as_str()).unwrap_or_else(|_| unreachable!("a node's name is short enough"));
-        let shared = Arc::new(Shared::new(own, atom, self.config, self.exports, self.ways));
+        let shared = Arc::new(Shared::new(own, atom, self.config, self.exports, self.ways, dial));
         shared.tasks.spawn(accept(listener, Arc::clone(&shared)));
         shared.tasks.spawn(place.keep(Arc::clone(&shared)));
         let node = Node::started(shared);
