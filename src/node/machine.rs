@@ -309,7 +309,7 @@ impl Machine {
     }
 
     /// A reference that was never made before. One that is to be an alias is marked so, as OTP 25 does it, so that a
-    /// gateway can tell (protocol reference §10).
+    /// gateway can tell.
     pub(super) fn make_reference(&mut self, is_alias: bool) -> Reference {
         self.references += 1;
         let number = self.references;

@@ -9,7 +9,7 @@ impl Machine {
     /// A signal of `node`, which is no message.
     ///
     /// # Errors
-    /// If it claims to come from another node: the connection must end, as a BEAM ends it (protocol reference §8).
+    /// If it claims to come from another node: the connection must end, as a BEAM ends it.
     pub(super) fn handle_signal(
         &mut self,
         node: &Atom,

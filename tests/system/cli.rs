@@ -390,7 +390,7 @@ fn the_log_filter_must_be_one() {
     assert!(complaint(&output).contains("RUST_LOG"), "{output:?}");
 }
 
-/// Registers `name` and goes again, as a node does that starts and ends (protocol reference, "EPMD": ALIVE2_REQ).
+/// Registers `name` and goes again, as a node does that starts and ends (ALIVE2_REQ).
 fn come_and_go(port: u16, name: &str) -> std::io::Result<()> {
     let mut request = vec![120, 0x12, 0x34, 77, 0, 0, 6, 0, 5, 0, name.len() as u8];
     request.extend_from_slice(name.as_bytes());

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Ranks of DESIGN: a module uses only modules of lower rank. `main.rs` stands above all.
+/// The ranks of docs/ARCHITECTURE.md: a module uses only modules of lower rank. `main.rs` stands above all.
 const RANKS: &[(&str, u8)] = &[
     ("codec", 0),
     ("etf", 1),

@@ -105,7 +105,7 @@ packet(pass_through, {N, _}) -> [[<<112, 131>>, to_guard(N), <<131>>, term(paylo
 packet(continuation_without_start, _) -> [[<<131, 70, 9:64, 1:64>>, "continued"]];
 packet(fragment_number_jumps, {N, _}) -> [first(N, 9, 5), [<<131, 70, 9:64, 2:64>>, "continued"]];
 packet(fragment_number_zero, {N, _}) -> [first(N, 9, 0)];
-%% Crashes a virtual machine that is sent it (protocol reference, section 6.4).
+%% Crashes a virtual machine that is sent it.
 packet(sequence_zero, {N, _}) -> [first(N, 0, 3), [<<131, 70, 0:64, 2:64>>, "continued"], [<<131, 70, 0:64, 7:64>>, "ended"]];
 packet(sequence_twice, {N, _}) -> [first(N, 9, 3), first(N, 9, 3)];
 packet(fragment_count_huge, {N, _}) -> [first(N, 9, 16#ffffffffffffffff), [<<131, 70, 9:64, 7:64>>, "continued"]];
