@@ -154,6 +154,13 @@ down(Peer) ->
 
 %% Notes every nodeup and nodedown from now on; `watched/1` gives those of one node, oldest first.
 watch() ->
+    case whereis(real_watch) of
+        undefined -> ok;
+        Former ->
+            Monitor = monitor(process, Former),
+            exit(Former, kill),
+            receive {'DOWN', Monitor, process, Former, _} -> ok end
+    end,
     Self = self(),
     spawn(fun() ->
                   register(real_watch, self()),
