@@ -11,7 +11,7 @@ const PATTERN_BYTES_MAX: usize = 255;
 /// Node names are compared as they are, with their case: they are Erlang atoms.
 ///
 /// ```
-/// use beamway::router::NodePattern;
+/// use beamway::internals::router::NodePattern;
 ///
 /// let pattern = NodePattern::parse("web-*@host2").expect("a pattern");
 /// assert!(pattern.matches("web-1@host2"));

@@ -7,8 +7,8 @@ use super::daemon_of;
 /// Which nodes a peer may speak for: announce them, open circuits in their names, accept circuits for them.
 ///
 /// ```
-/// use beamway::router::NodePattern;
-/// use beamway::router::Policy;
+/// use beamway::internals::router::NodePattern;
+/// use beamway::internals::router::Policy;
 ///
 /// let policy = Policy::of(vec![NodePattern::parse("*@host2").expect("a pattern")]);
 /// assert!(policy.allows("web-1@host2"));
