@@ -3,6 +3,8 @@
 //! Every parser of beamway reads through [`Reader`] and every encoder writes through [`Writer`], so none of them
 //! indexes into a buffer. Multi-byte integers are big-endian in every protocol that beamway speaks. Variable-length
 //! integers are those of QUIC (RFC 9000 §16).
+//!
+//! `buffers`: bytes that are written together, without a copy of large ones.
 
 mod buffers;
 mod error;

@@ -12,6 +12,16 @@
 //! | bound what waits for a process | [`MailboxBound`], [`WhenFull`] |
 #![doc = concat!("\n", include_str!("../../docs/FROM_ERLANG.md"))]
 
+// | files | hold |
+// |---|---|
+// | `machine`, with `links`, `monitors`, `peers`, `peer`, `signals`, `spawning` | the state machine: links, monitors, nodes |
+// | `mail`, `mailbox`, `queue`, `message` | one entry of a mailbox; the mailbox; what its receiver took out; a message |
+// | `outlet`, `inlet`, `arrivals` | what waits to be sent on a connection; fragments that are put together; delivery to mailboxes |
+// | `handshake` | our side of the distribution handshake |
+// | `exports`, `calls`, `gen_server`, `destination` | functions that others call; calls of others; servers; who a message is for |
+// | `system`, `pg`, `life` | processes that Erlang expects of each node (`rex`, `net_kernel`); process groups; how a process ends |
+// | `io/` | tasks and sockets |
+
 mod arrivals;
 mod calls;
 mod config;

@@ -8,6 +8,14 @@
 //! There are four kinds of methods: getters, `handle_*` (input from the trunk, and time), commands (from the local
 //! endpoints) and `poll_*` (output). After each input or command, drain every `poll_*` before the next one.
 
+// | files | hold |
+// |---|---|
+// | `machine`, `circuit` | the session; one of its circuits |
+// | `intake`, `outbox`, `assignment` | signals that enter; frames kept until acknowledged; which lane carries a strand |
+// | `arrivals`, `receipts`, `notices`, `event` | frames that arrive; what was acknowledged; the control stream; what the owner is told |
+// | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
+// | `memory`, `config`, `stats` | the account of kept bytes; settings; counters |
+
 mod arrivals;
 mod assignment;
 mod circuit;
