@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub const NODES_OF_A_PEER: usize = 4096;
 
 /// Host parts that one node may have: more than a host has addresses.
-pub(super) const HOSTS_OF_A_NODE: usize = 512;
+pub const HOSTS_OF_A_NODE: usize = 512;
 
 /// One node of one peer.
 #[derive(Debug)]

@@ -14,6 +14,8 @@ mod machine;
 mod tests;
 
 #[cfg(any(test, feature = "internals"))]
+pub use announcements::HOSTS_OF_A_NODE;
+#[cfg(any(test, feature = "internals"))]
 pub use announcements::NODES_OF_A_PEER;
 pub use error::AttachError;
 pub use error::OpenError;

@@ -8,9 +8,11 @@ use beamway::internals::dist::FRAGMENT_SIZE;
 use beamway::internals::dist::FRAGMENTS_MAX;
 use beamway::internals::dist::RUN_MAX;
 use beamway::internals::dist::SEQUENCES_MAX;
+use beamway::internals::hub::HOSTS_OF_A_NODE;
 use beamway::internals::hub::NODES_OF_A_PEER;
 use beamway::internals::session::DROPPED_MAX;
 use beamway::internals::session::SessionConfig;
+use beamway::internals::trunk::TrunkConfig;
 use beamway::internals::wire::BODY_MAX;
 use beamway::internals::wire::Content;
 use beamway::internals::wire::LANES_MAX;
@@ -36,6 +38,13 @@ fn of_the_code() -> BTreeMap<&'static str, u64> {
         ("SEQUENCES_MAX", SEQUENCES_MAX as u64),
         ("DROPPED_MAX", DROPPED_MAX as u64),
         ("CONTROL_MAX", SessionConfig::CONTROL_MAX as u64),
+        ("HOSTS_OF_A_NODE", HOSTS_OF_A_NODE as u64),
+        // Close codes.
+        ("DROPPED", TrunkConfig::DROPPED.into_inner()),
+        ("DUPLICATE", TrunkConfig::DUPLICATE.into_inner()),
+        ("REFUSED", TrunkConfig::REFUSED.into_inner()),
+        ("BROKEN", TrunkConfig::BROKEN.into_inner()),
+        ("ENDED", TrunkConfig::ENDED.into_inner()),
     ])
 }
 

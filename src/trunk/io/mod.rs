@@ -2,7 +2,8 @@
 //!
 //! - [`udp`]: quinn's UDP endpoint, over `datagrams`, our own way to read and write a UDP socket; `nowhere`: a socket that is closed.
 //! - [`accept`], [`dial`]: connections that peers begin, and ours; [`greet`]: who the peer is.
-//! - `streams`: a small task for each stream moves bytes, so that one that is blocked holds up only itself; [`notices`]: reads the control stream.
+//! - `streams`: a small task for each stream moves bytes, so that one that is blocked holds up only itself.
+//! - [`notices`]: reads the control stream.
 //! - [`session`]: the task; `keeper`: its trunk; `endpoints`: its circuits' local ends; [`leave`]: when these are closed.
 //! - [`trunks`]: how the cluster hands trunks to it. [`busy_wait`]: polling instead of sleeping after a small signal.
 
