@@ -20,7 +20,7 @@
 //! beamway certs issue --dir certs h1 h2    # a certificate for each host
 //! beamway check --config h1.toml           # every mistake in the configuration and the certificates
 //! beamway run   --config h1.toml
-//! erl -name a@h1 -setcookie secret -start_epmd false
+//! erl -sname a@h1 -setcookie secret -start_epmd false
 //! ```
 //!
 //! `docs/ATTACH.md` goes through it with two nodes on one machine, and has the configuration files.
@@ -107,7 +107,7 @@
 //!
 //! A program that is a native node needs none of them (`default-features = false`).
 
-// The order of the modules is that of their ranks: a module uses only modules of lower rank (`tests/shape.rs`). Only `etf`, `node`
+// The order of the modules is that of their ranks: a module uses only modules of lower rank (`tests/system/shape.rs`). Only `etf`, `node`
 // and `carrier` are an interface. `docs/ARCHITECTURE.md` is the map of the code.
 #![cfg_attr(
     not(feature = "internals"),
@@ -139,13 +139,6 @@ mod order;
 
 mod session;
 
-#[cfg_attr(
-    not(feature = "internals"),
-    allow(
-        dead_code,
-        reason = "its non-blocking face is for threads that must not wait, as those of a VM"
-    )
-)]
 mod endpoint;
 
 mod hub;

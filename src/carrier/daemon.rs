@@ -1,264 +1,138 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-
+use super::Lanes;
 use super::StartError;
-use crate::cluster::Cluster;
-use crate::cluster::StaticPeer;
-use crate::config::Config;
-use crate::epmd;
-use crate::gateway::GatewayConfig;
-use crate::gateway::io::gateway::Gateway;
-use crate::hub::io::directory::REQUESTS;
-use crate::hub::io::directory::Request;
-use crate::hub::io::task::HubTask;
-use crate::router::Policy;
-use crate::session::Memory;
-use crate::session::SessionConfig;
-use crate::tls::Identity;
-use crate::tls::client_config;
-#[cfg(feature = "daemon")]
-use crate::tls::key_exchange_name;
-use crate::tls::reset_key;
-use crate::tls::server_config;
-use crate::trunk::Held;
-use crate::trunk::LocalDaemon;
-use crate::trunk::TrunkConfig;
-use crate::trunk::io::accept;
-use crate::trunk::io::busy_wait::BusyWait;
-use crate::trunk::io::udp;
-use crate::trunk::io::udp::UdpEndpoint;
+use super::load;
+use super::load::Loaded;
+use super::settings::Settings;
 
-/// News of peers that may wait for the hub.
-const PEER_EVENTS: usize = 256;
-
-/// A daemon whose sockets are bound.
+/// A running daemon within this program, with everything that `beamway run` has: sessions with its peers, a gateway and a port
+/// mapper for the BEAMs of this host. Native nodes are attached to it as to [`Lanes`].
+///
+/// **Stops when dropped**, without waiting for the end. [`Daemon::stop`] waits.
+///
+/// ```no_run
+/// use beamway::carrier::Daemon;
+/// use beamway::node::Node;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let daemon = Daemon::builder("h3", "certs/h3")
+///     .listen("0.0.0.0:4471".parse()?)
+///     .peer("h1", "h1.example:4471")
+///     .start()
+///     .await?;
+/// let node = Node::builder("orders@h3").cookie("secret").attach(&daemon).start().await?;
+/// // …
+/// node.stop().await;
+/// daemon.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct BoundDaemon {
-    config: Config,
-    daemon: Arc<LocalDaemon>,
-    listening: UdpEndpoint,
-    client: quinn::ClientConfig,
-    epmd: Vec<TcpListener>,
-    hosts: Vec<String>,
-    busy_wait: BusyWait,
-    /// Where native nodes ask.
-    requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
+#[must_use = "a daemon stops when it is dropped"]
+pub struct Daemon {
+    lanes: Lanes,
 }
 
-impl BoundDaemon {
-    /// Binds everything, so that whatever cannot be had is told before the daemon says that it runs.
-    ///
-    /// `hosts` are the host parts that mean this machine when the configuration names none.
+impl Daemon {
+    /// A daemon of that name, to be started. The name is one of the certificate's; the folder holds the files that
+    /// `beamway certs issue` makes.
+    pub fn builder(name: &str, certs: impl Into<PathBuf>) -> DaemonBuilder {
+        DaemonBuilder::new(name, certs.into())
+    }
+
+    /// Starts a daemon by a configuration file (`docs/CONFIGURATION.md`), on the Tokio runtime that this is called from. The
+    /// section `[log]` has no effect: the program has a log of its own.
     ///
     /// # Errors
-    /// If an address cannot be had or TLS refuses the certificates.
-    pub(crate) async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> Result<Self, StartError> {
-        Self::bind_as(config, identity, hosts, false).await
+    /// If a setting is wrong, the certificate does not fit, or an address cannot be listened on.
+    pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
+        Self::start(load::load(file.as_ref()).map_err(StartError::Settings)?).await
     }
 
-    #[cfg(feature = "daemon")]
-    /// The same for a daemon that passes by: it serves no local nodes, listens for no peers, and leaves alone the sessions
-    /// of one that runs with the same configuration.
+    pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
+        let lanes = Lanes::start(loaded).await?;
+        Ok(Self { lanes })
+    }
+
+    /// The UDP address at which peers can dial this daemon.
+    pub const fn address(&self) -> SocketAddr {
+        self.lanes.address()
+    }
+
+    /// Stops, and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its native nodes
+    /// before.
+    pub async fn stop(self) {
+        self.lanes.stop().await;
+    }
+}
+
+impl AsRef<Lanes> for Daemon {
+    fn as_ref(&self) -> &Lanes {
+        &self.lanes
+    }
+}
+
+/// A daemon to be started; see [`Daemon`].
+#[derive(Clone, Debug)]
+#[must_use = "a daemon runs once it is started"]
+pub struct DaemonBuilder {
+    settings: Settings,
+}
+
+impl DaemonBuilder {
+    pub(super) fn new(name: &str, certs: PathBuf) -> Self {
+        Self {
+            settings: Settings::new(name, certs),
+        }
+    }
+
+    /// The UDP address at which peers can dial this daemon. Without it, it only dials.
+    pub const fn listen(mut self, address: SocketAddr) -> Self {
+        self.settings.listen = address;
+        self
+    }
+
+    /// The TCP address of its port mapper, for the BEAMs of this host: 127.0.0.1:4369 by default. Can be called several times,
+    /// for several addresses.
+    pub fn epmd(mut self, address: SocketAddr) -> Self {
+        self.settings.epmd.push(address);
+        self
+    }
+
+    /// The host parts of node names that mean this machine: by default its host name, its full name and the addresses of its
+    /// interfaces.
+    pub fn hosts(mut self, hosts: &[&str]) -> Self {
+        self.settings.hosts = Some(hosts.iter().map(|host| (*host).to_owned()).collect());
+        self
+    }
+
+    /// A peer, and the address to dial, `host:port`. The peer may speak for nodes of any name.
+    pub fn peer(mut self, name: &str, address: &str) -> Self {
+        self.settings.peer(name, address, None);
+        self
+    }
+
+    /// A peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
+    pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
+        self.settings.peer(name, address, Some(nodes));
+        self
+    }
+
+    /// How long a thread of the runtime stays awake after a small signal; see [`LanesBuilder::busy_wait`](super::LanesBuilder::busy_wait).
+    pub const fn busy_wait(mut self, time: Duration) -> Self {
+        self.settings.busy_wait = Some(time);
+        self
+    }
+
+    /// Starts the daemon, on the Tokio runtime that this is called from.
     ///
     /// # Errors
-    /// If no address can be had or TLS refuses the certificates.
-    pub(crate) async fn pass_by(
-        mut config: Config,
-        identity: &Identity,
-        hosts: Vec<String>,
-    ) -> Result<Self, StartError> {
-        config.gateway.listen.set_port(0);
-        config.epmd.listen.clear();
-        Self::bind_as(config, identity, hosts, true).await
-    }
-
-    async fn bind_as(
-        config: Config,
-        identity: &Identity,
-        hosts: Vec<String>,
-        is_passing: bool,
-    ) -> Result<Self, StartError> {
-        let trunk = trunk_config(&config);
-        let server_tls = server_config(identity).map_err(StartError::tls("TLS for peers that dial us"))?;
-        let client_tls = client_config(identity).map_err(StartError::tls("TLS for peers that we dial"))?;
-        let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
-        let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
-        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
-        let mut epmd = Vec::new();
-        for address in &config.epmd.listen {
-            epmd.push(epmd::io::port_mapper::bind(*address).await?);
-        }
-        let daemon = Arc::new(LocalDaemon {
-            name: config.gateway.name.clone(),
-            boot: rand::random(),
-            lanes: trunk.lanes,
-            is_passing,
-        });
-        Ok(Self {
-            requests: mpsc::channel(REQUESTS),
-            hosts: config.epmd.hosts.clone().unwrap_or(hosts),
-            busy_wait: BusyWait::default(),
-            config,
-            daemon,
-            listening,
-            client,
-            epmd,
-        })
-    }
-
-    #[cfg(feature = "daemon")]
-    /// The line printed at the start: what runs, where, and how.
-    pub(crate) fn banner(&self) -> String {
-        let quic = self
-            .listening
-            .endpoint
-            .local_addr()
-            .map_or_else(|_| self.config.gateway.listen.to_string(), |at| at.to_string());
-        let epmd: Vec<String> = self
-            .epmd
-            .iter()
-            .filter_map(|at| Some(at.local_addr().ok()?.to_string()))
-            .collect();
-        let peers: Vec<String> = self
-            .config
-            .peers
-            .iter()
-            .map(|peer| format!("{} at {}", peer.name, peer.address))
-            .collect();
-        let (receive, send) = self.listening.buffers;
-        format!(
-            "beamway {version} {name}: QUIC {quic}, port mapper {epmd}, hosts {hosts}, {lanes} lanes, aws-lc-rs {exchange}, \
-             UDP buffers {receive} and {send} KiB, peers: {peers}",
-            version = env!("CARGO_PKG_VERSION"),
-            name = self.daemon.name,
-            epmd = epmd.join(" "),
-            hosts = self.hosts.join(" "),
-            lanes = self.daemon.lanes,
-            exchange = key_exchange_name(),
-            receive = receive / 1024,
-            send = send / 1024,
-            peers = if peers.is_empty() {
-                "none".to_owned()
-            } else {
-                peers.join(", ")
-            },
-        )
-    }
-
-    /// Where native nodes of this process ask for what they need of the daemon.
-    pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
-        self.requests.0.clone()
-    }
-
-    /// Where it listens for peers.
-    ///
-    /// # Errors
-    /// If the system does not tell.
-    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listening.endpoint.local_addr()
-    }
-
-    #[cfg(feature = "daemon")]
-    /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
-    pub(crate) fn receive_buffer(&self) -> (usize, usize) {
-        (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
-    }
-
-    /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
-    /// runtime awake for `[gateway] busy_wait`.
-    pub(crate) async fn run(self, leave: CancellationToken) {
-        let (news_in, news) = mpsc::channel(PEER_EVENTS);
-        let (requests_in, requests) = self.requests;
-        let mut tasks = JoinSet::new();
-        if !self.epmd.is_empty() {
-            let config = GatewayConfig {
-                net_ticktime: self.config.gateway.net_ticktime,
-                ..GatewayConfig::default()
-            };
-            serve_beams(self.epmd, Gateway::new(self.hosts, requests_in, config), &mut tasks);
-        }
-        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
-        if !time.is_zero() {
-            tasks.spawn(async move { wait.run(time).await });
-        }
-        let policies = self
-            .config
-            .peers
-            .iter()
-            .map(|peer| (&peer.name, Policy::of(peer.allow.clone())))
-            .collect();
-        let hub = HubTask::new(policies, !self.daemon.is_passing);
-        // The hub outlives the sessions, which tell it how they end.
-        let hub_leave = CancellationToken::new();
-        let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
-        let (greeted_in, greeted) = Cluster::channel();
-        let held = Held::default();
-        if !self.daemon.is_passing {
-            tasks.spawn(accept::accept(
-                self.listening.endpoint.clone(),
-                Arc::clone(&self.daemon),
-                held.clone(),
-                greeted_in.clone(),
-            ));
-        }
-        let cluster = Cluster {
-            daemon: self.daemon,
-            endpoint: self.listening.endpoint.clone(),
-            client: self.client,
-            session: session_config(&self.config),
-            race_interval: self.config.session.race_interval,
-            held,
-            hub: news_in,
-            busy_wait: self.busy_wait,
-            leave,
-            seed: rand::random(),
-        };
-        let peers = self.config.peers.iter().map(|peer| StaticPeer {
-            name: peer.name.clone(),
-            address: peer.address.to_string(),
-        });
-        cluster.run(peers.collect(), greeted_in, greeted).await;
-        hub_leave.cancel();
-        let _ = hub.await;
-        self.listening.close("this daemon stops").await;
-        tasks.shutdown().await;
-    }
-}
-
-/// Runs the port mapper and the gateway, which a daemon without BEAMs does not need.
-fn serve_beams(epmd: Vec<TcpListener>, gateway: Gateway, tasks: &mut JoinSet<()>) {
-    let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
-    for listener in epmd {
-        tasks.spawn(epmd::io::port_mapper::serve(listener, questions_in.clone()));
-    }
-    tasks.spawn(gateway.run(questions));
-}
-
-fn trunk_config(config: &Config) -> TrunkConfig {
-    TrunkConfig {
-        lanes: config.gateway.lanes as u8,
-        stream_window: u32::try_from(config.transport.stream_window).unwrap_or(u32::MAX),
-        idle_timeout: config.transport.idle_timeout,
-        keep_alive: config.transport.keep_alive,
-        receive_buffer: config.transport.udp_receive_buffer,
-        send_buffer: config.transport.udp_send_buffer,
-        datagram_max: config.transport.datagram_max,
-        congestion: config.transport.congestion,
-    }
-}
-
-fn session_config(config: &Config) -> SessionConfig {
-    SessionConfig {
-        circuit_budget: config.gateway.circuit_budget,
-        memory: Memory::new(config.gateway.memory),
-        close_deadline: config.gateway.close_deadline,
-        grace: config.session.grace,
-        backlog: config.session.replay_budget,
-        ..SessionConfig::default()
+    /// If a setting is wrong, the certificate does not fit, or an address cannot be listened on.
+    pub async fn start(self) -> Result<Daemon, StartError> {
+        Daemon::start(self.settings.load()?).await
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
 
 use super::StartError;
-use super::daemon::BoundDaemon;
+use super::bound::BoundDaemon;
 use super::load::Loaded;
 use super::own_hosts;
 use super::settings::Settings;

@@ -24,12 +24,12 @@ pub(crate) struct Loaded {
     pub(crate) identity: Identity,
 }
 
-#[cfg(feature = "daemon")]
 /// Reads a configuration file and the certificates it names.
 ///
 /// # Errors
 ///
 /// Every mistake in both, one line each, ready to be shown.
+#[cfg(feature = "daemon")]
 pub(crate) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
     let bytes = read(file).map_err(|reason| vec![reason])?;
     let text = String::from_utf8(bytes).map_err(|error| {

@@ -8,9 +8,9 @@
 //! Both are made by a builder from values; a daemon also by a configuration file (`docs/CONFIGURATION.md`). The checks and the
 //! defaults are the same. What is wrong is reported all at once, as a [`StartError`].
 
-mod daemon;
+mod bound;
 #[cfg(feature = "daemon")]
-mod embedded;
+mod daemon;
 mod error;
 mod hosts;
 mod lanes;
@@ -21,11 +21,11 @@ mod settings;
 mod tests;
 
 #[cfg(feature = "daemon")]
-pub(crate) use daemon::BoundDaemon;
+pub(crate) use bound::BoundDaemon;
 #[cfg(feature = "daemon")]
-pub use embedded::Daemon;
+pub use daemon::Daemon;
 #[cfg(feature = "daemon")]
-pub use embedded::DaemonBuilder;
+pub use daemon::DaemonBuilder;
 pub use error::StartError;
 pub(crate) use hosts::own_hosts;
 pub use lanes::Lanes;

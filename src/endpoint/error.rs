@@ -3,9 +3,9 @@ use thiserror::Error;
 /// Why nothing more comes from a circuit, and nothing more can be sent.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Closed {
-    /// The circuit has ended: the far side closed it, or the session ended it. All that was to be delivered has been.
+    /// The circuit is closed, by the far side or because the session ended. Everything that was to be delivered has been.
     #[error("{0}")]
-    Finished(String),
+    Circuit(String),
     /// The session itself is gone.
     #[error("the session with the peer has ended")]
     NoSession,

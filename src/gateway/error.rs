@@ -32,7 +32,7 @@ pub enum LegError {
     Late(&'static str, std::time::Duration),
     /// The session ended the circuit.
     #[error("{0}")]
-    Finished(String),
+    CircuitClosed(String),
     /// The session itself is gone.
     #[error("the session with the peer has ended")]
     NoSession,
@@ -41,7 +41,7 @@ pub enum LegError {
 impl From<Closed> for LegError {
     fn from(closed: Closed) -> Self {
         match closed {
-            Closed::Finished(reason) => Self::Finished(reason),
+            Closed::Circuit(reason) => Self::CircuitClosed(reason),
             Closed::NoSession => Self::NoSession,
         }
     }

@@ -112,7 +112,7 @@ pub enum ConnectionError {
     },
     /// The daemon ended the circuit.
     #[error("{0}")]
-    Finished(String),
+    CircuitClosed(String),
     /// We closed it.
     #[error("{0}")]
     Local(String),
@@ -121,7 +121,7 @@ pub enum ConnectionError {
 impl From<Closed> for ConnectionError {
     fn from(closed: Closed) -> Self {
         match closed {
-            Closed::Finished(reason) => Self::Finished(reason),
+            Closed::Circuit(reason) => Self::CircuitClosed(reason),
             Closed::NoSession => Self::Local(closed.to_string()),
         }
     }

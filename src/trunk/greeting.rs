@@ -15,7 +15,7 @@ pub struct LocalDaemon {
     pub boot: [u8; 16],
     /// Lanes it wants in each direction.
     pub lanes: u8,
-    /// Whether it passes by, for a single errand, maybe while another runs under its name.
+    /// Whether it passes by, for a single command, maybe while another runs under its name.
     pub is_passing: bool,
 }
 

@@ -23,8 +23,8 @@ pub enum EndpointEvent {
     Handshake(Bytes),
     /// Signals for the node.
     Deliver(Delivery),
-    /// Nothing more will come.
-    Finished(String),
+    /// The circuit is closed, and why: nothing more will come.
+    Closed(String),
 }
 
 /// Signals of the far node, in order. The endpoint says when the node has them, by their cost.

@@ -90,7 +90,7 @@ impl Endpoint {
                 events,
                 ahead,
             }),
-            Some(EndpointEvent::Finished(reason)) => Err(Closed::Finished(reason)),
+            Some(EndpointEvent::Closed(reason)) => Err(Closed::Circuit(reason)),
             _ => Err(Closed::NoSession),
         }
     }
@@ -135,7 +135,7 @@ impl Endpoint {
         loop {
             match self.events.recv().await {
                 Some(EndpointEvent::Handshake(message)) => return Ok(message),
-                Some(EndpointEvent::Finished(reason)) => return Err(Closed::Finished(reason)),
+                Some(EndpointEvent::Closed(reason)) => return Err(Closed::Circuit(reason)),
                 // Nothing is delivered before both sides are established.
                 Some(EndpointEvent::Opened(_) | EndpointEvent::Deliver(_)) => {}
                 None => return Err(Closed::NoSession),
@@ -177,11 +177,6 @@ fn cost(signals: &[Intake]) -> u64 {
 }
 
 impl SignalSender {
-    /// Which circuit it is.
-    pub const fn circuit(&self) -> &CircuitHandle {
-        &self.circuit
-    }
-
     /// Hands signals over, in order. It does not wait for credit: [`SignalSender::ready`] does, before the next ones are read.
     ///
     /// # Errors
@@ -207,7 +202,14 @@ impl SignalSender {
     pub fn has_room(&self) -> bool {
         self.ahead.has_room()
     }
+}
 
+/// The face that never waits.
+#[cfg_attr(
+    not(feature = "internals"),
+    allow(dead_code, reason = "for threads that must not wait, such as the schedulers of a VM")
+)]
+impl SignalSender {
     /// Hands signals over, in order, if there is room; never waits.
     ///
     /// # Errors
@@ -259,11 +261,6 @@ pub struct SignalReceiver {
 }
 
 impl SignalReceiver {
-    /// Which circuit it is.
-    pub const fn circuit(&self) -> &CircuitHandle {
-        &self.circuit
-    }
-
     /// The next signals, to be answered with [`SignalReceiver::written`]. May be given up while it waits; nothing is lost then.
     ///
     /// # Errors
@@ -284,6 +281,22 @@ impl SignalReceiver {
         }
     }
 
+    /// The node has a delivery of that cost: the far side may send as much more.
+    ///
+    /// # Errors
+    /// If the session is gone.
+    pub async fn written(&self, cost: u64) -> Result<(), Closed> {
+        let circuit = self.circuit.id;
+        self.circuit.send(Command::Written { circuit, cost }).await
+    }
+}
+
+/// The face that never waits.
+#[cfg_attr(
+    not(feature = "internals"),
+    allow(dead_code, reason = "for threads that must not wait, such as the schedulers of a VM")
+)]
+impl SignalReceiver {
     /// The next signals, if there are some now.
     ///
     /// # Errors
@@ -301,16 +314,7 @@ impl SignalReceiver {
         }
     }
 
-    /// The node has a delivery of that cost: the far side may send as much more.
-    ///
-    /// # Errors
-    /// If the session is gone.
-    pub async fn written(&self, cost: u64) -> Result<(), Closed> {
-        let circuit = self.circuit.id;
-        self.circuit.send(Command::Written { circuit, cost }).await
-    }
-
-    /// The same, if the session's queue has room; never waits.
+    /// As [`SignalReceiver::written`], if the session's queue has room.
     ///
     /// # Errors
     /// If there is none, or the session is gone: the cost comes back.
@@ -332,7 +336,7 @@ impl SignalReceiver {
 fn delivered(event: Option<EndpointEvent>) -> Option<Result<Delivery, Closed>> {
     match event {
         Some(EndpointEvent::Deliver(delivery)) => Some(Ok(delivery)),
-        Some(EndpointEvent::Finished(reason)) => Some(Err(Closed::Finished(reason))),
+        Some(EndpointEvent::Closed(reason)) => Some(Err(Closed::Circuit(reason))),
         Some(EndpointEvent::Opened(_) | EndpointEvent::Handshake(_)) => None,
         None => Some(Err(Closed::NoSession)),
     }

@@ -113,6 +113,7 @@ impl SessionHandle {
     }
 
     /// Whether the session is gone.
+    #[cfg(any(test, feature = "lab"))]
     pub fn is_over(&self) -> bool {
         self.commands.is_closed()
     }

@@ -60,7 +60,7 @@ impl Leg {
             Ok(Err(error)) => error,
             Err(_) => LegError::Late("the handshake was not complete", limit),
         };
-        if !matches!(outcome, LegError::Finished(_)) {
+        if !matches!(outcome, LegError::CircuitClosed(_)) {
             circuit.close(outcome.to_string()).await;
         }
         outcome
@@ -162,7 +162,7 @@ impl Leg {
             error = reader.run() => error,
             error = writer.run() => error,
         };
-        if matches!(outcome, LegError::Finished(_) | LegError::NoSession) {
+        if matches!(outcome, LegError::CircuitClosed(_) | LegError::NoSession) {
             // The node still reads what was written: close our side, and let it close its own. Closing at once while it
             // is sending would reset the connection and lose the end of what we wrote.
             let _ = writer.stream.shutdown().await;

@@ -24,6 +24,7 @@ use super::signals::Truth;
 use super::socket::SimSocket;
 use crate::endpoint::Closed;
 use crate::endpoint::io::attachment::Delivery;
+use crate::endpoint::io::endpoint::CircuitHandle;
 use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::endpoint::SignalReceiver;
 use crate::endpoint::io::endpoint::SignalSender;
@@ -128,7 +129,7 @@ impl Host {
     /// One end of a circuit is over, and not by its node.
     fn over(&self, id: EndId, closed: &Closed) {
         let reason = match closed {
-            Closed::Finished(reason) => Some(reason.as_str()),
+            Closed::Circuit(reason) => Some(reason.as_str()),
             Closed::NoSession => None,
         };
         self.ledger.lock().finish(self.now(), id, reason);
@@ -240,6 +241,7 @@ async fn accept(host: Arc<Host>, session: SessionHandle, open: Open) {
 
 /// A node's connection, from the handshake to its end.
 async fn connect(host: &Arc<Host>, id: EndId, mut endpoint: Endpoint, random: Random) {
+    let circuit = endpoint.circuit().clone();
     let established = match shake_hands(&mut endpoint).await {
         Ok(()) => {
             host.ledger.lock().established(host.now(), id);
@@ -252,6 +254,7 @@ async fn connect(host: &Arc<Host>, id: EndId, mut endpoint: Endpoint, random: Ra
             let connection = Connection {
                 host: Arc::clone(host),
                 id,
+                circuit,
                 sender,
                 receiver,
                 random,
@@ -285,6 +288,7 @@ async fn shake_hands(endpoint: &mut Endpoint) -> Result<(), Closed> {
 struct Connection {
     host: Arc<Host>,
     id: EndId,
+    circuit: CircuitHandle,
     sender: SignalSender,
     receiver: SignalReceiver,
     random: Random,
@@ -349,7 +353,7 @@ impl Connection {
         let is_tired = is_sending && self.making.is_empty() && self.random.one_in(habits.close_one_in);
         if is_tired || is_closing && self.id.1 == 0 {
             self.host.ledger.lock().close(self.host.now(), self.id);
-            self.sender.circuit().close(DONE.to_owned()).await;
+            self.circuit.close(DONE.to_owned()).await;
             return Course::Over;
         }
         let is_large = self.random.one_in(habits.large_one_in);

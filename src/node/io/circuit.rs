@@ -122,7 +122,7 @@ impl Circuit {
             self.flush(&mut party).await?;
             let message = match self.endpoint.receive_handshake().await {
                 Ok(message) => message,
-                Err(Closed::Finished(reason)) => return Err(party.ended(ConnectionError::Local(reason))),
+                Err(Closed::Circuit(reason)) => return Err(party.ended(ConnectionError::Local(reason))),
                 Err(Closed::NoSession) => return Err(no_session()),
             };
             let step = handle_message(shared, &mut party, &message, &mut self.attempt);
@@ -167,7 +167,7 @@ impl Circuit {
         let outcome = self.converse(&shared, &connection).await;
         let reason = outcome.to_string();
         shared.disconnect(&connection.node, connection.id, &reason);
-        if !matches!(outcome, ConnectionError::Finished(_)) {
+        if !matches!(outcome, ConnectionError::CircuitClosed(_)) {
             circuit.close(reason).await;
         }
     }

@@ -75,7 +75,7 @@ impl Endpoints {
     /// The session has ended.
     pub(super) fn close_all(&mut self, reason: &str) {
         for (_, endpoint) in self.attached.drain() {
-            let _ = endpoint.tell(EndpointEvent::Finished(reason.to_owned()));
+            let _ = endpoint.tell(EndpointEvent::Closed(reason.to_owned()));
         }
     }
 }

@@ -325,7 +325,7 @@ impl SessionTask {
             }
             Event::Taken { circuit, cost } => self.endpoints.taken(circuit, cost),
             Event::Closed { circuit, reason } => {
-                let event = EndpointEvent::Finished(reason);
+                let event = EndpointEvent::Closed(reason);
                 self.endpoints.tell(circuit, event, session, now);
                 self.endpoints.remove(circuit);
             }

@@ -15,12 +15,12 @@ use crate::harness::Node;
 use crate::harness::NodeSpec;
 use crate::harness::Site;
 
-/// Runs an errand with the configuration of a site, in a home without a cookie.
-fn errand(folder: &Path, site: &str, words: &[&str]) -> Output {
-    errand_of(&folder.join("nobody"), folder, site, words)
+/// Runs a one-shot command with the configuration of a site, in a home without a cookie.
+fn run(folder: &Path, site: &str, words: &[&str]) -> Output {
+    run_at(&folder.join("nobody"), folder, site, words)
 }
 
-fn errand_of(home: &Path, folder: &Path, site: &str, words: &[&str]) -> Output {
+fn run_at(home: &Path, folder: &Path, site: &str, words: &[&str]) -> Output {
     let config = folder.join(format!("{site}.toml"));
     std::process::Command::new(BEAMWAY)
         .args([words[0], "--config"])
@@ -39,7 +39,7 @@ fn text(bytes: &[u8]) -> String {
 /// What it prints, when it must succeed.
 fn done(folder: &Path, site: &str, words: &[&str]) -> String {
     let words: Vec<&str> = [&[words[0], "--cookie", COOKIE], &words[1..]].concat();
-    let output = errand(folder, site, &words);
+    let output = run(folder, site, &words);
     let (said, complained) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{words:?}: {said}{complained}");
     assert_eq!(complained, "", "{words:?}");
@@ -49,7 +49,7 @@ fn done(folder: &Path, site: &str, words: &[&str]) -> String {
 /// What it complains of, when it must fail with status 1 and print nothing.
 fn failed(folder: &Path, site: &str, words: &[&str]) -> String {
     let words: Vec<&str> = [&[words[0], "--cookie", COOKIE], &words[1..]].concat();
-    complaint(&errand(folder, site, &words))
+    complaint(&run(folder, site, &words))
 }
 
 fn complaint(output: &Output) -> String {
@@ -59,7 +59,7 @@ fn complaint(output: &Output) -> String {
     complained
 }
 
-/// Both nodes watch, and calls between them go on, while errands come and go.
+/// Both nodes watch, and calls between them go on, while one-shot commands come and go.
 fn watched() -> (Cluster, Node, Node) {
     let (cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);
     each_way(&mut a, &mut b, |node, _| {
@@ -72,7 +72,7 @@ fn watched() -> (Cluster, Node, Node) {
 fn assert_undisturbed(mut cluster: Cluster, mut a: Node, mut b: Node) {
     each_way(&mut a, &mut b, |node, other| {
         let seen = node.eval(&format!("real:watched({other})"));
-        assert_eq!(seen, "[]", "{} noticed an errand", node.full_name());
+        assert_eq!(seen, "[]", "{} noticed a one-shot command", node.full_name());
     });
     for site in [0, 1] {
         let log = cluster.gateway(site).process().log();
@@ -110,7 +110,7 @@ fn what_a_function_prints_appears() {
     for node in [&a, &b] {
         let call = |words: &[&str]| {
             let words = [&["call", "--cookie", COOKIE, node.full_name()], words].concat();
-            let output = errand(cluster.folder(), "left", &words);
+            let output = run(cluster.folder(), "left", &words);
             assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
             (text(&output.stdout), text(&output.stderr))
         };
@@ -156,13 +156,13 @@ fn what_cannot_be_called() {
         assert!(call(&["erlang", "node", "[X]"]).contains("column 2"));
         let late = call(&["timer", "sleep", "[60000]", "--timeout", "2"]);
         assert!(late.contains("timeout"), "{late}");
-        let cookie = complaint(&errand(
+        let cookie = complaint(&run(
             cluster.folder(),
             "left",
             &["call", "--cookie", "other", name, "erlang", "node"],
         ));
         assert!(cookie.contains("another cookie?"), "{cookie}");
-        let none = complaint(&errand(cluster.folder(), "left", &["call", name, "erlang", "node"]));
+        let none = complaint(&run(cluster.folder(), "left", &["call", name, "erlang", "node"]));
         assert!(none.contains("--cookie"), "{none}");
     }
     let nobody = failed(
@@ -182,18 +182,18 @@ fn what_cannot_be_called() {
 fn messages() {
     let (cluster, mut a, mut b) = watched();
     for node in [&mut a, &mut b] {
-        node.eval("real_basics:collect(errands)");
+        node.eval("real_basics:collect(oneshot)");
         let name = node.full_name().to_owned();
         for number in 1..=3 {
             let message = format!("{{hello, {number}}}");
             assert_eq!(
-                done(cluster.folder(), "left", &["send", &name, "errands", &message]),
+                done(cluster.folder(), "left", &["send", &name, "oneshot", &message]),
                 ""
             );
         }
-        // It was there when the errand ended.
+        // It was there when the command ended.
         assert_eq!(
-            node.eval("real_basics:collected(errands)"),
+            node.eval("real_basics:collected(oneshot)"),
             "[{hello,1},{hello,2},{hello,3}]"
         );
         let nobody = failed(cluster.folder(), "left", &["send", &name, "no_such", "x"]);
@@ -254,7 +254,7 @@ fn the_cookie_is_that_of_the_home_folder() {
         std::fs::write(home.join(".erlang.cookie"), cookie).expect("a file");
         for node in [&a, &b] {
             let words = ["call", node.full_name(), "erlang", "node"];
-            let output = errand_of(&home, cluster.folder(), "left", &words);
+            let output = run_at(&home, cluster.folder(), "left", &words);
             if is_right {
                 assert_eq!(
                     text(&output.stdout),

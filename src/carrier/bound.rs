@@ -1,0 +1,264 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::cluster::Cluster;
+use crate::cluster::StaticPeer;
+use crate::config::Config;
+use crate::epmd;
+use crate::gateway::GatewayConfig;
+use crate::gateway::io::gateway::Gateway;
+use crate::hub::io::directory::REQUESTS;
+use crate::hub::io::directory::Request;
+use crate::hub::io::task::HubTask;
+use crate::router::Policy;
+use crate::session::Memory;
+use crate::session::SessionConfig;
+use crate::tls::Identity;
+use crate::tls::client_config;
+#[cfg(feature = "daemon")]
+use crate::tls::key_exchange_name;
+use crate::tls::reset_key;
+use crate::tls::server_config;
+use crate::trunk::Held;
+use crate::trunk::LocalDaemon;
+use crate::trunk::TrunkConfig;
+use crate::trunk::io::accept;
+use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::udp;
+use crate::trunk::io::udp::UdpEndpoint;
+
+/// News of peers that may wait for the hub.
+const PEER_EVENTS: usize = 256;
+
+/// A daemon whose sockets are bound.
+#[derive(Debug)]
+pub(crate) struct BoundDaemon {
+    config: Config,
+    daemon: Arc<LocalDaemon>,
+    listening: UdpEndpoint,
+    client: quinn::ClientConfig,
+    epmd: Vec<TcpListener>,
+    hosts: Vec<String>,
+    busy_wait: BusyWait,
+    /// Where native nodes ask.
+    requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
+}
+
+impl BoundDaemon {
+    /// Binds everything, so that whatever cannot be had is told before the daemon says that it runs.
+    ///
+    /// `hosts` are the host parts that mean this machine when the configuration names none.
+    ///
+    /// # Errors
+    /// If an address cannot be had or TLS refuses the certificates.
+    pub(crate) async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> Result<Self, StartError> {
+        Self::bind_as(config, identity, hosts, false).await
+    }
+
+    /// The same for a daemon that passes by: it serves no local nodes, listens for no peers, and leaves alone the sessions
+    /// of one that runs with the same configuration.
+    ///
+    /// # Errors
+    /// If no address can be had or TLS refuses the certificates.
+    #[cfg(feature = "daemon")]
+    pub(crate) async fn pass_by(
+        mut config: Config,
+        identity: &Identity,
+        hosts: Vec<String>,
+    ) -> Result<Self, StartError> {
+        config.gateway.listen.set_port(0);
+        config.epmd.listen.clear();
+        Self::bind_as(config, identity, hosts, true).await
+    }
+
+    async fn bind_as(
+        config: Config,
+        identity: &Identity,
+        hosts: Vec<String>,
+        is_passing: bool,
+    ) -> Result<Self, StartError> {
+        let trunk = trunk_config(&config);
+        let server_tls = server_config(identity).map_err(StartError::tls("TLS for peers that dial us"))?;
+        let client_tls = client_config(identity).map_err(StartError::tls("TLS for peers that we dial"))?;
+        let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
+        let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
+        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
+        let mut epmd = Vec::new();
+        for address in &config.epmd.listen {
+            epmd.push(epmd::io::port_mapper::bind(*address).await?);
+        }
+        let daemon = Arc::new(LocalDaemon {
+            name: config.gateway.name.clone(),
+            boot: rand::random(),
+            lanes: trunk.lanes,
+            is_passing,
+        });
+        Ok(Self {
+            requests: mpsc::channel(REQUESTS),
+            hosts: config.epmd.hosts.clone().unwrap_or(hosts),
+            busy_wait: BusyWait::default(),
+            config,
+            daemon,
+            listening,
+            client,
+            epmd,
+        })
+    }
+
+    /// The line printed at the start: what runs, where, and how.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn banner(&self) -> String {
+        let quic = self
+            .listening
+            .endpoint
+            .local_addr()
+            .map_or_else(|_| self.config.gateway.listen.to_string(), |at| at.to_string());
+        let epmd: Vec<String> = self
+            .epmd
+            .iter()
+            .filter_map(|at| Some(at.local_addr().ok()?.to_string()))
+            .collect();
+        let peers: Vec<String> = self
+            .config
+            .peers
+            .iter()
+            .map(|peer| format!("{} at {}", peer.name, peer.address))
+            .collect();
+        let (receive, send) = self.listening.buffers;
+        format!(
+            "beamway {version} {name}: QUIC {quic}, port mapper {epmd}, hosts {hosts}, {lanes} lanes, aws-lc-rs {exchange}, \
+             UDP buffers {receive} and {send} KiB, peers: {peers}",
+            version = env!("CARGO_PKG_VERSION"),
+            name = self.daemon.name,
+            epmd = epmd.join(" "),
+            hosts = self.hosts.join(" "),
+            lanes = self.daemon.lanes,
+            exchange = key_exchange_name(),
+            receive = receive / 1024,
+            send = send / 1024,
+            peers = if peers.is_empty() {
+                "none".to_owned()
+            } else {
+                peers.join(", ")
+            },
+        )
+    }
+
+    /// Where native nodes of this process ask for what they need of the daemon.
+    pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
+        self.requests.0.clone()
+    }
+
+    /// Where it listens for peers.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listening.endpoint.local_addr()
+    }
+
+    /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn receive_buffer(&self) -> (usize, usize) {
+        (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
+    }
+
+    /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
+    /// runtime awake for `[gateway] busy_wait`.
+    pub(crate) async fn run(self, leave: CancellationToken) {
+        let (news_in, news) = mpsc::channel(PEER_EVENTS);
+        let (requests_in, requests) = self.requests;
+        let mut tasks = JoinSet::new();
+        if !self.epmd.is_empty() {
+            let config = GatewayConfig {
+                net_ticktime: self.config.gateway.net_ticktime,
+                ..GatewayConfig::default()
+            };
+            serve_beams(self.epmd, Gateway::new(self.hosts, requests_in, config), &mut tasks);
+        }
+        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
+        if !time.is_zero() {
+            tasks.spawn(async move { wait.run(time).await });
+        }
+        let policies = self
+            .config
+            .peers
+            .iter()
+            .map(|peer| (&peer.name, Policy::of(peer.allow.clone())))
+            .collect();
+        let hub = HubTask::new(policies, !self.daemon.is_passing);
+        // The hub outlives the sessions, which tell it how they end.
+        let hub_leave = CancellationToken::new();
+        let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
+        let (greeted_in, greeted) = Cluster::channel();
+        let held = Held::default();
+        if !self.daemon.is_passing {
+            tasks.spawn(accept::accept(
+                self.listening.endpoint.clone(),
+                Arc::clone(&self.daemon),
+                held.clone(),
+                greeted_in.clone(),
+            ));
+        }
+        let cluster = Cluster {
+            daemon: self.daemon,
+            endpoint: self.listening.endpoint.clone(),
+            client: self.client,
+            session: session_config(&self.config),
+            race_interval: self.config.session.race_interval,
+            held,
+            hub: news_in,
+            busy_wait: self.busy_wait,
+            leave,
+            seed: rand::random(),
+        };
+        let peers = self.config.peers.iter().map(|peer| StaticPeer {
+            name: peer.name.clone(),
+            address: peer.address.to_string(),
+        });
+        cluster.run(peers.collect(), greeted_in, greeted).await;
+        hub_leave.cancel();
+        let _ = hub.await;
+        self.listening.close("this daemon stops").await;
+        tasks.shutdown().await;
+    }
+}
+
+/// Runs the port mapper and the gateway, which a daemon without BEAMs does not need.
+fn serve_beams(epmd: Vec<TcpListener>, gateway: Gateway, tasks: &mut JoinSet<()>) {
+    let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
+    for listener in epmd {
+        tasks.spawn(epmd::io::port_mapper::serve(listener, questions_in.clone()));
+    }
+    tasks.spawn(gateway.run(questions));
+}
+
+fn trunk_config(config: &Config) -> TrunkConfig {
+    TrunkConfig {
+        lanes: config.gateway.lanes as u8,
+        stream_window: u32::try_from(config.transport.stream_window).unwrap_or(u32::MAX),
+        idle_timeout: config.transport.idle_timeout,
+        keep_alive: config.transport.keep_alive,
+        receive_buffer: config.transport.udp_receive_buffer,
+        send_buffer: config.transport.udp_send_buffer,
+        datagram_max: config.transport.datagram_max,
+        congestion: config.transport.congestion,
+    }
+}
+
+fn session_config(config: &Config) -> SessionConfig {
+    SessionConfig {
+        circuit_budget: config.gateway.circuit_budget,
+        memory: Memory::new(config.gateway.memory),
+        close_deadline: config.gateway.close_deadline,
+        grace: config.session.grace,
+        backlog: config.session.replay_budget,
+        ..SessionConfig::default()
+    }
+}
