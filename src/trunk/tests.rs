@@ -27,6 +27,7 @@ use crate::wire::Content;
 use crate::wire::FrameHead;
 use crate::wire::Hello;
 use crate::wire::LaneId;
+use crate::wire::Notice;
 use crate::wire::VERSION;
 
 fn daemon(name: &str, lanes: u8) -> LocalDaemon {
@@ -235,6 +236,52 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
     let shared = Shared::of(connection.congestion_state()).expect("a counting controller");
     let heard = shared.calls.expect("the model");
     assert_eq!(heard.count(), 7);
+}
+
+/// quinn gives a connection another controller when the peer's IP address changes, with a count of its own.
+#[tokio::test]
+async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
+    const SOON: Duration = Duration::from_secs(10);
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let address = far.local_addr().unwrap().to_string();
+    let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(accept::accept(
+        far,
+        Arc::new(daemon("far", 1)),
+        Held::default(),
+        greeted,
+    ));
+    let (us, held) = (daemon("near", 1), Held::default());
+    let dialled = dial::dial(&near, client, &us, &held, "far", &address).await.unwrap();
+    let accepted = peers.recv().await.unwrap();
+    let connection = accepted.connection.clone();
+    let (mut here, mut there) = (streams(dialled, 1), streams(accepted, 1));
+    let before = there.acknowledgements();
+    let notice = || {
+        let mut notice = BytesMut::new();
+        Notice::NodeDown { name: "a".into() }.encode(1, &mut notice);
+        notice.freeze()
+    };
+
+    near.rebind(std::net::UdpSocket::bind("127.0.0.2:0").unwrap()).unwrap();
+    let moved = async {
+        while connection.remote_address().ip() != Ipv4Addr::new(127, 0, 0, 2) {
+            here.write_control(notice());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, moved).await.expect("the far side follows");
+    let begin = there.acknowledgements();
+    let grown = async {
+        while there.acknowledgements() < begin + 3 {
+            there.write_control(notice());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let counted = tokio::time::timeout(SOON, grown).await;
+    assert!(counted.is_ok(), "{before} before, then {begin}, and no more");
 }
 
 /// Attempts that lost a race are many and nobody's fault; an operator hears of a peer that is refused.
