@@ -16,19 +16,19 @@
 //! A daemon beside the nodes of each host: it is their port mapper (epmd), and speaks plain distribution to them over loopback.
 //!
 //! ```sh
-//! beamway certs init  --dir certs          # once per cluster: an authority
-//! beamway certs issue --dir certs h1 h2    # a certificate for each host
-//! beamway check --config h1.toml           # every mistake in the configuration and the certificates
+//! beamway certs init  --dir certs          # once per cluster: create an authority
+//! beamway certs issue --dir certs h1 h2    # issue a certificate for each host
+//! beamway check --config h1.toml           # report every mistake in the configuration and certificates
 //! beamway run   --config h1.toml
 //! erl -sname a@h1 -setcookie secret -start_epmd false
 //! ```
 //!
-//! `docs/ATTACH.md` goes through it with two nodes on one machine, and has the configuration files.
+//! `docs/ATTACH.md` walks through this with two nodes on one machine, and shows the configuration files.
 //!
 //! ## A native node
 //!
-//! [`node`] makes a program a node of the cluster. Its processes send, receive, link, monitor, call and are called. On its own
-//! host it speaks plain distribution, and the port mapper knows it:
+//! [`node`] makes a program a node of the cluster. Its processes can send, receive, link, monitor, and make and answer calls.
+//! On its own host, the node registers with the port mapper and speaks plain distribution:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -55,7 +55,7 @@
 //! });
 //! node.register("counter", &counter)?;
 //!
-//! // The program's own way in: a process that runs right here.
+//! // The program's entry point: a process that runs in the current task.
 //! let shop = Atom::literal("shop@127.0.0.1");
 //! let limit = Duration::from_secs(5);
 //! node.run(async |mut context| {
@@ -71,7 +71,7 @@
 //! # }
 //! ```
 //!
-//! It reaches other hosts over [`carrier::Lanes`], with a certificate that `beamway certs issue` makes. All else stays the same:
+//! It reaches other hosts over [`carrier::Lanes`], with a certificate that `beamway certs issue` makes. Everything else stays the same:
 //!
 //! ```no_run
 //! use beamway::carrier::Lanes;
@@ -91,11 +91,11 @@
 //!
 //! | to | look at |
 //! |---|---|
-//! | run processes, send and receive, call and be called | [`node`]: what Erlang has and its name here, and what is guaranteed |
+//! | run processes, send and receive, call and be called | [`node`]: Erlang's constructs, their names here, and the guarantees |
 //! | reach other hosts, or run a whole daemon within a program | [`carrier`] |
-//! | make, read, print, encode and decode terms; carry Rust types as terms | [`etf`], and the macro [`term!`] |
+//! | create, read, print, encode and decode terms; carry Rust types as terms | [`etf`], and the macro [`term!`] |
 //!
-//! `docs/NODES.md` has the rest about native nodes: limits, backpressure, figures.
+//! `docs/NODES.md` covers the rest: limits, backpressure, figures.
 //!
 //! # Features
 //!
@@ -105,16 +105,16 @@
 //! | `lab` | yes | `beamway demo`, `bench`, `sim`, `linkem` |
 //! | `internals` | no | modules without a stable interface, for tests, benches and fuzzing |
 //!
-//! A program that is a native node needs none of them (`default-features = false`).
+//! A native node needs none of them (`default-features = false`).
 
-// The order of the modules is that of their ranks: a module uses only modules of lower rank (`tests/system/shape.rs`). Only `etf`, `node`
-// and `carrier` are an interface. `docs/ARCHITECTURE.md` is the map of the code.
+// Modules are listed by rank: a module uses only modules of lower rank (`tests/system/shape.rs`). Only `etf`, `node` and
+// `carrier` are public API. `docs/ARCHITECTURE.md` is the map of the code.
 #![cfg_attr(
     not(feature = "internals"),
     allow(
         unreachable_pub,
         unused_imports,
-        reason = "what is `pub` in a private module is there for `internals`, and reported there if nothing needs it"
+        reason = "`pub` items of private modules exist for `internals`; a build with that feature reports unused ones"
     )
 )]
 
@@ -163,7 +163,7 @@ pub mod cli;
 #[doc(hidden)]
 pub mod lab;
 
-/// The modules that are no interface, for the tests, benches and fuzz targets of this package. Anything in it can change.
+/// Modules that are not public API, for the tests, benches and fuzz targets of this package. Anything here can change.
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals {
@@ -176,7 +176,7 @@ pub mod internals {
         )*};
     }
 
-    /// What a carrier reads of terms, without decoding them.
+    /// Functions with which a carrier reads terms without decoding them.
     pub mod etf {
         pub use crate::etf::read::*;
         pub use crate::etf::skip::*;

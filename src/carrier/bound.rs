@@ -33,7 +33,7 @@ use crate::trunk::io::busy_wait::BusyWait;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
-/// News of peers that may wait for the hub.
+/// Peer events that may wait for the hub.
 const PEER_EVENTS: usize = 256;
 
 /// A daemon whose sockets are bound.
@@ -46,28 +46,28 @@ pub(crate) struct BoundDaemon {
     epmd: Vec<TcpListener>,
     hosts: Vec<String>,
     busy_wait: BusyWait,
-    /// Where native nodes ask.
+    /// The channel on which native nodes send requests.
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
 }
 
 impl BoundDaemon {
-    /// Binds everything, so that whatever cannot be had is told before the daemon says that it runs.
+    /// Binds all sockets, so that the daemon reports every address it cannot use before it says that it is running.
     ///
-    /// `hosts` are the host parts that mean this machine when the configuration names none.
+    /// `hosts` are the host parts that mean this machine, if the configuration names none.
     ///
     /// # Errors
-    /// If an address cannot be had or TLS refuses the certificates.
+    /// If an address cannot be used, or TLS refuses the certificates.
     pub(crate) async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> Result<Self, StartError> {
         Self::bind_as(config, identity, hosts, false).await
     }
 
-    /// The same for a daemon that passes by: it serves no local nodes, listens for no peers, and leaves alone the sessions
-    /// of one that runs with the same configuration.
+    /// The same for a temporary daemon (`beamway call`, `send`, `ping`). It serves no local nodes, does not listen for peers,
+    /// and does not disturb the sessions of a running daemon with the same configuration.
     ///
     /// # Errors
-    /// If no address can be had or TLS refuses the certificates.
+    /// If no address can be used, or TLS refuses the certificates.
     #[cfg(feature = "daemon")]
-    pub(crate) async fn pass_by(
+    pub(crate) async fn bind_temporary(
         mut config: Config,
         identity: &Identity,
         hosts: Vec<String>,
@@ -81,11 +81,11 @@ impl BoundDaemon {
         config: Config,
         identity: &Identity,
         hosts: Vec<String>,
-        is_passing: bool,
+        is_temporary: bool,
     ) -> Result<Self, StartError> {
         let trunk = trunk_config(&config);
-        let server_tls = server_config(identity).map_err(StartError::tls("TLS for peers that dial us"))?;
-        let client_tls = client_config(identity).map_err(StartError::tls("TLS for peers that we dial"))?;
+        let server_tls = server_config(identity).map_err(StartError::tls("TLS for incoming connections"))?;
+        let client_tls = client_config(identity).map_err(StartError::tls("TLS for outgoing connections"))?;
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
         let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
@@ -97,7 +97,7 @@ impl BoundDaemon {
             name: config.gateway.name.clone(),
             boot: rand::random(),
             lanes: trunk.lanes,
-            is_passing,
+            is_temporary,
         });
         Ok(Self {
             requests: mpsc::channel(REQUESTS),
@@ -111,7 +111,7 @@ impl BoundDaemon {
         })
     }
 
-    /// The line printed at the start: what runs, where, and how.
+    /// The line printed at the start: name, addresses and settings of the daemon.
     #[cfg(feature = "daemon")]
     pub(crate) fn banner(&self) -> String {
         let quic = self
@@ -150,27 +150,27 @@ impl BoundDaemon {
         )
     }
 
-    /// Where native nodes of this process ask for what they need of the daemon.
+    /// The channel for the requests of native nodes in this process.
     pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
         self.requests.0.clone()
     }
 
-    /// Where it listens for peers.
+    /// The UDP address on which it listens for peers.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not report the address.
     pub(crate) fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listening.endpoint.local_addr()
     }
 
-    /// The addresses and buffers in one place for those who want to warn about them: bytes granted and asked.
+    /// The size of the UDP receive buffer in bytes: granted by the kernel, and configured.
     #[cfg(feature = "daemon")]
     pub(crate) fn receive_buffer(&self) -> (usize, usize) {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
-    /// Serves until `leave` is cancelled; then ends all circuits in order. After each small signal it keeps a thread of its
-    /// runtime awake for `[gateway] busy_wait`.
+    /// Serves until `leave` is cancelled, then closes all circuits gracefully. After each small signal it keeps a thread of
+    /// its runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (requests_in, requests) = self.requests;
@@ -192,13 +192,13 @@ impl BoundDaemon {
             .iter()
             .map(|peer| (&peer.name, Policy::of(peer.allow.clone())))
             .collect();
-        let hub = HubTask::new(policies, !self.daemon.is_passing);
-        // The hub outlives the sessions, which tell it how they end.
+        let hub = HubTask::new(policies, !self.daemon.is_temporary);
+        // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
         let held = Held::default();
-        if !self.daemon.is_passing {
+        if !self.daemon.is_temporary {
             tasks.spawn(accept::accept(
                 self.listening.endpoint.clone(),
                 Arc::clone(&self.daemon),
@@ -225,12 +225,12 @@ impl BoundDaemon {
         cluster.run(peers.collect(), greeted_in, greeted).await;
         hub_leave.cancel();
         let _ = hub.await;
-        self.listening.close("this daemon stops").await;
+        self.listening.close("this daemon is stopping").await;
         tasks.shutdown().await;
     }
 }
 
-/// Runs the port mapper and the gateway, which a daemon without BEAMs does not need.
+/// Runs the port mapper and the gateway. Only a daemon with BEAMs needs them.
 fn serve_beams(epmd: Vec<TcpListener>, gateway: Gateway, tasks: &mut JoinSet<()>) {
     let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
     for listener in epmd {

@@ -9,10 +9,10 @@ use super::load;
 use super::load::Loaded;
 use super::settings::Settings;
 
-/// A running daemon within this program, with everything that `beamway run` has: sessions with its peers, a gateway and a port
-/// mapper for the BEAMs of this host. Native nodes are attached to it as to [`Lanes`].
+/// A running daemon inside this program, equivalent to `beamway run`: sessions with its peers, a gateway and a port mapper
+/// for the BEAMs of this host. Native nodes attach to it as they do to [`Lanes`].
 ///
-/// **Stops when dropped**, without waiting for the end. [`Daemon::stop`] waits.
+/// **The daemon stops when it is dropped**, without waiting for the end; [`Daemon::stop`] waits.
 ///
 /// ```no_run
 /// use beamway::carrier::Daemon;
@@ -38,17 +38,17 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon of that name, to be started. The name is one of the certificate's; the folder holds the files that
-    /// `beamway certs issue` makes.
+    /// A builder for a daemon of that name, which must be a DNS name of its certificate. The folder `certs` holds the files
+    /// that `beamway certs issue` creates.
     pub fn builder(name: &str, certs: impl Into<PathBuf>) -> DaemonBuilder {
         DaemonBuilder::new(name, certs.into())
     }
 
-    /// Starts a daemon by a configuration file (`docs/CONFIGURATION.md`), on the Tokio runtime that this is called from. The
-    /// section `[log]` has no effect: the program has a log of its own.
+    /// Starts a daemon with a configuration file (`docs/CONFIGURATION.md`), on the current Tokio runtime. The section `[log]`
+    /// has no effect, since the program sets up its own log.
     ///
     /// # Errors
-    /// If a setting is wrong, the certificate does not fit, or an address cannot be listened on.
+    /// If a setting is wrong, the certificate does not match the name, or an address cannot be used.
     pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
         Self::start(load::load(file.as_ref()).map_err(StartError::Settings)?).await
     }
@@ -63,8 +63,8 @@ impl Daemon {
         self.lanes.address()
     }
 
-    /// Stops, and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its native nodes
-    /// before.
+    /// Stops the daemon and waits for the end: circuits are closed, and peers are told that the daemon leaves. Stop its
+    /// native nodes first.
     pub async fn stop(self) {
         self.lanes.stop().await;
     }
@@ -76,7 +76,7 @@ impl AsRef<Lanes> for Daemon {
     }
 }
 
-/// A daemon to be started; see [`Daemon`].
+/// A builder for a [`Daemon`].
 #[derive(Clone, Debug)]
 #[must_use = "a daemon runs once it is started"]
 pub struct DaemonBuilder {
@@ -90,48 +90,48 @@ impl DaemonBuilder {
         }
     }
 
-    /// The UDP address at which peers can dial this daemon. Without it, it only dials.
+    /// Sets the UDP address at which peers can dial this daemon. Without it, the daemon only dials.
     pub const fn listen(mut self, address: SocketAddr) -> Self {
         self.settings.listen = address;
         self
     }
 
-    /// The TCP address of its port mapper, for the BEAMs of this host: 127.0.0.1:4369 by default. Can be called several times,
-    /// for several addresses.
+    /// Adds a TCP address of its port mapper, for the BEAMs of this host. Without any, it is 127.0.0.1:4369.
     pub fn epmd(mut self, address: SocketAddr) -> Self {
         self.settings.epmd.push(address);
         self
     }
 
-    /// The host parts of node names that mean this machine: by default its host name, its full name and the addresses of its
-    /// interfaces.
+    /// Sets the host parts of node names that mean this machine. By default these are its host name, its full name and the
+    /// addresses of its interfaces.
     pub fn hosts(mut self, hosts: &[&str]) -> Self {
         self.settings.hosts = Some(hosts.iter().map(|host| (*host).to_owned()).collect());
         self
     }
 
-    /// A peer, and the address to dial, `host:port`. The peer may speak for nodes of any name.
+    /// Adds a peer and the address to dial, `host:port`. The peer may speak for nodes of any name.
     pub fn peer(mut self, name: &str, address: &str) -> Self {
         self.settings.peer(name, address, None);
         self
     }
 
-    /// A peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
+    /// Adds a peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
     pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
         self.settings.peer(name, address, Some(nodes));
         self
     }
 
-    /// How long a thread of the runtime stays awake after a small signal; see [`LanesBuilder::busy_wait`](super::LanesBuilder::busy_wait).
+    /// Sets how long a thread of the runtime stays awake after a small signal; see
+    /// [`LanesBuilder::busy_wait`](super::LanesBuilder::busy_wait).
     pub const fn busy_wait(mut self, time: Duration) -> Self {
         self.settings.busy_wait = Some(time);
         self
     }
 
-    /// Starts the daemon, on the Tokio runtime that this is called from.
+    /// Starts the daemon on the current Tokio runtime.
     ///
     /// # Errors
-    /// If a setting is wrong, the certificate does not fit, or an address cannot be listened on.
+    /// If a setting is wrong, the certificate does not match the name, or an address cannot be used.
     pub async fn start(self) -> Result<Daemon, StartError> {
         Daemon::start(self.settings.load()?).await
     }

@@ -11,29 +11,29 @@ use crate::trunk::TrunkError;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Mistakes in the settings, in the configuration file, or in the certificates: all of them, a line each. A line says where
-    /// the mistake is, what stands there, and what is allowed.
+    /// Every mistake in the settings, the configuration file and the certificates, one line each. A line says where the
+    /// mistake is, what the value is, and what is allowed.
     #[error("{}", .0.join("\n"))]
     Settings(Vec<String>),
-    /// TLS does not accept the certificates.
+    /// TLS cannot be configured with these certificates.
     #[error("{side}: {reason}")]
     Tls {
-        /// For which connections.
+        /// Which connections are affected.
         side: &'static str,
-        /// What TLS says.
+        /// The error that TLS reports.
         reason: String,
     },
-    /// An address cannot be listened on.
+    /// The daemon cannot listen on an address.
     #[error("{message}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The kind of error that the system reports.
         kind: io::ErrorKind,
-        /// What was tried, what the system says, and what to do.
+        /// What failed, the error that the system reports, and what to do.
         message: String,
     },
-    /// The system does not start the daemon for another reason.
+    /// The daemon cannot start for another reason.
     #[error("{0}")]
     Other(String),
 }

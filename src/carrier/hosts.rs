@@ -4,8 +4,8 @@ use std::process::Stdio;
 use nix::ifaddrs::getifaddrs;
 use nix::unistd::gethostname;
 
-/// The host parts that mean this machine, if nobody says: its host name, the first part of it, and the addresses of its
-/// interfaces.
+/// The host parts that mean this machine if none are configured: its host name, the first label of it, its full name, and the
+/// addresses of its interfaces.
 pub(crate) fn own_hosts() -> Vec<String> {
     let mut hosts = Vec::new();
     if let Some(name) = gethostname().ok().and_then(|name| name.into_string().ok()) {
@@ -30,7 +30,7 @@ pub(crate) fn own_hosts() -> Vec<String> {
     hosts
 }
 
-/// The full name of this machine, as `hostname --fqdn` finds it; none where the command is missing or finds nothing.
+/// The full name of this machine, as `hostname --fqdn` prints it; `None` if the command is missing or prints none.
 fn full_name() -> Option<String> {
     let found = Command::new("hostname")
         .arg("--fqdn")

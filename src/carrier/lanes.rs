@@ -15,18 +15,18 @@ use super::settings::Settings;
 use crate::hub::io::directory::Request;
 use crate::node::NodeBuilder;
 
-/// Running lanes: sessions of this program with its peers, for the native nodes that are attached to them.
+/// Running lanes: the sessions of this program with its peers, used by the native nodes that are attached.
 ///
-/// This is a daemon without BEAMs: it has no port mapper, and listens for peers only when told to.
+/// This is a daemon without BEAMs: it has no port mapper, and listens for peers only if told to.
 ///
-/// **Stops when dropped**, without waiting for the end. [`Lanes::stop`] waits.
+/// **The lanes stop when dropped**, without waiting for the end; [`Lanes::stop`] waits.
 ///
 /// ```no_run
 /// use beamway::carrier::Lanes;
 /// use beamway::node::Node;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// // The folder holds ca.pem, cert.pem and key.pem, as `beamway certs issue h3` makes it.
+/// The folder holds ca.pem, cert.pem and key.pem, as created by `beamway certs issue h3`.
 /// let lanes = Lanes::builder("h3", "certs/h3").peer("h1", "h1.example:4471").start().await?;
 /// let orders = Node::builder("orders@h3").cookie("secret").attach(&lanes).start().await?;
 /// let stock = Node::builder("stock@h3").cookie("secret").attach(&lanes).start().await?;
@@ -47,8 +47,8 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Lanes of that name, to be started. The name is one of the certificate's; the folder holds the files that
-    /// `beamway certs issue` makes.
+    /// A builder for lanes of that name, which must be a DNS name of the certificate. The folder `certs` holds the files that
+    /// `beamway certs issue` creates.
     pub fn builder(name: &str, certs: impl Into<PathBuf>) -> LanesBuilder {
         LanesBuilder::new(name, certs.into())
     }
@@ -58,7 +58,7 @@ impl Lanes {
         let (requests, leave) = (bound.requests(), CancellationToken::new());
         let address = bound
             .local_addr()
-            .map_err(|error| StartError::Other(format!("the address of the UDP socket: {error}")))?;
+            .map_err(|error| StartError::Other(format!("cannot read the address of the UDP socket: {error}")))?;
         let task = tokio::spawn(bound.run(leave.clone()));
         Ok(Self {
             requests,
@@ -73,7 +73,8 @@ impl Lanes {
         self.address
     }
 
-    /// Stops, and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its nodes before.
+    /// Stops the lanes and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its nodes
+    /// first.
     pub async fn stop(self) {
         let Self { leave, task, .. } = self;
         drop(leave);
@@ -87,7 +88,7 @@ impl AsRef<Self> for Lanes {
     }
 }
 
-/// Lanes to be started; see [`Lanes`].
+/// A builder for [`Lanes`].
 #[derive(Clone, Debug)]
 #[must_use = "lanes run once they are started"]
 pub struct LanesBuilder {
@@ -101,47 +102,47 @@ impl LanesBuilder {
         }
     }
 
-    /// The UDP address at which peers can dial these lanes. Without it, they only dial.
+    /// Sets the UDP address at which peers can dial these lanes. Without it, they only dial.
     pub const fn listen(mut self, address: SocketAddr) -> Self {
         self.settings.listen = address;
         self
     }
 
-    /// A peer, and the address to dial, `host:port`. The peer may speak for nodes of any name.
+    /// Adds a peer and the address to dial, `host:port`. The peer may speak for nodes of any name.
     pub fn peer(mut self, name: &str, address: &str) -> Self {
         self.settings.peer(name, address, None);
         self
     }
 
-    /// A peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
+    /// Adds a peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
     pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
         self.settings.peer(name, address, Some(nodes));
         self
     }
 
-    /// How long a thread of the runtime stays awake after a small signal, instead of sleeping: 200 µs by default, at most
-    /// 10 ms. Set it to zero where CPU time is limited. The thread leaves the core to any program, and itself to any task,
-    /// that wants it.
+    /// Sets how long a thread of the runtime stays awake after a small signal, instead of sleeping: 200 µs by default, at
+    /// most 10 ms. Set it to zero where CPU time is limited. Meanwhile the thread yields its core to any other program, and
+    /// itself to any task, that is ready to run.
     pub const fn busy_wait(mut self, time: Duration) -> Self {
         self.settings.busy_wait = Some(time);
         self
     }
 
-    /// Starts the lanes, on the Tokio runtime that this is called from.
+    /// Starts the lanes on the current Tokio runtime.
     ///
     /// # Errors
-    /// If a setting is wrong, the certificate does not fit, or the address cannot be listened on.
+    /// If a setting is wrong, the certificate does not match the name, or the address cannot be used.
     pub async fn start(self) -> Result<Lanes, StartError> {
         let mut loaded = self.settings.load()?;
-        // Nobody else's nodes are served.
+        // No BEAMs are served.
         loaded.config.epmd.listen.clear();
         Lanes::start(loaded).await
     }
 }
 
 impl NodeBuilder {
-    /// Attaches the node to running [`Lanes`], or to a running daemon of this program. The node reaches the daemon's peers over
-    /// its lanes, and nodes of this host by plain distribution.
+    /// Attaches the node to running [`Lanes`], or to a running daemon of this program. The node reaches nodes of other hosts
+    /// over the lanes, and nodes of this host by plain distribution.
     #[must_use]
     pub fn attach(self, lanes: &impl AsRef<Lanes>) -> Self {
         self.attach_to(lanes.as_ref().requests.clone())

@@ -14,21 +14,21 @@ use crate::tls::Identity;
 use crate::tls::KEY_FILE;
 use crate::tls::PemFiles;
 
-/// Largest file read here, bytes: beyond what configuration and certificates accept, so that they say so themselves.
+/// Maximum number of bytes read from a file. Larger than what the parsers accept, so that they report the error.
 const FILE_BYTES_MAX: u64 = (1 << 20) + 1;
 
-/// A configuration file with the certificates it names, all checked.
+/// A checked configuration file, and the checked certificates that it names.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) config: Config,
     pub(crate) identity: Identity,
 }
 
-/// Reads a configuration file and the certificates it names.
+/// Reads a configuration file and the certificates that it names.
 ///
 /// # Errors
 ///
-/// Every mistake in both, one line each, ready to be shown.
+/// Every mistake in both, one line each, ready to be printed.
 #[cfg(feature = "daemon")]
 pub(crate) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
     let bytes = read(file).map_err(|reason| vec![reason])?;
@@ -59,7 +59,7 @@ pub(crate) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
     }
 }
 
-/// Without a name the files are only looked for: whose they should be is not known.
+/// Loads the certificates of `name`. Without a name, only checks that the files can be read.
 pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Result<Identity, Vec<String>> {
     let folder = resolve(config, certs);
     let key = |reason: &str| format!("{}: gateway.certs = {certs:?}: {reason}", config.display());
@@ -97,8 +97,8 @@ pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Resul
     })
 }
 
-/// A folder named in a configuration file: relative to the file's own folder, so that a daemon may be started from
-/// anywhere; if there is none, relative to the current folder.
+/// A folder named in a configuration file. It is relative to the folder of the file, so that the daemon can be started from
+/// anywhere. If no such folder exists, it is relative to the current folder.
 fn resolve(config: &Path, folder: &Path) -> PathBuf {
     let beside = config.parent().unwrap_or(Path::new("")).join(folder);
     if beside.exists() || !folder.exists() {
@@ -108,10 +108,10 @@ fn resolve(config: &Path, folder: &Path) -> PathBuf {
     }
 }
 
-/// A whole file, up to [`FILE_BYTES_MAX`]. The error names the file.
+/// Reads a whole file, up to [`FILE_BYTES_MAX`]. The error names the file.
 fn read(file: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    // A named pipe would wait for its writer for ever.
+    // Opening a named pipe would block until there is a writer.
     let regular = fs::metadata(file).map(|found| found.is_file());
     regular
         .and_then(|regular| {

@@ -1,12 +1,12 @@
-//! Rank 12: how a Rust program reaches other hosts: lanes, or a whole daemon within the program.
+//! Rank 12: how a Rust program reaches other hosts: with lanes, or with a whole daemon inside the program.
 //!
-//! | you want | take |
+//! | you want | use |
 //! |---|---|
 //! | native nodes that reach other hosts | [`Lanes`], and [`NodeBuilder::attach`](crate::node::NodeBuilder::attach) |
-//! | the BEAMs of this host served as well | `Daemon`, with the feature `daemon` |
+//! | to serve the BEAMs of this host too | `Daemon`, with the feature `daemon` |
 //!
-//! Both are made by a builder from values; a daemon also by a configuration file (`docs/CONFIGURATION.md`). The checks and the
-//! defaults are the same. What is wrong is reported all at once, as a [`StartError`].
+//! Both have a builder; a daemon can also be started with a configuration file (`docs/CONFIGURATION.md`). Checks and defaults
+//! are the same. A [`StartError`] reports all mistakes at once.
 
 mod bound;
 #[cfg(feature = "daemon")]

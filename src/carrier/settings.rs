@@ -12,13 +12,13 @@ use crate::config::Config;
 use crate::config::Table;
 use crate::config::Value;
 
-/// What a program sets. All else has the default of the configuration file.
+/// The settings that a program makes. All others have the defaults of the configuration file.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     name: String,
     certs: PathBuf,
     pub(super) listen: SocketAddr,
-    /// None: the default.
+    /// Empty: the default address.
     pub(super) epmd: Vec<SocketAddr>,
     pub(super) hosts: Option<Vec<String>>,
     peers: Vec<Peer>,
@@ -60,7 +60,7 @@ impl Settings {
         Ok(Loaded { config, identity })
     }
 
-    /// The settings, checked as those of a file are.
+    /// Checks the settings in the same way as those of a file.
     pub(super) fn config(self) -> Result<Config, Vec<String>> {
         let mut gateway = Table::default()
             .with("name", self.name)

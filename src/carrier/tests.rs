@@ -13,7 +13,7 @@ use crate::tls::Identity;
 use crate::tls::LEAF_DAYS_DEFAULT;
 use crate::tls::PemFiles;
 
-/// The settings of a program, and a file that says the same.
+/// The settings of a program, and a file with the same content.
 fn both() -> (Settings, String) {
     let mut settings = Settings::new("Here", "certs/here".into());
     settings.listen = "127.0.0.1:4471".parse().expect("an address");
@@ -79,14 +79,14 @@ fn mistakes_of_a_program_are_told_as_those_of_a_file() {
         rest.to_owned()
     });
     let mut without_lines: Vec<_> = without_lines.collect();
-    // A file's stand in the order of their lines.
+    // The mistakes of a file are in the order of lines.
     told.sort();
     without_lines.sort();
     assert_eq!(told, without_lines);
     assert_eq!(told.len(), 8, "{told:#?}");
 }
 
-/// How many tasks a daemon has that is a port mapper at these addresses.
+/// The number of tasks of a daemon with a port mapper at these addresses.
 async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
     let now = SystemTime::now();
     let authority = Authority::create(now).expect("an authority");
@@ -121,7 +121,7 @@ async fn a_daemon_without_beams_runs_no_gateway() {
     assert_eq!(
         tasks_of_a_daemon(&[epmd]).await,
         without + 2,
-        "one that is a port mapper has that task, and the gateway"
+        "a daemon with a port mapper also runs its task and the gateway"
     );
     assert_eq!(tasks_of_a_daemon(&[epmd, epmd]).await, without + 3);
 }

@@ -29,11 +29,11 @@ pub enum Command {
 /// Common options of `call`, `send` and `ping`.
 #[derive(Debug, clap::Args)]
 pub struct JoinArgs {
-    /// The configuration file of this host's daemon, for name, certificates and peers; the daemon need not run, and is not
-    /// disturbed if it does
+    /// The configuration file of this host's daemon, for name, certificates and peers; a running daemon is not needed, and
+    /// not disturbed
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The nodes' cookie; visible in the list of processes, unlike a file [default: ~/.erlang.cookie]
+    /// The nodes' cookie; unlike a file, it is visible in the process list [default: ~/.erlang.cookie]
     #[arg(long, value_name = "COOKIE")]
     cookie: Option<String>,
     /// Our own node name, `name@host` [default: a unique name]
@@ -69,7 +69,7 @@ pub struct CallArgs {
     /// The function
     #[arg(value_name = "FUNCTION")]
     function: String,
-    /// The arguments, a list in Erlang's syntax, such as `[1, \"two\", {three, <<4>>}]`
+    /// The arguments, a list in Erlang syntax, such as `[1, \"two\", {three, <<4>>}]`
     #[arg(value_name = "ARGUMENTS", default_value = "[]")]
     arguments: String,
 }
@@ -92,7 +92,7 @@ pub struct SendArgs {
     /// The registered name of the process
     #[arg(value_name = "NAME")]
     process: String,
-    /// The message, in Erlang's syntax
+    /// The message, in Erlang syntax
     #[arg(value_name = "TERM")]
     message: String,
 }

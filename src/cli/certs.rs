@@ -1,4 +1,4 @@
-//! `beamway certs`: an authority in a folder, and beside it a folder for each daemon.
+//! `beamway certs`: creates an authority in a folder, and in it a folder for each daemon.
 //!
 //! ```text
 //! DIR/ca.pem          the authority's certificate
@@ -8,7 +8,7 @@
 //! DIR/NAME/key.pem    ┘ secret
 //! ```
 //!
-//! Nothing is ever overwritten, and keys are readable by their owner only from the moment they exist.
+//! Existing files are never overwritten, and keys are created readable only by their owner.
 
 use std::collections::HashSet;
 use std::fs;
@@ -39,7 +39,7 @@ use crate::tls::daemon_name;
 /// The authority's key, beside its certificate [`CA_FILE`].
 const CA_KEY_FILE: &str = "ca-key.pem";
 
-/// Everybody may read a certificate.
+/// Anyone may read a certificate.
 const PUBLIC: u32 = 0o644;
 /// Only its owner may read a key.
 const SECRET: u32 = 0o600;
@@ -67,11 +67,11 @@ pub(super) fn run(command: &CertsCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes an authority: `dir/ca.pem` and `dir/ca-key.pem`. The folder is made when it is missing.
+/// Creates an authority: `dir/ca.pem` and `dir/ca-key.pem`. Creates the folder if it is missing.
 ///
 /// # Errors
 ///
-/// When either file exists already, or cannot be written.
+/// If either file exists already, or cannot be written.
 pub fn init(dir: &Path) -> anyhow::Result<()> {
     let certificate = dir.join(CA_FILE);
     let key = dir.join(CA_KEY_FILE);
@@ -89,18 +89,18 @@ pub fn init(dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create the folder {}", dir.display()))?;
     write_new(&key, authority.key_pem().as_bytes(), SECRET)?;
     write_new(&certificate, authority.certificate_pem().as_bytes(), PUBLIC).inspect_err(|_| {
-        // A key alone would block the next try.
+        // A key without its certificate would block the next attempt.
         let _ = fs::remove_file(&key);
     })
 }
 
-/// Issues a certificate for each name: `dir/NAME/{ca.pem,cert.pem,key.pem}`, with the authority in `dir`. A folder
-/// appears complete or not at all. Gives the folders with what was issued, in the order of the names.
+/// Issues a certificate for each name: `dir/NAME/{ca.pem,cert.pem,key.pem}`, signed by the authority in `dir`. A folder
+/// appears complete or not at all. Returns the folders and what was issued, in the order of the names.
 ///
 /// # Errors
 ///
-/// When the authority cannot be read, a name is no DNS name or stands twice, or a folder exists already: then nothing is
-/// written at all. When a file cannot be written.
+/// If the authority cannot be read, a name is not a DNS name or is given twice, or a folder exists already: nothing is
+/// written then. Also if a file cannot be written.
 pub fn issue(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(PathBuf, Issued)>> {
     let now = SystemTime::now();
     let mut folders = HashSet::new();
@@ -144,7 +144,7 @@ fn authority(dir: &Path, now: SystemTime) -> anyhow::Result<Authority> {
     authority.with_context(|| format!("cannot use the authority in {}", dir.display()))
 }
 
-/// Writes a daemon's folder under another name and renames it, so that nobody sees half of it.
+/// Writes the folder of a daemon under another name and renames it, so that it never appears incomplete.
 fn write_folder(dir: &Path, folder: &Path, name: &str, authority: &str, issued: &Issued) -> anyhow::Result<()> {
     let unfinished = dir.join(format!(".{name}.{}", std::process::id()));
     let written = DirBuilder::new()
@@ -162,7 +162,7 @@ fn write_folder(dir: &Path, folder: &Path, name: &str, authority: &str, issued: 
     })
 }
 
-/// Writes a file that must not exist, with its mode from the first moment. A half-written one is removed.
+/// Writes a file that must not exist yet, and sets its mode at creation. Removes a partly written file.
 fn write_new(file: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let mut open = OpenOptions::new()
         .write(true)
@@ -178,7 +178,7 @@ fn write_new(file: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Whether anything has this name, a dangling symbolic link included.
+/// Whether the path exists, even as a dangling symbolic link.
 fn exists(path: &Path) -> anyhow::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),

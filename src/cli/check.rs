@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use super::output;
 use crate::carrier;
 
-/// `beamway check`: what it says, the memory it may take, and status 0 for a good file, else all mistakes, one line each, and status 1.
+/// `beamway check`: for a valid file, prints a summary and the memory that the daemon may use, with status 0. Otherwise
+/// prints all mistakes, one line each, with status 1.
 pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
     match carrier::load(file) {
         Ok(loaded) => {

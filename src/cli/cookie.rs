@@ -7,16 +7,16 @@ use std::path::PathBuf;
 use anyhow::Context;
 use anyhow::bail;
 
-/// The file in which nodes keep their cookie (`auth.erl`), in the home folder.
+/// The file in the home folder in which nodes keep their cookie (`auth.erl`).
 const FILE: &str = ".erlang.cookie";
 
-/// The cookie that was given, or that of the file which nodes of this user read.
+/// The given cookie, or the one in the file that this user's nodes read.
 pub(super) fn cookie(given: Option<String>) -> anyhow::Result<String> {
     let cookie = match given {
         Some(given) => given,
         None => {
             let home = env::var_os("HOME").map(PathBuf::from);
-            at_home(&home.context("no cookie: there is no home folder; set --cookie")?)?
+            at_home(&home.context("no cookie: HOME is not set; set --cookie")?)?
         }
     };
     if cookie.is_empty() || cookie.len() > 255 {
@@ -30,7 +30,7 @@ fn at_home(home: &Path) -> anyhow::Result<String> {
     read(&file).with_context(|| format!("no cookie: set --cookie, or write one to {}", file.display()))
 }
 
-/// The cookie of a file, as nodes read it: what follows the first line break is none of it.
+/// Reads a cookie file in the same way as a node: the cookie ends at the first line break.
 ///
 /// # Errors
 /// If the file cannot be read.

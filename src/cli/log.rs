@@ -11,15 +11,15 @@ use super::args::RunArgs;
 use crate::config::LogFormat;
 use crate::config::LogSettings;
 
-/// The variable that many Rust programs share: levels per module, such as `beamway=debug,quinn=info`.
+/// The environment variable that many Rust programs use: levels per module, such as `beamway=debug,quinn=info`.
 const VARIABLE: &str = "RUST_LOG";
 
-/// Log lines that wait for a reader of standard error that is slow; beyond, lines are lost rather than signals held up.
+/// Log lines that may wait for a slow reader of standard error. Beyond that, lines are lost, so that signals are not delayed.
 const LINES: usize = 16_384;
 
-/// Starts the log, on standard error, written by a thread of its own: a full disk or a stopped reader must not stop the
-/// daemon. What waits is written when the guard is dropped. The level is that of `--log-level`, else of `RUST_LOG`, else of the file; the
-/// format that of `--log`, else of the file.
+/// Starts the log on standard error. A thread of its own writes it: a full disk or a stopped reader must not stop the daemon.
+/// Waiting lines are written when the guard is dropped. The level comes from `--log-level`, else from `RUST_LOG`, else from
+/// the file; the format from `--log`, else from the file.
 pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<WorkerGuard> {
     let variable = env::var(VARIABLE).ok();
     let filter = EnvFilter::try_new(directives(args, settings, variable.as_deref()))
@@ -30,7 +30,7 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<Wo
         .finish(io::stderr());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // No control characters in files and pipes.
+        // No escape sequences for colours in files and pipes.
         .with_ansi(io::stderr().is_terminal())
         .with_writer(writer);
     let started = match args.log.unwrap_or(settings.format) {
@@ -41,7 +41,7 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<Wo
     Ok(guard)
 }
 
-/// Who decides: the flag, then the variable unless it is empty, then the file.
+/// The flag has precedence over the variable, unless that is empty, and both over the file.
 fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) -> String {
     match (args.log_level, variable) {
         (Some(level), _) => level.as_str().to_owned(),

@@ -1,15 +1,15 @@
 //! Rank 13: the command line.
 //!
-//! [`execute`] runs one [`Command`] and gives the exit status: 0 success, 1 failure, 2 wrong usage or something missing on
-//! this machine.
+//! [`execute`] runs one [`Command`] and returns the exit status: 0 for success, 1 for failure, 2 for wrong usage or if
+//! something is missing on this machine.
 //!
-//! - `args`: commands and options; `program`: which file runs which command.
-//! - `run`: runs the daemon, after everything it needs is read and checked.
+//! - `args`: commands and options; `program`: runs a command.
+//! - `run`: reads and checks everything, then runs the daemon.
 //! - `check`: reads and checks the same without running; reports all mistakes at once.
 //! - [`certs`]: creates an authority and certificates.
 //! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
-//! - `log`: starts the log with the format and level of options, environment or file.
+//! - `log`: starts the log, with format and level from options, environment or file.
 //! - `output`: results on standard output, errors on standard error.
 
 mod args;

@@ -7,10 +7,10 @@ use super::oneshot;
 use super::oneshot::Oneshot;
 use super::run;
 
-/// Runs a command, and gives the exit status; see the module for its meaning.
+/// Runs a command and returns the exit status; see the module for its meaning.
 ///
 /// # Errors
-/// Why the command failed, in words for the user.
+/// If the command failed, with a message for the user.
 pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args),

@@ -16,9 +16,9 @@ use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
 use crate::carrier::own_hosts;
 
-/// Steps of tasks after which sockets are asked for news, however much there is to do. Beside bulk a step is up to 0.2 ms of
-/// sending, and tokio's usual 61 of them made a small call wait longer until it was seen. Fewer than this cost throughput:
-/// what arrives is then taken in smaller pieces.
+/// Number of task steps after which the runtime polls the sockets, however much there is to do. During bulk transfer a step
+/// takes up to 0.2 ms of sending. With tokio's default of 61, a small call waited longer until it was seen. A lower value
+/// costs throughput, because data is then received in smaller pieces.
 const EVENT_INTERVAL: u32 = 24;
 
 /// `beamway run`: reads and checks everything, then serves until told to stop.
@@ -42,7 +42,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until SIGTERM or Ctrl-C, or until standard input ends, if that counts.
+/// Serves until SIGTERM or Ctrl-C, or, if `until_input_ends`, until standard input ends.
 async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
     let Loaded { config, identity } = loaded;
     let bound = BoundDaemon::bind(config, &identity, own_hosts()).await?;
@@ -68,7 +68,7 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
     });
     if until_input_ends {
         let told = leave.clone();
-        // Reading blocks, so a thread of its own does it.
+        // Reading blocks, so it runs in a thread of its own.
         std::thread::spawn(move || {
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
             told.cancel();

@@ -1,43 +1,43 @@
 use crate::trunk::TrunkState;
 use crate::wire::SessionId;
 
-/// The session that runs with a peer.
+/// The session with a peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Running {
-    /// The life of the peer it is with.
+    /// The incarnation of the peer.
     pub(super) boot: [u8; 16],
-    /// Which one, and how many trunks have carried it.
+    /// The number of the session, and of its latest trunk.
     pub(super) id: SessionId,
-    /// How its trunk does.
+    /// The state of its trunk.
     pub(super) state: TrunkState,
 }
 
-/// What a greeted connection is for.
+/// What a greeted connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// It begins a session; one that runs ends.
+    /// It starts a session. If there is one already, that ends first.
     Begin,
-    /// It carries the session that runs, which is known by this from now on.
+    /// It carries the existing session, which has this id from now on.
     Resume(SessionId),
-    /// It is not needed.
+    /// It is not needed, and is closed.
     Refuse,
 }
 
 /// A connection that could carry a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offer {
-    /// The life of the peer that greeted.
+    /// The incarnation of the peer that sent the greeting.
     pub(super) boot: [u8; 16],
-    /// The session that it had with us then.
+    /// The session with us that the peer had when it sent the greeting.
     pub(super) held: Option<SessionId>,
-    /// Whether we dialled; else the peer did, and wants another trunk.
+    /// Whether we dialled. If the peer dialled, it wants another trunk.
     pub(super) is_ours: bool,
 }
 
 /// Decides for the daemon with the lower name.
 ///
-/// Both daemons may dial, several times at once, and a greeting may be older than what it meets. A trunk is replaced only
-/// if we want another, or by a connection whose greeting knew of it, unless that trunk has shown no sign of life.
+/// Both daemons may dial, several times at once, and a greeting may be older than the current state. A trunk is replaced only
+/// if we want another one, or if the sender of the greeting knew this trunk, or if this trunk has shown no sign of life.
 pub(super) fn choose(running: Option<&Running>, offer: &Offer) -> Choice {
     let Offer { boot, held, is_ours } = *offer;
     let Some(running) = running.filter(|running| running.boot == boot && running.state != TrunkState::Down) else {
@@ -56,7 +56,7 @@ pub(super) fn choose(running: Option<&Running>, offer: &Offer) -> Choice {
             trunk: id.trunk + 1,
             ..id
         }),
-        // The peer has lost the session, or greeted before it began.
+        // The peer has lost the session, or sent its greeting before the session began.
         None if is_stalled => Choice::Begin,
         Some(_) | None => Choice::Refuse,
     }

@@ -1,7 +1,7 @@
-//! Rank 9: which daemons there are, and which trunk carries the session with each.
+//! Rank 9: the peers of this daemon, and the trunk that carries the session with each.
 //!
-//! Peers are those of the configuration, dialled until they answer, and those with a certificate of the cluster that
-//! dial us. Both sides may dial at once: the daemon with the lower name decides which trunk is used.
+//! Peers are those of the configuration, which are dialled until they answer, and all others with a certificate of the
+//! cluster that dial us. Both sides may dial at once. The daemon with the lower name decides which trunk is used.
 
 mod choice;
 pub mod io;

@@ -1,8 +1,8 @@
-/// A peer that is dialled.
+/// A configured peer, which is dialled.
 #[derive(Clone, Debug)]
 pub struct StaticPeer {
     /// Its name; its certificate must carry it.
     pub name: String,
-    /// `host:port`, resolved for each attempt.
+    /// `host:port`, resolved at each attempt.
     pub address: String,
 }

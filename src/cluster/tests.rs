@@ -21,7 +21,7 @@ fn choose_for(state: Option<TrunkState>, offer: Offer) -> Choice {
     choose(state.map(running).as_ref(), &offer)
 }
 
-/// The peer dialled.
+/// A connection that the peer dialled.
 fn dialled(held: Option<SessionId>) -> Offer {
     Offer {
         boot: BOOT,
@@ -30,7 +30,7 @@ fn dialled(held: Option<SessionId>) -> Offer {
     }
 }
 
-/// We did.
+/// A connection that we dialled.
 fn ours(held: Option<SessionId>) -> Offer {
     Offer {
         is_ours: true,
@@ -73,7 +73,7 @@ fn an_old_greeting_does_not_replace_a_trunk_that_works() {
     }
 }
 
-/// Both dialled at the start, and the peer was quicker.
+/// Both dialled at the start, and the peer was faster.
 #[test]
 fn our_own_dialling_replaces_a_trunk_only_if_we_still_want_it() {
     for state in [TrunkState::Fresh, TrunkState::Up] {
@@ -84,7 +84,7 @@ fn our_own_dialling_replaces_a_trunk_only_if_we_still_want_it() {
     }
 }
 
-/// The welcome was lost with its trunk, so the peer knows of the one before only.
+/// The welcome was lost with its trunk, so the peer knows only the trunk before.
 #[test]
 fn a_trunk_that_never_worked_is_replaced() {
     for state in [TrunkState::Fresh, TrunkState::Stalled] {
@@ -92,8 +92,8 @@ fn a_trunk_that_never_worked_is_replaced() {
     }
 }
 
-/// Both dialled at the start: the second greeting is older than the session. But if that is as dead as it seems, the
-/// peer has given it up.
+/// Both dialled at the start, and the second greeting is older than the session. But if the trunk of that session is dead,
+/// the peer has given it up.
 #[test]
 fn a_peer_without_the_session_begins_another_only_if_ours_does_not_work() {
     for offer in [dialled(None), ours(None)] {

@@ -1,18 +1,18 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// One mistake in a configuration file.
+/// One mistake in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Its line, counted from 1, where it has one.
+    /// Its line in the file, counted from 1, if it has one.
     pub line: Option<usize>,
-    /// The key, with its table: `gateway.lanes`, `peer[2].address`. Empty when the file is no TOML there.
+    /// The key with its table: `gateway.lanes`, `peer[2].address`. Empty if the file is not valid TOML at this line.
     pub key: String,
     /// The value as written, cut to a readable length; `None` for a missing key.
     pub value: Option<String>,
-    /// What is wrong, in one or two words: `missing`, `unknown key`, `not allowed`.
+    /// The kind of mistake, in one or two words: `missing`, `unknown key`, `not allowed`.
     pub fault: &'static str,
-    /// What is allowed instead; what the TOML reader says where the file is no TOML.
+    /// What is allowed instead. For invalid TOML, the message of the parser.
     pub allowed: String,
 }
 
@@ -34,14 +34,14 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes of a file, in the order of their lines. Never empty.
+/// All mistakes in the settings. Those of a file are in the order of its lines. Never empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes {
     /// The mistakes.
     pub list: Vec<Mistake>,
-    /// `gateway.name`, when that key is right: enough to check certificates all the same.
+    /// `gateway.name`, if this key is correct: allows the certificates to be checked too.
     pub name: Option<String>,
-    /// `gateway.certs`, when that key is right.
+    /// `gateway.certs`, if this key is correct.
     pub certs: Option<PathBuf>,
 }
 

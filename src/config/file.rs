@@ -14,14 +14,14 @@ use super::value::Place;
 use super::value::Table;
 use super::value::Value;
 
-/// Longest text read, bytes: a thousand peers fit.
+/// Maximum size of a file in bytes: a thousand peers fit.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// Reads a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
+/// Parses a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
 ///
 /// # Errors
 ///
-/// Every mistake at once: bad TOML, unknown keys, wrong types and values, missing keys, and contradictions between keys.
+/// All mistakes at once: invalid TOML, unknown keys, wrong types and values, missing keys, and contradictions between keys.
 pub fn parse(text: &str) -> Result<Config, Mistakes> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Mistakes {
@@ -44,7 +44,7 @@ pub fn parse(text: &str) -> Result<Config, Mistakes> {
     }
     read_from(&table(root.get_ref()), Some(root.span().start), report).map_err(|mut mistakes| {
         if damaged {
-            // Behind a damaged line keys seem to be missing that are there.
+            // Keys after a damaged line appear to be missing.
             mistakes.list.retain(|mistake| mistake.fault != MISSING);
         }
         mistakes

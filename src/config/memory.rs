@@ -1,25 +1,25 @@
 use super::settings::Config;
 use super::units::size_text;
 
-/// What a daemon may hold at most, in bytes (docs/ARCHITECTURE.md, "Memory").
+/// The most memory that a daemon may use, in bytes (docs/ARCHITECTURE.md, "Memory").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorstCase {
-    /// For one local node and one remote one: what the local one has not read.
+    /// Per circuit: data that the local node has not read.
     pub circuit: u64,
     /// For all local nodes.
     pub nodes: u64,
-    /// For one peer: what waits to be sent, or to be acknowledged.
+    /// Per peer: data that waits to be sent or acknowledged.
     pub replay: u64,
-    /// For one peer, in QUIC: a window for each stream received, and twice that to be sent.
+    /// Per peer, in QUIC: one window per stream for receiving, and twice that for sending.
     pub quic: u64,
-    /// In the kernel, for the UDP socket: it counts twice what is asked.
+    /// In the kernel, for the UDP socket, which counts twice the configured size.
     pub socket: u64,
-    /// Of all: the nodes', the socket's, and for each peer the rest.
+    /// The sum: local nodes, socket, and all peers.
     pub process: u64,
 }
 
 impl Config {
-    /// The sums for this configuration. Peers that are not in it and dial in add theirs.
+    /// Computes the sums for this configuration. Each peer that dials in and is not in it adds its part.
     pub fn worst_case(&self) -> WorstCase {
         let streams = u64::from(self.gateway.lanes) + 1;
         let quic = self.transport.stream_window.saturating_mul(streams).saturating_mul(3);

@@ -1,16 +1,17 @@
-//! Rank 11: the settings of a daemon, from a file or from a program, checked: either all values, or every mistake at once.
+//! Rank 11: the settings of a daemon, from a file or from a program. The result is either all values, or every mistake at
+//! once.
 //!
-//! [`parse()`] takes the text of a configuration file (TOML), [`read()`] the values that a program gives; both give a [`Config`]
-//! of plain values, by the same checks and with the same defaults. Unknown keys are refused, so that a misspelt one is not
-//! silently a default. Settings with mistakes give [`Mistakes`]: for each its line, key, value and what is allowed.
+//! [`parse()`] takes the text of a configuration file (TOML), [`read()`] the values that a program sets. Both return a
+//! [`Config`] of plain values, with the same checks and the same defaults. Unknown keys are refused, so that a misspelt key
+//! does not silently mean the default. [`Mistakes`] lists for each mistake its line, key, value and what is allowed.
 //!
-//! - `settings`: the values, with all defaults and limits and the reason of each.
-//! - `value`: settings before they are checked; `file`: a text → these.
+//! - `settings`: the values, with all defaults and limits and the reason for each.
+//! - `value`: settings before they are checked; `file`: reads these from a text.
 //! - `read`: which keys exist, and the rules between them.
-//! - `section`: reads the keys of one table and collects what is wrong.
+//! - `section`: reads the keys of one table and collects the mistakes.
 //! - `units`: `"64MiB"`, `"15s"`.
 //!
-//! Files are read elsewhere: text comes in.
+//! This module does not read files: it takes their text.
 
 mod error;
 #[cfg(feature = "daemon")]

@@ -33,12 +33,12 @@ const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2
 const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
-/// Checks the settings that a program gives, as those of a file are checked, and with the same defaults.
+/// Checks the settings of a program, in the same way and with the same defaults as those of a file.
 pub(crate) fn read(settings: &Table) -> Result<Config, Mistakes> {
     read_from(settings, None, Report::new(""))
 }
 
-/// The same for settings out of a text, whose mistakes so far are in the report.
+/// The same for settings from a file. The report already holds the mistakes of the TOML parser.
 pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'_>) -> Result<Config, Mistakes> {
     let mut root = Section::new("", Some(root), begin);
     let mut gateway = table(&mut root, &mut report, "gateway");
@@ -81,7 +81,7 @@ fn table<'a>(root: &mut Section<'a>, report: &mut Report<'_>, key: &'static str)
     Section::of(key, value)
 }
 
-/// `None` when a key without a default is missing or wrong.
+/// `None` if a key without a default is missing or wrong.
 fn read_gateway(
     mut section: Section<'_>,
     name: Option<Found<String>>,
@@ -143,7 +143,7 @@ fn read_epmd(root: &mut Section<'_>, report: &mut Report<'_>) -> EpmdSettings {
     }
 }
 
-/// All peers that have a name and an address.
+/// All peers that have a valid name and address.
 fn read_peers(root: &mut Section<'_>, own: Option<&str>, report: &mut Report<'_>) -> Vec<PeerSettings> {
     let Some(value) = root.raw("peer") else {
         return Vec::new();
@@ -223,7 +223,7 @@ fn read_transport(root: &mut Section<'_>, report: &mut Report<'_>) -> TransportS
     let window = section.size(report, "stream_window", &Transport::STREAM_WINDOW_ALLOWED);
     let congestion = section.optional(report, "congestion", CONGESTION, |value| value.as_text()?.parse().ok());
     let idle_timeout = value_or(idle.as_ref(), Transport::IDLE_TIMEOUT);
-    // Unset, it follows a shorter idle timeout by the same fifth.
+    // If not set, it follows a shorter idle timeout, at one fifth of it.
     let interval = value_or(keep_alive.as_ref(), Transport::KEEP_ALIVE.min(idle_timeout / 5));
     if interval > idle_timeout / 2 {
         let allowed = format!("at most half of idle_timeout = \"{}\"", units::time_text(idle_timeout));
@@ -276,7 +276,7 @@ fn value_or<T: Copy>(found: Option<&Found<T>>, default: T) -> T {
     found.map_or(default, |found| found.value)
 }
 
-/// A list of 1 to `max` items, all of which `read` takes.
+/// A list of 1 to `max` items that `read` accepts.
 fn list<T>(value: &Value, max: usize, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
     let Value::List(items) = value else {
         return None;
@@ -287,7 +287,7 @@ fn list<T>(value: &Value, max: usize, read: impl Fn(&Value) -> Option<T>) -> Opt
     items.iter().map(|item| read(&item.value)).collect()
 }
 
-/// The items, if no two are equal. Port 0 may stand twice: each takes a port of its own.
+/// The items, if no two are equal. Port 0 may occur twice, since each gets a port of its own.
 fn distinct(items: Vec<SocketAddr>) -> Option<Vec<SocketAddr>> {
     let mut fixed: Vec<_> = items.iter().filter(|item| item.port() != 0).collect();
     fixed.sort();
@@ -309,7 +309,7 @@ fn certs(value: &Value) -> Option<PathBuf> {
     (!bytes.is_empty() && !bytes.contains(&0)).then_some(path)
 }
 
-/// What may follow the `@` of a node's name: no blank, no second `@`.
+/// The part after `@` in a node name: no blank, no second `@`.
 fn host_part(text: &str) -> Option<String> {
     let fits =
         (1..=255).contains(&text.len()) && !text.chars().any(|c| c == '@' || c.is_whitespace() || c.is_control());

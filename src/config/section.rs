@@ -9,16 +9,16 @@ use super::value::Place;
 use super::value::Table;
 use super::value::Value;
 
-/// Longest piece of a value that a message repeats, characters.
+/// Maximum number of characters of a value that a message repeats.
 const SHOWN_MAX: usize = 60;
 
-/// Most mistakes reported of one file: beyond that the file is something else.
+/// Maximum number of mistakes reported for one file. With more, the file is something else.
 const MISTAKES_MAX: usize = 200;
 
 /// The fault of a key that is not there.
 pub(super) const MISSING: &str = "missing";
 
-/// Mistakes as they are found, and the text that they are about.
+/// The mistakes found so far, and the text in which they are.
 pub(super) struct Report<'t> {
     text: &'t str,
     list: Vec<Mistake>,
@@ -29,14 +29,14 @@ impl<'t> Report<'t> {
         Self { text, list: Vec::new() }
     }
 
-    /// Notes a mistake in the value of a place.
+    /// Adds a mistake in a value.
     pub(super) fn add(&mut self, key: String, place: Option<&Place>, fault: &'static str, allowed: String) {
         let offset = place.and_then(Place::begin);
         let value = place.and_then(|place| self.shown(place));
         self.push(key, offset, value, fault, allowed);
     }
 
-    /// Notes a mistake at a place, given as an offset into the text, that has no value to show.
+    /// Adds a mistake at an offset into the text, without a value to show.
     pub(super) fn add_at(&mut self, key: String, offset: Option<usize>, fault: &'static str, allowed: String) {
         self.push(key, offset, None, fault, allowed);
     }
@@ -65,7 +65,7 @@ impl<'t> Report<'t> {
         self.list.is_empty()
     }
 
-    /// All mistakes in the order of their lines, those without one last.
+    /// All mistakes in the order of their lines. Those without a line come last.
     pub(super) fn into_list(mut self) -> Vec<Mistake> {
         self.list.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
         self.list
@@ -76,7 +76,7 @@ impl<'t> Report<'t> {
         before.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
-    /// The text of a place on one line, cut to [`SHOWN_MAX`].
+    /// The text of a value on one line, cut to [`SHOWN_MAX`].
     fn shown(&self, place: &Place) -> Option<String> {
         let text = match place {
             Place::Span(span) => self.text.get(span.clone())?,
@@ -94,24 +94,24 @@ impl<'t> Report<'t> {
     }
 }
 
-/// A value and where it stands, for rules between several keys.
+/// A value and its place, for rules that concern several keys.
 #[derive(Clone)]
 pub(super) struct Found<T> {
     pub(super) value: T,
     pub(super) place: Place,
 }
 
-/// The keys of one table. Each is asked for once; what was never asked for is unknown.
+/// The keys of one table. Each is read once. Keys that were never read are unknown.
 pub(super) struct Section<'a> {
     table: Option<&'a Table>,
-    /// Where the table begins in the text.
+    /// Offset of the table in the text.
     begin: Option<usize>,
     path: String,
     asked: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
-    /// `None` for a table that is not there.
+    /// `None` for a missing table.
     pub(super) fn new(path: &str, table: Option<&'a Table>, begin: Option<usize>) -> Self {
         Self {
             table,
@@ -121,13 +121,13 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The table under a key, if that is what stands there.
+    /// The table under a key, if the value is a table.
     pub(super) fn of(path: &str, given: Option<&'a Given>) -> Self {
         let table = given.and_then(|given| given.value.as_table());
         Self::new(path, table, given.and_then(|given| given.place.begin()))
     }
 
-    /// The key with its table.
+    /// The key, prefixed with its table.
     pub(super) fn key(&self, key: &str) -> String {
         if self.path.is_empty() {
             key.to_owned()
@@ -136,14 +136,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value of a key, unread.
+    /// The value of a key, unchecked.
     pub(super) fn raw(&mut self, key: &'static str) -> Option<&'a Given> {
         self.asked.push(key);
         let found = self.table?.keys.iter().find(|found| found.name == key)?;
         Some(&found.given)
     }
 
-    /// The value of a key if it is there and `read` takes it; a value that it does not take is a mistake.
+    /// The value of a key, if it is set and `read` accepts it. A value that `read` does not accept is a mistake.
     pub(super) fn optional<T>(
         &mut self,
         report: &mut Report<'_>,
@@ -162,7 +162,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// As [`Section::optional`], but the key must be there.
+    /// The same as [`Section::optional`], but a missing key is a mistake.
     pub(super) fn required<T>(
         &mut self,
         report: &mut Report<'_>,
@@ -240,14 +240,14 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that was not read.
     pub(super) fn finish(self, report: &mut Report<'_>) {
         for found in self.table.into_iter().flat_map(|table| &table.keys) {
             if !self.asked.contains(&found.name.as_str()) {
                 let name: String = found.name.chars().take(SHOWN_MAX).collect();
                 let allowed = format!("the keys {}", self.asked.join(", "));
                 match &found.given.value {
-                    // A table is no value to repeat.
+                    // A table has no value to show.
                     Value::Table(_) => report.add_at(self.key(&name), found.begin, "unknown key", allowed),
                     _ => report.add(self.key(&name), Some(&found.given.place), "unknown key", allowed),
                 }

@@ -39,47 +39,47 @@ pub struct GatewaySettings {
     pub name: String,
     /// `listen`: UDP address for trunks. Port 0 takes any free one.
     pub listen: SocketAddr,
-    /// `certs`: folder with `ca.pem`, `cert.pem`, `key.pem`, as written: relative to the file's folder.
+    /// `certs`: folder with `ca.pem`, `cert.pem`, `key.pem`, as written in the file, so relative to the folder of the file.
     pub certs: PathBuf,
-    /// `lanes`: wanted per direction; the smaller of both sides wins.
+    /// `lanes`: number of lanes in each direction; the smaller value of both sides is used.
     pub lanes: u16,
-    /// `net_ticktime`: that of the local nodes.
+    /// `net_ticktime`: the same as the local nodes use.
     pub net_ticktime: Duration,
-    /// `circuit_budget`: bytes in flight per circuit and direction before the sender's leg is not read.
+    /// `circuit_budget`: bytes in flight per circuit and direction. At this limit, the sender's leg is not read.
     pub circuit_budget: u64,
-    /// `memory`: bound of what is kept for local nodes, of all circuits together, bytes.
+    /// `memory`: bound in bytes on the data kept for local nodes, all circuits together.
     pub memory: u64,
-    /// `close_deadline`: how long a closing circuit may take to deliver what is left.
+    /// `close_deadline`: how long a closing circuit may take to deliver the remaining data.
     pub close_deadline: Duration,
     /// `busy_wait`: how long the daemon's thread polls after a small message.
     pub busy_wait: Duration,
 }
 
 impl GatewaySettings {
-    /// 16 lanes: with 16 pairs of processes at work, two share a lane now and then, and more lanes mean smaller writes.
+    /// 16 lanes. With 16 busy pairs of processes, two pairs share a lane now and then. More lanes mean smaller writes.
     pub const LANES: u16 = SessionConfig::LANES as u16;
-    /// 1 lane gives whole-connection order; 64 is the most that the wire protocol opens.
+    /// 1 lane gives the order of the whole connection; 64 is the maximum of the wire protocol.
     pub const LANES_ALLOWED: RangeInclusive<u16> = 1..=64;
     /// 60 s is Erlang's own default (kernel application, `net_ticktime`); both must be the same.
     pub const NET_TICKTIME: u64 = GatewayConfig::NET_TICKTIME.as_secs();
     /// Seconds. A day is longer than anybody waits for a node that is gone.
     pub const NET_TICKTIME_ALLOWED: RangeInclusive<u64> = 1..=86_400;
-    /// 64 MiB. Past the budget, small signals wait behind bulk in the sender's own queue, so it is generous: half a second
-    /// of a 1 Gbit/s network path (125 MB/s × 0.5 s = 62.5 MB).
+    /// 64 MiB. At the limit, small signals wait behind bulk data in the sender's own queue, so it is generous: half a second
+    /// on a 1 Gbit/s network path (125 MB/s × 0.5 s = 62.5 MB).
     pub const CIRCUIT_BUDGET: u64 = SessionConfig::CIRCUIT_BUDGET;
-    /// 256 KiB is four fragments of 64 KiB, the least with which a big message keeps moving.
+    /// 256 KiB is four fragments of 64 KiB: the minimum with which a large message keeps moving.
     pub const CIRCUIT_BUDGET_ALLOWED: RangeInclusive<u64> = 256 * KIB..=16 * GIB;
-    /// 1 GiB: 16 circuits with full budgets, while most circuits of a real cluster are nearly empty.
+    /// 1 GiB: 16 circuits with full budgets. Most circuits of a real cluster are nearly empty.
     pub const MEMORY: u64 = SessionConfig::MEMORY;
-    /// From one least budget to 1 TiB.
+    /// From the smallest circuit budget to 1 TiB.
     pub const MEMORY_ALLOWED: RangeInclusive<u64> = 256 * KIB..=1024 * GIB;
-    /// 10 s: a full budget of 64 MiB needs 7 s to a node that reads 10 MB/s.
+    /// 10 s: a full budget of 64 MiB takes 7 s to a node that reads 10 MB/s.
     pub const CLOSE_DEADLINE: Duration = SessionConfig::CLOSE_DEADLINE;
     /// Up to ten minutes.
     pub const CLOSE_DEADLINE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(600);
-    /// 200 µs: a call between two nodes of one rack is answered within it.
+    /// 200 µs: a call between two nodes in the same rack is answered within it.
     pub const BUSY_WAIT: Duration = Duration::from_micros(200);
-    /// Zero turns it off; beyond 10 ms a call every now and then would occupy a core.
+    /// Zero turns it off. With more than 10 ms, occasional calls would keep a core busy.
     pub const BUSY_WAIT_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(10);
 }
 
@@ -88,16 +88,16 @@ impl GatewaySettings {
 pub struct EpmdSettings {
     /// `listen`: TCP addresses, at least one.
     pub listen: Vec<SocketAddr>,
-    /// `hosts`: host parts of node names that mean this machine. `None`: its host name, its full name and the addresses
-    /// of its interfaces, found out at the start.
+    /// `hosts`: host parts of node names that mean this machine. `None`: its host name, its full name and the addresses of
+    /// its interfaces, determined at the start.
     pub hosts: Option<Vec<String>>,
 }
 
 impl EpmdSettings {
-    /// Loopback only, since only local nodes are served, and the port that every node asks unless `ERL_EPMD_PORT` says
+    /// Loopback, since only local nodes are served. The port is the one that every node asks unless `ERL_EPMD_PORT` says
     /// otherwise.
     pub const LISTEN: &str = "127.0.0.1:4369";
-    /// Addresses, and host parts: a machine has a handful.
+    /// Maximum number of addresses, and of host parts: a machine has a handful.
     pub const LIST_MAX: usize = 64;
 }
 
@@ -106,22 +106,22 @@ impl EpmdSettings {
 pub struct PeerSettings {
     /// `name`: its configured name, in lower case; its certificate must carry it.
     pub name: String,
-    /// `address`: where it listens.
+    /// `address`: the UDP address at which it listens.
     pub address: Address,
-    /// `allow`: nodes it may speak for. Default: any node (`*@*`), since whoever holds a certificate of the cluster's
-    /// authority is trusted by the cluster.
+    /// `allow`: nodes that it may speak for. Default: any node (`*@*`), since the cluster trusts every holder of a
+    /// certificate of its authority.
     pub allow: Vec<NodePattern>,
 }
 
 impl PeerSettings {
-    /// Most peers of one file, and most patterns of one peer.
+    /// Maximum number of peers in one file, and of patterns for one peer.
     pub const LIST_MAX: usize = 1024;
 }
 
-/// Host and port. The host is a name, resolved each time it is dialled, or an address.
+/// A host and a port. The host is an address, or a name that is resolved at each dial.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// Name or address, an IPv6 address without its brackets.
+    /// Name or address. An IPv6 address has no brackets.
     pub host: String,
     /// UDP port, never 0.
     pub port: u16,
@@ -140,40 +140,40 @@ impl fmt::Display for Address {
 /// `[transport]`: the UDP socket and QUIC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportSettings {
-    /// `udp_receive_buffer`: bytes asked of the kernel, which may grant less.
+    /// `udp_receive_buffer`: bytes requested from the kernel, which may grant less.
     pub udp_receive_buffer: usize,
-    /// `udp_send_buffer`: bytes asked of the kernel.
+    /// `udp_send_buffer`: bytes requested from the kernel.
     pub udp_send_buffer: usize,
-    /// `datagram_max`: bytes of the largest datagram that is tried, and taken.
+    /// `datagram_max`: size in bytes of the largest datagram that is probed and accepted.
     pub datagram_max: u16,
-    /// `idle_timeout`: a trunk is lost after this time without a packet.
+    /// `idle_timeout`: a trunk is considered lost after this time without a packet.
     pub idle_timeout: Duration,
     /// `keep_alive`: interval of keep-alive packets on an idle trunk.
     pub keep_alive: Duration,
-    /// `stream_window`: bytes a peer may send on one lane before we have read them. The window of a trunk is this times
-    /// the lanes and the control stream, so that no lane can take what another needs.
+    /// `stream_window`: bytes that a peer may send on one lane before we have read them. The window of a trunk is this value
+    /// times the number of lanes plus the control stream, so no lane can use up the window of another.
     pub stream_window: u64,
-    /// `congestion`: the congestion controller of our direction.
+    /// `congestion`: the congestion controller for data that we send.
     pub congestion: Algorithm,
 }
 
 impl TransportSettings {
-    /// 4 MiB: 2 800 packets of 1 472 bytes, 8 ms at 500 MB/s, which is how long a busy machine lets the reader wait.
+    /// 4 MiB: 2 800 packets of 1 472 bytes, or 8 ms at 500 MB/s. A busy machine may delay the reader for this long.
     pub const UDP_BUFFER: u64 = TrunkConfig::UDP_BUFFER as u64;
-    /// Below 64 KiB not even one burst of the sender (64 packets) fits.
+    /// With less than 64 KiB, not even one burst of the sender (64 packets) fits.
     pub const UDP_BUFFER_ALLOWED: RangeInclusive<u64> = 64 * KIB..=GIB;
-    /// 16 200 B: the loopback carries it, others are found out. Four of them stay just below the 64 KiB that the kernel
-    /// takes at once.
+    /// 16 200 B: loopback carries it; for other paths the size is probed. Four such datagrams stay just below the 64 KiB that
+    /// the kernel takes at once.
     pub const DATAGRAM_MAX: u16 = TrunkConfig::DATAGRAM_MAX;
-    /// 1200 B is what QUIC demands of every network (RFC 9000, section 14).
+    /// 1200 B is what QUIC requires of every network (RFC 9000, section 14).
     pub const DATAGRAM_MAX_ALLOWED: RangeInclusive<u64> = 1200..=16_200;
     /// 15 s: longer than the restart of a switch port, shorter than Erlang's `net_ticktime` of 60 s.
     pub const IDLE_TIMEOUT: Duration = TrunkConfig::IDLE_TIMEOUT;
     /// From 1 s to ten minutes.
     pub const IDLE_TIMEOUT_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
-    /// 3 s: five go out before [`Self::IDLE_TIMEOUT`] ends, so four in a row may be lost.
+    /// 3 s: five are sent within [`Self::IDLE_TIMEOUT`], so four in a row may be lost.
     pub const KEEP_ALIVE: Duration = TrunkConfig::KEEP_ALIVE;
-    /// At most half the idle timeout, which is checked beside this.
+    /// At most half the idle timeout, which is checked separately.
     pub const KEEP_ALIVE_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
     /// 1 MiB: one lane alone carries 50 MB/s over a round trip of 20 ms (window = rate × round trip), 16 of them 800 MB/s.
     pub const STREAM_WINDOW: u64 = TrunkConfig::STREAM_WINDOW as u64;
@@ -181,27 +181,27 @@ impl TransportSettings {
     pub const STREAM_WINDOW_ALLOWED: RangeInclusive<u64> = 64 * KIB..=256 * MIB;
 }
 
-/// `[session]`: time and memory for sessions whose trunk is lost.
+/// `[session]`: time and memory for sessions that have lost their trunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// `grace`: how long a session survives without a trunk; zero: it ends with its trunk.
+    /// `grace`: how long a session survives without a trunk. Zero: it ends with its trunk.
     pub grace: Duration,
-    /// `replay_budget`: bytes per session that are unsent or unacknowledged; beyond, no leg is read.
+    /// `replay_budget`: bytes per session that are unsent or unacknowledged. At this limit, no leg is read.
     pub replay_budget: u64,
-    /// `race_interval`: how often another trunk is tried.
+    /// `race_interval`: interval of attempts to get another trunk.
     pub race_interval: Duration,
 }
 
 impl SessionSettings {
     /// 15 s: longer than the restart of a switch port, shorter than Erlang's `net_ticktime`.
     pub const GRACE: Duration = SessionConfig::GRACE;
-    /// Up to an hour; nodes notice nothing, but what they send waits.
+    /// Up to an hour. Nodes notice nothing, but what they send waits.
     pub const GRACE_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
     /// 64 MiB: half a second of a 1 Gbit/s network path.
     pub const REPLAY_BUDGET: u64 = SessionConfig::BACKLOG;
-    /// At least the bytes that one lane may have in flight.
+    /// At least the bytes that may be in flight on one lane.
     pub const REPLAY_BUDGET_ALLOWED: RangeInclusive<u64> = MIB..=16 * GIB;
-    /// 150 ms: the next attempt is made at most this long after the network is back.
+    /// 150 ms: the next attempt starts at most this long after the network is back.
     pub const RACE_INTERVAL: Duration = Duration::from_millis(150);
     /// Each attempt is a packet of 1200 bytes and a key exchange.
     pub const RACE_INTERVAL_ALLOWED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(60);
@@ -212,7 +212,7 @@ impl SessionSettings {
 pub struct LogSettings {
     /// `format`
     pub format: LogFormat,
-    /// `level`: overruled by `RUST_LOG`, and that by `--log-level`.
+    /// `level`: overridden by `RUST_LOG`, which `--log-level` overrides.
     pub level: LogLevel,
 }
 
@@ -247,10 +247,10 @@ pub enum LogLevel {
     Error,
     /// Possible problems.
     Warn,
-    /// Nodes and peers that connect and disconnect. The default: silent while nothing changes.
+    /// Nodes and peers that connect and disconnect. The default. Silent while nothing changes.
     #[default]
     Info,
-    /// What every circuit does.
+    /// Details of every circuit.
     Debug,
     /// Every frame. Slow.
     Trace,

@@ -6,7 +6,7 @@ use super::settings::Address;
 use super::*;
 use crate::congestion::Algorithm;
 
-/// Every key, none at its default.
+/// All keys, none of them with its default.
 const FULL: &str = r#"
 [gateway]
 name   = "Left"
@@ -51,7 +51,7 @@ format = "json"
 level = "debug"
 "#;
 
-/// The least file.
+/// The smallest valid file.
 const LEAST: &str = "
 [gateway]
 name = 'left'
@@ -63,7 +63,7 @@ fn mistakes(text: &str) -> Vec<Mistake> {
     parse(text).expect_err("mistakes").list
 }
 
-/// The only mistake of the least file with something added, as `key = value` of a table.
+/// The only mistake in the smallest file plus one line, `key = value`, in a table.
 fn only(table: &str, line: &str) -> Mistake {
     let text = if table == "gateway" {
         format!("{LEAST}{line}\n")

@@ -19,18 +19,18 @@ const TIMES: &[(&str, u64)] = &[
     ("h", 3_600_000_000),
 ];
 
-/// A size in bytes from `"64MiB"`: a whole number and a unit, a blank between them if wanted. `None` for anything else,
-/// also when it does not fit 64 bits.
+/// A size in bytes from text such as `"64MiB"`: a whole number and a unit, with optional blanks between them. `None` for
+/// anything else, and if it does not fit 64 bits.
 pub(super) fn size(text: &str) -> Option<u64> {
     scaled(text, SIZES)
 }
 
-/// A time from `"15s"`: a whole number and a unit (us, ms, s, m or min, h). `None` for anything else.
+/// A time from text such as `"15s"`: a whole number and a unit (us, ms, s, m or min, h). `None` for anything else.
 pub(super) fn time(text: &str) -> Option<Duration> {
     scaled(text, TIMES).map(Duration::from_micros)
 }
 
-/// A size as one would write it, in the largest binary unit that divides it.
+/// The text for a size, in the largest binary unit that divides it.
 pub(super) fn size_text(bytes: u64) -> String {
     let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     units
@@ -42,7 +42,7 @@ pub(super) fn size_text(bytes: u64) -> String {
         )
 }
 
-/// A time as one would write it, in the largest unit that divides it.
+/// The text for a time, in the largest unit that divides it.
 pub(super) fn time_text(time: Duration) -> String {
     let us = time.as_micros();
     let units = [("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::units;
 
-/// Settings as a file or a program gives them, before anything is checked.
+/// Settings from a file or a program, before they are checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     pub(super) keys: Vec<Key>,
@@ -15,25 +15,25 @@ pub(crate) struct Table {
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) name: String,
-    /// Offset of the key itself in the text of the file.
+    /// Offset of the key in the text of the file.
     pub(super) begin: Option<usize>,
     pub(super) given: Given,
 }
 
-/// A value, and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
     pub(super) value: Value,
     pub(super) place: Place,
 }
 
-/// How a message about a value shows it.
+/// How a message shows a value.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "only a file has all kinds"))]
 pub(super) enum Place {
-    /// By what stands there in the text of the file.
+    /// As it is written in the file, at this range.
     Span(Range<usize>),
-    /// It comes from a program: as it would be written in a file.
+    /// The value comes from a program; this is how it would be written in a file.
     Shown(String),
 }
 
@@ -42,18 +42,18 @@ pub(super) enum Place {
 pub(crate) enum Value {
     Text(String),
     Whole(u64),
-    /// From a program; a file has it as text.
+    /// Only from a program. A file contains text instead.
     Time(Duration),
-    /// From a program; a file has it as text.
+    /// Only from a program. A file contains text instead.
     Path(PathBuf),
     List(Vec<Given>),
     Table(Table),
-    /// Of a kind that no key takes.
+    /// A type that no key accepts.
     Other,
 }
 
 impl Table {
-    /// Adds a key. A key that is there twice counts as its first.
+    /// Adds a key. If a key is added twice, the first value counts.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.keys.push(Key {
             name: name.to_owned(),

@@ -8,22 +8,22 @@ use quinn::congestion::NewRenoConfig;
 
 use super::controller::ModelFactory;
 
-/// Which congestion control the trunks of a daemon use, each in its own direction.
+/// The congestion control algorithm of a daemon's trunks. Each side of a trunk chooses its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// Our own: as much as the line holds without a queue, and a little more; loss by chance changes nothing.
+    /// beamway's own algorithm: as much in flight as the path holds without a queue, and a little more. Random loss is ignored.
     #[default]
     Model,
-    /// RFC 9438, of quinn: fills the buffers of a line, and takes each loss for congestion.
+    /// quinn's Cubic (RFC 9438): fills the buffers of the path, and treats each loss as congestion.
     Cubic,
-    /// RFC 9002, of quinn: the same with a slower growth.
+    /// quinn's NewReno (RFC 9002): the same with slower growth.
     NewReno,
-    /// BBR version 1, of quinn, where it is called an experiment.
+    /// quinn's BBR version 1, which quinn calls experimental.
     Bbr,
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Self; 4] = [Self::Model, Self::Cubic, Self::NewReno, Self::Bbr];
 
     /// The name in the configuration.
@@ -36,7 +36,7 @@ impl Algorithm {
         }
     }
 
-    /// What makes a controller for each trunk.
+    /// The factory that creates a controller for each trunk.
     pub fn factory(self) -> Arc<dyn ControllerFactory + Send + Sync> {
         match self {
             Self::Model => Arc::new(ModelFactory),

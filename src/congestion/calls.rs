@@ -4,37 +4,37 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
-/// After a call others are expected for so long.
+/// How long after a call further calls are expected.
 const EXPECTED: Duration = Duration::from_secs(2);
 
-/// How often something small was about to leave a trunk on which bulk is under way: told by whoever writes to the trunk,
-/// heard by its controller.
+/// The number of calls on a trunk: small messages that were sent while bulk data was in flight. The code that writes to the
+/// trunk reports it, and the trunk's controller reads it.
 #[derive(Clone, Debug, Default)]
 pub struct Calls(Arc<AtomicU64>);
 
 impl Calls {
-    /// So often since the session began.
+    /// Reports the total number of calls since the session began.
     pub fn tell(&self, count: u64) {
         self.0.store(count, Ordering::Relaxed);
     }
 
-    /// What was told last.
+    /// The number that was reported last.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The controller's side.
+/// The controller's side of [`Calls`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listener {
     pub(super) calls: Calls,
-    /// The count of before.
+    /// The count at the last check.
     known: u64,
     last: Option<Instant>,
 }
 
 impl Listener {
-    /// Looks for news.
+    /// Checks for new calls.
     pub(super) fn listen(&mut self, now: Instant) {
         let count = self.calls.count();
         if count != std::mem::replace(&mut self.known, count) {
@@ -43,12 +43,12 @@ impl Listener {
         self.last = self.last.filter(|last| now.saturating_duration_since(*last) < EXPECTED);
     }
 
-    /// Whether there was a call since the last look.
+    /// Whether there was a call since the last check.
     pub(super) fn is_call_new(&self) -> bool {
         self.calls.count() != self.known
     }
 
-    /// Whether calls travel beside the bulk, as far as was heard.
+    /// Whether there have been calls beside bulk data recently.
     pub(super) const fn has_calls(&self) -> bool {
         self.last.is_some()
     }

@@ -9,7 +9,7 @@ use quinn_proto::RttEstimator;
 use super::Calls;
 use super::model::Model;
 
-/// Makes a [`Model`] for each trunk.
+/// Creates a [`Model`] for each trunk.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ModelFactory;
 
@@ -19,12 +19,12 @@ impl ControllerFactory for ModelFactory {
     }
 }
 
-/// Where that controller hears of calls, if it wants to.
+/// The [`Calls`] of a controller, if it is a [`Model`].
 pub(super) fn calls(state: Box<dyn Controller>) -> Option<Calls> {
     state.into_any().downcast::<Model>().ok().map(|model| model.calls())
 }
 
-/// quinn asks for the window only: it stops sending there, and paces by 1.25 windows a round trip.
+/// quinn asks only for the window. It stops sending when the window is full, and paces at 1.25 windows per round-trip time.
 impl Controller for Model {
     fn on_sent(&mut self, now: Instant, bytes: u64, _last_packet_number: u64) {
         self.handle_sent(now, bytes);

@@ -12,10 +12,10 @@ use quinn_proto::RttEstimator;
 use super::Calls;
 use super::controller;
 
-/// How often packets on one network path were acknowledged for the first time. All clones share one count.
+/// The number of times that packets on one network path were newly acknowledged. All clones share one count.
 ///
-/// QUIC's own statistics count acknowledgements that say nothing new as well: a peer that receives nothing of ours any more
-/// repeats its last ones in all that it sends, and a path that is dead in one direction would seem to work.
+/// QUIC's own statistics also count repeated acknowledgements. A peer that no longer receives our packets repeats its last
+/// acknowledgements in everything it sends, so a path that is dead in one direction would appear to work.
 #[derive(Clone, Debug, Default)]
 pub struct Acknowledgements(Arc<AtomicU64>);
 
@@ -26,18 +26,19 @@ impl Acknowledgements {
     }
 }
 
-/// What the controller of a connection shares with others.
+/// The counters that the controller of a connection shares.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    /// What it counts.
+    /// The acknowledgements that the controller counts.
     pub acknowledgements: Acknowledgements,
-    /// What it is told, if it wants to know.
+    /// Where calls are reported to the controller, if it uses them.
     pub calls: Option<Calls>,
 }
 
 impl Shared {
-    /// Of the controller that a [`Counting`] factory made. `state` is a copy of it, as quinn gives one out; what it shares is
-    /// not copied, so one copy is enough for as long as the connection's path is the same.
+    /// The counters of a controller that a [`Counting`] factory created; `None` for any other controller. `state` is a copy of the
+    /// controller, as quinn hands it out. The counters are shared, not copied, so one copy is enough while the connection's path
+    /// stays the same.
     pub fn of(state: Box<dyn Controller>) -> Option<Self> {
         let counted = state.into_any().downcast::<Counted>().ok()?;
         Some(Self {
@@ -47,7 +48,7 @@ impl Shared {
     }
 }
 
-/// Makes controllers that count what is acknowledged, and leave the rest to one that the factory inside makes.
+/// Creates controllers that count acknowledgements, and delegate the rest to a controller from the inner factory.
 pub struct Counting(pub Arc<dyn ControllerFactory + Send + Sync>);
 
 impl ControllerFactory for Counting {
@@ -123,7 +124,7 @@ mod tests {
         Arc::new(Counting(of.factory())).build(Instant::now(), 1200)
     }
 
-    /// What one copy of a controller is told, all hear.
+    /// Calls that are reported to one copy of a controller reach all copies.
     #[test]
     fn the_model_hears_of_calls_and_others_do_not_care() {
         let model = controller(Algorithm::Model);
@@ -133,7 +134,7 @@ mod tests {
         assert!(calls(controller(Algorithm::Cubic)).is_none());
     }
 
-    /// The count is read from what was taken when the connection began, without a copy of the controller.
+    /// The count can be read through the handle taken when the connection began, without another copy of the controller.
     #[test]
     fn one_copy_shows_all_later_acknowledgements() {
         let mut controller = controller(Algorithm::Cubic);

@@ -1,33 +1,33 @@
 use std::time::Duration;
 use std::time::Instant;
 
-/// A loss makes the window so much smaller.
+/// The factor by which a loss reduces the window.
 const BETA: f64 = 0.7;
 
-/// How fast the window grows after a loss, packets per cubic second (RFC 9438 §5.1).
+/// How fast the window grows after a loss, in packets per cubic second (RFC 9438 §5.1).
 const GROWTH: f64 = 0.4;
 
-/// Until the first loss the window grows by this share of what is acknowledged. That loss is seen a round trip late: had the window
-/// doubled, as at the start of a connection, far more than the line's share would be left.
+/// Until the first loss, the window grows by this fraction of the acknowledged bytes. The loss is detected one round trip late. If
+/// the window had doubled meanwhile, as at the start of a connection, it would remain far above its fair share.
 const START: f64 = 0.5;
 
 /// The window of Cubic between losses (RFC 9438), in bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Cubic {
     window: f64,
-    /// The window when the last loss came.
+    /// The window at the last loss.
     window_max: f64,
-    /// When that was, and how long after it the window is as large again.
+    /// The time of the last loss.
     epoch: Instant,
+    /// The seconds after which the window has the same size again.
     k: f64,
-    /// What Reno would have.
+    /// The window that Reno would have.
     reno: f64,
     mtu: f64,
     is_starting: bool,
 }
 
 impl Cubic {
-    /// Begins with this window.
     pub(super) fn new(window: u64, mtu: u16, now: Instant) -> Self {
         let mtu = f64::from(mtu);
         let window = (window as f64).max(2.0 * mtu);
@@ -46,7 +46,7 @@ impl Cubic {
         self.window as u64
     }
 
-    /// Bytes are acknowledged, of a sender that could have sent more.
+    /// Records acknowledged bytes. The sender must have been limited by the window.
     pub(super) fn on_ack(&mut self, now: Instant, bytes: u64, round_trip: Duration) {
         if self.is_starting {
             self.window += bytes as f64 * START;
@@ -59,21 +59,21 @@ impl Cubic {
         if target < self.reno {
             self.window = self.window.max(self.reno);
         } else {
-            // Within one round trip to the target, and half as much again at most.
+            // The window reaches the target within one round trip, and grows by at most a half in that time.
             let target = target.clamp(self.window, 1.5 * self.window);
             self.window += (target - self.window) * share;
         }
     }
 
-    /// Nothing was lost since the beginning.
+    /// Whether there was no loss yet.
     pub(super) const fn is_starting(&self) -> bool {
         self.is_starting
     }
 
-    /// The line was full.
+    /// Reduces the window, because the path is congested.
     pub(super) fn on_congestion(&mut self, now: Instant) {
         self.is_starting = false;
-        // Whoever had more before leaves room for others.
+        // A flow whose window was larger before makes room for others (fast convergence).
         self.window_max = if self.window < self.window_max {
             self.window * (1.0 + BETA) / 2.0
         } else {

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 
-/// The largest of the values of the last rounds.
+/// The maximum of the values of the last rounds.
 #[derive(Clone, Debug)]
 pub(super) struct RecentMax {
     rounds: u64,
-    /// Round and value; later ones are smaller.
+    /// Rounds and values. Later values are smaller.
     values: VecDeque<(u64, f64)>,
 }
 
@@ -16,12 +16,12 @@ impl RecentMax {
         }
     }
 
-    /// The largest; zero when there is none.
+    /// The maximum; zero if there is no value.
     pub(super) fn get(&self) -> f64 {
         self.values.front().map_or(0.0, |(_, value)| *value)
     }
 
-    /// Adds a value of a round, which is not smaller than that of the value before.
+    /// Adds a value of a round. Rounds must not decrease.
     pub(super) fn add(&mut self, round: u64, value: f64) {
         while self.values.back().is_some_and(|(_, last)| *last <= value) {
             self.values.pop_back();

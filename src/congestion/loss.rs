@@ -1,37 +1,41 @@
-/// Packets judged at once: so many, or those of so many round trips. A loss of 5 % by chance is hardly ever seen as a high one.
+/// The loss rate is judged after this many packets, or this many round trips. A random loss of 5 % is then hardly ever judged as high.
 const JUDGED: f64 = 200.0;
 const JUDGED_ROUNDS: u32 = 10;
 
-/// A larger share is not chance but a buffer that is too small for us; larger by as much as chance adds to it in one of six cases.
+/// A higher loss rate is not random, but due to a buffer that is too small for our queue. A margin of one standard deviation is
+/// added, which chance exceeds in one of six cases.
 const HIGH: f64 = 0.1;
 
-/// So many round trips without any loss, and the line has become better.
+/// After this many round trips without any loss, the path counts as recovered.
 const CLEAR_ROUNDS: u32 = 3;
 
-/// Of the queue that we would like to keep, so much is kept on the worst line.
+/// The minimum fraction of the desired queue, which is kept on the worst path.
 const LEAST_CARE: f64 = 0.1;
 
-/// Of the last 16 round trips, so many with a loss: those of a full buffer come all at once, and then none for a while.
+/// Losses count as random if at least this many of the last 16 round trips had one. The losses of a full buffer come all at once,
+/// and then there are none for a while.
 const SPREAD: u32 = 4;
 
-/// No more than this is made up for.
+/// The maximum loss rate for which the window compensates.
 const MADE_UP: f64 = 0.15;
 
-/// The share of bytes that is lost.
+/// The fraction of bytes that are lost.
 #[derive(Clone, Debug)]
 pub(super) struct LossRate {
     acknowledged: u64,
     lost: u64,
-    /// Round trips since the last judgement, and since the last loss.
+    /// The number of round trips since the last judgement.
     unjudged: u32,
+    /// The number of round trips since the last loss.
     clear: u32,
-    /// The last share judged, smoothed.
+    /// The smoothed loss rate.
     rate: f64,
     is_high: bool,
-    /// Something was lost in this round trip, and a bit for each of the last ones in which something was.
+    /// Whether there was a loss in this round trip.
     is_lost: bool,
+    /// One bit for each of the last round trips, set if there was a loss.
     rounds: u16,
-    /// How much of the queue that we would like to keep, 0 to 1.
+    /// The fraction of the desired queue to keep, 0 to 1.
     care: f64,
 }
 
@@ -61,7 +65,7 @@ impl LossRate {
         self.is_lost = true;
     }
 
-    /// A round trip is over, of packets of that size.
+    /// Ends a round trip. `mtu` is the size of its packets.
     pub(super) fn on_round(&mut self, mtu: u16) {
         self.clear = if self.is_lost { 0 } else { self.clear.saturating_add(1) };
         self.rounds = (self.rounds << 1) | u16::from(std::mem::take(&mut self.is_lost));
@@ -86,17 +90,17 @@ impl LossRate {
         (self.acknowledged, self.lost, self.unjudged) = (0, 0, 0);
     }
 
-    /// Losses come by chance: they are few, and spread evenly.
+    /// Whether losses are random: few, and spread over many round trips.
     pub(super) const fn is_by_chance(&self) -> bool {
         self.rounds.count_ones() >= SPREAD && !self.is_high
     }
 
-    /// Nothing was lost for some round trips.
+    /// Whether there was no loss for some round trips.
     pub(super) const fn is_clear(&self) -> bool {
         self.clear >= CLEAR_ROUNDS
     }
 
-    /// The network asks for less.
+    /// Records an ECN mark: the network asks for a shorter queue.
     pub(super) fn on_mark(&mut self) {
         self.care = (self.care * 0.7).max(LEAST_CARE);
     }

@@ -1,19 +1,19 @@
-//! Rank 3: how much of a trunk may be under way.
+//! Rank 3: congestion control, which bounds the bytes in flight on a trunk.
 //!
-//! All lanes share the line. What bulk puts into the network's buffers delays every small call, and a sender that takes each
-//! lost packet for congestion starves bulk on a line that loses some by chance. So what may be under way follows a *model* of
-//! the line, its rate × its least round trip, as in BBR (draft-ietf-ccwg-bbr), and a few milliseconds more, which keep the line
-//! busy and find out when it has become faster. Beside flows that fill the buffers it does as they do, as in Copa (Arun and
+//! All lanes share one network path. Bulk data that fills the network's buffers delays every small call. A sender that treats each
+//! lost packet as congestion starves bulk transfers on a path with random loss. So the window follows a *model* of the path: its
+//! rate × its minimum round-trip time, as in BBR (draft-ietf-ccwg-bbr), and a few milliseconds more, which keep the path busy
+//! and detect when it has become faster. When other flows fill the buffers, the model competes as they do, as in Copa (Arun and
 //! Balakrishnan, NSDI 2018, §2.2).
 //!
-//! - [`Algorithm`]: the choices, by the names that the configuration uses.
-//! - `rate`: how fast bytes arrive, from acknowledgements. `filter`: the best of the last rounds. `loss`: the share that is lost.
-//! - `model`: the machine. `phase`: what it is at, and what it knows there. `cubic`: what it does beside others.
-//! - `controller`: the machine as quinn sees it. [`Calls`]: what it is told in addition, since small messages do not show in packets.
-//! - `counted`: any controller, with a count of acknowledgements that others can read.
+//! - [`Algorithm`]: the choices, with their names in the configuration.
+//! - `rate`: the delivery rate, from acknowledgements. `filter`: the maximum of the last rounds. `loss`: the loss rate.
+//! - `model`: the machine. `phase`: its phases, and their state. `cubic`: its behaviour when it competes with others.
+//! - `controller`: the machine as a quinn controller. [`Calls`]: an additional input, since packets do not reveal small messages.
+//! - `counted`: wraps any controller, and shares a count of its acknowledgements.
 //!
-//! quinn asks a controller for one number, the window, and derives the pace from it: 1.25 windows in each round trip. So a pace of its
-//! own, which BBR needs, cannot be had; the window alone must hold the queue short.
+//! quinn asks a controller for one number, the window, and derives the pacing from it: 1.25 windows per round-trip time. A controller
+//! cannot set its own pacing rate, which BBR needs. So the window alone must keep the queue short.
 
 mod algorithm;
 mod calls;

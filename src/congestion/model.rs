@@ -12,47 +12,48 @@ use super::phase::ProbeRtt;
 use super::rate::RateSampler;
 use super::rate::Sample;
 
-/// The rate of the line is the best of so many rounds in which there was enough to send.
+/// The rate of the path is the maximum over this many rounds in which there was enough to send.
 const RATE_ROUNDS: u64 = 10;
 
-/// Packets on top of what the line holds: two that wait for one acknowledgement, and the last one that fits in the window, which quinn
-/// keeps back. So a window of few packets grows again, whatever was measured.
+/// Packets in addition to what the path holds: two that wait for one acknowledgement, and the last one that fits in the window, which
+/// quinn holds back. So a window of few packets grows again, whatever was measured.
 const SPARE: u64 = 3;
 
-/// Within a host or a rack round trips are shorter than this.
+/// Within a host or a rack, round-trip times are shorter than this.
 const SHORT: Duration = Duration::from_millis(2);
 
-/// While calls travel beside bulk there: bytes that may be under way beside those that the way holds, and in any case.
+/// The limit on bytes in flight on such a path while there are calls beside bulk data: this many in addition to those that the path
+/// holds, and the minimum of the limit.
 const HANDED_OVER: u64 = 50_000;
 const HANDED_OVER_LEAST: u64 = 100_000;
 
-/// Room for a call, packets: quinn stops one short of the window.
+/// Room for a call, in packets: quinn stops one packet short of the window.
 const CALL_ROOM: u64 = 2;
 
-/// Packets of so few bytes have nothing but acknowledgements in them.
+/// Packets of at most this many bytes contain only acknowledgements.
 const ACKNOWLEDGEMENT_MOST: u64 = 64;
 
-/// What one acknowledgement counts in the mean rate.
+/// The weight of one acknowledgement in the mean rate.
 const MEAN_SHARE: f64 = 1.0 / 64.0;
 
-/// The least window, packets.
+/// The minimum window in packets.
 const LEAST: u64 = 5;
 
-/// The least window where both ends have waited for each other's acknowledgements. quinn sends none while data waits for the window, and
-/// a window of about ten packets may leave at once: if both do that, all that is under way is unacknowledged, until a timeout.
+/// The minimum window if both ends have waited for each other's acknowledgements. quinn sends no acknowledgement while data waits for
+/// the window, and a window of about ten packets may leave at once. If both ends do that, nothing is acknowledged until a timeout.
 const LEAST_STALLED: u64 = 16;
 
-/// Such a wait is remembered for so long.
+/// How long such a wait is remembered.
 const STALLED: Duration = Duration::from_secs(30);
 
-/// The window at the start, packets (RFC 9002 §7.2).
+/// The initial window in packets (RFC 9002 §7.2).
 const INITIAL: u64 = 10;
 
-/// No line is taken to be slower, bytes per second.
+/// The lowest rate that a path is assumed to have, in bytes per second.
 const SLOWEST: f64 = 1e3;
 
-/// The queue that we keep on a line of [`REFERENCE_RATE`] and [`REFERENCE_TRIP`], and limits of that on slower and faster
-/// ones, seconds. Long enough for what machines do late, short beside what a person or a program notices.
+/// The queue in seconds that we keep on a path of [`REFERENCE_RATE`] and [`REFERENCE_TRIP`], and its limits on slower and faster paths.
+/// Long enough to absorb the delays of the machines, and too short for a person or a program to notice.
 const QUEUE: f64 = 0.005;
 const QUEUE_LEAST: f64 = 0.004;
 const QUEUE_MOST: f64 = 0.012;
@@ -60,81 +61,82 @@ const QUEUE_MOST: f64 = 0.012;
 const REFERENCE_RATE: f64 = 12.5e6;
 const REFERENCE_TRIP: Duration = Duration::from_millis(20);
 
-/// A round with a rate that is so much better than all before shows that the line has room.
+/// A round whose rate exceeds all earlier ones by this factor shows that the path has room.
 const GROWTH: f64 = 1.1;
 
-/// A rate that has become so much lower may be due to a window that is too small for a way whose delay varies: it is probed again.
+/// A rate that has fallen below this fraction of the best may be due to a window that is too small for a path with variable delay. So
+/// the path is probed again.
 const LOWER: f64 = 0.8;
 
-/// Of a delay that varies, so much is made up for, at most.
+/// The maximum variation of the delay for which the window compensates.
 const NOISE_MOST: Duration = Duration::from_millis(20);
 
-/// The least round trip is probed again when none was as short for so long (as BBR's ProbeRTT).
+/// The minimum round-trip time is probed again if no sample was as short for this long (as with BBR's ProbeRTT).
 const FRESH: Duration = Duration::from_secs(10);
 
-/// A queue that has grown twice within this time is that of flows that fill the line's buffer.
+/// If the queue has grown twice within this time, other flows fill the buffer of the path.
 const FORGET: Duration = Duration::from_secs(30);
 
-/// So much of what we had is kept until it is known whether the way has become longer or others fill the buffer.
+/// The fraction of the window that is kept until it is known whether the path has become longer or others fill the buffer.
 const DOUBTED_SHARE: f64 = 0.5;
 
-/// After a probe the window grows by this share of what is acknowledged. What fits on the line, sent at once into the gap that the probe
-/// has left, would fill a short buffer for a moment, and others lose packets by that.
+/// After a probe, the window grows by this fraction of the acknowledged bytes. If all that the path holds were sent at once into the
+/// gap that the probe has left, it would fill a short buffer for a moment, and other flows would lose packets.
 const RETURN: f64 = 0.125;
 
-/// While probing: how much of what fits on the line without a queue may be under way.
+/// The bytes in flight during a probe, as a fraction of what the path holds without a queue.
 const PROBE_SHARE: f64 = 0.75;
 
-/// How much of a line may be under way: rate × least round trip, and a little for the queue.
+/// Determines the window: rate × minimum round-trip time, and a little for the queue.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     mtu: u16,
     sampler: RateSampler,
-    /// Bytes under way, without mere acknowledgements.
+    /// The bytes in flight, without packets that contain only acknowledgements.
     in_flight: u64,
     rate: RecentMax,
-    /// The mean of late, while there was enough to send.
+    /// The recent mean of the rate while there was enough to send.
     rate_mean: f64,
-    /// The best of the last busy round.
+    /// The best rate of the last busy round.
     rate_now: f64,
-    /// The best of the rounds before the present one.
+    /// The best rate of the rounds before the current one.
     rate_before: f64,
     least: Option<Least>,
-    /// What the least was before it was seen to be longer, and when that was.
+    /// The minimum round-trip time before it was found to be longer, and when that happened.
     before: Option<Least>,
-    /// The shortest that probes have seen lately, and when.
+    /// The shortest round-trip time of recent probes, and when it was measured.
     floor: Option<Least>,
-    /// By how much round trips are longer than the least although nothing of ours is in the queue.
+    /// By how much round-trip times exceed the minimum although nothing of ours is in the queue.
     noise: Duration,
-    /// When a packet left last although the window was full: a probe, after a timeout.
+    /// When a packet was last sent although the window was full: a probe after a timeout.
     probed: Option<Instant>,
-    /// The best rate since that was measured.
+    /// The best rate since the last probe of the round-trip time.
     best: f64,
     round: Round,
-    /// Rounds in which there was enough to send. Only they make the best rate a former one.
+    /// The number of rounds in which there was enough to send. Only these rounds age the maximum of the rate.
     busy_rounds: u64,
     losses: LossRate,
     listener: Listener,
     phase: Phase,
     window: u64,
-    /// Bytes acknowledged since the window was set.
+    /// The bytes acknowledged since the window was set.
     acknowledged: u64,
 }
 
-/// The least round trip, and when one was as short last.
+/// The minimum round-trip time, and when a sample was last as short.
 #[derive(Clone, Copy, Debug)]
 struct Least {
     round_trip: Duration,
     at: Instant,
 }
 
-/// One round trip's worth of acknowledgements.
+/// The acknowledgements of one round trip.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
-    /// It ends with the acknowledgement of a packet that left when so many bytes had been acknowledged.
+    /// The round ends with the acknowledgement of a packet that was sent after this many bytes had been acknowledged.
     ends_at: u64,
     least: Option<Duration>,
-    /// The sum of all round trips measured, and how many they are.
+    /// The sum of all round-trip samples, and their number.
     sum: Duration,
     samples: u32,
     rate: f64,
@@ -167,7 +169,8 @@ impl Model {
         }
     }
 
-    /// Bytes that may be under way. A call that was told of and may not have left goes beyond what bulk may fill.
+    /// The maximum number of bytes in flight. While a call may be waiting to be sent, there is extra room beyond what bulk data may
+    /// fill.
     pub(super) fn window(&self) -> u64 {
         let room = if self.listener.is_call_new() { CALL_ROOM } else { 0 };
         self.window + room * u64::from(self.mtu)
@@ -177,7 +180,7 @@ impl Model {
         INITIAL * u64::from(self.mtu)
     }
 
-    /// Where it hears of calls.
+    /// Where calls are reported to this controller.
     pub(super) fn calls(&self) -> Calls {
         self.listener.calls.clone()
     }
@@ -192,10 +195,10 @@ impl Model {
         self.window = self.window.max(self.least_window());
     }
 
-    /// Packets leave.
     pub(super) fn handle_sent(&mut self, now: Instant, bytes: u64) {
         self.sampler.on_sent(now, self.in_flight == 0);
-        // Acknowledgements leave at any time, and quinn does not count them: with them a full window would seem to be exceeded.
+        // Acknowledgements can be sent at any time, and quinn does not count them as in flight. If they counted here, a full window
+        // would appear to be exceeded.
         if bytes <= ACKNOWLEDGEMENT_MOST {
             return;
         }
@@ -205,7 +208,7 @@ impl Model {
         }
     }
 
-    /// A packet that left at `sent` is acknowledged; `is_app_limited`: there is nothing more to send.
+    /// Handles the acknowledgement of a packet that was sent at `sent`. `is_app_limited` says that there is nothing more to send.
     pub(super) fn handle_ack(&mut self, now: Instant, sent: Instant, bytes: u64, is_app_limited: bool) {
         self.sampler.on_ack(sent, bytes);
         self.losses.on_ack(bytes);
@@ -217,7 +220,7 @@ impl Model {
         }
     }
 
-    /// That was all of one acknowledgement; so much is still under way.
+    /// Ends an acknowledgement. `in_flight` is the number of bytes that are still in flight.
     pub(super) fn handle_end_acks(&mut self, now: Instant, in_flight: u64, is_app_limited: bool) {
         self.in_flight = in_flight;
         self.listener.listen(now);
@@ -234,7 +237,7 @@ impl Model {
         self.set_window();
     }
 
-    /// Packets were lost, the last of which left at `sent`.
+    /// Handles the loss of packets, the last of which was sent at `sent`.
     pub(super) fn handle_loss(&mut self, now: Instant, sent: Instant, bytes: u64) {
         self.losses.on_loss(bytes);
         self.in_flight = self.in_flight.saturating_sub(bytes);
@@ -245,7 +248,7 @@ impl Model {
         self.set_window();
     }
 
-    /// The network marked packets instead of dropping them (ECN), the last of which left at `sent`.
+    /// Handles packets that the network marked instead of dropping them (ECN). The last of them was sent at `sent`.
     pub(super) fn handle_mark(&mut self, now: Instant, sent: Instant) {
         match &mut self.phase {
             Phase::Start(_) => self.phase = Phase::cruise(),
@@ -255,7 +258,7 @@ impl Model {
         self.set_window();
     }
 
-    /// All packets were lost for a long time: what was known of the line may be wrong.
+    /// Handles persistent congestion: all packets were lost for a long time, so the model of the path may be wrong.
     pub(super) fn handle_dark(&mut self) {
         self.rate.clear();
         self.losses = LossRate::default();
@@ -275,25 +278,25 @@ impl Model {
         self.least.map_or(Duration::ZERO, |least| least.round_trip)
     }
 
-    /// For how long no round trip was as short as the least.
+    /// How long no sample was as short as the minimum round-trip time.
     fn age(&self, now: Instant) -> Duration {
         self.least
             .map_or(Duration::ZERO, |least| now.saturating_duration_since(least.at))
     }
 
-    /// What the least round trip was before it was seen to be longer, if that was not long ago.
+    /// The minimum round-trip time before it was found to be longer, if that happened recently.
     fn doubted(&self, now: Instant) -> Option<Least> {
         self.before
             .filter(|before| now.saturating_duration_since(before.at) < FORGET)
     }
 
-    /// How long a packet of that round trip has waited.
+    /// How long a packet with this round-trip time has waited in queues.
     fn queue_of(&self, round_trip: Option<Duration>) -> Duration {
         round_trip.map_or(Duration::ZERO, |time| time.saturating_sub(self.least_round_trip()))
     }
 
-    /// The queue that we keep. A slower flow keeps a longer one, so that of two it is the faster one that gives way; over a longer way it
-    /// is shorter, since it lasts as many packets.
+    /// The length of the queue that we keep. A slower flow keeps a longer queue, so that of two flows the faster one yields. On a longer
+    /// path the queue is shorter, since it lasts for as many packets.
     fn slack(&self) -> Duration {
         let slower = REFERENCE_RATE / self.rate.get().max(SLOWEST);
         let trip = REFERENCE_TRIP.as_secs_f64();
@@ -302,9 +305,9 @@ impl Model {
         Duration::from_secs_f64(queue / longer.sqrt())
     }
 
-    /// The most that may be under way. On a short way packets wait for the programs at both ends, not for a line: the more,
-    /// the less work a byte is, and the longer a call that comes behind them waits for a processor. The best rate is one of
-    /// bursts there, so the mean counts.
+    /// The upper limit of the window. On a short path, packets wait for the programs at both ends, not for the network. The more are
+    /// in flight, the less CPU time each byte takes, but the longer a call behind them waits for a CPU. The maximum rate is that of
+    /// bursts there, so the mean is used.
     fn most(&self) -> u64 {
         let way = self.least_round_trip();
         if self.listener.has_calls() && way < SHORT {
@@ -314,7 +317,7 @@ impl Model {
         }
     }
 
-    /// A queue longer than this is not ours. On a slow line the least window alone makes one.
+    /// A queue longer than this is not ours. On a slow path, the minimum window alone creates a queue.
     fn competing_queue(&self) -> Duration {
         let (slack, rate) = (self.slack(), self.rate.get().max(SLOWEST));
         let least = Duration::from_secs_f64(self.least_window() as f64 / rate);
@@ -324,7 +327,7 @@ impl Model {
     fn on_sample(&mut self, now: Instant, sample: Sample) {
         let trip = sample.round_trip;
         let round_trip = self.least.map_or(trip, |least| least.round_trip.min(trip));
-        // As short, within what a clock and a scheduler add.
+        // As short as the minimum, within the precision of clocks and schedulers.
         let is_as_short = trip <= round_trip.mul_f64(1.02) + Duration::from_micros(200);
         let at = self.least.filter(|_| !is_as_short).map_or(now, |least| least.at);
         self.least = Some(Least { round_trip, at });
@@ -357,7 +360,7 @@ impl Model {
         self.noise = self.noise.min(self.queue_of(Some(mean)));
         let queue = self.queue_of(round.least).saturating_sub(self.noise);
         if !round.is_busy {
-            // Nothing of ours is in the queue, so this is the line.
+            // Nothing of ours is in the queue, so this is the path itself.
             if let Some(round_trip) = round.least.filter(|_| self.age(now) > FRESH) {
                 self.least = Some(Least { round_trip, at: now });
             }
@@ -396,8 +399,8 @@ impl Model {
         }
     }
 
-    /// By how much the round trip of a probe is longer than the shortest of the last ones: what others fill slowly is not to be taken,
-    /// probe by probe, for a way that has become a little longer.
+    /// By how much the round-trip time of a probe exceeds the shortest of the recent probes. A buffer that others fill slowly must not be
+    /// mistaken, probe by probe, for a path that has become a little longer.
     fn risen(&mut self, now: Instant, seen: Duration) -> Duration {
         let shorter = seen.min(self.least_round_trip());
         let is_valid = |floor: &Least| now.saturating_duration_since(floor.at) < FORGET && floor.round_trip < shorter;
@@ -409,7 +412,8 @@ impl Model {
         seen.saturating_sub(floor.round_trip)
     }
 
-    /// A queue that is not ours is either a longer way, or one that fluctuates, or the work of others. These let it grow again.
+    /// Ends a probe. A queue that is not ours has one of three causes: the path has become longer, its delay fluctuates, or other flows
+    /// fill the buffer. Other flows let the queue grow again.
     fn end_probe(&mut self, now: Instant, probe: &ProbeRtt) {
         let queue = probe.seen().map_or(Duration::ZERO, |seen| self.risen(now, seen));
         let before = self.doubted(now);
@@ -424,13 +428,14 @@ impl Model {
                 self.before = self.least.map(|least| Least { at: now, ..least });
                 self.least = Some(Least { round_trip, at: now });
                 self.floor = self.least;
-                // The probe has left a few packets. Others would take all the rest before they are known to be there.
+                // The probe has reduced the window to a few packets. If there are other flows, they would take all the rest before they
+                // are detected.
                 let kept = self.rate.get() * round_trip.as_secs_f64() * DOUBTED_SHARE;
                 self.window = self.window.max(kept as u64);
                 self.phase = Phase::cruise();
             }
             (Some(round_trip), Some(before)) if !is_alone => {
-                // What we had until now, also beside a queue.
+                // Keep what we had until now, even if there is a queue.
                 let kept = self.rate.get() * round_trip.as_secs_f64();
                 let window = probe.window.max(kept as u64);
                 let cubic = probe.cubic.clone();
@@ -449,7 +454,7 @@ impl Model {
         self.best = self.rate.get();
     }
 
-    /// Not less than may be under way in any case, or a flow of few packets would never see the line drained.
+    /// The window during a probe. It is at least the minimum window; otherwise a flow of few packets would never see the queue drained.
     fn probe_window(&self) -> u64 {
         let window = (self.rate_now * self.least_round_trip().as_secs_f64() * PROBE_SHARE) as u64;
         window.max(self.least_window())
@@ -466,7 +471,7 @@ impl Model {
                     _ => slack * self.losses.care(),
                 };
                 let queue = self.noise.as_secs_f64() + more;
-                // What is lost is sent once more.
+                // Compensates for retransmissions.
                 let known = (self.rate.get() * (least + queue) / (1.0 - self.losses.rate())) as u64
                     + SPARE * u64::from(self.mtu);
                 let returned = self.window + (acknowledged as f64 * RETURN) as u64;
@@ -476,7 +481,7 @@ impl Model {
                 }
             }
             Phase::ProbeRtt(_) => self.probe_window(),
-            // Twice as much with each round trip, as at the start.
+            // At most twice as much with each round trip, as at the start.
             Phase::Competitive(competitive) => competitive.cubic.window().min(self.window + acknowledged),
         };
         self.window = window.min(self.most()).max(self.least_window());

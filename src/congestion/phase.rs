@@ -4,44 +4,44 @@ use std::time::Instant;
 use super::cubic::Cubic;
 use super::rate::Sample;
 
-/// Rounds without growth after which the start is over, and what counts as growth.
+/// The start phase ends after this many rounds without growth of the rate by this factor.
 const START_ROUNDS: u32 = 3;
 const START_GROWTH: f64 = 1.25;
 
-/// So many rounds in a row the queue is longer than ours before other flows are probed for.
+/// After this many consecutive rounds with a queue that is longer than ours, the model probes for other flows.
 const LONG_ROUNDS: u32 = 3;
 
-/// So many rounds in a row without a queue of ours before the window grows faster.
+/// After this many consecutive rounds without a queue of ours, the window grows faster.
 const HASTE_AFTER: u32 = 3;
 
-/// A line without a queue is filled by at most so much of itself a round trip, as BBR probes; by as much as it holds when so many
-/// rounds in a row have shown that there is room.
+/// On a path without a queue, the queue grows to at most this fraction of the path's capacity, as when BBR probes. After
+/// [`ROOM_AFTER`] consecutive rounds with a growing rate, it grows to as much as the path holds ([`ROOM_MOST`]).
 const HASTE_MOST: f64 = 0.25;
 const ROOM_AFTER: u32 = 2;
 const ROOM_MOST: f64 = 1.0;
 
-/// So many rounds in a row without a queue, and there is nobody else.
+/// After this many consecutive rounds without a queue, there are no other flows.
 const ALONE_ROUNDS: u32 = 10;
 
-/// A probe ends after this at the latest.
+/// The maximum duration of a probe.
 const PROBE_MOST: Duration = Duration::from_secs(2);
 
-/// Round trips measured with nothing of ours in the queue, before a probe ends.
+/// The number of round-trip samples with nothing of ours in the queue that a probe needs.
 const PROBE_SAMPLES: u32 = 4;
 
 /// How often competitive mode probes whether others still fill the buffer.
 const COMPETITIVE_PROBE: Duration = Duration::from_secs(8);
 
-/// What the model is at.
+/// The phase of the model.
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// The window doubles with each round trip.
     Start(Start),
-    /// The line is known.
+    /// The rate and the minimum round-trip time of the path are known.
     Cruise(Cruise),
-    /// Little is sent, to measure the round trip without a queue of ours: ProbeRTT of BBR (draft-ietf-ccwg-bbr).
+    /// Little is sent, to measure the round-trip time without a queue of ours: ProbeRTT of BBR (draft-ietf-ccwg-bbr).
     ProbeRtt(ProbeRtt),
-    /// Others fill the line's buffer; we do as they do: competitive mode of Copa (Arun and Balakrishnan, NSDI 2018, §2.2).
+    /// Others fill the buffer of the path, and we do the same: competitive mode of Copa (Arun and Balakrishnan, NSDI 2018, §2.2).
     Competitive(Competitive),
 }
 
@@ -55,7 +55,7 @@ impl Phase {
     }
 }
 
-/// The best rate so far, and for how many rounds it has been that.
+/// The best rate so far, and the number of rounds since it last grew.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Start {
     rate: f64,
@@ -63,7 +63,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// A round has ended: has the line shown its rate?
+    /// Ends a round. Returns whether the rate has stopped growing, so the rate of the path is known.
     pub(super) fn is_over(&mut self, rate: f64) -> bool {
         if rate >= self.rate * START_GROWTH {
             *self = Self {
@@ -77,7 +77,7 @@ impl Start {
     }
 }
 
-/// Rounds in a row in which the queue was longer than ours, shorter, and in which the rate grew.
+/// The numbers of consecutive rounds in which the queue was longer than ours, was shorter, and in which the rate grew.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cruise {
     long_rounds: u32,
@@ -85,17 +85,18 @@ pub(super) struct Cruise {
     growing_rounds: u32,
 }
 
-/// How much of a queue is made on a line that shows none.
+/// The length of the queue that the model tries to create on a path without one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Haste {
-    /// So many times ours …
+    /// A multiple of the usual queue …
     pub(super) times: f64,
-    /// … but not more than this share of the least round trip.
+    /// … up to this fraction of the minimum round-trip time.
     pub(super) most: f64,
 }
 
 impl Cruise {
-    /// A round has ended: is the queue that of others? `slack` is ours, `competing` what is too long for it.
+    /// Ends a round. Returns whether the queue seems to be that of other flows. `slack` is the length of our queue. A queue longer
+    /// than `competing` is not ours.
     pub(super) fn is_crowded(
         &mut self,
         queue: Duration,
@@ -109,7 +110,7 @@ impl Cruise {
         self.long_rounds >= LONG_ROUNDS
     }
 
-    /// A line that shows no queue is faster than it was: the window grows twice as fast with each round.
+    /// If the path shows no queue, it has become faster: the growth of the window then doubles with each round.
     pub(super) fn haste(self) -> Option<Haste> {
         let rounds = self.short_rounds.checked_sub(HASTE_AFTER)?;
         let most = if self.growing_rounds >= ROOM_AFTER {
@@ -122,18 +123,18 @@ impl Cruise {
     }
 }
 
-/// Probing the round trip: waits until the line holds little of ours, and then for a few round trips.
+/// A probe of the round-trip time: waits until little of ours is in flight, and then for a few samples.
 #[derive(Clone, Debug)]
 pub(super) struct ProbeRtt {
     began: Instant,
-    /// When there was no more under way than fits without a queue.
+    /// When no more was in flight than the path holds without a queue.
     drained: Option<Instant>,
     least: Duration,
     sum: Duration,
     samples: u32,
-    /// What the window was.
+    /// The window before the probe.
     pub(super) window: u64,
-    /// What was done beside others, if that was what was done.
+    /// The state of competitive mode before the probe, if it was in that mode.
     pub(super) cubic: Option<Cubic>,
 }
 
@@ -158,7 +159,7 @@ impl ProbeRtt {
         }
     }
 
-    /// So much is under way, of which `target` fits without a queue. Has enough been seen?
+    /// Returns whether the probe has enough samples or has lasted too long. `target` is how much fits in flight without a queue.
     pub(super) fn is_over(&mut self, now: Instant, in_flight: u64, target: u64, is_app_limited: bool) -> bool {
         if self.drained.is_none() && in_flight <= target {
             self.drained = Some(now);
@@ -167,27 +168,27 @@ impl ProbeRtt {
         self.samples >= enough || now.saturating_duration_since(self.began) > PROBE_MOST
     }
 
-    /// The least round trip, if any was measured.
+    /// The minimum round-trip time, if any was measured.
     pub(super) fn seen(&self) -> Option<Duration> {
         (self.samples > 0).then_some(self.least)
     }
 
-    /// The mean round trip.
+    /// The mean round-trip time.
     pub(super) fn mean(&self) -> Duration {
         self.sum.checked_div(self.samples).unwrap_or_default()
     }
 }
 
-/// Competitive mode: among flows that fill the buffer.
+/// Competitive mode: other flows fill the buffer.
 #[derive(Clone, Debug)]
 pub(super) struct Competitive {
     pub(super) cubic: Cubic,
     probed: Instant,
-    /// Losses of what was sent before this have been answered.
+    /// The window has already been reduced for losses of packets that were sent before this.
     answered: Instant,
-    /// The longest queue of the last time.
+    /// The longest recent queue.
     longest: Duration,
-    /// Rounds in a row without a queue.
+    /// The number of consecutive rounds without a queue.
     alone: u32,
 }
 
@@ -208,26 +209,27 @@ impl Competitive {
         }
     }
 
-    /// A round has ended: are they gone, since the queue has been no longer than `short` for some time?
+    /// Ends a round. Returns whether the other flows are gone: the queue has not been longer than `short` for some time.
     pub(super) fn is_over(&mut self, queue: Duration, short: Duration) -> bool {
         self.alone = if queue <= short { self.alone + 1 } else { 0 };
         self.alone >= ALONE_ROUNDS
     }
 
-    /// A round has ended: is it time to probe whether they are still there?
+    /// Ends a round. Returns whether it is time to probe for the other flows.
     pub(super) fn is_probe_due(&mut self, now: Instant, queue: Duration) -> bool {
         self.longest = queue.max(self.longest.mul_f64(0.98));
         now.saturating_duration_since(self.probed) > COMPETITIVE_PROBE
     }
 
-    /// A loss beside so long a queue. Beside a short one it is one by chance. The start has no other end, so there each counts.
+    /// Handles a loss. `queue` is the current length of the queue; with a short queue, the loss is random and ignored. During the
+    /// start every loss counts, since nothing else ends it.
     pub(super) fn on_loss(&mut self, now: Instant, sent: Instant, queue: Duration, is_by_chance: bool) {
         if self.cubic.is_starting() || (queue * 2 > self.longest && !is_by_chance) {
             self.give_way(now, sent);
         }
     }
 
-    /// Once for all that was under way.
+    /// Reduces the window, once for all packets that were in flight at the time.
     pub(super) fn give_way(&mut self, now: Instant, sent: Instant) {
         if sent > self.answered {
             self.answered = now;

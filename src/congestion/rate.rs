@@ -2,33 +2,34 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Packets that leave within this part of a round trip are one group: their samples are of a time that is longer by as much.
+/// Packets that are sent within this fraction of a round-trip time form one group. The time of their samples is longer by as much.
 const GROUPS_A_TRIP: u32 = 64;
 
-/// Groups remembered, at most; beyond it the last one takes all that leaves.
+/// The maximum number of groups. Beyond it, all further packets join the last group.
 const GROUPS_MAX: usize = 4096;
 
-/// How fast bytes arrive at the other side, measured over one round trip at a time, as in draft-cheng-iccrg-delivery-rate-estimation.
+/// The delivery rate, measured over one round trip at a time (draft-cheng-iccrg-delivery-rate-estimation).
 ///
-/// A sample is what was acknowledged from the moment on when a packet left, divided by the longer of two times: that in which
-/// it was acknowledged and that in which it was sent.
+/// A sample is the number of bytes acknowledged since a packet was sent, divided by the longer of two times: the time in which
+/// they were acknowledged, and the time in which they were sent.
 #[derive(Clone, Debug)]
 pub(super) struct RateSampler {
-    /// Bytes acknowledged so far, and when the last of them were.
+    /// The number of bytes acknowledged so far.
     delivered: u64,
+    /// When the last of them were acknowledged.
     delivered_at: Instant,
-    /// When the packet left that was acknowledged last.
+    /// When the packet that was acknowledged last was sent.
     first_sent: Instant,
-    /// Packets that leave before so many bytes were acknowledged could have been followed by more, had there been more.
+    /// Until this many bytes are acknowledged, packets count as limited by the application: there was nothing more to send.
     app_limited_until: u64,
     groups: VecDeque<Group>,
-    /// Of the acknowledgement that is being read: when its newest packet left.
+    /// When the newest packet of the current acknowledgement was sent.
     newest: Option<Instant>,
-    /// The least round trip.
+    /// The minimum round-trip time.
     least: Duration,
 }
 
-/// Packets that left one after the other, and what was known when the first of them did.
+/// Packets that were sent one after another, and the state when the first of them was sent.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     first: Instant,
@@ -38,19 +39,20 @@ struct Group {
     is_app_limited: bool,
 }
 
-/// What one acknowledgement tells.
+/// The measurement from one acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Sample {
-    /// Of the newest packet that it acknowledges.
+    /// The round-trip time of the newest packet that it acknowledges.
     pub(super) round_trip: Duration,
-    /// When that packet left.
+    /// When that packet was sent.
     pub(super) sent: Instant,
-    /// Bytes that had been acknowledged when it left, and have been now.
+    /// The number of bytes that had been acknowledged when that packet was sent.
     pub(super) delivered_before: u64,
+    /// The number of bytes that are acknowledged now.
     pub(super) delivered: u64,
-    /// Bytes per second; zero where the time is too short to tell.
+    /// The delivery rate in bytes per second; zero if the time is too short to measure.
     pub(super) rate: f64,
-    /// There was not enough to send: the line may be faster than this.
+    /// Whether there was not enough to send. Then the path may be faster than this.
     pub(super) is_app_limited: bool,
 }
 
@@ -67,7 +69,7 @@ impl RateSampler {
         }
     }
 
-    /// Packets leave; `is_first`: nothing else is under way.
+    /// Records that packets are sent. `is_first` says that nothing else is in flight.
     pub(super) fn on_sent(&mut self, now: Instant, is_first: bool) {
         if is_first {
             (self.first_sent, self.delivered_at) = (now, now);
@@ -91,13 +93,13 @@ impl RateSampler {
         }
     }
 
-    /// A packet that left then is acknowledged.
+    /// Records the acknowledgement of a packet that was sent at `sent`.
     pub(super) fn on_ack(&mut self, sent: Instant, bytes: u64) {
         self.delivered = self.delivered.saturating_add(bytes);
         self.newest = self.newest.max(Some(sent));
     }
 
-    /// That was all of one acknowledgement. Nothing, when only older packets than before were acknowledged.
+    /// Ends an acknowledgement. Returns `None` if it acknowledged only packets that are older than those acknowledged before.
     pub(super) fn on_end_acks(&mut self, now: Instant, in_flight: u64, is_app_limited: bool) -> Option<Sample> {
         if is_app_limited {
             self.app_limited_until = self.delivered.saturating_add(in_flight.max(1));

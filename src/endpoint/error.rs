@@ -1,22 +1,22 @@
 use thiserror::Error;
 
-/// Why nothing more comes from a circuit, and nothing more can be sent.
+/// Why nothing more can be received from a circuit or sent on it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Closed {
-    /// The circuit is closed, by the far side or because the session ended. Everything that was to be delivered has been.
+    /// The circuit was closed by the far side, or because the session ended. The text is the reason. All signals that arrived
+    /// before have been delivered.
     #[error("{0}")]
     Circuit(String),
-    /// The session itself is gone.
+    /// The session has ended.
     #[error("the session with the peer has ended")]
     NoSession,
 }
 
-/// Why signals cannot be handed over at once.
+/// Why signals were not accepted. Each variant returns them.
 #[derive(Debug)]
 pub enum TrySendError<T> {
-    /// There is no room now; here they are. [`poll_ready`](super::io::endpoint::SignalSender::poll_ready) tells when to try
-    /// again.
+    /// There is no room now. [`poll_ready`](super::io::endpoint::SignalSender::poll_ready) tells when to try again.
     Full(T),
-    /// The session is gone.
+    /// The session has ended.
     NoSession(T),
 }

@@ -1,4 +1,4 @@
-//! What frames carry, as the packets of a connection to a node.
+//! Conversion between the content of frames and the packets of a connection to a node.
 
 use crate::codec::Buffers;
 use crate::dist::Format;
@@ -8,7 +8,7 @@ use crate::dist::StreamEncoder;
 use crate::session::Intake;
 use crate::wire::Content;
 
-/// What a packet of a node carries; `None` for a tick, which stays on its connection.
+/// The content of a packet from a node; `None` for a tick, which is not forwarded.
 pub fn content(packet: Packet) -> Option<Content> {
     Some(match packet {
         Packet::Tick => return None,
@@ -35,18 +35,18 @@ pub fn content(packet: Packet) -> Option<Content> {
     })
 }
 
-/// What a packet of a node means for the session; `None` for a tick, which stays on its connection.
+/// A packet from a node as input for the session; `None` for a tick, which is not forwarded.
 ///
 /// # Errors
-/// If the control term is malformed: it would end the far node's connection, so it ends this one.
+/// If the control term is malformed. It would make the far node close its connection, so this connection is closed instead.
 pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, PacketError> {
     content(packet).map(|content| Intake::read(content, format)).transpose()
 }
 
-/// Appends a content as a node reads it.
+/// Appends the content of a frame as a packet for a node.
 ///
 /// # Errors
-/// If it is a part that does not follow the one before.
+/// If the content is a fragment that does not follow the previous one of its signal.
 pub fn encode(content: &Content, encoder: &mut StreamEncoder, out: &mut Buffers) -> Result<(), PacketError> {
     let body = content.body();
     match *content {

@@ -1,4 +1,4 @@
-//! How far an endpoint may send ahead of what its circuit's credit allows.
+//! A limit on how far an endpoint may send ahead of its circuit's credit.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::task::Poll;
 use std::task::Waker;
 
-/// Bytes that an endpoint may send ahead of what its circuit's credit allows: one long read and a fragment.
+/// The number of bytes that an endpoint may send ahead of its circuit's credit: one long read and a fragment.
 pub const READ_AHEAD: u64 = 512 * 1024;
 
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ struct State {
     sent: u64,
     taken: u64,
     is_over: bool,
-    /// Who waits for room.
+    /// Woken when there is room.
     waiting: Option<Waker>,
 }
 
@@ -25,17 +25,17 @@ impl State {
     }
 }
 
-/// Both ends of one account: what was sent, and what the session has taken of it.
+/// Creates both ends of an account: the bytes that were sent, and those that the session has taken.
 pub fn read_ahead() -> (ReadAhead, Taken) {
     let state = Arc::default();
     (ReadAhead(Arc::clone(&state)), Taken(state))
 }
 
-/// The endpoint's end.
+/// The end that the endpoint holds.
 #[derive(Debug)]
 pub struct ReadAhead(Arc<Mutex<State>>);
 
-/// The session's end; when it is dropped, nothing more will be taken.
+/// The end that the session holds. After it is dropped, nothing more is taken.
 #[derive(Debug)]
 pub struct Taken(Arc<Mutex<State>>);
 
@@ -44,7 +44,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl ReadAhead {
-    /// So many bytes were sent.
+    /// Records that `cost` bytes were sent.
     pub fn sent(&self, cost: u64) {
         lock(&self.0).sent += cost;
     }
@@ -54,8 +54,8 @@ impl ReadAhead {
         lock(&self.0).has_room()
     }
 
-    /// Ready once more may be sent, `Ok`, or never again, `Err`. Otherwise `waker` is woken then, from whatever thread the
-    /// session runs on; it replaces the one of before.
+    /// Ready with `Ok` if more may be sent, and with `Err` if the session has ended. If pending, `waker` replaces the previous
+    /// waker and is woken on that change, on the thread of the session.
     pub fn poll_room(&self, waker: &Waker) -> Poll<Result<(), ()>> {
         let mut state = lock(&self.0);
         if state.has_room() {
@@ -73,12 +73,12 @@ impl ReadAhead {
 }
 
 impl Taken {
-    /// The session has taken so many bytes more.
+    /// Records that the session has taken another `cost` bytes.
     pub fn add(&self, cost: u64) {
         let mut state = lock(&self.0);
         state.taken += cost;
         let woken = if state.has_room() { state.waiting.take() } else { None };
-        // Whoever is woken may ask at once.
+        // The woken code may poll at once, so the lock must be free.
         drop(state);
         if let Some(waker) = woken {
             waker.wake();

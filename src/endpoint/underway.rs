@@ -1,13 +1,12 @@
-//! What a session has handed to an endpoint that has not written it yet.
+//! An account of the deliveries that a session has handed to an endpoint and the endpoint has not written yet.
 
-/// What is underway to one endpoint, at most, in bytes: enough to keep a socket busy, little enough that a small signal on
-/// another lane is written soon.
+/// The limit in bytes: enough to keep a socket busy, and little enough that a small signal on another lane is written soon.
 pub const BYTES_MAX: u64 = 256 * 1024;
 
-/// Deliveries underway to one endpoint: one being written, one waiting.
+/// The maximum number of deliveries: one being written, one waiting.
 pub const DELIVERIES_MAX: u32 = 2;
 
-/// Counts what is underway.
+/// The deliveries underway to one endpoint.
 #[derive(Debug, Default)]
 pub struct Underway {
     deliveries: u32,
@@ -15,7 +14,7 @@ pub struct Underway {
 }
 
 impl Underway {
-    /// About how many bytes the next delivery may have; `None` if there may be none now.
+    /// About how many bytes the next delivery may have; `None` if no delivery may be handed over now.
     pub const fn room(&self) -> Option<u64> {
         if self.deliveries < DELIVERIES_MAX && self.bytes < BYTES_MAX {
             Some(BYTES_MAX - self.bytes)
@@ -24,13 +23,13 @@ impl Underway {
         }
     }
 
-    /// A delivery of so many bytes was handed over.
+    /// Records that a delivery of `cost` bytes was handed over.
     pub const fn add(&mut self, cost: u64) {
         self.deliveries += 1;
         self.bytes += cost;
     }
 
-    /// A delivery of so many bytes was written.
+    /// Records that a delivery of `cost` bytes was written.
     pub const fn written(&mut self, cost: u64) {
         self.deliveries = self.deliveries.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(cost);

@@ -8,10 +8,10 @@ pub enum EpmdError {
     /// The request is malformed.
     #[error("malformed request: {0}")]
     Codec(#[from] CodecError),
-    /// The request is of a kind that does not exist.
+    /// There is no request with this number.
     #[error("unknown request {0}")]
     Unknown(u8),
-    /// The message is longer than any can be.
+    /// The message is too long.
     #[error("port mapper message of {length} bytes; at most {limit} are allowed")]
     Oversized {
         /// Its length in bytes.
@@ -19,7 +19,7 @@ pub enum EpmdError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The name is not one a node can have.
+    /// The name is not a valid node name.
     #[error("{0:?} is not a valid node name")]
     Name(String),
     /// The port mapper cannot be reached.
@@ -28,9 +28,9 @@ pub enum EpmdError {
     /// The address cannot be bound.
     #[error("cannot serve the port mapper on {address}: {source}; {remedy}", remedy = Self::REMEDY)]
     Bind {
-        /// The address wanted.
+        /// The configured address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }

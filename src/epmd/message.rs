@@ -6,13 +6,13 @@ use crate::codec::CodecError;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The longest request, in bytes: a name and an extra field of a thousand each (`epmd_srv.c` allows about 3 kB).
+/// The maximum length of a request in bytes: a name and an extra field of a thousand each (`epmd_srv.c` allows about 3 kB).
 pub(super) const REQUEST_MAX: usize = 3 * 1024;
 
 /// A name has at most this many bytes (255 characters in UTF-8).
 const NAME_MAX: usize = 1020;
 
-/// The longest answer a client reads.
+/// The maximum length of a response that a client reads, in bytes.
 pub(super) const RESPONSE_MAX: usize = REQUEST_MAX;
 
 const ALIVE2_REQ: u8 = 120;
@@ -27,20 +27,20 @@ const STOP_REQ: u8 = 115;
 const DIST_HIGH: u16 = 6;
 const DIST_LOW: u16 = 5;
 
-/// What a node says of itself when it registers.
+/// The data with which a node registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// The part of its name before the `@`.
+    /// The part of the node's name before the `@`.
     pub name: String,
-    /// Where it listens.
+    /// The TCP port on which the node listens.
     pub port: u16,
-    /// 77: a normal node; 72: a hidden one.
+    /// 77: a normal node; 72: a hidden node.
     pub node_type: u8,
-    /// 0: TCP over IPv4 (stock nodes send it always).
+    /// 0: TCP over IPv4 (stock nodes always send it).
     pub protocol: u8,
-    /// Highest and lowest distribution version.
+    /// The highest and the lowest supported distribution version.
     pub versions: (u16, u16),
-    /// Whatever it adds.
+    /// The extra field.
     pub extra: Bytes,
 }
 
@@ -48,12 +48,12 @@ impl Registration {
     /// The type of a hidden node.
     pub const HIDDEN: u8 = 72;
 
-    /// Whether it registered as a hidden node.
+    /// Whether the node is hidden.
     pub const fn is_hidden(&self) -> bool {
         self.node_type == Self::HIDDEN
     }
 
-    /// A normal node that listens on `port`, as stock nodes register.
+    /// The registration of a normal node that listens on `port`, as stock nodes send it.
     pub fn normal(name: &str, port: u16) -> Self {
         Self {
             name: name.to_owned(),
@@ -66,34 +66,34 @@ impl Registration {
     }
 }
 
-/// What is asked of the port mapper.
+/// A request to the port mapper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// ALIVE2: a node registers.
     Register(Registration),
-    /// PORT2: where is it? A bare name, or, as only beamway understands it, a full one with its `@`.
+    /// PORT2: asks for the port of a node. The name is bare. Only beamway also accepts a full name with its `@`.
     Port(String),
-    /// Which names are there?
+    /// Asks for the names of all registered nodes.
     Names,
-    /// The same with more detail.
+    /// Like `Names`, with more detail.
     Dump,
-    /// End the port mapper.
+    /// Ends the port mapper.
     Kill,
-    /// Drop a name.
+    /// Removes a name.
     Stop,
 }
 
-/// What the port mapper says.
+/// A response of the port mapper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
-    /// ALIVE2: the incarnation given, or `None` if the name is taken.
+    /// The response to ALIVE2.
     Registered {
         /// Whether the node understands creations of 32 bits.
         is_wide: bool,
-        /// The incarnation.
+        /// The creation of the node, or `None` if its name is taken.
         creation: Option<u32>,
     },
-    /// PORT2: where it is.
+    /// The response to PORT2: the registration, or `None` if there is no such node.
     Port(Option<Registration>),
 }
 
@@ -112,7 +112,7 @@ fn name(bytes: &[u8]) -> Result<String, EpmdError> {
 }
 
 impl Request {
-    /// Reads a request, without its length.
+    /// Parses a request, without its length.
     pub fn parse(bytes: &[u8]) -> Result<Self, EpmdError> {
         let mut reader = Reader::new(bytes);
         let kind = reader.u8("request")?;
@@ -156,7 +156,7 @@ impl Request {
         })
     }
 
-    /// The request with its length: what a node sends.
+    /// Encodes the request with its length, as a node sends it.
     pub fn encode(&self) -> Bytes {
         let mut body = BytesMut::new();
         let mut writer = Writer::new(&mut body);
@@ -192,7 +192,7 @@ fn write_registration(registration: &Registration, writer: &mut Writer<'_>) {
 }
 
 impl Response {
-    /// Reads a response, which has no length: `None` while more is to come.
+    /// Parses a response, which has no length. Returns `None` if it is incomplete.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, EpmdError> {
         match Self::read(&mut Reader::new(bytes)) {
             Err(EpmdError::Codec(CodecError::Truncated { .. })) => Ok(None),
@@ -226,13 +226,13 @@ impl Response {
         })
     }
 
-    /// The response; it has no length, and a PORT2 response is followed by the end of the connection.
+    /// Encodes the response. It has no length field; the connection ends after a PORT2 response.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
         let mut writer = Writer::new(&mut out);
         match self {
             Self::Registered { is_wide, creation } => {
-                // A refusal carries creation 99, as epmd's does.
+                // A refusal has creation 99, as with epmd.
                 let (result, creation) = creation.map_or((1, 99), |creation| (0, creation));
                 if *is_wide {
                     writer.u8(ALIVE2_X_RESP).u8(result).u32(creation);

@@ -1,7 +1,7 @@
 //! Rank 3: the port mapper protocol (`erts/epmd/src/epmd_srv.c`), for the nodes of this host.
 //!
-//! A node registers by a connection that it keeps open, and asks for the ports of others. Connections ask the gateway, which
-//! knows the answers, over a bounded channel ([`io::question`]): a question about a remote node may need a new listener.
+//! A node registers with a connection that it keeps open, and asks for the ports of other nodes. The connections get the answers
+//! from the gateway, over a bounded channel ([`io::question`]), since a question about a remote node may need a new listener.
 
 mod error;
 pub mod io;

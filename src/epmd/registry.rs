@@ -3,14 +3,14 @@ use std::collections::VecDeque;
 
 use super::Registration;
 
-/// Names of nodes that are gone whose incarnation is remembered (`epmd_srv.c`).
+/// The number of former nodes whose creation is remembered (`epmd_srv.c`).
 const OLD_NAMES: usize = 1000;
 
-/// Nodes registered at once: as many as a stock epmd serves.
+/// The maximum number of registered nodes: as many as a stock epmd serves.
 const NAMES_MAX: usize = 1000;
 
-/// The nodes registered on this host, and how incarnations are given out: the time of the first registration, one more
-/// for each later one while the name is remembered.
+/// The nodes registered on this host. The first registration of a name gets the current time as its creation. Each later one gets
+/// the next number, as long as the name is remembered.
 #[derive(Debug, Default)]
 pub struct Registry {
     names: BTreeMap<String, (Registration, u32)>,
@@ -18,7 +18,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Registers a node at `unix_seconds`; `None` if the name is taken or there are too many.
+    /// Registers a node at the time `unix_seconds`. Returns its creation, or `None` if the name is taken or there are too many
+    /// nodes.
     pub fn register(&mut self, registration: Registration, unix_seconds: u32) -> Option<u32> {
         if self.names.contains_key(&registration.name) || self.names.len() >= NAMES_MAX {
             return None;
@@ -33,7 +34,7 @@ impl Registry {
         Some(creation)
     }
 
-    /// A node's connection has ended.
+    /// Removes a node.
     pub fn unregister(&mut self, name: &str) {
         if let Some((_, creation)) = self.names.remove(name) {
             self.old.push_back((name.to_owned(), creation));
@@ -43,12 +44,12 @@ impl Registry {
         }
     }
 
-    /// What a node said of itself.
+    /// The registration of a node.
     pub fn get(&self, name: &str) -> Option<&Registration> {
         self.names.get(name).map(|(registration, _)| registration)
     }
 
-    /// All nodes, by name.
+    /// The registrations of all nodes, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Registration> {
         self.names.values().map(|(registration, _)| registration)
     }

@@ -10,7 +10,7 @@ use super::skip::skip;
 use super::tag;
 use crate::codec::Reader;
 
-/// A local fun, stored as its encoded bytes. It is written back unchanged, and equal to another one if the bytes are.
+/// A local fun, stored as its encoded bytes. It is encoded unchanged, and two funs are equal if their bytes are.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Fun {
     bytes: Bytes,

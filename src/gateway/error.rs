@@ -7,19 +7,19 @@ use crate::endpoint::Closed;
 /// Why a leg ended.
 #[derive(Debug, Error)]
 pub enum LegError {
-    /// The node's connection failed.
-    #[error("connection to the local node: {0}")]
+    /// The connection to the local node failed, or could not be established.
+    #[error("connection to the local node failed: {0}")]
     Io(#[from] std::io::Error),
-    /// The node closed the connection.
+    /// The local node closed the connection.
     #[error("the local node closed the connection")]
     Closed,
-    /// The node sent what is no handshake message.
+    /// A handshake message is malformed or unexpected.
     #[error("handshake: {0}")]
     Handshake(#[from] HandshakeError),
-    /// The node sent what is no packet.
+    /// The local node sent a malformed packet.
     #[error("packet: {0}")]
     Packet(#[from] PacketError),
-    /// Policy does not let the peer speak for the node.
+    /// The policy does not let the peer speak for the node.
     #[error("peer {peer} may not speak for node {node}: no pattern of its `allow` fits")]
     Policy {
         /// The peer.
@@ -27,13 +27,13 @@ pub enum LegError {
         /// The node it claims.
         node: String,
     },
-    /// Nothing came for too long.
+    /// A time-out. The fields are what did not happen, and the time.
     #[error("{0} within {1:?}")]
     Late(&'static str, std::time::Duration),
-    /// The session ended the circuit.
+    /// The circuit was closed, with this reason.
     #[error("{0}")]
     CircuitClosed(String),
-    /// The session itself is gone.
+    /// The session of the circuit has ended.
     #[error("the session with the peer has ended")]
     NoSession,
 }

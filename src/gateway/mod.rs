@@ -1,8 +1,9 @@
 //! Rank 8: where BEAMs attach.
 //!
-//! [`io::gateway`] attaches each BEAM that registers at the port mapper to the hub, and answers look-ups of remote nodes by
-//! *personas*, listeners that stand for these. Each TCP connection of a BEAM is a *leg* with a task of its own: first the
-//! handshake is relayed between the two real nodes by [`Relay`](crate::dist::Relay), then packets and signals are translated.
+//! [`io::gateway`] attaches each BEAM that registers with the port mapper to the hub. It answers look-ups of remote nodes
+//! with *personas*: listening ports that stand for remote nodes. Each TCP connection with a BEAM is a *leg* with a task of
+//! its own: first [`Relay`](crate::dist::Relay) relays the handshake between the two real nodes, then packets and signals are
+//! translated.
 //!
 //! A daemon without BEAMs runs no gateway.
 

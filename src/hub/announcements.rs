@@ -1,41 +1,42 @@
-//! What peers announced, whole and in order, whoever else has the names.
+//! The announcements of peers, kept completely and in order, even if others hold the names.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Nodes that one peer may announce: more than one host runs, and a bound for what a peer makes us keep.
+/// The maximum number of nodes that one peer may announce: more than one host runs. It bounds the memory that a peer can use.
 pub const NODES_OF_A_PEER: usize = 4096;
 
-/// Host parts that one node may have: more than a host has addresses.
+/// The maximum number of host parts of one node: more than a host has addresses.
 pub const HOSTS_OF_A_NODE: usize = 512;
 
-/// One node of one peer.
+/// A node name that a peer announced.
 #[derive(Debug)]
 pub(super) struct Announcement {
     pub(super) peer: Arc<str>,
-    /// As the peer gave them.
+    /// The host parts, as the peer spelled them.
     pub(super) hosts: Vec<AnnouncedHost>,
 }
 
 #[derive(Debug)]
 pub(super) struct AnnouncedHost {
     pub(super) host: String,
-    /// When the peer first announced the node under this host part, as a count of such events: the first one holds the name.
+    /// When the peer first announced the node with this host part, as a sequence number. The lowest number holds the name.
     pub(super) since: u64,
 }
 
 /// The announcements of all peers.
 #[derive(Debug, Default)]
 pub(super) struct Announcements {
-    /// By name; those of one name in the order of arrival.
+    /// By node name. Announcements of one name are in the order of arrival.
     of_name: BTreeMap<String, Vec<Announcement>>,
     of_peer: BTreeMap<Arc<str>, BTreeSet<String>>,
     count: u64,
 }
 
 impl Announcements {
-    /// Keeps an announcement instead of an earlier one of the same node; `false` if the peer has announced too many nodes.
+    /// Adds an announcement, which replaces an earlier one of the same node. Returns `false` if the peer has announced too many
+    /// nodes.
     pub(super) fn insert(&mut self, peer: &Arc<str>, name: &str, hosts: &[String]) -> bool {
         let names = self.of_peer.entry(Arc::clone(peer)).or_default();
         if !names.contains(name) && names.len() >= NODES_OF_A_PEER {
@@ -66,7 +67,7 @@ impl Announcements {
         true
     }
 
-    /// Removes a node of a peer; `false` if the peer has not announced it.
+    /// Removes a node of a peer. Returns `false` if the peer has not announced it.
     pub(super) fn remove(&mut self, peer: &Arc<str>, name: &str) -> bool {
         let Some(names) = self.of_peer.get_mut(peer) else {
             return false;
@@ -84,17 +85,17 @@ impl Announcements {
         was_there
     }
 
-    /// The names of a peer's nodes.
+    /// The names that a peer announced.
     pub(super) fn of_peer(&self, peer: &str) -> impl Iterator<Item = &str> {
         self.of_peer.get(peer).into_iter().flatten().map(String::as_str)
     }
 
-    /// The nodes of a name.
+    /// The announcements of a name.
     pub(super) fn of_name(&self, name: &str) -> &[Announcement] {
         self.of_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// All of them, by name.
+    /// All announcements, ordered by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Announcement)> {
         self.of_name
             .iter()
@@ -102,7 +103,7 @@ impl Announcements {
     }
 }
 
-/// Since when one of the host parts is announced.
+/// The sequence number of a host part among those that were announced before.
 fn first(hosts: &[AnnouncedHost], host: &str) -> Option<u64> {
     let same = hosts.iter().filter(|other| other.host.eq_ignore_ascii_case(host));
     same.map(|other| other.since).min()

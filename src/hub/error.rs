@@ -7,10 +7,10 @@ use crate::dist::HandshakeError;
 /// Why a local node was not attached.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum AttachError {
-    /// A local node has the name.
+    /// A local node already has this name.
     #[error("a local node has this name")]
     Taken,
-    /// There are as many local nodes as a port mapper serves.
+    /// The port mapper's maximum number of local nodes is reached.
     #[error("there are too many local nodes")]
     TooMany,
 }
@@ -24,10 +24,10 @@ pub enum Unreachable {
     /// A local node has the name.
     #[error("a local node has this name")]
     Local,
-    /// Another peer announced it first. Once that one withdraws it, this peer holds the name.
+    /// Another peer announced the name first. When that peer withdraws it, this peer holds the name.
     #[error("peer {0} announced it first")]
     Held(Arc<str>),
-    /// The announcement is beyond what one peer may announce, and is not kept.
+    /// The peer has announced the maximum number of nodes. This announcement is not kept.
     #[error("the peer announced too many nodes")]
     TooMany,
 }
@@ -35,7 +35,7 @@ pub enum Unreachable {
 /// Why a circuit that a peer opened was refused.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The first handshake message is malformed, or names no node.
+    /// The first handshake message is malformed, or does not contain a valid node name.
     #[error("handshake: {0}")]
     Handshake(#[from] HandshakeError),
     /// The policy does not let the peer speak for the node.
@@ -43,13 +43,13 @@ pub enum OpenError {
     Policy {
         /// The peer.
         peer: String,
-        /// The node it claims.
+        /// The node for which it wanted to speak.
         node: String,
     },
     /// No local node has the name.
     #[error("no node {0} is registered here")]
     Unknown(String),
-    /// The local node has as many circuits to take as may wait.
-    #[error("{0} takes no connections now")]
+    /// The local node's queue of new circuits is full, or the node is ending.
+    #[error("node {0} accepts no connections now")]
     Busy(String),
 }

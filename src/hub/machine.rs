@@ -18,7 +18,7 @@ use crate::router::Policy;
 /// Where a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It is attached here.
+    /// The node is attached to this daemon.
     Local {
         /// The part before the `@`.
         name: String,
@@ -29,32 +29,32 @@ pub enum Answer {
         peer: Arc<str>,
         /// The part before the `@`.
         name: String,
-        /// The host part meant.
+        /// The host part of the node.
         host: String,
     },
-    /// Nobody has it.
+    /// There is no such node.
     Unknown,
-    /// A bare name that fits nodes of several peers.
+    /// The question was a bare name, and several peers have a node with it.
     Ambiguous(Vec<String>),
 }
 
-/// What became of an announcement.
+/// The result of an announcement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Announced {
-    /// Full names that can be reached through this peer now.
+    /// The full names that can be reached through this peer now.
     pub reachable: Vec<String>,
-    /// Full names that cannot, with the reason.
+    /// The full names that cannot be reached through this peer, each with the reason.
     pub unreachable: Vec<(String, Unreachable)>,
-    /// Full names that the peer has announced before and not now, and that other peers hold from now on.
+    /// The full names that the peer no longer announces, and that other peers hold from now on.
     pub moved: Vec<Moved>,
 }
 
-/// A full name that a peer holds from now on, since whoever had it is gone.
+/// A full name that a peer holds from now on, because the former holder is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// The full name.
     pub node: String,
-    /// The peer.
+    /// The peer that holds it now.
     pub peer: Arc<str>,
 }
 
@@ -66,15 +66,15 @@ enum Holder<'a> {
 
 #[derive(Debug)]
 struct Local {
-    /// The host parts under which the node may be meant.
+    /// The host parts by which the node can be addressed.
     hosts: Vec<String>,
     creation: u32,
 }
 
-/// The nodes there are, here and at peers.
+/// The directory of all nodes, those of this daemon and those of its peers.
 ///
-/// A local node holds its full names. Any other full name is held by the peer that announced it first, among those whose
-/// policy allows it, until that peer withdraws it or leaves; then the next one holds it at once.
+/// A local node holds its full names. Any other full name is held by the first peer that announced it and whose policy allows
+/// it. When that peer withdraws the name or leaves, the next such peer holds it at once.
 #[derive(Debug)]
 pub struct Hub {
     policies: Policies,
@@ -84,7 +84,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub without nodes; `policies` says which names each peer may speak for, and a peer without one may speak for any.
+    /// Creates a hub without nodes. `policies` determines for which nodes each peer may speak. A peer without a policy may speak
+    /// for any node.
     pub fn new(policies: Policies) -> Self {
         Self {
             policies,
@@ -94,10 +95,10 @@ impl Hub {
         }
     }
 
-    /// A local node begins, which any of `hosts` may mean. Gives its incarnation.
+    /// Attaches a local node, which can be addressed with any of `hosts` as the host part. Returns its creation.
     ///
     /// # Errors
-    /// If a local node has the name, or there are too many.
+    /// If a local node has the name, or there are too many local nodes.
     pub fn attach(
         &mut self,
         registration: Registration,
@@ -114,7 +115,7 @@ impl Hub {
         Ok(creation)
     }
 
-    /// The local node of that incarnation has ended. Gives the names that peers hold now; `None` if it is not attached.
+    /// Removes the local node with this creation. Returns the names that peers hold now, or `None` if it was not attached.
     pub fn detach(&mut self, name: &str, creation: u32) -> Option<Vec<Moved>> {
         if self.creation(name) != Some(creation) {
             return None;
@@ -124,27 +125,27 @@ impl Hub {
         Some(self.moved(name, local.hosts))
     }
 
-    /// The incarnation of a local node.
+    /// The creation of a local node, which identifies its incarnation.
     pub fn creation(&self, name: &str) -> Option<u32> {
         self.locals.get(name).map(|local| local.creation)
     }
 
-    /// What a local node said of itself.
+    /// The registration of a local node.
     pub fn registration(&self, name: &str) -> Option<&Registration> {
         self.registry.get(name)
     }
 
-    /// All local nodes, by name.
+    /// The registrations of all local nodes, ordered by name.
     pub fn registrations(&self) -> impl Iterator<Item = &Registration> {
         self.registry.iter()
     }
 
-    /// The host parts under which a local node may be meant.
+    /// The host parts by which a local node can be addressed.
     pub fn local_hosts(&self, name: &str) -> &[String] {
         self.locals.get(name).map_or(&[], |local| &local.hosts)
     }
 
-    /// A peer announces a node, which replaces what it announced of that name before.
+    /// Handles a peer's announcement of a node. It replaces the peer's earlier announcement of the same name.
     pub fn announce(&mut self, peer: &Arc<str>, name: &str, mut hosts: Vec<String>) -> Announced {
         let mut beyond = hosts.split_off(hosts.len().min(HOSTS_OF_A_NODE));
         let before = self.contested(peer, name);
@@ -167,24 +168,24 @@ impl Hub {
         announced
     }
 
-    /// A peer's node is gone. Gives the names that other peers hold now; `None` if the peer has not announced it.
+    /// Removes a node of a peer. Returns the names that other peers hold now, or `None` if the peer had not announced the node.
     pub fn withdraw(&mut self, peer: &Arc<str>, name: &str) -> Option<Vec<Moved>> {
         let before = self.contested(peer, name);
         let was_there = self.announcements.remove(peer, name);
         was_there.then(|| self.moved(name, before))
     }
 
-    /// A peer is gone, and its nodes with it. Gives the names that other peers hold now.
+    /// Removes all nodes of a peer. Returns the names that other peers hold now.
     pub fn withdraw_peer(&mut self, peer: &Arc<str>) -> Vec<Moved> {
         let names: Vec<String> = self.announcements.of_peer(peer).map(str::to_owned).collect();
         let moved = names.iter().filter_map(|name| self.withdraw(peer, name));
         moved.flatten().collect()
     }
 
-    /// Finds a node by its full name, or by a bare name asked at the local address `arrived_on`.
+    /// Finds a node by its full name, or by a bare name in a question that arrived on the local address `arrived_on`.
     ///
-    /// A full name must match exactly. For a bare one, the address that the question arrived on names the host meant, if
-    /// a node has it; otherwise a local node wins, then a remote one that is alone with the name.
+    /// A full name must match exactly. For a bare name, `arrived_on` is the host part if a node has that one. Otherwise a local
+    /// node with the name is the answer, or else the only remote node with the name.
     pub fn look_up(&self, question: &str, arrived_on: IpAddr) -> Answer {
         if let Some((name, host)) = question.split_once('@') {
             return self.exact(name, host).unwrap_or(Answer::Unknown);
@@ -217,7 +218,7 @@ impl Hub {
         }
     }
 
-    /// The nodes there are, here and at peers, each by one full name.
+    /// All nodes, of this daemon and of its peers, each with one of its full names.
     pub fn nodes(&self) -> impl Iterator<Item = String> {
         let locals = self.locals.iter();
         let locals = locals.filter_map(|(name, local)| Some(full(name, local.hosts.first()?)));
@@ -236,11 +237,11 @@ impl Hub {
         self.policies.of(peer).allows(full_name)
     }
 
-    /// A peer opens a circuit in the name of `initiator`, if that one has said its name. Gives the name of the local node that
-    /// takes it.
+    /// Checks a circuit that a peer opens to `target`. `initiator` is the full name of the remote node, if it has one yet. Returns
+    /// the name of the local node.
     ///
     /// # Errors
-    /// If the initiator's name is none or not the peer's to speak for, or there is no such local node.
+    /// If the initiator's name is invalid, the peer may not speak for it, or there is no such local node.
     pub fn open(&self, peer: &str, target: &str, initiator: Option<&str>) -> Result<&str, OpenError> {
         match initiator {
             Some(name) if NodeName::new(name).is_err() => Err(HandshakeError::Name(name.to_owned()).into()),
@@ -303,14 +304,14 @@ impl Hub {
         }
     }
 
-    /// Host parts of an announcement under which its peer holds the name.
+    /// The host parts of an announcement with which its peer holds the name.
     fn held<'a>(&'a self, name: &'a str, one: &'a Announcement) -> impl Iterator<Item = &'a str> {
         let policy = self.policies.of(&one.peer);
         let hosts = one.hosts.iter().map(|host| host.host.as_str());
         hosts.filter(move |host| self.reach(&one.peer, &policy, name, host).is_ok())
     }
 
-    /// Host parts under which a peer holds the name, if others have announced the name as well.
+    /// The host parts with which a peer holds the name, if other peers have announced the name too.
     fn contested(&self, peer: &Arc<str>, name: &str) -> Vec<String> {
         match self.announcements.of_name(name) {
             [] | [_] => Vec::new(),
@@ -321,7 +322,7 @@ impl Hub {
         }
     }
 
-    /// Those of a node's full names that a peer holds.
+    /// The full names of a node that any peer holds now.
     fn moved(&self, name: &str, hosts: Vec<String>) -> Vec<Moved> {
         let hosts = hosts.into_iter();
         hosts

@@ -1,9 +1,9 @@
 //! Rank 7: the directory of a daemon: which nodes are where, and who may speak for whom.
 //!
-//! - [`Hub`] is the machine: local nodes attach to it, peers announce theirs, and every look-up is answered from both. What
-//!   peers announced is kept whole; who holds a name is decided when it is asked for.
-//! - [`io::task`] runs it: it hears of peers from their sessions, and of local nodes from the gateway and from native nodes.
-//! - [`io::directory`]: how those ask.
+//! - [`Hub`] is the machine: local nodes attach to it, peers announce their nodes, and each look-up considers both. All
+//!   announcements are kept; who holds a name is decided at look-up.
+//! - [`io::task`] runs it. Sessions report peers to it, and the gateway and native nodes report local nodes.
+//! - [`io::directory`]: the requests to that task.
 
 mod announcements;
 mod error;

@@ -44,7 +44,7 @@ fn moved(node: &str, to: &str) -> Moved {
     }
 }
 
-/// The peer that a full name leads to.
+/// The peer that holds a full name.
 fn holder(hub: &Hub, node: &str) -> Option<Arc<str>> {
     match hub.look_up(node, at("127.0.0.1")) {
         Answer::Remote { peer, .. } => Some(peer),
@@ -129,7 +129,7 @@ fn a_peer_speaks_only_for_what_its_policy_allows() {
     assert!(!hub.may_speak("STRICT", "b@other"));
     assert!(
         !hub.may_speak("strict/0badcafe", "b@other"),
-        "who passes by under its name may no more"
+        "a temporary daemon of its name has its policy"
     );
     assert!(hub.may_speak("free", "b@other"));
 }
@@ -153,7 +153,7 @@ fn a_node_that_moved_is_found_once_its_old_daemon_is_gone() {
     assert_eq!(hub.withdraw_peer(&peer("x")), [moved("b@svc", "y")]);
     assert_eq!(holder(&hub, "b@svc"), Some(peer("y")));
     assert!(is_at(&hub.look_up("b", at("127.0.0.1")), "y"));
-    // Back again, this time since the node itself was stopped.
+    // The name moves back, this time because the node itself was stopped.
     announce(&mut hub, "x", "b", &["svc"]);
     assert_eq!(holder(&hub, "b@svc"), Some(peer("y")));
     assert_eq!(hub.withdraw(&peer("y"), "b"), Some(vec![moved("b@svc", "x")]));
@@ -176,11 +176,11 @@ fn who_announced_a_name_first_keeps_it_when_another_announces_again() {
     let mut hub = hub();
     announce(&mut hub, "x", "b", &["h"]);
     announce(&mut hub, "y", "b", &["i"]);
-    // A host part more, which is y's.
+    // One more host part, which y holds.
     let again = announce(&mut hub, "x", "b", &["h", "i"]);
     assert_eq!(again.reachable, ["b@h"]);
     assert_eq!(holder(&hub, "b@i"), Some(peer("y")));
-    // The first host part is kept, however it is spelled; what is left out is given up.
+    // The first host part is kept, whatever its case. The host part that is left out is released.
     announce(&mut hub, "y", "b", &["i", "h"]);
     assert_eq!(announce(&mut hub, "x", "b", &["H"]).reachable, ["b@H"]);
     let given_up = announce(&mut hub, "x", "b", &["j"]);
@@ -257,11 +257,11 @@ fn a_circuit_is_opened_by_nodes_that_the_peer_may_speak_for() {
     assert!(refused("b", "a@h").starts_with("handshake: \"b\" is not a node name"));
 }
 
-/// The same by lists that are searched from end to end.
+/// A model of the hub: plain lists, searched from end to end.
 #[derive(Default)]
 struct Model {
     locals: Vec<(&'static str, Vec<&'static str>)>,
-    /// Peer, name, host; in the order in which each was first announced.
+    /// Peer, name and host, in the order in which each was first announced.
     claims: Vec<(&'static str, &'static str, &'static str)>,
 }
 
@@ -280,7 +280,7 @@ impl Model {
             .map(|(peer, ..)| *peer)
     }
 
-    /// Who answers to a bare name; several, if it is ambiguous.
+    /// The holders of a bare name; several if it is ambiguous.
     fn bare(&self, name: &str, arrived_on: &str) -> Vec<&'static str> {
         if let Some(holder) = self.holder(name, arrived_on) {
             return vec![holder];
@@ -327,7 +327,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..30)
 }
 
-/// Gives the names that the hub says have moved.
+/// Returns the names that the hub reports as moved.
 fn take(step: Step, hub: &mut Hub, model: &mut Model) -> Vec<Moved> {
     match step {
         Step::Attach(name, at) => {
@@ -391,7 +391,7 @@ proptest! {
                 let holder = model.holder(name, host);
                 let wanted: Vec<&str> = holder.into_iter().collect();
                 prop_assert_eq!(answers(&hub, &node, "127.0.0.9"), wanted, "{} after {:?}", node, step);
-                // From one holder to the next: a node that is simply up, or attached here, has not moved.
+                // Only a change from one holder to another is a move. A node that is new, or attached here, has not moved.
                 let has_moved = before.is_some() && holder.is_some_and(|now| Some(now) != before && now != "here");
                 prop_assert_eq!(moved.iter().any(|moved| moved.node == node), has_moved, "{} after {:?}", node, step);
             }

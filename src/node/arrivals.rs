@@ -19,15 +19,15 @@ use crate::etf::Atom;
 use crate::etf::Pid;
 use crate::wire::Content;
 
-/// Puts what one connection brings where it belongs: messages into mailboxes, anything else before the machine.
+/// Delivers what arrives on one connection: messages to mailboxes, all other signals to the machine.
 ///
-/// Messages that follow one another to the same process are put into its mailbox together, when others come or
-/// [`Arrivals::flush`] says that there is nothing more for now: one lock and one wake for all of them.
+/// Consecutive messages for the same process are put into its mailbox together, when a message for another process arrives or
+/// at [`Arrivals::flush`], when nothing more is there for now. This takes one lock and one wake-up for all of them.
 pub(super) struct Arrivals {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     inlet: Inlet,
-    /// The mailbox of the last message, and what has come for it.
+    /// The mailbox of the last receiver, and messages not yet put into it.
     mailbox: Option<Arc<Mailbox>>,
     mails: Vec<Mail>,
 }
@@ -43,10 +43,10 @@ impl Arrivals {
         }
     }
 
-    /// Takes a signal, a part of one, or a run of them.
+    /// Takes a signal, a fragment of one, or a run.
     ///
     /// # Errors
-    /// If it is none, or not from that node.
+    /// If it is malformed, or claims to come from another node.
     pub(super) fn take(&mut self, content: Content) -> Result<(), ConnectionError> {
         let is_run = matches!(content, Content::Run(_));
         let Some(mut body) = self.inlet.take(content)? else {
@@ -73,7 +73,7 @@ impl Arrivals {
         Ok(())
     }
 
-    /// It stays whole: whoever receives its messages takes it apart.
+    /// A run stays whole: the receiver of its messages takes it apart.
     fn take_run(&mut self, packets: &Bytes) -> Result<(), ConnectionError> {
         let run = Run::new(packets, Format::Header)?;
         self.turn_to(&run.control.destination);
@@ -82,7 +82,7 @@ impl Arrivals {
         Ok(())
     }
 
-    /// What comes next is for this receiver.
+    /// Makes this the receiver of the next message.
     fn turn_to(&mut self, destination: &Destination<'_>) {
         let to = self.receiver(destination);
         if self.mailbox.as_ref().map(|mailbox| mailbox.pid) != to {
@@ -109,7 +109,7 @@ impl Arrivals {
         }
     }
 
-    /// Puts in what was kept back.
+    /// Puts the messages that were held back into their mailbox.
     pub(super) fn flush(&mut self) {
         if self.mails.is_empty() {
             return;

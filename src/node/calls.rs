@@ -12,7 +12,7 @@ use crate::etf::NodePid;
 use crate::etf::NodeReference;
 use crate::etf::Term;
 
-/// Who made a call, as [`Context::reply`] needs it: `{Pid, Tag}`.
+/// The caller of a server, as [`Context::reply`] needs it: `{Pid, Tag}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplyTo {
     pid: NodePid,
@@ -25,12 +25,12 @@ impl ReplyTo {
         &self.pid
     }
 
-    /// Reads `{'$gen_call', {Pid, Tag}, Request}`.
+    /// Parses `{'$gen_call', {Pid, Tag}, Request}`.
     pub(super) fn of_call(term: &Term) -> Option<(Self, &Term)> {
         Self::of(term, "$gen_call")
     }
 
-    /// Reads a request of that kind.
+    /// Parses `{Kind, {Pid, Tag}, Request}`.
     pub(super) fn of<'a>(term: &'a Term, kind: &str) -> Option<(Self, &'a Term)> {
         match term.as_tuple()? {
             [Term::Atom(found), from, request] if *found == *kind => match from.as_tuple()? {
@@ -70,37 +70,37 @@ impl ReplyTo {
     }
 }
 
-/// What a remote procedure raised, or why it may not have run (`erpc:call/5`).
+/// Why [`Context::rpc`] returned no value: the function raised an exception, or may not have run (`erpc:call/5`).
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum RpcError {
-    /// The function threw this.
+    /// The function threw this value.
     #[error("throw: {0}")]
     Throw(Term),
-    /// The function called `exit` with this.
+    /// The function called `exit` with this reason.
     #[error("exit: {0}")]
     Exit(Term),
-    /// The function failed.
+    /// The function raised an error.
     #[error("error: {reason}, {stack}")]
     Error {
-        /// Why.
+        /// The reason.
         reason: Term,
         /// The stack trace.
         stack: Term,
     },
-    /// An exit signal ended the process that ran it.
+    /// An exit signal with this reason ended the process that ran the function.
     #[error("signal: {0}")]
     Signal(Term),
-    /// It may not have run: `noconnection`, `timeout`, `system_limit`.
+    /// The function may not have run. Holds the reason: `noconnection`, `timeout` or `system_limit`.
     #[error("erpc: {0}")]
     Failed(Term),
 }
 
-/// Calls: of servers, as `gen_server` makes them, and of functions, as `erpc` does.
+/// Calls to servers, as `gen_server` makes them, and to functions, as `erpc` makes them.
 impl Context {
     /// `gen_server:call/3`: sends a request to a server and waits for its reply.
     ///
     /// # Errors
-    /// If no reply comes within `limit`, or the server is not there, or ends. A reply that comes too late is dropped.
+    /// If no reply arrives within `limit`, or the server is not there or ends. A reply that arrives later is dropped.
     pub async fn call(
         &mut self,
         server: impl Into<Destination>,
@@ -113,7 +113,7 @@ impl Context {
         let tag = Term::list(vec![term!(alias)], monitor.clone().into());
         let request = term!({@"$gen_call", {(self.pid().clone()), (tag.clone())}, (request.into())});
         match self.send(server, request).await {
-            // The monitor has told so already.
+            // The monitor has reported it already.
             Ok(()) | Err(SendError::NotRegistered(_)) => {}
             Err(error) => {
                 self.demonitor(&monitor);
@@ -123,12 +123,12 @@ impl Context {
         let reply = self
             .receive_from_within(limit, seen, |message| answer(message, &tag, &monitor))
             .await;
-        // Also after a reply: some servers (`net_kernel`) send it to the pid, and the monitor still stands.
+        // Needed after a reply too: some servers (`net_kernel`) reply to the pid, so the monitor is still active.
         self.demonitor(&monitor);
         if let Some(reply) = reply {
             return reply;
         }
-        // It may have come in the meantime; then it must not stay in the mailbox.
+        // The reply may have arrived meanwhile; then it must not stay in the mailbox.
         let late = self
             .receive_from_within(Duration::ZERO, seen, |message| answer(message, &tag, &monitor))
             .await;
@@ -138,7 +138,7 @@ impl Context {
     /// `gen_server:cast/2`.
     ///
     /// # Errors
-    /// If it cannot be encoded. A server that is not there is none, as in Erlang.
+    /// If the request cannot be encoded. A server that is not there is not an error, as in Erlang.
     pub async fn cast(&mut self, server: impl Into<Destination>, request: impl Into<Term>) -> Result<(), SendError> {
         match self.send(server, term!({@"$gen_cast", (request.into())})).await {
             Err(SendError::NotRegistered(_)) => Ok(()),
@@ -149,16 +149,16 @@ impl Context {
     /// `gen_server:reply/2`.
     ///
     /// # Errors
-    /// If it cannot be encoded.
+    /// If the reply cannot be encoded.
     pub async fn reply(&mut self, to: ReplyTo, reply: impl Into<Term>) -> Result<(), SendError> {
         let destination = to.destination();
         self.send(destination, term!({(to.tag), (reply.into())})).await
     }
 
-    /// `erpc:call/5`: runs a function on another node, or an exported one on this, and waits for what it returns.
+    /// `erpc:call/5`: runs a function on another node, or an exported function on this node, and returns its value.
     ///
     /// # Errors
-    /// What it raises, or why it may not have run.
+    /// What the function raised, or why it may not have run.
     pub async fn rpc(
         &mut self,
         node: &Atom,
@@ -196,10 +196,10 @@ impl Context {
         Err(RpcError::Failed(term!(timeout)))
     }
 
-    /// `global:whereis_name/1`, asked of a BEAM: native nodes are hidden, and `global` does not know them.
+    /// `global:whereis_name/1`, asked of the node `beam`: native nodes are hidden, and `global` does not know them.
     ///
     /// # Errors
-    /// If that node cannot be asked.
+    /// If that node cannot be asked, or does not answer within `limit`.
     pub async fn global_whereis(
         &mut self,
         beam: &Atom,
@@ -213,7 +213,7 @@ impl Context {
     }
 }
 
-/// The reply to a call, or the end of its server; anything else is given back.
+/// The reply to a call, or the end of its server; any other message is given back.
 fn answer(message: Message, tag: &Term, monitor: &NodeReference) -> Result<Result<Term, CallError>, Message> {
     match message {
         Message::Down { reference, reason, .. } if *reference == *monitor => Ok(Err(CallError::Down(reason))),
@@ -224,7 +224,7 @@ fn answer(message: Message, tag: &Term, monitor: &NodeReference) -> Result<Resul
     }
 }
 
-/// What the exit reason of `erpc:execute_call/4` says.
+/// Reads the exit reason of `erpc:execute_call/4`.
 fn returned(reason: Term, tag: &Term) -> Result<Term, RpcError> {
     let Term::Tuple(items) = &reason else {
         return Err(lost(reason));

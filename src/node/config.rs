@@ -2,50 +2,54 @@ use std::time::Duration;
 
 use crate::etf::Limits;
 
-/// What one node takes before it slows others down, and how long it waits.
+/// Limits and time-outs of one node.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// What a mailbox holds, and what happens to more.
+    /// The bound of each mailbox, and what happens beyond it.
     pub mailbox: MailboxBound,
-    /// Bytes that a connection may bring for mailboxes that are full; then nothing more is read from it until they are
-    /// received. Everything else on that connection waits meanwhile, so it is generous.
+    /// Bytes that one connection may bring for mailboxes that are full. Beyond that, the connection is not read until some of
+    /// these messages are received. Everything else on the connection waits too, so the limit is generous.
     pub arrears: usize,
-    /// Bytes that may wait to be written to one node; then those who send to it wait.
+    /// Bytes that may wait to be written to one node before senders to that node wait.
     pub outlet: usize,
-    /// Bytes that may wait in any case: what a node makes us answer without reading the answers ends its connection here.
+    /// Bytes that may wait to be written in any case. A node that makes this one send replies, and does not read them, loses
+    /// its connection at this limit.
     pub outlet_max: usize,
-    /// Bytes of one message from outside, and of all that have arrived only in part on one connection.
+    /// Maximum size in bytes of one message from another node, and of all partly received messages on one connection
+    /// together.
     pub message: usize,
-    /// What a term from outside may cost.
+    /// Limits on decoding terms from other nodes.
     pub limits: Limits,
-    /// Silence after which a connection is given up; it must match the other nodes' `net_ticktime`.
+    /// Silence after which a connection is closed. It must match `net_ticktime` of the other nodes.
     pub net_ticktime: Duration,
-    /// Time for a connection to come up (`net_setuptime`).
+    /// Time for a connection to be established (`net_setuptime`).
     pub setup_time: Duration,
-    /// Processes there may be when another node asks for one more.
+    /// With this many processes, spawn requests of other nodes are refused with `system_limit`. Local spawning is not limited.
     pub processes: usize,
-    /// Time for processes to end when the node stops.
+    /// Time that processes have to end when the node stops.
     pub stop_time: Duration,
 }
 
-/// A bound of what waits for one process. One message more than fits is always taken, or one run of them (16 KiB).
+/// A bound on what waits for one process. It can be exceeded by one message, or by one run of messages (16 KiB).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailboxBound {
-    /// Messages.
+    /// Number of messages.
     pub messages: usize,
-    /// Bytes, as they came or as the terms were made.
+    /// Bytes: as received from other nodes, or an estimate for terms of this node.
     pub bytes: usize,
-    /// What happens then.
+    /// What happens to further messages.
     pub when_full: WhenFull,
 }
 
-/// What happens to a message whose mailbox is full. Exits, monitors and all else that is no message always come.
+/// What happens to a message for a full mailbox. Exit signals, `DOWN` and other entries that are not messages are always
+/// delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Its sender is slowed down: on this node it waits, on another the credit of its circuit holds it up, or the socket.
+    /// The sender is slowed down. A sender on this node waits; one on another node is held up by circuit credit or TCP flow
+    /// control.
     #[default]
     Wait,
-    /// It is lost, and nobody waits: for what is out of date soon.
+    /// The message is lost and nobody waits. Meant for data that soon becomes out of date.
     Drop,
 }
 
@@ -71,8 +75,8 @@ impl Default for NodeConfig {
 }
 
 impl NodeConfig {
-    /// How often a connection that is otherwise idle says that we are alive: four times in a tick time, as nodes do, but
-    /// at least each second, since another node's tick time is not known.
+    /// Interval of heartbeats on a connection that is otherwise idle: four per tick time, as other nodes do, but at least one
+    /// per second, since the tick time of the other node is not known.
     pub fn tick_interval(&self) -> Duration {
         (self.net_ticktime / 4).clamp(Duration::from_millis(50), Duration::from_secs(1))
     }

@@ -4,7 +4,7 @@ use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::NodeReference;
 
-/// Whom a message is for, or what a monitor is to watch.
+/// The receiver of a message, or the target of a monitor.
 ///
 /// ```
 /// use beamway::etf::Atom;
@@ -19,9 +19,9 @@ use crate::etf::NodeReference;
 pub enum Destination {
     /// A process.
     Process(NodePid),
-    /// Whatever has the name on this node.
+    /// The process registered under this name on this node.
     Name(Atom),
-    /// Whatever has the name on that node.
+    /// The process registered under this name on that node.
     NameAt {
         /// The registered name.
         name: Atom,
@@ -33,7 +33,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The node, unless it is a name of this one.
+    /// The node; `None` for [`Destination::Name`], which means this node.
     pub const fn node(&self) -> Option<&Atom> {
         match self {
             Self::Process(pid) => Some(&pid.node),
@@ -43,7 +43,7 @@ impl Destination {
         }
     }
 
-    /// As something to watch. An alias cannot be watched, and is taken for a name that nobody has.
+    /// The same as the target of a monitor. An alias cannot be monitored: it becomes a name that no process has.
     pub(super) fn into_watched(self, own: &Atom) -> Watched {
         match self {
             Self::Process(pid) => Watched::Process(pid),
@@ -61,7 +61,7 @@ impl Destination {
 }
 
 impl From<Destination> for Target {
-    /// Whom it is for on its node.
+    /// The receiver without its node.
     fn from(destination: Destination) -> Self {
         match destination {
             Destination::Process(pid) => Self::Process(pid),

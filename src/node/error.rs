@@ -8,93 +8,94 @@ use crate::etf::Atom;
 use crate::etf::Term;
 use crate::etf::TermError;
 
-/// Why a connection to another node did not come up, or ended.
+/// Why a connection to another node could not be established, or why it ended.
 #[derive(Debug, Error)]
 pub enum ConnectionError {
     /// The socket failed.
-    #[error("connection: {0}")]
+    #[error("connection failed: {0}")]
     Io(#[from] std::io::Error),
-    /// The other node closed it.
+    /// The other node closed the connection.
     #[error("connection_closed: the other node closed the connection")]
     Closed,
-    /// What came is no handshake message, or not the one that was due.
+    /// The other node sent a malformed or unexpected handshake message.
     #[error("handshake: {0}")]
     Handshake(String),
-    /// The other node has another cookie.
-    #[error("handshake: the digest of {0} does not fit our cookie; both nodes need the same one")]
+    /// The other node has a different cookie.
+    #[error("handshake: the digest of {0} does not match our cookie; both nodes need the same cookie")]
     Cookie(String),
-    /// The other node did not like our digest, most likely.
+    /// The connection ended when the other node's acknowledgement was due. Most likely it has a different cookie.
     #[error("handshake: {node} did not acknowledge our digest; does it have another cookie? ({by})")]
     Unacknowledged {
-        /// The node.
+        /// The other node.
         node: String,
-        /// How it showed.
+        /// How the connection ended.
         by: String,
     },
-    /// Another node answered than was called.
-    #[error("handshake: {found} answered where {wanted} was called")]
+    /// The address that was dialled belongs to another node.
+    #[error("handshake: expected node {wanted}, but node {found} answered")]
     WrongNode {
-        /// Who was called.
+        /// The node that was dialled.
         wanted: String,
-        /// Who answered.
+        /// The node that answered.
         found: String,
     },
-    /// The other node cannot do what a native node needs.
-    #[error("handshake: {node} lacks {missing}; OTP 25 or later is needed")]
+    /// The other node lacks distribution flags that a native node requires.
+    #[error("handshake: {node} lacks {missing}; OTP 25 or later is required")]
     Flags {
-        /// The node.
+        /// The other node.
         node: String,
-        /// What it lacks.
+        /// The missing flags.
         missing: String,
     },
-    /// The other node refused.
-    #[error("handshake: {node} answered {status}")]
+    /// The other node refused the connection.
+    #[error("handshake: {node} refused the connection: {status}")]
     Refused {
-        /// The node.
+        /// The other node.
         node: String,
-        /// Its status.
+        /// The handshake status it sent, or what that means.
         status: &'static str,
     },
-    /// We refuse the other node.
-    #[error("handshake: {node} is refused: {why}")]
+    /// This node refused the connection.
+    #[error("handshake: {node} was refused: {why}")]
     Refusing {
-        /// The node.
+        /// The other node.
         node: String,
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
-    /// What came is no packet.
+    /// The other node sent a malformed packet.
     #[error("packet: {0}")]
     Packet(String),
-    /// What came is no signal.
+    /// The other node sent a malformed signal.
     #[error("signal: {0}")]
     Control(String),
-    /// A signal claims to come from a process of another node.
-    #[error("signal: {operation} from a process of {claimed} on the connection of {node}")]
+    /// A signal claims a sender on a node other than the one at the end of this connection.
+    #[error("signal: {operation} claims to come from a process of {claimed}, but arrived from {node}")]
     Impostor {
-        /// What it does.
+        /// The operation of the signal, such as `LINK`.
         operation: &'static str,
-        /// Whose process it says.
+        /// The node of the claimed sender.
         claimed: Atom,
-        /// Whose connection it is.
+        /// The node at the other end of the connection.
         node: Atom,
     },
-    /// A message was no term.
+    /// The payload of a message is not a valid term.
     #[error("message: {0}")]
     Term(#[from] TermError),
-    /// A message was too long.
-    #[error("message of more than {0} bytes")]
+    /// A message, or all partly received messages together, exceed [`NodeConfig::message`](super::NodeConfig::message) bytes.
+    #[error("message of more than {0} bytes (limit: NodeConfig::message)")]
     Oversized(usize),
-    /// Nothing came for too long.
-    #[error("net_tick_timeout: nothing came within {0:?}")]
+    /// The other node was silent for [`NodeConfig::net_ticktime`](super::NodeConfig::net_ticktime).
+    #[error("net_tick_timeout: nothing was received for {0:?}")]
     Silent(std::time::Duration),
-    /// It did not come up in time.
-    #[error("the connection was not up within {0:?}")]
+    /// The connection was not established in time.
+    #[error("the connection was not established within {0:?}")]
     Late(std::time::Duration),
-    /// The port mapper does not know the node.
-    #[error("the port mapper at {0} knows no node {1}")]
+    /// The node is not registered with the port mapper. The fields are the address of the port mapper and the name of the
+    /// node.
+    #[error("node {1} is not registered with the port mapper at {0}")]
     Unknown(String, String),
-    /// The peer may not speak for that node.
+    /// The policy does not let the peer speak for the node.
     #[error("peer {peer} may not speak for node {node}: no pattern of its `allow` fits")]
     Policy {
         /// The peer.
@@ -102,18 +103,18 @@ pub enum ConnectionError {
         /// The node.
         node: String,
     },
-    /// Neither the daemon nor its peers have the node.
-    #[error("no node {node} here or at a peer; there are: {known}")]
+    /// The node is neither local nor announced by a peer.
+    #[error("node {node} is neither local nor announced by a peer; known nodes: {known}")]
     Nowhere {
         /// The node.
         node: String,
-        /// Some of the nodes there are.
+        /// Some of the known nodes, separated by commas.
         known: String,
     },
-    /// The daemon ended the circuit.
+    /// The circuit was closed, with this reason.
     #[error("{0}")]
     CircuitClosed(String),
-    /// We closed it.
+    /// This node, its daemon or its session ended the connection, with this reason.
     #[error("{0}")]
     Local(String),
 }
@@ -148,22 +149,22 @@ impl From<ControlError> for ConnectionError {
 /// Why a node could not be started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The name is none.
+    /// The node name is not valid.
     #[error("{0}")]
     Name(String),
-    /// No listening socket, or no port mapper.
+    /// The node cannot listen, or cannot register with the port mapper.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// What failed.
         what: String,
-        /// What the system said.
+        /// The error that the system reports.
         source: std::io::Error,
     },
-    /// The port mapper refused the name.
-    #[error("the name {0} is taken")]
+    /// Another node has the name.
+    #[error("the node name {0} is taken")]
     Taken(String),
-    /// The daemon to attach to has ended.
-    #[error("the daemon to attach to has ended")]
+    /// The daemon to attach to has stopped.
+    #[error("the daemon to attach to has stopped")]
     NoDaemon,
 }
 
@@ -173,18 +174,18 @@ impl From<HandshakeError> for StartError {
     }
 }
 
-/// Why a message was not sent. What is sent to a process or node that is gone is no error: it is lost, as in Erlang.
+/// Why a message was not sent. A message to a process or node that is gone is not an error: it is lost, as in Erlang.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SendError {
-    /// Nothing is registered here under that name.
-    #[error("badarg: nothing is registered as {0}")]
+    /// No process of this node is registered under that name.
+    #[error("badarg: no process is registered as {0}")]
     NotRegistered(Atom),
     /// The term cannot be encoded.
     #[error(transparent)]
     Term(#[from] TermError),
 }
 
-/// A process has ended, and why.
+/// A process has ended, for this reason.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("exit: {reason}")]
 pub struct Exited {
@@ -201,7 +202,7 @@ pub enum CallError {
     /// No answer came in time.
     #[error("timeout")]
     Timeout,
-    /// The server ended, or was not there: `noproc`, `noconnection`, or its exit reason.
+    /// The server has ended or was not there. Holds `noproc`, `noconnection`, or the exit reason of the server.
     #[error("the server ended: {0}")]
     Down(Term),
 }
@@ -209,10 +210,10 @@ pub enum CallError {
 /// Why a name was not registered.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RegisterError {
-    /// Another process has it, or this one has another name.
+    /// Another process has this name, or this process already has another one.
     #[error("badarg: the name {0} is taken, or the process has one already")]
     Taken(Atom),
-    /// The process has ended, or the name is `undefined`.
-    #[error("badarg: no living process, or a name that none may have")]
+    /// The process is not alive on this node, or the name is `undefined`, which is reserved.
+    #[error("badarg: the process is not alive on this node, or the name is reserved (undefined)")]
     NoProcess,
 }

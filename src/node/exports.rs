@@ -18,14 +18,14 @@ use crate::etf::Term;
 use crate::etf::from_term;
 use crate::etf::to_term;
 
-/// What an exported function raises instead of returning: it arrives with its class, its reason and a stack trace.
+/// What an exported function raises instead of returning. The caller gets its class, its reason and a stack trace.
 ///
-/// Any error becomes one with `?`: class `error`, its text as reason, and the line of the `?`.
+/// With `?`, any error becomes one: class `error`, its text as the reason, and the source line of the `?`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Raise {
     class: Class,
     reason: Term,
-    /// Where it was raised; `None` stands for the call itself.
+    /// Where it was raised; `None`: the call itself is at fault.
     place: Option<&'static Location<'static>>,
 }
 
@@ -68,7 +68,7 @@ impl Raise {
         Self::new(Class::Throw, value.into())
     }
 
-    /// The arguments fit no clause of the function: the trace shows them.
+    /// The arguments match no clause of the function. The stack trace shows them.
     pub fn function_clause() -> Self {
         Self {
             class: Class::Error,
@@ -121,7 +121,6 @@ impl fmt::Debug for Exports {
 }
 
 impl Exports {
-    /// Exports a function of any arity.
     pub(super) fn insert<F>(
         &mut self,
         module: Atom,
@@ -134,7 +133,7 @@ impl Exports {
         self.functions.insert((module, name), boxed);
     }
 
-    /// Exports a function whose arguments are read as a tuple of one's own types.
+    /// Exports a function whose arguments are deserialized from a tuple.
     pub(super) fn insert_typed<A, R, F>(
         &mut self,
         module: Atom,
@@ -170,7 +169,7 @@ impl Exports {
         }
     }
 
-    /// `rpc:call/4` as it answers: the value, the value thrown, or `{badrpc, {'EXIT', Reason}}`.
+    /// The result as `rpc:call/4` gives it: the value, the thrown value, or `{badrpc, {'EXIT', Reason}}`.
     pub(super) async fn call(&self, context: Context, module: &Atom, name: &Atom, arguments: &[Term]) -> Term {
         match self.apply(context, module, name, arguments).await {
             Ok(value) => value,
@@ -186,8 +185,8 @@ impl Exports {
     }
 }
 
-/// What a process does that another node has spawned: the function, or what `erpc` wraps around it (`erpc:execute_call/4`,
-/// `erpc:execute_cast/3`), whose answer is the exit reason.
+/// The body of a process that another node has spawned. It runs the function itself, or the wrapper that `erpc` puts around
+/// it (`erpc:execute_call/4`, `erpc:execute_cast/3`), whose result is the exit reason.
 pub(super) async fn serve_request(shared: Arc<Shared>, context: Context, request: Box<SpawnRequest>) -> Exit {
     let SpawnRequest {
         module,
@@ -218,7 +217,7 @@ pub(super) async fn serve_request(shared: Arc<Shared>, context: Context, request
     }
 }
 
-/// A function run for its effects; the exit reason is what Erlang's would be.
+/// Runs a function and drops its value. The exit reason is the one that Erlang would give.
 async fn run(shared: &Shared, context: Context, module: &Atom, function: &Atom, arguments: &[Term]) -> Exit {
     let Err(raise) = shared.exports.apply(context, module, function, arguments).await else {
         return Exit::new(Term::atom("normal"));

@@ -7,7 +7,7 @@ use super::io::context::Context;
 use super::life::Exit;
 use crate::etf::Term;
 
-/// A server that answers calls and casts as Erlang's `gen_server` does, from there and from here.
+/// A server that answers calls and casts as Erlang's `gen_server` does. Clients may be Erlang or native processes.
 ///
 /// ```no_run
 /// use beamway::etf::Term;
@@ -28,24 +28,24 @@ use crate::etf::Term;
 /// # }
 /// ```
 pub trait GenServer: Send {
-    /// Answers a call. Without [`Next::Reply`] the caller waits until [`Context::reply`].
+    /// Answers a call. If the result is not [`Next::Reply`], the caller waits until [`Context::reply`].
     fn handle_call(&mut self, context: &mut Context, request: Term, from: ReplyTo)
     -> impl Future<Output = Next> + Send;
 
-    /// Takes a cast. Ignored, unless it is defined.
+    /// Handles a cast. The default ignores it.
     fn handle_cast(&mut self, context: &mut Context, request: Term) -> impl Future<Output = Next> + Send {
         let _ = (context, request);
         async { Next::NoReply }
     }
 
-    /// Takes any other message. Ignored, unless it is defined.
+    /// Handles any other message. The default ignores it.
     fn handle_info(&mut self, context: &mut Context, message: Message) -> impl Future<Output = Next> + Send {
         let _ = (context, message);
         async { Next::NoReply }
     }
 
-    /// The server ends for this reason, but for an exit signal that it does not trap. If it traps exits, also when its node
-    /// stops: for `shutdown`.
+    /// Called before the server ends for `reason`, except if an exit signal that it does not trap ends it. A server that
+    /// traps exits is also called when its node stops, with `shutdown`.
     fn terminate(&mut self, context: &mut Context, reason: &Term) -> impl Future<Output = ()> + Send {
         let _ = (context, reason);
         async {}
@@ -55,20 +55,20 @@ pub trait GenServer: Send {
 /// What a server does next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// Answers the call, and waits for the next message. After anything but a call it is as [`Next::NoReply`].
+    /// Replies to the call and waits for the next message. For anything but a call this equals [`Next::NoReply`].
     Reply(Term),
     /// Waits for the next message.
     NoReply,
-    /// Ends.
+    /// Ends the server.
     Stop {
-        /// Why.
+        /// The exit reason.
         reason: Term,
-        /// What the caller gets before.
+        /// The reply that the caller gets first.
         reply: Option<Term>,
     },
 }
 
-/// Serves until the server stops; its exit reason is the process'.
+/// Runs a server until it stops. Its exit reason is the exit reason of the process.
 ///
 /// # Errors
 /// The exit reason, unless it is `normal`.
@@ -101,7 +101,7 @@ pub async fn serve(mut context: Context, mut server: impl GenServer) -> Result<(
 async fn step(context: &mut Context, server: &mut impl GenServer, message: Message) -> (Next, Option<ReplyTo>) {
     let term = match message {
         Message::Term(term) => term,
-        // The node stops, as a supervisor would have it in Erlang.
+        // The node is stopping: the exit signal that a supervisor would send in Erlang.
         Message::Exit { from, reason } if from == *context.pid() => return (Next::Stop { reason, reply: None }, None),
         other => return (server.handle_info(context, other).await, None),
     };
@@ -121,7 +121,8 @@ async fn step(context: &mut Context, server: &mut impl GenServer, message: Messa
     }
 }
 
-/// System messages (`sys.erl`): `gen_server:stop/3` sends one. Anything else is not supported.
+/// System messages (`sys.erl`). `terminate`, which `gen_server:stop/3` sends, is supported; others are answered with an
+/// error.
 fn system(request: &Term, from: ReplyTo) -> (Next, Option<ReplyTo>) {
     let next = match request.as_tuple() {
         Some([kind, reason]) if kind.is_atom("terminate") => Next::Stop {
@@ -133,5 +134,5 @@ fn system(request: &Term, from: ReplyTo) -> (Next, Option<ReplyTo>) {
     (next, Some(from))
 }
 
-/// The default of `gen_server:call/2`.
+/// The default time-out of `gen_server:call/2`.
 pub const CALL_TIME: Duration = Duration::from_secs(5);

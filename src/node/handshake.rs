@@ -13,7 +13,7 @@ use crate::dist::handshake::Reply;
 use crate::dist::handshake::SendName;
 use crate::dist::handshake::Status;
 
-/// What a native node keeps its word on.
+/// The distribution flags that a native node offers, and supports.
 pub(super) const OFFERED: Flags = Flags::MANDATORY_25
     .with(NEEDED)
     .with(Flags::UNICODE_IO)
@@ -22,7 +22,7 @@ pub(super) const OFFERED: Flags = Flags::MANDATORY_25
     .with(Flags::SPAWN)
     .with(Flags::MANDATORY_25_DIGEST);
 
-/// What it needs of others: every release from OTP 25 on offers it.
+/// The flags that it requires of other nodes. Every release from OTP 25 on offers them.
 pub(super) const NEEDED: Flags = Flags::DIST_MONITOR
     .with(Flags::DIST_MONITOR_NAME)
     .with(Flags::SEND_SENDER)
@@ -32,16 +32,16 @@ pub(super) const NEEDED: Flags = Flags::DIST_MONITOR
     .with(Flags::V4_NC)
     .with(Flags::ALIAS);
 
-/// Who we are.
+/// This node in a handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnIdentity {
     /// `name@host`.
     pub(crate) name: String,
-    /// Our incarnation.
+    /// Our creation.
     pub(crate) creation: u32,
-    /// Whether other nodes list us among their visible ones.
+    /// Whether other nodes list this one in `nodes()`.
     pub(crate) is_visible: bool,
-    /// The secret that the nodes share.
+    /// The cookie that all nodes share.
     pub(crate) cookie: String,
 }
 
@@ -63,36 +63,36 @@ impl OwnIdentity {
     }
 }
 
-/// The other node, as the handshake told of it.
+/// The other node, as known from the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FarIdentity {
     /// `name@host`.
     pub(crate) name: String,
-    /// Its incarnation.
+    /// Its creation.
     pub(crate) creation: u32,
-    /// What both can do.
+    /// The flags that both nodes support.
     pub(crate) flags: Flags,
 }
 
 impl FarIdentity {
-    /// Whether both nodes list each other among their visible ones.
+    /// Whether both nodes are visible, and so list each other in `nodes()`.
     pub(crate) const fn is_visible(&self) -> bool {
         self.flags.contains(Flags::PUBLISHED)
     }
 }
 
-/// What a message of the other node led to.
+/// The result of handling one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HandshakeStep {
-    /// Send what [`Handshake::poll_message`] gives, and wait.
+    /// Send the messages that [`Handshake::poll_message`] returns, and wait for the next one.
     Continue,
-    /// A node wants to connect: answer with [`Handshake::decide`].
+    /// A node wants to connect: decide with [`Handshake::decide`].
     Asked(String),
-    /// The connection is up, once what is left to send has been sent.
+    /// The connection is established, once the remaining messages have been sent.
     Complete(FarIdentity),
 }
 
-/// What is due from the other node.
+/// The message that is expected next from the other node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Status,
@@ -105,23 +105,23 @@ enum Due {
     Nothing,
 }
 
-/// One party of the distribution handshake, whatever carries the messages.
+/// One side of the distribution handshake, independent of the transport.
 ///
-/// The initiator begins with a message to send; the acceptor waits for one.
+/// The initiator starts with a message to send; the acceptor waits for one.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     own: OwnIdentity,
-    /// Ours, that the other node must answer.
+    /// Our challenge, which the other node must answer.
     challenge: u32,
-    /// The node called, or the one that called.
+    /// The node that was dialled, or that has dialled.
     far: FarIdentity,
     due: Due,
     messages: VecDeque<Bytes>,
 }
 
 impl Handshake {
-    /// What it means that the other node, or its gateway, has ended the connection: a node with another cookie says nothing,
-    /// and does so where its acknowledgement was due.
+    /// Explains why the other node, or its gateway, has ended the connection. A node with another cookie closes it without a
+    /// message, when its acknowledgement is due.
     pub(crate) fn ended(&self, by: ConnectionError) -> ConnectionError {
         match self.due {
             Due::Acknowledgement => ConnectionError::Unacknowledged {
@@ -132,7 +132,7 @@ impl Handshake {
         }
     }
 
-    /// Calls `target`. `challenge` is to be random.
+    /// Starts a handshake with `target`. `challenge` must be random.
     pub(crate) fn initiate(own: OwnIdentity, target: &str, challenge: u32) -> Self {
         let mut handshake = Self::new(own, target, challenge, Due::Status);
         handshake.messages.push_back(
@@ -146,7 +146,7 @@ impl Handshake {
         handshake
     }
 
-    /// Waits for a node that calls. `challenge` is to be random.
+    /// Waits for a node that connects. `challenge` must be random.
     pub(crate) fn accept(own: OwnIdentity, challenge: u32) -> Self {
         Self::new(own, "", challenge, Due::Name)
     }
@@ -166,16 +166,16 @@ impl Handshake {
         }
     }
 
-    /// The next message for the other node.
+    /// The next message to send to the other node.
     pub(crate) fn poll_message(&mut self) -> Option<Bytes> {
         self.messages.pop_front()
     }
 
-    /// Takes the other node's next message.
+    /// Handles the next message of the other node.
     ///
     /// # Errors
-    /// If it is not the one due, or the other node refuses or must be refused. What [`poll_message`](Self::poll_message)
-    /// gives is to be sent all the same.
+    /// If the message is malformed or not the expected one, or either node refuses the connection. The messages that
+    /// [`poll_message`](Self::poll_message) returns must still be sent.
     pub(crate) fn handle_message(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         match self.due {
             Due::Status => self.status(message),
@@ -191,7 +191,7 @@ impl Handshake {
                     self.challenge();
                     Ok(HandshakeStep::Continue)
                 }
-                _ => Err(self.refused("that it wants no new connection")),
+                _ => Err(self.refused("it keeps its existing connection")),
             },
             Due::Reply => {
                 let reply = Reply::parse(message)?;
@@ -208,10 +208,10 @@ impl Handshake {
         }
     }
 
-    /// Answers the node that calls.
+    /// Answers a node that wants to connect.
     ///
     /// # Errors
-    /// If the answer ends the handshake; it is to be sent all the same.
+    /// If the answer ends the handshake. It must still be sent.
     pub(crate) fn decide(&mut self, status: Status) -> Result<(), ConnectionError> {
         self.messages.push_back(status.encode());
         match status {
@@ -225,11 +225,11 @@ impl Handshake {
     fn status(&mut self, message: &[u8]) -> Result<HandshakeStep, ConnectionError> {
         match Status::parse(message)? {
             Status::Ok | Status::OkSimultaneous => {}
-            // It has not noticed yet that our former connection is gone.
+            // It has not noticed yet that the previous connection is gone.
             Status::Alive => self.messages.push_back(Status::Answer(true).encode()),
             Status::Nok => return Err(self.refused("nok")),
             Status::NotAllowed => return Err(self.refused("not_allowed")),
-            Status::Named { .. } | Status::Answer(_) => return Err(self.refused("what answers another question")),
+            Status::Named { .. } | Status::Answer(_) => return Err(self.refused("an unexpected status")),
         }
         self.due = Due::Challenge;
         Ok(HandshakeStep::Continue)
@@ -258,11 +258,11 @@ impl Handshake {
         let name = SendName::parse(message)?;
         self.far.name = name.name;
         let why = if name.flags.contains(Flags::NAME_ME) {
-            "a native node gives no names"
+            "it asks for a node name, and a native node does not assign any"
         } else if self.far.name == self.own.name {
-            "it calls under our own name"
+            "it has the same name as this node"
         } else if crate::dist::NodeName::new(&self.far.name).is_err() {
-            "its name is none"
+            "its name is not a valid node name"
         } else {
             if let Err(error) = self.learn(name.creation, name.flags) {
                 self.messages.push_back(Status::NotAllowed.encode());

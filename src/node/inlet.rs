@@ -6,14 +6,14 @@ use super::ConnectionError;
 use crate::dist::PacketError;
 use crate::wire::Content;
 
-/// Parts for which room is made when one comes.
+/// Maximum number of further fragments for which memory is reserved when one arrives.
 const EXPECTED_MAX: u64 = 64;
 
-/// Puts the signals of one connection together that arrive in parts.
+/// Reassembles the fragmented signals of one connection.
 #[derive(Debug)]
 pub(super) struct Inlet {
     underway: FxHashMap<u64, Partial>,
-    /// Bytes of all parts.
+    /// Bytes of all fragments received so far.
     bytes: usize,
     bytes_max: usize,
 }
@@ -21,12 +21,12 @@ pub(super) struct Inlet {
 #[derive(Debug)]
 struct Partial {
     body: BytesMut,
-    /// Parts that are still to come.
+    /// Fragments that are still missing.
     due: u64,
 }
 
 impl Inlet {
-    /// For a connection that may have parts of `bytes_max` bytes underway.
+    /// For a connection that may have `bytes_max` bytes of fragments in reassembly.
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
             underway: FxHashMap::default(),
@@ -35,10 +35,10 @@ impl Inlet {
         }
     }
 
-    /// A signal, if this completes one; a run is whole as it comes.
+    /// Returns a signal if this completes one. A run is always complete.
     ///
     /// # Errors
-    /// If parts do not follow one another, or more would be underway than may be.
+    /// If a fragment is out of sequence, or the limit of bytes is exceeded.
     pub(super) fn take(&mut self, content: Content) -> Result<Option<Bytes>, ConnectionError> {
         match content {
             Content::Signal(body) | Content::Run(body) => Ok(Some(body)),
@@ -76,7 +76,7 @@ impl Inlet {
                     }
                     .into());
                 };
-                // Later parts are hardly longer. What is announced is believed to some extent only.
+                // Later fragments are hardly longer. The announced number of fragments is trusted only up to a limit.
                 partial.body.reserve(body.len() * remaining.min(EXPECTED_MAX) as usize);
                 partial.body.extend_from_slice(&body);
                 partial.due -= 1;

@@ -12,12 +12,12 @@ use crate::node::CallError;
 use crate::node::Exited;
 use crate::node::mailbox::Mailbox;
 
-/// Why a process ends, where its code says so: `return Err(Exit::new(term!(no_more_work)))`, or `?` on any error.
+/// The exit reason with which a process ends itself: `return Err(Exit::new(term!(no_more_work)))`, or `?` on any error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exit(Term);
 
 impl Exit {
-    /// For this reason.
+    /// An exit with this reason.
     pub fn new(reason: impl Into<Term>) -> Self {
         Self(reason.into())
     }
@@ -29,7 +29,7 @@ impl Exit {
 }
 
 impl<E: std::error::Error + 'static> From<E> for Exit {
-    /// The reason that an [`Exited`] or a [`CallError`] holds; the text of any other error, as a binary.
+    /// The reason inside an [`Exited`] or a [`CallError`]; for any other error its text, as a binary.
     fn from(error: E) -> Self {
         let any: &dyn Any = &error;
         if let Some(exited) = any.downcast_ref::<Exited>() {
@@ -43,7 +43,7 @@ impl<E: std::error::Error + 'static> From<E> for Exit {
     }
 }
 
-/// What a process' function may return; it becomes the exit reason.
+/// What the function of a process may return. It determines the exit reason.
 pub trait Outcome {
     /// The exit reason.
     fn reason(self) -> Term;
@@ -55,7 +55,7 @@ impl Outcome for () {
     }
 }
 
-/// What a function returns that never does, as a server's loop: stable Rust has no other name for it.
+/// The return type of a function that never returns, such as the loop of a server. Stable Rust has no other name for it.
 #[allow(unreachable_pub, reason = "it stands in the head of a public impl")]
 pub trait Returns {
     /// What it returns.
@@ -87,7 +87,7 @@ impl Outcome for Result<(), Exit> {
     }
 }
 
-/// Runs a process until it is done, or must end. What it was doing is dropped before anybody hears of its end.
+/// Runs a process until it is done or must end. Its future is dropped before other processes are notified of its end.
 ///
 /// # Errors
 /// The exit reason, if an exit signal ended it, or `{panic, Text}`.
@@ -107,10 +107,10 @@ pub(in crate::node) async fn live<F: Future>(mailbox: &Mailbox, body: F) -> Resu
     .await
 }
 
-/// Runs a future until it is done, or panics.
+/// Runs a future until it is done or panics.
 ///
 /// # Errors
-/// `{panic, Text}`: what the other side reads of a panic.
+/// `{panic, Text}`, the exit reason that other processes see.
 pub(in crate::node) async fn caught<F: Future>(body: F) -> Result<F::Output, Term> {
     let mut body = pin!(body);
     poll_fn(
@@ -127,7 +127,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Term {
     let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (_, Some(text)) => text.as_str(),
-        _ => "a value that is no text",
+        _ => "a panic value that is not text",
     };
     term!({panic, (text)})
 }

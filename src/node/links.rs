@@ -8,10 +8,10 @@ use crate::etf::NodePid;
 use crate::etf::Pid;
 use crate::etf::Term;
 
-/// What an exit signal came from.
+/// The origin of an exit signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// The end of a linked process.
+    /// A linked process has ended.
     Link,
     /// `exit/2`.
     Request,
@@ -68,7 +68,7 @@ impl Machine {
             .known_relations(process)
             .and_then(|relations| relations.links.get_mut(other));
         if let Some(state) = link.filter(|state| **state == 0) {
-            // Kept until it is acknowledged: an exit signal that is underway must not be taken for one of a later link.
+            // Kept until it is acknowledged: an exit signal in flight must not be attributed to a later link.
             *state = id;
             let connection = self.connect(&other.node);
             self.signal(
@@ -99,7 +99,7 @@ impl Machine {
         );
     }
 
-    /// An exit signal has arrived at a local process.
+    /// Delivers an exit signal to a local process.
     pub(super) fn exit_signal(&mut self, to: Pid, from: NodePid, reason: Term, cause: Cause) {
         let is_own = from == self.full(to);
         let Some(process) = self.process(to) else {
@@ -118,7 +118,8 @@ impl Machine {
         }
     }
 
-    /// The node stops: each process is sent the exit signal `shutdown`, from itself, since it has no supervisor.
+    /// The node is stopping: sends each process the exit signal `shutdown`, with the process itself as the sender, since it
+    /// has no supervisor.
     pub(super) fn shut_down(&mut self) {
         let processes: Vec<Pid> = self.processes().collect();
         for process in processes {
@@ -127,7 +128,7 @@ impl Machine {
         }
     }
 
-    /// Ends all processes, whatever they do.
+    /// Kills all processes.
     pub(super) fn kill_all(&mut self) {
         let processes: Vec<Pid> = self.processes().collect();
         for process in processes {
@@ -136,21 +137,21 @@ impl Machine {
         }
     }
 
-    /// A link now crosses to another node.
+    /// Records a link to a process on another node.
     pub(super) fn cross(&mut self, process: Pid, other: &NodePid) {
         if let Some(peer) = self.peers.get_mut(&other.node) {
             peer.links.insert((process, other.pid));
         }
     }
 
-    /// A link no longer crosses to another node.
+    /// Removes a link to a process on another node.
     fn uncross(&mut self, process: Pid, other: &NodePid) {
         if let Some(peer) = self.peers.get_mut(&other.node) {
             peer.links.remove(&(process, other.pid));
         }
     }
 
-    /// A process has ended that had these links.
+    /// Notifies the linked processes of a process that has ended.
     pub(super) fn drop_links(&mut self, process: Pid, links: FxHashMap<NodePid, u64>, reason: &Term) {
         let own = self.full(process);
         for (other, unlinking) in links {
@@ -178,7 +179,7 @@ impl Machine {
         }
     }
 
-    /// LINK of another node.
+    /// Handles LINK from another node.
     pub(super) fn linked(&mut self, connection: u32, from: NodePid, to: NodePid) {
         if let Some(relations) = self.relations(to.pid) {
             relations.links.insert(from.clone(), 0);
@@ -195,7 +196,7 @@ impl Machine {
         }
     }
 
-    /// UNLINK_ID of another node; acknowledged before any other signal from the process to that one.
+    /// Handles UNLINK_ID from another node. It is acknowledged before any other signal from the process to the sender.
     pub(super) fn unlinked(&mut self, connection: u32, id: u64, from: NodePid, to: NodePid) {
         let relations = self.known_relations(to.pid);
         if let Some(relations) = relations
@@ -207,7 +208,7 @@ impl Machine {
         self.signal(connection, Signal::Unlinked { id, from: to, to: from });
     }
 
-    /// UNLINK_ID_ACK of another node. A link that was made anew meanwhile stays.
+    /// Handles UNLINK_ID_ACK from another node. A link that was created again meanwhile stays.
     pub(super) fn unlink_acknowledged(&mut self, id: u64, from: &NodePid, to: Pid) {
         if let Some(relations) = self.known_relations(to)
             && relations.links.get(from) == Some(&id)
@@ -217,7 +218,7 @@ impl Machine {
         }
     }
 
-    /// The exit signal of a linked process of another node; nothing if the link is gone, or is being undone.
+    /// Handles EXIT from another node. Ignored if the link is gone or being removed.
     pub(super) fn link_broken(&mut self, from: NodePid, to: Pid, reason: Term) {
         if let Some(relations) = self.known_relations(to)
             && relations.links.get(&from) == Some(&0)

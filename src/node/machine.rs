@@ -15,126 +15,107 @@ use crate::etf::Pid;
 use crate::etf::Reference;
 use crate::etf::Term;
 
-/// What the machine wants done, in this order.
+/// An action for the caller to execute. The order matters.
 #[derive(Debug)]
 pub(super) enum Output {
     /// Put this into the mailbox of a local process.
-    Mail {
-        /// The process.
-        to: Pid,
-        /// The message.
-        message: Message,
-    },
+    Mail { to: Pid, message: Message },
     /// End a local process; it answers with [`Machine::ended`].
     Kill {
-        /// The process.
         process: Pid,
         /// The exit reason.
         reason: Term,
     },
-    /// Run a function in a process that was just made.
+    /// Run a function in a new process.
     Run {
-        /// The process.
         process: Pid,
         /// What to run, and for whom.
         request: Box<SpawnRequest>,
     },
-    /// There is a connection to a node, which may not be up yet: signals for it wait.
-    Open {
-        /// The connection.
-        connection: u32,
-        /// The node.
-        node: Atom,
-    },
-    /// Try to connect; answered with [`Machine::established`] or [`Machine::failed`].
+    /// A connection to a node exists, but may not be established yet. Signals for it wait.
+    Open { connection: u32, node: Atom },
+    /// Dial a node; answered with [`Machine::established`] or [`Machine::failed`].
     Connect {
-        /// The node.
         node: Atom,
-        /// Names the attempt.
+        /// The number of the attempt.
         attempt: u64,
     },
-    /// Send this, as soon as the connection is up.
-    Signal {
-        /// The connection.
-        connection: u32,
-        /// The signal.
-        signal: Signal,
-    },
-    /// The connection is over. Nothing more will be said of it.
+    /// Send this once the connection is established.
+    Signal { connection: u32, signal: Signal },
+    /// The connection has ended. No other output names it from now on.
     Close {
-        /// The connection.
         connection: u32,
-        /// Why, for logs.
+        /// The reason, for logs.
         reason: String,
     },
 }
 
-/// A local process, as far as others have to do with it.
+/// A local process, as far as other processes are concerned with it.
 #[derive(Debug, Default)]
 pub(super) struct Process {
     pub(super) traps_exits: bool,
-    /// What few processes have, apart.
+    /// Boxed, since few processes have any.
     pub(super) relations: Option<Box<Relations>>,
 }
 
-/// Whom a process is tied to.
+/// The links, monitors, names and requests of a process.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
     pub(super) name: Option<Atom>,
     pub(super) group_leader: Option<NodePid>,
-    /// Linked processes; with the number of the unlinking that they have not acknowledged, or 0.
+    /// Linked processes. The value is the number of an unlink request that is not acknowledged yet, or 0.
     pub(super) links: FxHashMap<NodePid, u64>,
-    /// Who watches this process, by monitor.
+    /// Monitors of this process, by others.
     pub(super) watchers: FxHashMap<NodeReference, Watcher>,
-    /// Its own monitors.
+    /// Monitors that this process has created.
     pub(super) monitors: FxHashSet<Reference>,
-    /// Its aliases.
     pub(super) aliases: FxHashSet<Reference>,
-    /// Nodes it watches (`monitor_node`).
+    /// Nodes that it monitors (`monitor_node`).
     pub(super) nodes: FxHashSet<Atom>,
-    /// Requests to spawn that are not answered, and the node that was asked.
+    /// Spawn requests that are not answered yet, with the node that was asked.
     pub(super) spawning: FxHashMap<Reference, Atom>,
 }
 
-/// Who watches a local process.
+/// The owner of a monitor of a local process.
 #[derive(Clone, Debug)]
 pub(super) struct Watcher {
     pub(super) by: NodePid,
-    /// The name under which it is watched, if not by its pid.
+    /// The name that is monitored, if the monitor is not for a pid.
     pub(super) name: Option<Atom>,
 }
 
-/// A monitor that a local process made.
+/// A monitor that a local process has created.
 #[derive(Clone, Debug)]
 pub(super) struct Monitor {
     pub(super) owner: Pid,
     pub(super) target: Watched,
-    /// The local process that it found; a name may have changed hands since.
+    /// The local process to which a monitored name belonged when the monitor was created.
     pub(super) local: Option<Pid>,
 }
 
-/// When an alias ends by itself (`erlang:monitor/3`, option `alias`).
+/// When an alias becomes inactive (`erlang:monitor/3`, option `alias`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AliasMode {
-    /// When its owner says so.
+    /// Only at [`Context::unalias`](super::Context::unalias).
     ExplicitUnalias,
-    /// With the monitor it came with.
+    /// Together with its monitor.
     Demonitor,
-    /// With the monitor, which itself ends with the first message through the alias.
+    /// Together with its monitor, which ends with the first message sent to the alias.
     ReplyDemonitor,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// Of the process that is or was last here.
+    /// The serial number of the process that uses this slot, or used it last.
     serial: u32,
     process: Option<Process>,
 }
 
-/// A node without the world: its processes and what ties them to others, here and elsewhere.
+/// The state machine of a node, without I/O: its processes, and their links and monitors to local and remote processes.
 ///
-/// Signals of other nodes enter through [`Machine::handle_signal`], what local processes want through its other methods;
-/// after each one [`Machine::poll_output`] is drained. Messages pass it by, but for those whose receiver only it knows.
+/// Signals of other nodes enter through [`Machine::handle_signal`], requests of local processes through the other methods.
+/// After each call, [`Machine::poll_output`] must be drained. Messages do not pass through the machine, except when only the
+/// machine knows the receiver.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) node: Atom,
@@ -145,17 +126,17 @@ pub(super) struct Machine {
     pub(super) monitors: FxHashMap<Reference, Monitor>,
     pub(super) aliases: FxHashMap<Reference, (Pid, AliasMode)>,
     pub(super) peers: FxHashMap<Atom, Peer>,
-    /// Who hears of all nodes.
+    /// Processes that called `monitor_nodes`.
     pub(super) subscribers: FxHashSet<Pid>,
     references: u64,
-    /// The last number given to an unlinking, a connection, an attempt.
+    /// The last number used for an unlink request, a connection or an attempt.
     pub(super) numbers: u64,
     pub(super) processes_max: usize,
     pub(super) outputs: VecDeque<Output>,
 }
 
 impl Machine {
-    /// A node without processes. Others may make it spawn up to `processes_max`.
+    /// A node without processes. Other nodes may spawn processes while there are fewer than `processes_max`.
     pub(super) fn new(node: Atom, creation: u32, processes_max: usize) -> Self {
         Self {
             node,
@@ -174,17 +155,15 @@ impl Machine {
         }
     }
 
-    /// What to do next.
+    /// The next action to execute.
     pub(super) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// Processes there are.
     pub(super) fn count(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// All processes there are.
     pub(super) fn processes(&self) -> impl Iterator<Item = Pid> {
         let creation = self.creation;
         self.slots
@@ -198,7 +177,7 @@ impl Machine {
             })
     }
 
-    /// A new process.
+    /// Creates a process.
     pub(super) fn spawn(&mut self, group_leader: Option<NodePid>) -> Pid {
         let mut process = Process::default();
         if group_leader.is_some() {
@@ -224,7 +203,7 @@ impl Machine {
         }
     }
 
-    /// A process has ended.
+    /// Handles the end of a process.
     pub(super) fn ended(&mut self, process: Pid, reason: &Term) {
         let Some(slot) = self
             .slots
@@ -262,7 +241,7 @@ impl Machine {
         self.drop_watchers(process, relations.watchers, reason);
     }
 
-    /// The process of that pid, if it lives.
+    /// The process with this pid, if it is alive.
     pub(super) fn process(&self, pid: Pid) -> Option<&Process> {
         let slot = self.slots.get(pid.id as usize)?;
         slot.process
@@ -270,24 +249,23 @@ impl Machine {
             .filter(|_| slot.serial == pid.serial && self.creation == pid.creation)
     }
 
-    /// The process of that pid, if it lives, to be changed.
     pub(super) fn process_mut(&mut self, pid: Pid) -> Option<&mut Process> {
         let slot = self.slots.get_mut(pid.id as usize)?;
         let is_it = slot.serial == pid.serial && self.creation == pid.creation;
         slot.process.as_mut().filter(|_| is_it)
     }
 
-    /// What a living process is tied to.
+    /// The relations of a living process; created if missing.
     pub(super) fn relations(&mut self, pid: Pid) -> Option<&mut Relations> {
         Some(self.process_mut(pid)?.relations.get_or_insert_default())
     }
 
-    /// What a living process is tied to, if it ever was tied to anything.
+    /// The relations of a living process, if it has any.
     pub(super) fn known_relations(&mut self, pid: Pid) -> Option<&mut Relations> {
         self.process_mut(pid)?.relations.as_deref_mut()
     }
 
-    /// The pid as other nodes know it.
+    /// The pid with its node.
     pub(super) fn full(&self, pid: Pid) -> NodePid {
         NodePid {
             node: self.node.clone(),
@@ -295,12 +273,12 @@ impl Machine {
         }
     }
 
-    /// Whether the pid is of this node, whatever its incarnation.
+    /// Whether the pid belongs to this node name, in any of its incarnations.
     pub(super) fn is_own(&self, pid: &NodePid) -> bool {
         pid.node == self.node
     }
 
-    /// The reference as other nodes know it.
+    /// The reference with its node.
     pub(super) fn full_reference(&self, reference: Reference) -> NodeReference {
         NodeReference {
             node: self.node.clone(),
@@ -308,8 +286,7 @@ impl Machine {
         }
     }
 
-    /// A reference that was never made before. One that is to be an alias is marked so, as OTP 25 does it, so that a
-    /// gateway can tell.
+    /// A unique reference. A reference for an alias carries a marker bit, as in OTP 25, so that a gateway can recognize it.
     pub(super) fn make_reference(&mut self, is_alias: bool) -> Reference {
         self.references += 1;
         let number = self.references;
@@ -322,7 +299,7 @@ impl Machine {
         Reference::new(self.creation, &words).unwrap_or_else(|| unreachable!("three words make a reference"))
     }
 
-    /// A number that was never given before.
+    /// A unique number.
     pub(super) fn next_number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
@@ -338,7 +315,7 @@ impl Machine {
 
     // Names and flags.
 
-    /// Registers a process. `false` if the name or the process is taken already, or the process is gone.
+    /// Registers a process. `false` if the name is taken, or the process already has a name or has ended.
     pub(super) fn register(&mut self, name: &Atom, pid: Pid) -> bool {
         if self.names.contains_key(name) || *name == *"undefined" {
             return false;
@@ -351,7 +328,7 @@ impl Machine {
         true
     }
 
-    /// Frees a name; `false` if nobody had it.
+    /// Frees a name; `false` if it was not registered.
     pub(super) fn unregister(&mut self, name: &Atom) -> bool {
         let Some(pid) = self.names.remove(name) else {
             return false;
@@ -362,33 +339,29 @@ impl Machine {
         true
     }
 
-    /// The process that has the name.
     pub(super) fn whereis(&self, name: &Atom) -> Option<Pid> {
         self.names.get(name).copied()
     }
 
-    /// The name that a process has.
     pub(super) fn name_of(&self, pid: Pid) -> Option<Atom> {
         self.process(pid)?.relations.as_ref()?.name.clone()
     }
 
-    /// All registered names.
     pub(super) fn registered(&self) -> Vec<Atom> {
         self.names.keys().cloned().collect()
     }
 
-    /// Whether exit signals become messages from now on; the former state.
+    /// Sets whether exit signals become messages. Returns the previous setting.
     pub(super) fn trap_exits(&mut self, pid: Pid, traps: bool) -> bool {
         self.process_mut(pid)
             .is_some_and(|process| std::mem::replace(&mut process.traps_exits, traps))
     }
 
-    /// The process that does the process' input and output for it.
     pub(super) fn group_leader(&self, pid: Pid) -> Option<NodePid> {
         self.process(pid)?.relations.as_ref()?.group_leader.clone()
     }
 
-    /// Gives a process, here or elsewhere, another group leader.
+    /// Sets the group leader of a process on this or another node.
     pub(super) fn set_group_leader(&mut self, leader: NodePid, to: NodePid) {
         if self.is_own(&to) {
             if let Some(relations) = self.relations(to.pid) {

@@ -8,42 +8,42 @@ use crate::etf::Limits;
 use crate::etf::Term;
 use crate::etf::TermError;
 
-/// What has one place in a mailbox: a message, or a run of them. Small, since most mailboxes hold many or none.
+/// One entry of a mailbox: a message, or a run of messages. Kept small, since mailboxes hold either many entries or none.
 #[derive(Debug)]
 pub(super) enum Mail {
-    /// A term that has not been decoded.
+    /// A message from another node that has not been decoded.
     Encoded {
-        /// The term, without version byte.
+        /// The term, without its version byte.
         payload: Bytes,
-        /// The connection that brought it, which ends if it is no term.
+        /// The connection on which it arrived. It is closed if the payload is not a valid term.
         connection: u32,
-        /// What its connection is still charged for it, in bytes.
+        /// Bytes for which the connection is still charged.
         debt: u32,
     },
-    /// Several such that came together.
+    /// A run: several such messages that arrived together.
     Packed(Box<Packed>),
-    /// A term.
+    /// A message from this node.
     Term(Term),
-    /// Anything else.
+    /// Exit signals and other notifications.
     Other(Box<Message>),
 }
 
-// A mailbox is a row of these.
+// A mailbox is an array of these.
 const _: () = assert!(size_of::<Mail>() <= 48);
 
-/// A message as its receiver finds it.
+/// A message, as handed to its receiver.
 #[derive(Debug)]
 pub(super) enum Letter<'a> {
-    /// A term that has not been decoded, and the bytes in which it stands.
+    /// The bytes of a term that has not been decoded, and the buffer that contains them.
     Encoded(&'a [u8], &'a Bytes),
-    /// Any other.
+    /// Any other message.
     Open(Message),
 }
 
-/// The message of a letter.
+/// Decodes a message.
 ///
 /// # Errors
-/// If it is no term.
+/// If the payload is not a valid term.
 pub(super) fn open(letter: Letter<'_>, limits: &Limits) -> Result<Message, TermError> {
     match letter {
         Letter::Encoded(payload, bytes) => {
@@ -54,7 +54,7 @@ pub(super) fn open(letter: Letter<'_>, limits: &Limits) -> Result<Message, TermE
 }
 
 impl Mail {
-    /// Whether it is what somebody sent, no exit and the like.
+    /// Whether it is a message that a process sent, not a notification.
     pub(super) const fn is_message(&self) -> bool {
         !matches!(self, Self::Other(_))
     }
@@ -67,7 +67,7 @@ impl Mail {
         }
     }
 
-    /// What it counts in a mailbox, in bytes: those of the wire, or a flat sum for what never was on it.
+    /// The bytes that it counts for in a mailbox: the size on the wire, or an estimate for an entry from this node.
     pub(super) fn cost(&self) -> usize {
         const KEEPING: usize = size_of::<Mail>();
         match self {
@@ -78,7 +78,7 @@ impl Mail {
         }
     }
 
-    /// Charges its connection for it, if one has brought it. Gives the bytes.
+    /// Charges the connection on which it arrived, if there is one. Returns the bytes.
     pub(super) fn charge(&mut self) -> usize {
         let cost = self.cost();
         match self {
@@ -89,7 +89,7 @@ impl Mail {
         cost
     }
 
-    /// The connection that has brought it, 0 if none has.
+    /// The connection on which it arrived; 0 for an entry from this node.
     pub(super) fn connection(&self) -> u32 {
         match self {
             Self::Encoded { connection, .. } => *connection,
@@ -98,7 +98,7 @@ impl Mail {
         }
     }
 
-    /// Takes off what its connection is charged, in bytes.
+    /// Ends the charge of its connection. Returns the bytes.
     pub(super) fn settle(&mut self) -> u32 {
         match self {
             Self::Encoded { debt, .. } => std::mem::take(debt),
@@ -107,7 +107,7 @@ impl Mail {
         }
     }
 
-    /// Bytes of the messages that are left in it when one was taken out.
+    /// Bytes of the messages that remain after one was taken out.
     pub(super) fn left(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.cost(),
@@ -115,7 +115,7 @@ impl Mail {
         }
     }
 
-    /// The next message in it, which is not in it any more.
+    /// Takes out the next message.
     pub(super) fn next(&mut self) -> Option<Letter<'_>> {
         match self {
             Self::Encoded { payload, .. } => Some(Letter::Encoded(payload, payload)),
@@ -135,7 +135,7 @@ impl From<Message> for Mail {
     }
 }
 
-/// What a term holds in memory beside itself, roughly: the elements of its outermost container, and their bytes.
+/// The approximate heap size of a term: the elements of its outermost container, and their bytes.
 fn weight(term: &Term) -> usize {
     let flat = |term: &Term| match term {
         Term::Binary(bytes) => bytes.len(),
@@ -151,17 +151,17 @@ fn weight(term: &Term) -> usize {
     }
 }
 
-/// A run as it came: its receiver takes one message after another out of it.
+/// A run, as it arrived. Its receiver takes out one message after another.
 ///
-/// Its bytes are one piece of memory, which is there until the last message is gone. So its connection is charged for all
-/// of it until then, and memory stays within the same bound as with single messages.
+/// Its bytes are one allocation that lives until the last message is taken. Its connection is charged for all of it until
+/// then, so the memory bound is the same as with single messages.
 #[derive(Debug)]
 pub(super) struct Packed {
-    /// Packets of one control term, that were found to be so.
+    /// Packets that all have the same control term, which was checked.
     packets: Bytes,
-    /// Where the next one begins.
+    /// Offset of the next packet.
     at: usize,
-    /// Bytes of each before its payload, its length among them.
+    /// Bytes before the payload in each packet, including the length.
     start: usize,
     messages: usize,
     connection: u32,
@@ -169,10 +169,10 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// The `packets` of a run of which nothing was read yet, brought by `connection`.
+    /// A run of which no message was taken yet, received on `connection`.
     ///
     /// # Errors
-    /// If not all of them are messages with the same control term.
+    /// If not all packets are messages with the same control term.
     pub(super) fn new(run: Run<'_>, packets: &Bytes, connection: u32) -> Result<Self, PacketError> {
         Ok(Self {
             packets: packets.clone(),
@@ -184,7 +184,7 @@ impl Packed {
         })
     }
 
-    /// Bytes of the messages in it.
+    /// Bytes of the remaining messages.
     pub(super) const fn cost(&self) -> usize {
         self.packets.len() - self.at
     }
@@ -201,7 +201,7 @@ impl Packed {
         Some(Letter::Encoded(payload, &self.packets))
     }
 
-    /// All messages that are left, each by itself; together they owe what the run does.
+    /// The remaining messages, one by one. The debt of the run is divided among them.
     pub(super) fn unpack(mut self) -> impl Iterator<Item = Mail> {
         let mut end = 0;
         std::iter::from_fn(move || {

@@ -15,10 +15,10 @@ use super::queue::Queue;
 use crate::etf::Pid;
 use crate::etf::Term;
 
-/// What waits for one process, and its end of life.
+/// The mailbox of one process, and the signal that ends the process.
 ///
-/// It is a queue under a lock that is held for a push or for taking all there is, never while anything else happens. It
-/// takes whatever comes: who must slow down is told by [`Mailbox::poll_room`], or by what [`Mailbox::push`] says is owed.
+/// It is a queue under a lock. The lock is held only to push mail or to take all of it. The mailbox accepts everything:
+/// [`Mailbox::poll_room`] makes local senders wait, and [`Mailbox::push`] returns how much a connection owes.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     pub(super) pid: Pid,
@@ -29,18 +29,18 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Mail>,
-    /// Messages and bytes that have come and were not received, those that the process has taken aside among them.
+    /// Messages and bytes that have arrived and were not received yet, including those in the receiver's own queue.
     messages: usize,
     bytes: usize,
-    /// The process waits for a message.
+    /// The receiver, while it waits for a message.
     receiver: Option<Waker>,
-    /// The task of the process, to be woken when it must end.
+    /// The task of the process, woken when it must end.
     task: Option<Waker>,
     /// Local processes that wait for room.
     senders: Vec<Waker>,
-    /// Why the process must end.
+    /// The exit reason, once the process must end.
     reason: Option<Box<Term>>,
-    /// Nothing is taken any more.
+    /// No more mail is accepted.
     is_closed: bool,
 }
 
@@ -49,11 +49,11 @@ impl State {
         self.messages >= bound.messages || self.bytes >= bound.bytes
     }
 
-    /// Puts mail in; gives what its connection owes for it.
+    /// Adds mail. Returns the bytes that its connection owes for it.
     fn put(&mut self, mut mail: Mail, bound: &MailboxBound) -> usize {
         let is_full = self.is_full(bound);
         if bound.when_full == WhenFull::Drop && mail.is_message() {
-            // Of a run as many are kept as fit.
+            // As many messages of a run are kept as fit.
             if let Mail::Packed(packed) = mail {
                 return packed.unpack().map(|mail| self.put(mail, bound)).sum();
             }
@@ -79,17 +79,17 @@ impl Mailbox {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here can panic half way.
+        // No code that runs under this lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts mail in. If the mailbox was full already, says how many bytes its connection is to be charged until it is
+    /// Adds mail. If the mailbox was already full, returns the bytes for which the connection is charged until the mail is
     /// received.
     pub(super) fn push(&self, mail: Mail, bound: &MailboxBound) -> usize {
         self.push_all(std::iter::once(mail), bound)
     }
 
-    /// The same for several at once.
+    /// The same for several entries.
     pub(super) fn push_all(&self, mails: impl Iterator<Item = Mail>, bound: &MailboxBound) -> usize {
         let mut state = self.state();
         if state.is_closed {
@@ -104,7 +104,7 @@ impl Mailbox {
         owed
     }
 
-    /// Waits until there is room, or until there is nobody for whom room would matter.
+    /// Waits until there is room, or until waiting makes no sense: the mailbox is closed, or drops messages when full.
     pub(super) fn poll_room(&self, context: &mut Context<'_>, bound: &MailboxBound) -> Poll<()> {
         let mut state = self.state();
         if state.is_closed || bound.when_full == WhenFull::Drop || !state.is_full(bound) {
@@ -114,13 +114,13 @@ impl Mailbox {
         Poll::Pending
     }
 
-    /// Moves all that has come behind what the receiver has taken before, of which some was received meanwhile.
+    /// Moves all mail to the receiver's queue, and accounts for what was received from that queue meanwhile.
     pub(super) fn poll_take(&self, context: &mut Context<'_>, taken: &mut Queue) -> Poll<()> {
         let mut guard = self.state();
         let state = &mut *guard;
         let (messages, bytes) = taken.take_received();
         state.messages -= messages;
-        // A message that was looked at and left may count otherwise than when it came.
+        // A message that was decoded and left in the queue may count differently than when it arrived.
         state.bytes = state.bytes.saturating_sub(bytes);
         let senders = if messages > 0 {
             std::mem::take(&mut state.senders)
@@ -142,7 +142,7 @@ impl Mailbox {
         if is_there { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Ends the process when it next comes to rest; the first reason counts.
+    /// Ends the process the next time it waits. The first reason counts.
     pub(super) fn kill(&self, reason: Term) {
         let mut state = self.state();
         state.reason.get_or_insert_with(|| Box::new(reason));
@@ -154,7 +154,7 @@ impl Mailbox {
         wakers.into_iter().flatten().chain(senders).for_each(Waker::wake);
     }
 
-    /// Why the process must end, if it must.
+    /// The exit reason, if the process must end.
     pub(super) fn killed(&self) -> Option<Term> {
         if !self.is_killed.load(Ordering::Acquire) {
             return None;
@@ -162,7 +162,7 @@ impl Mailbox {
         self.state().reason.as_deref().cloned()
     }
 
-    /// Who is to be woken when the process must end.
+    /// Sets the task to wake when the process must end.
     pub(super) fn watch(&self, task: &Waker) {
         self.state().task = Some(task.clone());
         if self.is_killed.load(Ordering::Acquire) {
@@ -170,7 +170,7 @@ impl Mailbox {
         }
     }
 
-    /// Takes nothing more; gives back what was there.
+    /// Accepts no more mail. Returns the mail that was there.
     pub(super) fn close(&self) -> VecDeque<Mail> {
         let mut state = self.state();
         state.is_closed = true;
@@ -180,7 +180,7 @@ impl Mailbox {
         queue
     }
 
-    /// Messages that have come and were not received.
+    /// Number of messages that have arrived and were not received yet.
     pub(super) fn len(&self) -> usize {
         self.state().messages
     }

@@ -3,52 +3,52 @@ use crate::etf::NodePid;
 use crate::etf::NodeReference;
 use crate::etf::Term;
 
-/// What a process receives.
+/// What a process receives: a message, or a notification.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
-    /// What somebody sent.
+    /// A message.
     Term(Term),
-    /// An exit signal, to a process that traps exits: `{'EXIT', From, Reason}`.
+    /// An exit signal, for a process that traps exits: `{'EXIT', From, Reason}`.
     Exit {
-        /// Who ended, or asked us to.
+        /// The process that ended, or that called `exit/2`.
         from: NodePid,
-        /// Why.
+        /// The exit reason.
         reason: Term,
     },
-    /// What was watched has ended: `{'DOWN', Reference, process, From, Reason}`.
+    /// A monitored process has ended: `{'DOWN', Reference, process, From, Reason}`.
     Down {
-        /// The monitor, which is gone now.
+        /// The monitor, which no longer exists.
         reference: Box<NodeReference>,
-        /// What was watched.
+        /// What was monitored.
         from: Watched,
         /// Why it ended; `noproc` if it was not there, `noconnection` if its node cannot be reached.
         reason: Term,
     },
-    /// A node is connected: `{nodeup, Node}`. It comes before anything from that node.
+    /// A node has connected: `{nodeup, Node}`. It comes before everything from that node.
     NodeUp {
         /// The node.
         node: Atom,
     },
-    /// A node is no longer connected: `{nodedown, Node}`. It comes after everything from that node.
+    /// A node has disconnected: `{nodedown, Node}`. It comes after everything from that node.
     NodeDown {
         /// The node.
         node: Atom,
     },
-    /// The answer to a request to spawn: `{spawn_reply, Request, ok | error, Result}`.
+    /// The answer to a spawn request: `{spawn_reply, Request, ok | error, Result}`.
     SpawnReply {
         /// The request.
         request: Box<NodeReference>,
-        /// The new process, or why there is none.
+        /// The new process, or the reason why there is none.
         result: Result<NodePid, Atom>,
     },
 }
 
-/// What a monitor watches.
+/// What a monitor watches: a process, or a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Watched {
     /// A process.
     Process(NodePid),
-    /// Whatever had the name when the monitor arrived.
+    /// The process that had this name when the monitor signal arrived.
     Name {
         /// The registered name.
         name: Atom,
@@ -58,7 +58,7 @@ pub enum Watched {
 }
 
 impl Message {
-    /// The term, of what somebody sent.
+    /// The term, if this is a message.
     pub const fn as_term(&self) -> Option<&Term> {
         match self {
             Self::Term(term) => Some(term),
@@ -77,7 +77,7 @@ impl From<Watched> for Term {
 }
 
 impl From<Message> for Term {
-    /// The term that Erlang has in its mailbox in this place.
+    /// The term that an Erlang process finds in its mailbox instead.
     fn from(message: Message) -> Self {
         match message {
             Message::Term(term) => term,

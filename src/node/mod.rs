@@ -9,17 +9,17 @@
 //! | call servers and functions of other nodes | [`Context::call`], [`Context::rpc`]; [`CallError`], [`RpcError`] |
 //! | be called | [`GenServer`] with [`serve()`] and [`ReplyTo`]; [`NodeBuilder::export_typed`] with [`Raise`] |
 //! | join process groups (`pg`) | [`Groups`] |
-//! | bound what waits for a process | [`MailboxBound`], [`WhenFull`] |
+//! | limit what waits for a process | [`MailboxBound`], [`WhenFull`] |
 #![doc = concat!("\n", include_str!("../../docs/FROM_ERLANG.md"))]
 
 // | files | hold |
 // |---|---|
 // | `machine`, with `links`, `monitors`, `peers`, `peer`, `signals`, `spawning` | the state machine: links, monitors, nodes |
-// | `mail`, `mailbox`, `queue`, `message` | one entry of a mailbox; the mailbox; what its receiver took out; a message |
-// | `outlet`, `inlet`, `arrivals` | what waits to be sent on a connection; fragments that are put together; delivery to mailboxes |
-// | `handshake` | our side of the distribution handshake |
-// | `exports`, `calls`, `gen_server`, `destination` | functions that others call; calls of others; servers; who a message is for |
-// | `system`, `pg`, `life` | processes that Erlang expects of each node (`rex`, `net_kernel`); process groups; how a process ends |
+// | `mail`, `mailbox`, `queue`, `message` | one mailbox entry; the mailbox; entries taken out of it but not yet received; a message |
+// | `outlet`, `inlet`, `arrivals` | signals waiting to be sent; reassembly of fragments; delivery to mailboxes |
+// | `handshake` | the native node's side of the distribution handshake |
+// | `exports`, `calls`, `gen_server`, `destination` | exported functions; calls to other nodes; servers; message destinations |
+// | `system`, `pg`, `life` | processes that every Erlang node has (`rex`, `net_kernel`); process groups; how a process ends |
 // | `io/` | tasks and sockets |
 
 mod arrivals;

@@ -18,7 +18,7 @@ use crate::etf::Term;
 
 /// Monitors of processes and names, and aliases.
 impl Machine {
-    /// `monitor/2,3`. What is not there is reported at once, as `noproc`.
+    /// `monitor/2,3`. If the target does not exist, this is reported at once with `noproc`.
     pub(super) fn monitor(&mut self, owner: Pid, target: Watched, alias: Option<AliasMode>) -> Reference {
         let reference = self.make_reference(alias.is_some());
         if let Some(mode) = alias {
@@ -82,8 +82,8 @@ impl Machine {
         }
     }
 
-    /// `demonitor/1`, also of a process that is yet to be spawned. `false` if there is no such monitor of that process any
-    /// more.
+    /// `demonitor/1`, also for a process that is still being spawned. `false` if the process has no such monitor, or no
+    /// longer.
     pub(super) fn demonitor(&mut self, owner: Pid, reference: Reference) -> bool {
         if self.abandon_request(owner, reference) {
             return true;
@@ -102,7 +102,7 @@ impl Machine {
         true
     }
 
-    /// Ends a monitor of a local process, and the alias that goes with it.
+    /// Removes a monitor, and the alias that belongs to it.
     fn unwatch(&mut self, reference: Reference) {
         let Some(monitor) = self.monitors.remove(&reference) else {
             return;
@@ -131,7 +131,7 @@ impl Machine {
         }
     }
 
-    /// A monitor has fired: DOWN of another node, the end of a local process, or the loss of a node.
+    /// A monitor fires: at DOWN from another node, at the end of a local process, or at the loss of a node.
     pub(super) fn fire(&mut self, reference: Reference, owner: Pid, reason: Term) {
         if self
             .monitors
@@ -162,7 +162,7 @@ impl Machine {
         );
     }
 
-    /// A process has ended that had these monitors.
+    /// Removes the monitors of a process that has ended.
     pub(super) fn drop_monitors(&mut self, process: Pid, monitors: FxHashSet<Reference>) {
         for reference in monitors {
             if self
@@ -175,7 +175,7 @@ impl Machine {
         }
     }
 
-    /// A process has ended that was watched by these.
+    /// Notifies the processes that monitor a process that has ended.
     pub(super) fn drop_watchers(&mut self, process: Pid, watchers: FxHashMap<NodeReference, Watcher>, reason: &Term) {
         for (reference, watcher) in watchers {
             if self.is_own(&watcher.by) {
@@ -202,7 +202,7 @@ impl Machine {
         }
     }
 
-    /// MONITOR_P of another node.
+    /// Handles MONITOR_P from another node.
     pub(super) fn monitored(&mut self, connection: u32, from: NodePid, to: Target, reference: NodeReference) {
         let (watched, name) = match &to {
             Target::Process(pid) => (Some(pid.pid), None),
@@ -234,7 +234,7 @@ impl Machine {
         }
     }
 
-    /// DEMONITOR_P of another node.
+    /// Handles DEMONITOR_P from another node.
     pub(super) fn demonitored(&mut self, from: &NodePid, reference: &NodeReference) {
         let peer = self.peers.get_mut(&from.node);
         if let Some(watched) = peer.and_then(|peer| peer.watching.remove(&reference.reference))
@@ -244,7 +244,7 @@ impl Machine {
         }
     }
 
-    /// PAYLOAD_MONITOR_P_EXIT of another node.
+    /// Handles PAYLOAD_MONITOR_P_EXIT from another node.
     pub(super) fn down(&mut self, connection_node: &Atom, to: Pid, reference: Reference, reason: Term) {
         let peer = self.peers.get_mut(connection_node);
         if peer.is_some_and(|peer| peer.monitors.remove(&reference)) {
@@ -268,7 +268,7 @@ impl Machine {
         }
     }
 
-    /// `unalias/1`. `false` if it is none of that process' aliases any more.
+    /// `unalias/1`. `false` if it is not, or no longer, an alias of the process.
     pub(super) fn unalias(&mut self, owner: Pid, reference: Reference) -> bool {
         if self.aliases.get(&reference).is_none_or(|(of, _)| *of != owner) {
             return false;
@@ -288,7 +288,7 @@ impl Machine {
         }
     }
 
-    /// Whose alias it is; a message is about to be delivered through it.
+    /// The process behind an alias, to which a message is about to be delivered.
     pub(super) fn resolve_alias(&mut self, reference: Reference) -> Option<Pid> {
         let (owner, mode) = self.aliases.get(&reference).copied()?;
         if mode == AliasMode::ReplyDemonitor {

@@ -22,18 +22,18 @@ use crate::etf::TermError;
 use crate::order::Head;
 use crate::wire::Content;
 
-/// Bytes of a packet's length.
+/// Size of the length field of a packet.
 const LENGTH: usize = 4;
 
 /// Bytes of a packet before its control term.
 pub(super) const HEADER: usize = LENGTH + Format::Header.prefix().len();
 
-/// A connection to another node, as all processes share it: what is to be written, and what the node's messages owe.
+/// A connection to another node, shared by all processes: the signals to write, and the debt for messages received.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: u32,
     pub(super) node: Atom,
-    /// Bytes that may wait before senders do, and bytes that may wait at all.
+    /// Bytes that may wait before senders must wait, and bytes that may wait in any case.
     bounds: (usize, usize),
     arrears_max: usize,
     state: Mutex<State>,
@@ -42,55 +42,55 @@ pub(super) struct Connection {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Signals as packets, one after another, but for the tails of large ones.
+    /// Signals as packets, one after another, without the tails of large ones.
     buffer: BytesMut,
-    /// All of them, in order.
+    /// The runs in the buffer, in order.
     runs: Vec<Run>,
     tail_bytes: usize,
-    /// Bytes that are made room for at once: as many as were taken lately, so that the buffer need not grow.
+    /// Bytes to reserve at once: as many as recent batches had, so that the buffer need not grow.
     usual: usize,
-    /// The handshake is done.
+    /// The handshake is complete.
     is_up: bool,
-    /// Nothing more is taken.
+    /// No more signals are accepted, for this reason.
     closed: Option<String>,
     writer: Option<Waker>,
     senders: Vec<Waker>,
 }
 
-/// What the node has sent to mailboxes that were full, in bytes.
+/// Bytes that the other node has sent to mailboxes that were full.
 #[derive(Debug, Default)]
 struct Arrears {
-    /// Below zero for a moment, if a message is received before its connection has been charged for it.
+    /// Negative for a moment, if a message is received before its connection is charged for it.
     bytes: isize,
     reader: Option<Waker>,
 }
 
-/// Signals that travel together: small messages with the same control term, or a single one.
+/// Signals that travel together: small messages with the same control term, or a single signal.
 #[derive(Debug)]
 struct Run {
-    /// Where they go, if that is known: they are messages then.
+    /// Their destination. Known only for messages.
     head: Option<Head>,
-    /// Bytes of them in the buffer.
+    /// Their bytes in the buffer.
     bytes: usize,
-    /// Bytes of a message before its payload.
+    /// Bytes before the payload in each message.
     start: usize,
     is_single: bool,
-    /// The end of a large one, which is not copied.
+    /// The end of a large message, which is not copied into the buffer.
     tail: Option<Bytes>,
 }
 
-/// What became of a message.
+/// The result of [`Connection::offer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offered {
     /// It will be written.
     Taken,
-    /// Too much waits already.
+    /// Too many bytes are waiting already.
     Full,
-    /// The connection is over.
+    /// The connection has ended.
     Closed,
 }
 
-/// Signals that were taken to be written.
+/// Signals taken out of a connection to be written.
 #[derive(Debug)]
 pub(super) struct Batch {
     bytes: Bytes,
@@ -98,12 +98,11 @@ pub(super) struct Batch {
 }
 
 impl State {
-    /// Bytes that wait.
     fn waiting(&self) -> usize {
         self.buffer.len() + self.tail_bytes
     }
 
-    /// Whether the signal at the end of the buffer, of `length` bytes, goes with the last run.
+    /// Whether the last signal in the buffer, of `length` bytes, belongs to the last run.
     fn continues(&self, length: usize, start: usize) -> bool {
         let Some(run) = self.runs.last() else {
             return false;
@@ -114,7 +113,7 @@ impl State {
         is_alike && run.bytes + length <= RUN_MAX && control(at - run.bytes) == control(at)
     }
 
-    /// Takes note of a signal at the end of the buffer.
+    /// Records the last signal in the buffer.
     fn record(&mut self, head: Option<Head>, length: usize, start: usize, tail: Option<Bytes>) {
         self.tail_bytes += tail.as_ref().map_or(0, Bytes::len);
         let continues = head.is_some() && tail.is_none() && self.continues(length, start);
@@ -134,13 +133,13 @@ impl State {
     }
 }
 
-/// What a packet begins with; its length is put in when that is known.
+/// Writes the start of a packet. Its length is filled in later.
 fn begin(out: &mut BytesMut) {
     out.put_bytes(0, LENGTH);
     out.put_slice(Format::Header.prefix());
 }
 
-/// What all messages with this control term begin with.
+/// The start of all messages with this control term.
 pub(super) fn start(control: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
     begin(&mut out);
@@ -149,7 +148,6 @@ pub(super) fn start(control: &[u8]) -> Bytes {
 }
 
 impl Connection {
-    /// A connection that is being set up.
     pub(super) fn new(id: u32, node: Atom, bounds: (usize, usize), arrears_max: usize) -> Self {
         Self {
             id,
@@ -162,7 +160,7 @@ impl Connection {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Encoding may fail, but leaves the buffer as it was.
+        // If encoding fails, the buffer is restored.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,10 +168,10 @@ impl Connection {
         self.arrears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a signal that `write` appends, whatever waits already; nothing if the connection is over.
+    /// Adds the signal that `write` appends, however many bytes are waiting. Does nothing if the connection has ended.
     ///
     /// # Errors
-    /// If the signal cannot be encoded; then nothing is added.
+    /// If the signal cannot be encoded. Nothing is added then.
     pub(super) fn push(&self, write: impl FnOnce(&mut BytesMut) -> Result<(), TermError>) -> Result<(), TermError> {
         let state = self.state();
         if state.closed.is_some() {
@@ -182,11 +180,11 @@ impl Connection {
         self.append(state, None, begin, |out| write(out).map(|()| None))
     }
 
-    /// Adds a message, if it is taken now: `start` is what [`start`] made of its control term, and `payload` appends the rest,
-    /// of which it may give a tail. `head` says where it goes.
+    /// Adds a message, if there is room. `start` is the result of [`start`] for its control term. `payload` appends the rest,
+    /// and may return a tail that is not copied. `head` is the destination.
     ///
     /// # Errors
-    /// If the message cannot be encoded; then nothing is added.
+    /// If the message cannot be encoded. Nothing is added then.
     pub(super) fn offer(
         &self,
         head: Head,
@@ -231,7 +229,7 @@ impl Connection {
         }
         state.record(head, length, start, tail);
         if before > self.bounds.1 {
-            state.closed = Some("the node reads too slowly what it makes us answer".to_owned());
+            state.closed = Some("the node reads too slowly: NodeConfig::outlet_max is exceeded".to_owned());
         }
         let writer = if state.is_up { state.writer.take() } else { None };
         drop(state);
@@ -241,7 +239,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until the connection takes more, or is over.
+    /// Waits until the connection has room, or has ended.
     pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.closed.is_some() || state.waiting() < self.bounds.0 {
@@ -251,12 +249,12 @@ impl Connection {
         Poll::Pending
     }
 
-    /// The handshake is done: what waits can be written.
+    /// The handshake is complete: waiting signals can be written.
     pub(super) fn establish(&self) {
         self.state().is_up = true;
     }
 
-    /// Takes no more signals. Those that are there are still written.
+    /// Accepts no more signals. Those already accepted are still written.
     pub(super) fn close(&self, reason: &str) {
         let mut state = self.state();
         state.closed.get_or_insert_with(|| reason.to_owned());
@@ -265,12 +263,12 @@ impl Connection {
         writer.into_iter().chain(senders).for_each(Waker::wake);
     }
 
-    /// Why it takes no more signals, if it does not.
+    /// Why it accepts no more signals; `None` while it does.
     pub(super) fn closed(&self) -> Option<String> {
         self.state().closed.clone()
     }
 
-    /// All that is to be written now; `Err` with the reason when the connection is over and everything was written.
+    /// All signals that wait to be written. `Err` with the reason, once the connection has ended and everything was written.
     pub(super) fn poll_batch(&self, context: &mut Context<'_>) -> Poll<Result<Batch, String>> {
         let mut state = self.state();
         if state.runs.is_empty() {
@@ -288,7 +286,7 @@ impl Connection {
         }
         let bytes = std::mem::take(&mut state.buffer).freeze();
         state.tail_bytes = 0;
-        // The last signal may go beyond what may wait.
+        // The last signal may exceed the bound.
         let usual = bytes.len().max(state.usual - state.usual / 8);
         state.usual = usual.min(self.bounds.0.saturating_mul(2));
         let batch = Batch {
@@ -301,12 +299,12 @@ impl Connection {
         Poll::Ready(Ok(batch))
     }
 
-    /// Charges what came for a full mailbox.
+    /// Charges the connection for messages that went to a full mailbox.
     pub(super) fn charge(&self, bytes: usize) {
         self.arrears().bytes += bytes.cast_signed();
     }
 
-    /// What was charged has been received.
+    /// Releases a charge: the messages were received.
     pub(super) fn release(&self, bytes: usize) {
         let mut arrears = self.arrears();
         arrears.bytes -= bytes.cast_signed();
@@ -321,7 +319,7 @@ impl Connection {
         }
     }
 
-    /// Waits until more may be read.
+    /// Waits until more may be read from the connection.
     pub(super) fn poll_arrears(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut arrears = self.arrears();
         if arrears.bytes < self.arrears_max.cast_signed() {
@@ -333,12 +331,12 @@ impl Connection {
 }
 
 impl Run {
-    /// Whether its bytes are packets as they are.
+    /// Whether its bytes can be sent as packets without a change.
     const fn is_whole(&self) -> bool {
         self.tail.is_none() && (!self.is_single || self.bytes <= HEADER + FRAGMENT_SIZE)
     }
 
-    /// A single signal as it travels; `bytes` are its own.
+    /// A single signal, fragmented if needed. `bytes` are the bytes of this signal.
     fn fragments(self, mut bytes: Bytes, messages: &mut u64) -> impl Iterator<Item = Content> {
         bytes.advance(HEADER.min(bytes.len()));
         fragments(bytes, self.tail, messages)
@@ -346,8 +344,8 @@ impl Run {
 }
 
 impl Batch {
-    /// All of it as lanes carry it, and where it goes if that is known. `messages` counts those in fragments on their
-    /// connection.
+    /// The batch in the form that lanes carry, each with its destination if known. `messages` counts the fragmented messages
+    /// of the connection.
     pub(super) fn contents(mut self, messages: &mut u64) -> Vec<(Option<Head>, Content)> {
         let mut contents = Vec::with_capacity(self.runs.len());
         for run in self.runs {
@@ -361,10 +359,10 @@ impl Batch {
         contents
     }
 
-    /// All of it as packets.
+    /// The batch as packets.
     ///
     /// # Errors
-    /// If a signal has more fragments than there may be.
+    /// If a signal has more fragments than the protocol allows.
     pub(super) fn packets(mut self, encoder: &mut StreamEncoder, messages: &mut u64) -> Result<Buffers, PacketError> {
         let mut buffers = Buffers::default();
         let mut whole = 0;
@@ -384,7 +382,7 @@ impl Batch {
     }
 }
 
-/// A signal as it travels: cut, if it is longer than a fragment. A tail begins with a fragment of its own.
+/// A signal, cut into fragments if it is longer than one. A tail starts with a fragment of its own.
 fn fragments(mut body: Bytes, tail: Option<Bytes>, messages: &mut u64) -> impl Iterator<Item = Content> {
     let mut tail = tail.unwrap_or_default();
     let count = (body.len().div_ceil(FRAGMENT_SIZE).max(1) + tail.len().div_ceil(FRAGMENT_SIZE)) as u64;

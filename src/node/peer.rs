@@ -5,31 +5,29 @@ use super::FarIdentity;
 use crate::etf::Pid;
 use crate::etf::Reference;
 
-/// Another node that is connected, or is being connected.
+/// Another node that is connected, or being connected.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) connection: u32,
     pub(super) state: State,
-    /// Links from here to there.
+    /// Links between processes of this node and that one.
     pub(super) links: FxHashSet<(Pid, Pid)>,
-    /// Monitors of processes there, made here.
+    /// Monitors of its processes, created here.
     pub(super) monitors: FxHashSet<Reference>,
-    /// Monitors of processes here, made there.
+    /// Monitors of our processes, created there.
     pub(super) watching: FxHashMap<Reference, Pid>,
-    /// Who watches the node, and how many messages it wants when it is gone.
+    /// Processes that monitor the node, and the number of `NodeDown` messages that each gets.
     pub(super) watchers: FxHashMap<Pid, u32>,
-    /// Requests to spawn there, and whether only an error is to be told.
+    /// Spawn requests to that node: the requester, and whether only errors are reported.
     pub(super) spawning: FxHashMap<Reference, (Pid, bool)>,
 }
 
 #[derive(Debug)]
 pub(super) enum State {
-    /// It is being connected.
     Pending {
         attempt: u64,
-        /// Whether we called.
+        /// Whether this node dialled.
         is_ours: bool,
     },
-    /// It is connected.
     Up(FarIdentity),
 }

@@ -15,22 +15,22 @@ use crate::etf::NodeReference;
 use crate::etf::Pid;
 use crate::etf::Term;
 
-/// A node that is connected.
+/// A connected node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeInfo {
     /// Its name.
     pub name: Atom,
-    /// Its incarnation.
+    /// Its creation: a number that distinguishes incarnations of a node name.
     pub creation: u32,
-    /// Whether both nodes are visible; if not, neither lists the other in `nodes()`.
+    /// Whether both nodes are visible. If not, neither lists the other in `nodes()`.
     pub is_visible: bool,
 }
 
-/// Connections: which there are, how they come up, and what their end does.
+/// Connections: how they are established, and what happens when they end.
 impl Machine {
-    /// The connection to a node; one is set up if there is none.
+    /// The connection to a node. If there is none, one is set up.
     ///
-    /// It must be another node than this.
+    /// `node` must not be this node.
     pub(super) fn connect(&mut self, node: &Atom) -> u32 {
         if let Some(peer) = self.peers.get(node) {
             return peer.connection;
@@ -63,7 +63,8 @@ impl Machine {
         connection
     }
 
-    /// A node calls (`net_kernel: accept_pending`): the answer, and a number for the attempt.
+    /// A node wants to connect (`net_kernel: accept_pending`). Returns the handshake status for it, and the number of the
+    /// attempt.
     pub(super) fn called(&mut self, node: &Atom) -> (Status, u64) {
         let attempt = self.next_number();
         let own_is_greater = self.node > *node;
@@ -92,15 +93,15 @@ impl Machine {
         (status, attempt)
     }
 
-    /// The handshake of an attempt is complete: the connection that is up now, or `None` if another one was faster.
+    /// The handshake of an attempt is complete. Returns the connection, or `None` if another attempt was faster.
     pub(super) fn established(&mut self, attempt: u64, far: FarIdentity) -> Option<u32> {
         let node = Atom::new(&far.name).ok()?;
         match self.peers.get(&node).map(|peer| &peer.state) {
             Some(State::Pending { attempt: current, .. }) if *current != attempt => return None,
             Some(State::Pending { .. }) => {}
-            // It wants a new connection, so the old one is dead.
+            // The node wants a new connection, so the old one is dead.
             Some(State::Up(_)) => {
-                self.lose(&node, "the node has connected anew");
+                self.lose(&node, "replaced by a new connection from the node");
                 self.open(
                     &node,
                     State::Pending {
@@ -129,7 +130,6 @@ impl Machine {
         Some(connection)
     }
 
-    /// An attempt has failed.
     pub(super) fn failed(&mut self, node: &Atom, attempt: u64, reason: &str) {
         let state = self.peers.get(node).map(|peer| &peer.state);
         if matches!(state, Some(State::Pending { attempt: current, .. }) if *current == attempt) {
@@ -137,7 +137,7 @@ impl Machine {
         }
     }
 
-    /// An attempt of a node that called has failed before it was up.
+    /// An incoming attempt has failed before the connection was established.
     pub(super) fn abandon(&mut self, attempt: u64, reason: &str) {
         let is_it = |peer: &Peer| matches!(peer.state, State::Pending { attempt: current, .. } if current == attempt);
         let node = self
@@ -150,7 +150,7 @@ impl Machine {
         }
     }
 
-    /// Whether an attempt may still become the connection.
+    /// Whether an attempt may still lead to a connection.
     pub(super) fn is_current(&self, node: &Atom, attempt: u64) -> bool {
         let state = self.peers.get(node).map(|peer| &peer.state);
         matches!(state, Some(State::Pending { attempt: current, .. }) if *current == attempt)
@@ -163,13 +163,13 @@ impl Machine {
         }
     }
 
-    /// Takes a node's connection down, and tells all who have to do with it: links and monitors first, then those who
-    /// watch the node.
+    /// Removes the connection of a node, and notifies everyone concerned: first links and monitors, then processes that
+    /// monitor the node.
     pub(super) fn lose(&mut self, node: &Atom, reason: &str) {
         let Some(peer) = self.peers.remove(node) else {
             return;
         };
-        // First of all: who has heard of the end may send at once, and that must not go where nobody reads.
+        // This comes first: a process that is notified may send at once, and must not send to the old connection.
         self.outputs.push_back(Output::Close {
             connection: peer.connection,
             reason: reason.to_owned(),
@@ -251,7 +251,7 @@ impl Machine {
         }
     }
 
-    /// `monitor_node/2`: one message more, or less, when the node is gone. One that is not connected is called.
+    /// `monitor_node/2`: one `NodeDown` more, or less, when the node disconnects. A node that is not connected is dialled.
     pub(super) fn monitor_node(&mut self, process: Pid, node: &Atom, on: bool) {
         if *node == self.node {
             return;
@@ -277,7 +277,7 @@ impl Machine {
         }
     }
 
-    /// `net_kernel:monitor_nodes/1`, for nodes of all kinds.
+    /// `net_kernel:monitor_nodes/1`, for visible and hidden nodes.
     pub(super) fn monitor_nodes(&mut self, process: Pid, on: bool) {
         if on && self.process(process).is_some() {
             self.subscribers.insert(process);

@@ -17,35 +17,36 @@ use crate::etf::NodePid;
 use crate::etf::NodeReference;
 use crate::etf::Term;
 
-/// Time for the scope's own process, which does nothing that takes long.
+/// Time-out of calls to the scope's own process, which does nothing slow.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A scope of process groups, as Erlang's `pg` has them (`pg.erl`): which processes belong to which group, here and on all
-/// nodes that are connected and have the scope.
+/// A scope of process groups, as in Erlang's `pg` (`pg.erl`): which processes belong to which group, on this node and on all
+/// connected nodes that have the scope.
 ///
-/// It is a process registered under the scope's name, which speaks `pg`'s protocol with those of other nodes.
+/// It is a process registered under the scope's name. It speaks the protocol of `pg` with the scopes of other nodes.
 #[derive(Debug, Default)]
 struct Scope {
-    /// Processes of this node, with their monitors and the groups they joined, as often as they did.
+    /// Processes of this node, each with its monitor and its groups. A group that it joined several times is listed several
+    /// times.
     local: HashMap<NodePid, (NodeReference, Vec<Term>)>,
-    /// The scope's processes of other nodes, and what they said.
+    /// The scope's processes on other nodes, each with its monitor and the members it reported.
     remote: HashMap<NodePid, (NodeReference, HashMap<Term, Vec<NodePid>>)>,
 }
 
-/// A scope of this node, to join and to ask.
+/// A handle to a scope of this node: to join groups and list their members.
 #[derive(Clone)]
 pub struct Groups {
     scope: Atom,
 }
 
 impl Groups {
-    /// Starts a scope, or takes the one that runs. `pg` is the name of the default one.
+    /// Starts a scope, or returns the one that is running. The default scope of Erlang is named `pg`.
     pub fn start(node: &Node, scope: impl Into<Atom>) -> Self {
         let groups = Self { scope: scope.into() };
         if node.whereis(&groups.scope).is_none() {
             let pid = node.spawn(run);
             if node.register(groups.scope.clone(), &pid).is_ok() {
-                // Only now can others find it by its name.
+                // Other nodes find it by its name, so it introduces itself only now.
                 node.shared.post(&pid, term!(begin));
             }
         }
@@ -56,7 +57,7 @@ impl Groups {
         context.call(self.scope.clone(), request, LIMIT).await
     }
 
-    /// `pg:join/3`: a process of this node joins a group. It leaves when it ends.
+    /// `pg:join/3`: adds a process of this node to a group. It leaves the group when it ends.
     ///
     /// # Errors
     /// If the scope has ended.
@@ -66,7 +67,7 @@ impl Groups {
             .map(drop)
     }
 
-    /// `pg:leave/3`; `false` if it was no member.
+    /// `pg:leave/3`; `false` if the process was not a member.
     ///
     /// # Errors
     /// If the scope has ended.
@@ -82,7 +83,7 @@ impl Groups {
         Ok(answer.is_atom("ok"))
     }
 
-    /// `pg:get_members/2`: all members, of all nodes.
+    /// `pg:get_members/2`: all members, on all nodes.
     ///
     /// # Errors
     /// If the scope has ended.
@@ -172,7 +173,7 @@ impl Scope {
         }
     }
 
-    /// What another node's scope says.
+    /// Handles a message from the scope of another node.
     async fn hear(&mut self, context: &mut Context, term: &Term) {
         let own = context.pid().clone();
         match term.as_tuple() {
@@ -253,7 +254,7 @@ impl Scope {
         if has_left { term!(ok) } else { term!(not_joined) }
     }
 
-    /// `[{Group, [Pid]}]` of this node.
+    /// `[{Group, [Pid]}]` of this node's processes.
     fn local_groups(&self) -> Term {
         let mut groups: BTreeMap<Term, Vec<Term>> = BTreeMap::new();
         for (member, (_, joined)) in &self.local {

@@ -4,43 +4,43 @@ use super::Message;
 use super::mail::Letter;
 use super::mail::Mail;
 
-/// What a process has taken out of its mailbox and not yet received.
+/// Mail that a process has taken out of its mailbox and not received yet.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     mails: VecDeque<Mail>,
-    /// Messages and bytes received since the mailbox was last told.
+    /// Messages and bytes received since the mailbox was last informed.
     received: (usize, usize),
-    /// Places at the front, at least, for which no connection is charged any more.
+    /// Entries at the front for which no connection is charged any more. There may be more such entries.
     settled: usize,
 }
 
-/// A message that was received.
+/// A received message.
 #[derive(Debug)]
 pub(super) struct Received<T> {
-    /// What was made of it.
+    /// What `read` made of it.
     pub(super) value: T,
-    /// The connection that brought it, and what that is not charged for any more.
+    /// The connection on which it arrived, and the bytes for which it is no longer charged.
     pub(super) connection: u32,
     pub(super) settled: u32,
 }
 
 impl Queue {
-    /// Places that are taken; a run has one.
+    /// Number of entries. A run is one entry.
     pub(super) fn len(&self) -> usize {
         self.mails.len()
     }
 
-    /// Messages received that the mailbox has not been told of.
+    /// Messages received of which the mailbox has not been informed.
     pub(super) const fn received(&self) -> usize {
         self.received.0
     }
 
-    /// Messages and bytes received since this was last asked.
+    /// Messages and bytes received since the last call.
     pub(super) fn take_received(&mut self) -> (usize, usize) {
         std::mem::take(&mut self.received)
     }
 
-    /// Adds all that the mailbox has.
+    /// Adds all mail of the mailbox.
     pub(super) fn append(&mut self, mails: &mut VecDeque<Mail>) {
         if self.mails.is_empty() {
             std::mem::swap(mails, &mut self.mails);
@@ -49,7 +49,7 @@ impl Queue {
         }
     }
 
-    /// The first message, as `read` makes of it.
+    /// Takes the first message, as `read` makes of it.
     pub(super) fn take<T>(&mut self, read: impl FnOnce(Letter<'_>) -> T) -> Option<Received<T>> {
         let received = self.read(0, read)?;
         if self.mails.front().is_some_and(|mail| mail.left() == 0) {
@@ -59,8 +59,8 @@ impl Queue {
         Some(received)
     }
 
-    /// What was passed over, the mail before this place: the connection that brought each, and what that is not charged for
-    /// any more.
+    /// Settles the mail before this position, which the receiver skips. Returns for each the connection, and the bytes for
+    /// which it is no longer charged.
     pub(super) fn pass_over(&mut self, place: usize) -> impl Iterator<Item = (u32, u32)> {
         let first = self.settled.min(place);
         self.settled = self.settled.max(place);
@@ -68,8 +68,8 @@ impl Queue {
         passed.map(|mail| (mail.connection(), mail.settle()))
     }
 
-    /// The message in this place, as `read` makes of it. A run there is taken apart, since messages may be left in it. The
-    /// place stays: [`Queue::put_back`] or [`Queue::remove`] must say what becomes of it.
+    /// Takes the message at this position, as `read` makes of it. A run there is unpacked, since some of its messages may
+    /// stay. The entry itself stays: [`Queue::put_back`] or [`Queue::remove`] must decide about it.
     pub(super) fn take_at<T>(&mut self, place: usize, read: impl FnOnce(Letter<'_>) -> T) -> Option<Received<T>> {
         if matches!(self.mails.get(place)?, Mail::Packed(_)) {
             self.unpack(place);
@@ -92,7 +92,7 @@ impl Queue {
         })
     }
 
-    /// Leaves a message where it was.
+    /// Puts a message back at its position.
     pub(super) fn put_back(&mut self, place: usize, message: Message) {
         let mail = Mail::from(message);
         self.received.0 -= 1;
@@ -102,13 +102,13 @@ impl Queue {
         }
     }
 
-    /// Gives up a place whose message was taken.
+    /// Removes the entry of a message that was taken.
     pub(super) fn remove(&mut self, place: usize) {
         self.mails.remove(place);
         self.settled = self.settled.saturating_sub(1);
     }
 
-    /// Drops the first of those that nobody sent for which this holds.
+    /// Drops the first notification for which `is_it` holds.
     pub(super) fn discard(&mut self, is_it: impl Fn(&Message) -> bool) {
         let is_mail = |mail: &Mail| matches!(mail, Mail::Other(message) if is_it(message));
         if let Some(place) = self.mails.iter().position(is_mail) {
@@ -117,18 +117,18 @@ impl Queue {
         }
     }
 
-    /// All of it, when nobody will receive it any more.
+    /// Takes all mail, when it will never be received.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Mail> {
         self.mails.drain(..)
     }
 
-    /// Takes apart the run in this place.
+    /// Unpacks the run at this position.
     fn unpack(&mut self, place: usize) {
         let behind = self.mails.split_off(place + 1);
         if let Some(Mail::Packed(packed)) = self.mails.pop_back() {
             self.received.1 += packed.cost();
             for mail in packed.unpack() {
-                // Alone it may cost more than in the run.
+                // A single message may cost more than as part of a run.
                 self.received.1 = self.received.1.saturating_sub(mail.cost());
                 self.mails.push_back(mail);
             }

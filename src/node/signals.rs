@@ -6,17 +6,17 @@ use crate::etf::Atom;
 
 /// Signals of other nodes.
 impl Machine {
-    /// A signal of `node`, which is no message.
+    /// Handles a signal from `node` that is not a message.
     ///
     /// # Errors
-    /// If it claims to come from another node: the connection must end, as a BEAM ends it.
+    /// If the claimed sender is on another node. The connection must then be closed, as a BEAM does.
     pub(super) fn handle_signal(
         &mut self,
         node: &Atom,
         connection: u32,
         signal: Signal,
     ) -> Result<(), ConnectionError> {
-        // What arrives after the end of a connection is not for the next one.
+        // Late signals of a connection that has ended do not affect the next one.
         if self.peers.get(node).is_none_or(|peer| peer.connection != connection) {
             return Ok(());
         }

@@ -14,12 +14,12 @@ use crate::etf::Pid;
 use crate::etf::Reference;
 use crate::etf::Term;
 
-/// What is to tie the process that is spawned to the one that asks for it.
+/// How a spawned process is tied to the process that spawns it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ties {
-    /// They are linked.
+    /// The two are linked.
     pub link: bool,
-    /// The new one is watched; the monitor is named as the request is.
+    /// The new process is monitored. The reference of the spawn request is also the monitor.
     pub monitor: bool,
     /// A request to another node is answered only if it fails.
     pub errors_only: bool,
@@ -38,9 +38,9 @@ impl Ties {
     }
 }
 
-/// Functions run in processes of their own, asked for by their names.
+/// Spawning of processes by module and function name.
 impl Machine {
-    /// `spawn_request/5`: the answer is a [`Message::SpawnReply`].
+    /// `spawn_request/5`. The answer is a [`Message::SpawnReply`].
     pub(super) fn spawn_request(
         &mut self,
         process: Pid,
@@ -105,7 +105,7 @@ impl Machine {
         self.outputs.push_back(Output::Run { process, request });
     }
 
-    /// SPAWN_REQUEST of another node.
+    /// Handles SPAWN_REQUEST from another node.
     pub(super) fn spawn_requested(&mut self, connection: u32, request: Box<SpawnRequest>) {
         let (id, from) = (request.id.clone(), request.from.clone());
         if self.count() >= self.processes_max {
@@ -159,7 +159,7 @@ impl Machine {
         self.outputs.push_back(Output::Run { process, request });
     }
 
-    /// SPAWN_REPLY of another node.
+    /// Handles SPAWN_REPLY from another node.
     pub(super) fn spawn_answered(
         &mut self,
         node: &Atom,
@@ -210,7 +210,7 @@ impl Machine {
         }
     }
 
-    /// Who asked has ended or given up meanwhile: the new process loses what ties it to nobody.
+    /// The requester has ended or given up meanwhile: removes the link and the monitor of the new process.
     fn spawned_for_nobody(
         &mut self,
         id: NodeReference,
@@ -244,7 +244,7 @@ impl Machine {
         }
     }
 
-    /// Forgets a request that was not answered yet; `false` if there is none.
+    /// Drops a request that was not answered yet; `false` if there is none.
     pub(super) fn abandon_request(&mut self, process: Pid, reference: Reference) -> bool {
         let node = self
             .known_relations(process)

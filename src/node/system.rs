@@ -6,7 +6,7 @@ use crate::etf::Atom;
 use crate::etf::NodePid;
 use crate::etf::Term;
 
-/// The processes that other nodes expect to find: `net_kernel` for `net_adm:ping/1`, `rex` for `rpc`.
+/// Starts the processes that other nodes expect to find: `net_kernel` for `net_adm:ping/1`, `rex` for `rpc`.
 pub(super) fn start(node: &Node) {
     for (name, body) in [(Atom::literal("net_kernel"), false), (Atom::literal("rex"), true)] {
         let pid = node.spawn(move |context| async move {
@@ -16,7 +16,7 @@ pub(super) fn start(node: &Node) {
                 net_kernel(context).await;
             }
         });
-        // Nothing else has a name yet.
+        // No other process has a name yet, so this cannot fail.
         let _ = node.register(name, &pid);
     }
 }
@@ -39,8 +39,8 @@ async fn net_kernel(mut context: Context) {
     }
 }
 
-/// `rex`: most of `rpc` is `erpc` today and never comes here; what is left are `block_call`, calls of nodes without pids for
-/// their callers (C nodes), and broadcasts.
+/// The process `rex`. Most of `rpc` uses `erpc` today and does not come here. It still serves `block_call`, calls of nodes
+/// without pids for their callers (C nodes), and broadcasts.
 async fn remote_calls(mut context: Context) {
     loop {
         let Message::Term(term) = context.receive().await else {

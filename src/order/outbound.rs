@@ -139,15 +139,15 @@ impl Outbound {
         self.charged += cost;
     }
 
-    /// The receiver has granted `total` bytes since the start. A lower total than before is outdated and ignored.
+    /// Records that the receiver has granted `total` bytes since the start. A lower total than before is outdated and ignored.
     pub fn grant(&mut self, total: u64) {
         self.granted = self.granted.max(total);
     }
 
-    /// Everything up to this frame of its strand has been delivered.
+    /// Records that everything up to this frame of its strand has been delivered.
     ///
     /// # Errors
-    /// If there is no such frame: the number of the last one.
+    /// If there is no such frame. The error is the number of the strand's last frame.
     pub fn delivered(&mut self, up_to: FrameId) -> Result<(), u64> {
         let strand = self.strands.entry(up_to.strand).or_default();
         if strand.last < up_to.number {

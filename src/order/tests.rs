@@ -1,4 +1,4 @@
-//! The first promise, simulated: signals from one process to another arrive in the order sent, however the receiver is
+//! A simulation of the first promise: signals from one process to another arrive in the order sent, however the receiver is
 //! addressed, over lanes that delay, stall and overtake each other. The checker knows the true sender and receiver of
 //! each signal; the machines do not.
 
@@ -42,12 +42,12 @@ const SENDERS: u32 = 12;
 const RECEIVERS: u32 = 8;
 const NAMES: u64 = 4;
 
-/// What the checker knows of a signal.
+/// What the checker knows about a signal.
 #[derive(Clone, Copy)]
 struct Truth {
     circuit: usize,
     sender: u32,
-    /// How the receiver is found on arrival.
+    /// How the receiver is determined on arrival.
     target: Target,
     fragments: u64,
 }
@@ -58,7 +58,7 @@ enum Target {
     Name(u64),
 }
 
-/// A frame between the gateways: its circuit, what it waits for, what it carries.
+/// A frame between the gateways: its circuit, its fences and its content.
 type InTransit = (usize, Vec<FrameId>, Content);
 
 struct Setting {
@@ -67,7 +67,7 @@ struct Setting {
     signals: usize,
     budget: u64,
     fences: bool,
-    /// This circuit's BEAM does not read for the first half of the run.
+    /// The circuit whose BEAM does not read for the first half of the run.
     stopped: Option<usize>,
 }
 
@@ -88,10 +88,10 @@ struct Circuit {
     outbound: Outbound,
     inbound: Inbound,
     aliases: Aliases,
-    /// Signals in the making: a process finishes one before it begins the next.
+    /// Signals that are partly sent. A process completes one before it starts the next.
     making: VecDeque<(usize, u64)>,
     names: Vec<u32>,
-    /// Cost of frames placed in the socket's order, not written yet.
+    /// The cost of the frames that were put in the order of the socket and not written yet.
     unwritten: u64,
     receipts: VecDeque<(u64, Vec<FrameId>)>,
 }
@@ -101,7 +101,7 @@ struct Outcome {
     delivered: usize,
     violations: usize,
     fenced: usize,
-    /// Signals of the other circuits delivered while one was stopped.
+    /// The number of signals that the other circuits delivered while one was stopped.
     beside_the_stopped: usize,
 }
 
@@ -109,7 +109,7 @@ struct Simulation {
     setting: Setting,
     random: Random,
     circuits: Vec<Circuit>,
-    /// Each strand as if it had a line of its own: lanes only make them less free.
+    /// Each strand has a line of its own. Lanes only restrict the possible orders.
     strands: Vec<VecDeque<InTransit>>,
     stalled: Vec<bool>,
     truths: Vec<Truth>,
@@ -125,7 +125,7 @@ fn pid(id: u32) -> Pid {
     }
 }
 
-/// Alias `which` of a receiver: the even ones are known to the gateway, the odd ones are not.
+/// Alias `which` of a receiver. The gateway knows the even ones, and not the odd ones.
 fn alias(receiver: u32, which: u32) -> Reference {
     Reference::new(1, &[receiver, 1 << 16, which]).unwrap()
 }
@@ -170,7 +170,7 @@ impl Simulation {
         }
     }
 
-    /// Makes up a signal: its true sender and receiver, and what the gateway sees of them.
+    /// Creates a random signal: its true sender and receiver, and what the gateway sees of them.
     fn invent(&mut self, circuit: usize) -> (Truth, Head) {
         let sender = 1000 + self.random.below(SENDERS.into()) as u32;
         let receiver = self.random.below(RECEIVERS.into()) as u32;
@@ -203,7 +203,7 @@ impl Simulation {
         )
     }
 
-    /// One part of one signal enters at the gateway of `circuit`, if there is credit.
+    /// Hands one part of one signal to the gateway of `circuit`, if there is credit.
     fn intake(&mut self, circuit: usize) -> bool {
         if !self.circuits[circuit].outbound.has_credit() {
             return false;
@@ -265,7 +265,7 @@ impl Simulation {
         self.strands[usize::from(placed.strand)].push_back((circuit, placed.fences, content));
     }
 
-    /// The next frame of a strand reaches the other gateway.
+    /// Delivers the next frame of a strand to the other gateway.
     fn arrive(&mut self, strand: usize) -> bool {
         let Some((circuit, fences, content)) = self.strands[strand].pop_front() else {
             return false;
@@ -365,7 +365,7 @@ impl Simulation {
         }
     }
 
-    /// Runs until every signal was sent, then without any stall until nothing moves: all must be delivered.
+    /// Runs until every signal was sent, then without any stall until nothing moves. All signals must be delivered.
     fn run(mut self) -> Outcome {
         let mut steps = 0u64;
         while self.truths.len() < self.setting.signals {
@@ -413,7 +413,7 @@ impl Simulation {
     }
 }
 
-/// The signal's number, and then some: sizes differ, so that an overdrawn credit shows in whatever order lanes arrive.
+/// The number of the signal, and padding. Sizes differ, so that overdrawn credit is detected in whatever order lanes arrive.
 fn body(signal: usize) -> Bytes {
     let mut body = (signal as u64).to_be_bytes().to_vec();
     body.resize(8 + signal * 7919 % 1500, 0);
@@ -523,7 +523,7 @@ fn credit_is_enforced_by_the_receiver() {
     );
 }
 
-/// The overdrawing frame is the last to be charged, but may be the first to arrive.
+/// The frame that overdraws the credit is charged last, but may arrive first.
 #[test]
 fn an_overdrawn_credit_holds_in_any_order_of_arrival() {
     let mut outbound = Outbound::new(2, 1000);
@@ -560,8 +560,8 @@ fn small_frames_pass_bulk_on_other_strands() {
     assert_eq!(order.len(), 51);
 }
 
-/// A process that tells a thousand others, by name and by pid in turn, and has heard of no delivery: what it sends next
-/// waits for what it sent last, not for a thousand.
+/// A process has sent to a thousand others, alternately by name and by pid, and none of it is known to be delivered. Its next
+/// signal has a fence on the last one only, not on a thousand.
 #[test]
 fn fences_stay_few() {
     let mut outbound = Outbound::new(STRANDS, 1 << 30);
@@ -591,7 +591,7 @@ fn fences_stay_few() {
     );
 }
 
-/// A name stands behind what its sender told others, few or many, as far as it is not delivered.
+/// A signal to a name waits for all undelivered signals of its sender, whether few or many.
 #[test]
 fn a_name_stands_behind_all_that_is_undelivered() {
     let sorted = |mut frames: Vec<FrameId>| {
@@ -627,7 +627,7 @@ fn a_name_stands_behind_all_that_is_undelivered() {
     }
 }
 
-/// The hash is part of the protocol's documentation: its values never change, the strands only with the protocol's version.
+/// The protocol's documentation defines the hash: its values never change, and the strands change only with the protocol version.
 #[test]
 fn the_lane_hash_is_the_documented_one() {
     use super::address::hash_of_pid;

@@ -1,8 +1,8 @@
 use thiserror::Error;
 
-/// A text that is no pattern of node names.
+/// A text that is not a pattern of node names.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("`{pattern}` is no pattern of node names: {reason}")]
+#[error("`{pattern}` is not a pattern of node names: {reason}")]
 pub struct PatternError {
     /// The text, cut to 80 characters.
     pub pattern: String,

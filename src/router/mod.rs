@@ -1,8 +1,8 @@
-//! Rank 3: who may speak for a node name.
+//! Rank 3: which daemon may speak for which node names.
 //!
-//! Patterns of node names, the [`Policy`] that is made of them for each peer, and the names of daemons that pass by.
-//!
-//! - `pattern`: patterns of node names; `policy`: which of them a peer may speak for; `daemon`: names of daemons that pass by.
+//! - `pattern`: patterns of node names.
+//! - `policy`: the [`Policy`] of each peer, which consists of patterns.
+//! - `daemon`: the names of temporary daemons, which run for a single command.
 
 mod daemon;
 mod error;
@@ -13,7 +13,7 @@ mod policy;
 mod tests;
 
 pub use daemon::daemon_of;
-pub use daemon::passing_name;
+pub use daemon::temporary_name;
 pub use error::PatternError;
 pub use pattern::NodePattern;
 pub use policy::Policies;

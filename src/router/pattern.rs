@@ -2,13 +2,13 @@ use std::fmt;
 
 use super::PatternError;
 
-/// Longest pattern, bytes. An Erlang node name is an atom of at most 255 characters.
+/// The maximum length of a pattern in bytes. An Erlang node name is an atom of at most 255 characters.
 const PATTERN_BYTES_MAX: usize = 255;
 
-/// Which nodes a daemon may speak for: a node name in which `*` stands for any run of characters, none included.
+/// A pattern of node names, in which `*` matches any sequence of characters, including an empty one.
 ///
-/// `*@host2` is every node of one host, `web-*@*` every node whose name begins with `web-`, `*@*` any node at all.
-/// Node names are compared as they are, with their case: they are Erlang atoms.
+/// `*@host2` matches every node of one host, `web-*@*` every node whose name begins with `web-`, and `*@*` any node. The
+/// comparison is case-sensitive, since node names are Erlang atoms.
 ///
 /// ```
 /// use beamway::internals::router::NodePattern;
@@ -23,16 +23,16 @@ pub struct NodePattern {
 }
 
 impl NodePattern {
-    /// The default policy: any node.
+    /// The pattern that matches any node.
     pub fn any() -> Self {
         Self { text: "*@*".to_owned() }
     }
 
-    /// Reads a pattern: exactly one `@` with something on both sides, no blank and no control character.
+    /// Parses a pattern. It must have exactly one `@` with text on both sides, no white space and no control characters.
     ///
     /// # Errors
     ///
-    /// [`PatternError`] says what is wrong.
+    /// [`PatternError`] with the rule that is broken.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let error = |reason| PatternError {
             pattern: text.chars().take(80).collect(),
@@ -42,7 +42,7 @@ impl NodePattern {
             return Err(error("it is longer than 255 bytes"));
         }
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(error("it holds a blank or a control character"));
+            return Err(error("it contains white space or a control character"));
         }
         match text.split_once('@') {
             Some((name, host)) if !name.is_empty() && !host.is_empty() && !host.contains('@') => {
@@ -52,9 +52,9 @@ impl NodePattern {
         }
     }
 
-    /// Whether a node may be spoken for.
+    /// Whether the pattern matches the full name of a node.
     pub fn matches(&self, node: &str) -> bool {
-        // A `*` never crosses the `@`: `*@host2` must not accept a name that only ends so.
+        // A `*` never matches the `@`, so that `*@host2` does not match a name such as `a@other@host2`.
         match (self.text.split_once('@'), node.split_once('@')) {
             (Some((name, host)), Some((node_name, node_host))) => {
                 !node_host.contains('@') && glob(name, node_name) && glob(host, node_host)
@@ -70,10 +70,10 @@ impl fmt::Display for NodePattern {
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any run of characters.
+/// Whether `text` matches `pattern`, in which `*` matches any sequence of characters.
 ///
-/// The pieces between the stars are looked for one after the other, each as early as it can be, so the time is at most
-/// the product of both lengths; nothing is tried twice.
+/// The pieces between the stars are searched one after another, each at its first possible position, without backtracking. So
+/// the time is at most the product of both lengths.
 fn glob(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == text;

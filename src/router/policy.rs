@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::NodePattern;
 use super::daemon_of;
 
-/// Which nodes a peer may speak for: announce them, open circuits in their names, accept circuits for them.
+/// The nodes for which a peer may speak: it may announce them, open circuits in their names, and accept circuits for them.
 ///
 /// ```
 /// use beamway::internals::router::NodePattern;
@@ -17,12 +17,12 @@ use super::daemon_of;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Any node, if there is none.
+    /// The allowed patterns. `None` allows any node.
     patterns: Option<Arc<[NodePattern]>>,
 }
 
 impl Policy {
-    /// The nodes that one of the patterns matches, and no other.
+    /// A policy that allows only nodes that match one of the patterns.
     pub fn of(patterns: impl Into<Arc<[NodePattern]>>) -> Self {
         Self {
             patterns: Some(patterns.into()),
@@ -42,8 +42,8 @@ impl Policy {
 pub struct Policies(BTreeMap<String, Policy>);
 
 impl Policies {
-    /// The policy of a peer. Any node, if nothing is set for its name; names are compared without their case, and a daemon
-    /// that passes by has the policy of the name in its certificate.
+    /// The policy of a peer. If none is set for its name, any node is allowed. Names are compared without case. A temporary
+    /// daemon has the policy of the name in its certificate.
     pub fn of(&self, peer: &str) -> Policy {
         self.0
             .get(&daemon_of(peer).to_ascii_lowercase())

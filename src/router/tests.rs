@@ -43,7 +43,7 @@ fn patterns_match_whole_names_with_their_case() {
     assert!(NodePattern::any().matches("x@y"));
 }
 
-/// The definition, without regard to time.
+/// The definition of a match, without regard to speed.
 fn slow_glob(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, rest) => rest.is_none(),

@@ -74,7 +74,7 @@ impl Session {
     fn close_the_largest(&mut self) {
         let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
         if let Some((kept, circuit)) = self.circuits.iter().map(kept).max() {
-            let reason = format!("the local node has {kept} bytes unread, and the memory for unread bytes is used up");
+            let reason = format!("the local node has {kept} unread bytes, and the memory for unread bytes is used up");
             self.close_now(circuit, reason, true);
         }
     }
@@ -124,7 +124,7 @@ impl Session {
         let full = self.circuits.len() >= SessionConfig::CIRCUITS_MAX;
         let full = full.then(|| {
             format!(
-                "the session has {} circuits already, the maximum",
+                "the session already has the maximum of {} circuits",
                 SessionConfig::CIRCUITS_MAX
             )
         });

@@ -182,7 +182,7 @@ mod tests {
         assert_ne!(
             assignment.lane(strand(3), true),
             3,
-            "another strand's bulk is on its lane"
+            "its former lane has the bulk data of another strand"
         );
     }
 
@@ -222,7 +222,7 @@ mod tests {
         assert_ne!(
             assignment.lane(strand(7), true),
             15,
-            "what is small begins a call with megabytes"
+            "a small frame may be the start of a call with megabytes"
         );
     }
 

@@ -16,7 +16,7 @@ pub struct SessionConfig {
     pub memory: Memory,
     /// The maximum number of bytes that wait for the lanes or for an acknowledgement. Above it, legs are not read.
     pub backlog: u64,
-    /// How long the session survives the loss or silence of a trunk. Zero: not at all, and nothing is kept for
+    /// How long the session survives the loss or silence of a trunk. Zero means not at all; then nothing is kept for
     /// retransmission.
     pub grace: Duration,
     /// How long an acknowledgement may be delayed to be combined with others.
@@ -57,7 +57,7 @@ impl SessionConfig {
     pub const CONTROL_MAX: usize = 16 << 20;
 }
 
-/// Defaults. Those that a user can set have their reasons beside their limits, in the module `config`.
+/// Defaults. For those that a user can set, the reasons are documented next to their limits, in the module `config`.
 impl SessionConfig {
     pub(crate) const LANES: u8 = 16;
     pub(crate) const CIRCUIT_BUDGET: u64 = 64 << 20;

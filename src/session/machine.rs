@@ -29,7 +29,7 @@ use crate::wire::Receipt;
 /// those of one circuit, 16 bytes each.
 const RECEIPT_STRANDS: usize = 8192;
 
-/// The lasting relation of two daemons.
+/// The lasting relation between two daemons.
 ///
 /// After each `handle_*` or command, drain [`Session::poll_event`], [`Session::poll_ready`], [`Session::poll_control`]
 /// and [`Session::poll_lane`], and call [`Session::poll_timeout`] again.
@@ -294,8 +294,8 @@ impl Session {
         self.notices.take()
     }
 
-    /// The streams of the lanes may begin, each with the frame of this number. Call this before [`Session::poll_lane`],
-    /// which returns nothing until then.
+    /// Returns the number of each lane's first frame once the streams of the lanes may begin. Call this before
+    /// [`Session::poll_lane`], which returns nothing until then.
     pub fn poll_start(&mut self) -> Option<Vec<u64>> {
         if self.lanes != Lanes::Ready {
             return None;

@@ -1,4 +1,4 @@
-//! Rank 5: the lasting relation of two daemons, as a pure state machine.
+//! Rank 5: the lasting relation between two daemons, as a pure state machine.
 //!
 //! A [`Session`] numbers what it sends, tracks what has arrived, and carries circuits. Signals of local BEAMs enter
 //! with [`Session::signals`] and leave on lanes through [`Session::poll_lane`]. They arrive with

@@ -19,63 +19,63 @@ use super::name::daemon_name;
 use super::x509;
 use super::x509::Facts;
 
-/// How long a new authority lives, years. Replacing it means touching every host, so it outlives the hardware.
+/// The validity of a new authority in years. Replacing it affects every host, so it outlives the hardware.
 pub const CA_YEARS: u32 = 10;
 
-/// How long a certificate of a daemon is valid unless told otherwise, days. Without revocation a stolen key is of use
-/// for this long; three months is what public authorities settled on as still bearable by hand.
+/// The default validity of a daemon's certificate in days. Without revocation, a stolen key can be used for this long. Three
+/// months is what public authorities consider acceptable for manual renewal.
 pub const LEAF_DAYS_DEFAULT: u32 = 90;
 
-/// Longest validity of a certificate, days: the most that common verifiers accept (825, CA/Browser Forum ballot 193).
+/// The maximum validity of a certificate in days: the longest that common verifiers accept (CA/Browser Forum ballot 193).
 pub const LEAF_DAYS_MAX: u32 = 825;
 
-/// Certificates begin this much in the past: clocks of two hosts differ, and nobody waits for a new certificate.
+/// Certificates are valid from this long before they are created, because the clocks of two hosts differ.
 const BACKDATE: Duration = Duration::from_secs(60 * 60);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Last second of the year 9999, the latest date a certificate can hold (RFC 5280 §4.1.2.5), seconds since 1970.
+/// The last second of the year 9999, the latest date a certificate can hold (RFC 5280 §4.1.2.5), in seconds since 1970.
 const LATEST: i64 = 253_402_300_799;
 
-/// Names of the authority's files in messages.
+/// The names of the authority's files, for messages.
 const CA_FILE: &str = "ca.pem";
 const CA_KEY_FILE: &str = "ca-key.pem";
 
-/// A certificate authority of one's own: a key (ECDSA P-256) and its self-signed certificate.
+/// A private certificate authority: a key (ECDSA P-256) and its self-signed certificate.
 ///
-/// It signs daemons, not other authorities (path length 0). Serial numbers are 160 bits of the hash of the new key,
-/// hence as random as the key.
+/// It signs certificates of daemons, not of other authorities (path length 0). Serial numbers are 160 bits of the hash of the
+/// new key, so they are as random as the key.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate_pem: String,
-    /// Last moment of the authority, seconds since 1970.
+    /// The end of the authority's validity, in seconds since 1970.
     not_after: i64,
 }
 
-/// A certificate just issued, with its key.
+/// A new certificate, with its key.
 pub struct Issued {
     /// The certificate.
     pub certificate_pem: String,
-    /// Its private key, PKCS #8. Secret.
+    /// Its private key in PKCS #8. Secret.
     pub key_pem: String,
-    /// Last day of validity, for people.
+    /// The end of its validity, as text.
     pub valid_to: String,
 }
 
 impl Authority {
-    /// Makes a new authority, valid for [`CA_YEARS`] from `now`.
+    /// Creates an authority that is valid for [`CA_YEARS`] from `now`.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError::Clock`] when `now` cannot stand in a certificate, [`AuthorityError::Make`] when the machine gives
-    /// no randomness.
+    /// [`AuthorityError::Clock`] if a certificate cannot hold the date `now`. [`AuthorityError::Make`] if the machine provides no
+    /// random numbers.
     pub fn create(now: SystemTime) -> Result<Self, AuthorityError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         let not_after = period(&mut params, now, DAY * 365 * CA_YEARS, LATEST)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        // Two authorities of the same name would make a mixed-up file look like a forged one.
+        // Each authority has its own name. With the same name, a file from the wrong authority would look like a forged one.
         let mark: String = params
             .key_identifier(&key)
             .iter()
@@ -91,11 +91,11 @@ impl Authority {
         })
     }
 
-    /// Loads an authority from its two files; also one made by other tools.
+    /// Loads an authority from its two files, which other tools may have created.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError::File`] for what cannot be read or is no authority, [`AuthorityError::KeyMismatch`] and
+    /// [`AuthorityError::File`] if a file is malformed or is not that of an authority, [`AuthorityError::KeyMismatch`] and
     /// [`AuthorityError::Expired`].
     pub fn from_pem(certificate: &[u8], key: &[u8], now: SystemTime) -> Result<Self, AuthorityError> {
         let bad = |file, reason: String| AuthorityError::File { file, reason };
@@ -133,17 +133,17 @@ impl Authority {
         &self.certificate_pem
     }
 
-    /// The key of the authority, PKCS #8. Secret: whoever has it can be any daemon.
+    /// The key of the authority in PKCS #8. Secret: its holder can impersonate any daemon.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// Makes a key and a certificate for the daemon `name`, valid for `days` from `now` but never longer than the
-    /// authority itself. It serves for both sides of a handshake and carries one DNS name.
+    /// Creates a key and a certificate for the daemon `name`. The certificate is valid for `days` from `now`, but not longer than
+    /// the authority, and for both sides of a handshake. It contains one DNS name.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError::Name`] and [`AuthorityError::Days`] for bad arguments; [`AuthorityError::Make`].
+    /// [`AuthorityError::Name`] and [`AuthorityError::Days`] for invalid arguments, and [`AuthorityError::Make`].
     pub fn issue(&self, name: &str, days: u32, now: SystemTime) -> Result<Issued, AuthorityError> {
         let name = daemon_name(name)?;
         if !(1..=LEAF_DAYS_MAX).contains(&days) {
@@ -158,7 +158,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        // X.520 bounds a common name to 64 characters; the subject is for people, the name that counts is the SAN.
+        // X.520 limits a common name to 64 characters. The subject is for people; only the SAN counts.
         params.distinguished_name = common_name(&name.chars().take(64).collect::<String>());
         Ok(Issued {
             certificate_pem: params.signed_by(&key, &self.issuer)?.pem(),
@@ -168,7 +168,7 @@ impl Authority {
     }
 }
 
-/// Sets the validity from a little before `now` to `length` after it, at most to `latest`; gives its end.
+/// Sets the validity from a little before `now` to `length` after it, but at most to `latest`. Returns its end.
 fn period(
     params: &mut CertificateParams,
     now: SystemTime,

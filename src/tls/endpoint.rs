@@ -12,27 +12,27 @@ use super::error::EndpointError;
 use super::identity::Identity;
 use super::provider::provider;
 
-/// What both sides must agree to speak (RFC 7301). A new major version of the wire protocol gets a new one.
+/// The ALPN protocol (RFC 7301). A new major version of the wire protocol gets a new one.
 pub const ALPN: &[u8] = b"beamway/1";
 
-/// The key of stateless resets (RFC 9000 §10.3): the same in every life of a daemon, so that one which was restarted can
-/// tell peers at once that the connections of its former life are gone. Derived from the private key, which it does not
-/// show: an HMAC of a fixed text.
+/// The key of stateless resets (RFC 9000 §10.3). It stays the same when a daemon restarts, so that the daemon can tell peers at
+/// once that its former connections are gone. It is derived from the private key as the HMAC of a fixed text, which does not
+/// reveal the private key.
 pub fn reset_key(identity: &Identity) -> hmac::Key {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key().secret_der());
     let derived = hmac::sign(&secret, b"beamway stateless reset");
     hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
-/// TLS settings for trunks that a peer dials.
+/// The TLS configuration for trunks that peers dial.
 ///
-/// TLS 1.3 only; a client certificate of our authorities is demanded; no tickets, no stored sessions, no early data: a
-/// resumed handshake would skip the check of the client's certificate (rustls copies the stored chain), and sessions of
-/// beamway have their own resume.
+/// It accepts only TLS 1.3 and requires a client certificate of one of our authorities. There are no tickets, no stored
+/// sessions and no early data: a resumed handshake would skip the check of the client's certificate (rustls copies the stored
+/// chain), and sessions of beamway have their own resumption.
 ///
 /// # Errors
 ///
-/// [`EndpointError`], when rustls refuses what [`Identity::load`] accepted.
+/// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
 pub fn server_config(identity: &Identity) -> Result<ServerConfig, EndpointError> {
     let provider = provider();
     let verifier = WebPkiClientVerifier::builder_with_provider(identity.authorities(), provider.clone()).build()?;
@@ -47,14 +47,14 @@ pub fn server_config(identity: &Identity) -> Result<ServerConfig, EndpointError>
     Ok(config)
 }
 
-/// TLS settings for trunks that we dial. The name to check against the server's certificate is given per connection: the
-/// configured name of the peer, never its address.
+/// The TLS configuration for trunks that this daemon dials. The name to check in the server's certificate is given for each
+/// connection: the configured name of the peer, never its address.
 ///
-/// TLS 1.3 only; our certificate is shown; no resumption and no early data, as in [`server_config`].
+/// It accepts only TLS 1.3 and sends our certificate. There is no resumption and no early data, as in [`server_config`].
 ///
 /// # Errors
 ///
-/// [`EndpointError`], when rustls refuses what [`Identity::load`] accepted.
+/// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
 pub fn client_config(identity: &Identity) -> Result<ClientConfig, EndpointError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
@@ -63,7 +63,7 @@ pub fn client_config(identity: &Identity) -> Result<ClientConfig, EndpointError>
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
-    // A daemon has one certificate, so the server needs no hint; sent, the name would travel in clear.
+    // A daemon has one certificate, so the server does not need the name. SNI would send it unencrypted.
     config.enable_sni = false;
     Ok(config)
 }

@@ -12,17 +12,17 @@ pub struct NameError {
     pub reason: &'static str,
 }
 
-/// Why an authority could not be made, loaded or used.
+/// Why an authority could not be created, loaded or used.
 #[cfg(any(test, feature = "daemon"))]
 #[derive(Debug, Error)]
 pub enum AuthorityError {
     /// The name to certify is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A file of the authority is not what it should be.
+    /// A file of the authority is malformed or has the wrong content.
     #[error("{file}: {reason}")]
     File {
-        /// Which of the two.
+        /// The name of the file.
         file: &'static str,
         /// What is wrong, and what to do.
         reason: String,
@@ -37,18 +37,18 @@ pub enum AuthorityError {
         "the authority expired on {0}: create a new one with `beamway certs init` and issue all certificates again"
     )]
     Expired(String),
-    /// A certificate cannot be valid for so long.
+    /// The requested validity is too short or too long.
     #[error("{days} days: a certificate is valid for 1 to {max} days")]
     Days {
-        /// Days asked for.
+        /// The requested number of days.
         days: u32,
-        /// Most days possible.
+        /// The maximum number of days.
         max: u32,
     },
-    /// The clock stands outside the dates a certificate can hold.
+    /// The clock is outside the range of dates that a certificate can hold.
     #[error("the clock of this machine is outside the years 1970 to 9999")]
     Clock,
-    /// Making a key or a signature failed.
+    /// A key or a signature could not be created.
     #[error("cannot create the certificate: {0}")]
     Make(#[from] rcgen::Error),
 }
@@ -56,14 +56,14 @@ pub enum AuthorityError {
 /// One mistake in the files of a daemon. Each names its file and says what to do.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum IdentityError {
-    /// A file is larger than any real one.
+    /// A file is too large.
     #[error("{file}: {bytes} bytes; at most {max} are allowed")]
     TooLarge {
         /// The file.
         file: &'static str,
-        /// Its size.
+        /// Its size in bytes.
         bytes: usize,
-        /// The largest size read.
+        /// The limit in bytes.
         max: usize,
     },
     /// A PEM section is damaged.
@@ -71,7 +71,7 @@ pub enum IdentityError {
     Pem {
         /// The file.
         file: &'static str,
-        /// What the PEM reader says.
+        /// The PEM parser's error.
         reason: String,
     },
     /// A file without a certificate.
@@ -80,50 +80,50 @@ pub enum IdentityError {
         /// The file.
         file: &'static str,
     },
-    /// More certificates than allowed.
+    /// A file contains too many certificates.
     #[error("{file}: {count} certificates; at most {max} are allowed")]
     TooMany {
         /// The file.
         file: &'static str,
-        /// How many there are.
+        /// The number of certificates.
         count: usize,
-        /// How many may be there.
+        /// The limit.
         max: usize,
     },
     /// A malformed certificate.
-    #[error("{file}: certificate {number} cannot be read ({reason}); have it issued again")]
+    #[error("{file}: certificate {number} cannot be read ({reason}); issue it again")]
     Certificate {
         /// The file.
         file: &'static str,
-        /// Which one, counted from 1.
+        /// The position of the certificate in the file, counted from 1.
         number: usize,
-        /// Why.
+        /// The parser's error.
         reason: String,
     },
-    /// A certificate in `ca.pem` that is not of an authority.
-    #[error("ca.pem: certificate {number} is not of an authority (no `CA:TRUE`); put the certificate of your CA there")]
+    /// A certificate in `ca.pem` that is not a CA certificate.
+    #[error("ca.pem: certificate {number} is not a CA certificate (no `CA:TRUE`); replace it with that of your CA")]
     NotAuthority {
-        /// Which one, counted from 1.
+        /// The position of the certificate in the file, counted from 1.
         number: usize,
     },
     /// No authority is valid now.
     #[error("ca.pem: contains no authority that is valid now; certificate {number} is valid from {from} to {to}")]
     AuthorityTime {
-        /// The last one looked at, counted from 1.
+        /// The position of the last certificate that was checked, counted from 1.
         number: usize,
-        /// First moment.
+        /// The start of its validity.
         from: String,
-        /// Last moment.
+        /// The end of its validity.
         to: String,
     },
-    /// No key.
+    /// `key.pem` contains no usable section.
     #[error("key.pem: contains no private key; expected one section `-----BEGIN PRIVATE KEY-----`, not encrypted")]
     NoKey,
     /// An unsupported key.
     #[error("key.pem: the key cannot be used ({0}); make an ECDSA P-256, Ed25519 or RSA key of 2048 bits or more")]
     Key(String),
-    /// Key and certificate are of different pairs.
-    #[error("key.pem: the key does not belong to the first certificate of cert.pem; copy both from one issue")]
+    /// The key does not belong to the certificate.
+    #[error("key.pem: the key does not belong to the first certificate of cert.pem; copy both from the same issue")]
     KeyMismatch,
     /// The certificate has expired.
     #[error("cert.pem: expired on {0}; issue a new one (`beamway certs issue`) or set the clock")]
@@ -133,8 +133,8 @@ pub enum IdentityError {
     NotYetValid(String),
     /// Not signed by a known authority.
     #[error(
-        "cert.pem: not signed by an authority of ca.pem; copy both from one issue, or append the missing intermediate \
-         certificates to cert.pem"
+        "cert.pem: not signed by an authority in ca.pem; copy both files from the same issue, or append the missing \
+         intermediate certificates to cert.pem"
     )]
     UnknownIssuer,
     /// A key usage is missing.
@@ -161,7 +161,7 @@ pub enum IdentityError {
     BadName(#[from] NameError),
 }
 
-/// All mistakes in the files of a daemon, found in one go. Never empty.
+/// All mistakes in the files of a daemon. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityErrors(pub Vec<IdentityError>);
 
@@ -179,13 +179,13 @@ impl fmt::Display for IdentityErrors {
 
 impl std::error::Error for IdentityErrors {}
 
-/// Why the settings of one side of a trunk could not be made.
+/// Why the TLS configuration for one side of a trunk could not be created.
 #[derive(Debug, Error)]
 pub enum EndpointError {
-    /// rustls refuses them.
+    /// rustls rejected the settings.
     #[error("TLS settings: {0}")]
     Tls(#[from] rustls::Error),
-    /// The verifier of client certificates refuses the authorities.
+    /// The verifier of client certificates rejected the authorities.
     #[error("TLS settings: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
 }
@@ -193,10 +193,10 @@ pub enum EndpointError {
 /// Why the certificate of a peer could not be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PeerError {
-    /// The peer presented none.
+    /// The peer presented no certificate.
     #[error("the peer presented no certificate")]
     Missing,
-    /// It is malformed.
+    /// The certificate is malformed.
     #[error("the certificate of the peer cannot be read: {0}")]
     Unreadable(webpki::Error),
 }

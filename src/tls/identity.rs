@@ -25,18 +25,18 @@ use super::provider::provider;
 use super::x509;
 use super::x509::Facts;
 
-/// The authorities that a daemon trusts; one or several certificates.
+/// The authorities that a daemon trusts: one or several certificates.
 pub const CA_FILE: &str = "ca.pem";
-/// The daemon's own certificate first, then any intermediate ones.
+/// The daemon's own certificate, followed by any intermediate ones.
 pub const CERT_FILE: &str = "cert.pem";
 /// The daemon's private key.
 pub const KEY_FILE: &str = "key.pem";
 
-/// Largest file read. A certificate is about 1 KiB, so hundreds fit.
+/// The maximum size of a file in bytes. A certificate has about 1 KiB, so hundreds fit.
 const FILE_BYTES_MAX: usize = 1 << 20;
-/// Most authorities: each costs a name in every handshake, and an old and a new one are enough to change over.
+/// The maximum number of authorities: each adds a name to every handshake, and two are enough for a rotation.
 const AUTHORITIES_MAX: usize = 64;
-/// Longest chain: deeper ones are refused by the verifier anyway (webpki stops at 6 intermediates).
+/// The maximum length of a chain. The verifier rejects longer ones anyway (webpki accepts 6 intermediates).
 const CHAIN_MAX: usize = 8;
 
 /// The contents of a daemon's three files.
@@ -50,7 +50,7 @@ pub struct PemFiles<'a> {
     pub key: &'a [u8],
 }
 
-/// A daemon's proof of who it is, and whom it believes. All parts fit each other: that was checked when it was loaded.
+/// A daemon's certificate, key and trusted authorities. They have been checked against each other when they were loaded.
 pub struct Identity {
     name: String,
     chain: Vec<CertificateDer<'static>>,
@@ -60,15 +60,15 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads and checks the files of the daemon `name`: the key belongs to the certificate; the chain leads to an
-    /// authority of `ca.pem` that is valid at `now`, for serving and for dialling; the certificate is valid at `now` and
-    /// carries `name`. Keys may be ECDSA, Ed25519 or RSA; other sections of the files are passed over.
+    /// Reads and checks the files of the daemon `name`. The key must belong to the certificate. The chain must lead to an
+    /// authority in `ca.pem` that is valid at `now`, for serving and for dialling. The certificate must be valid at `now` and
+    /// contain `name`. Keys may be ECDSA, Ed25519 or RSA. Other sections of the files are ignored.
     ///
-    /// An expired authority beside a valid one is left out, not an error: that is how authorities are changed.
+    /// If at least one authority is valid, expired ones are ignored, so that authorities can be rotated.
     ///
     /// # Errors
     ///
-    /// All mistakes at once, as far as one does not hide another.
+    /// All mistakes at once, except those that another mistake hides.
     pub fn load(files: &PemFiles<'_>, name: &str, now: SystemTime) -> Result<Self, IdentityErrors> {
         let mut errors = Vec::new();
         let now = x509::seconds(now);
@@ -104,7 +104,7 @@ impl Identity {
         &self.name
     }
 
-    /// The certificate and its intermediates, as shown to peers.
+    /// The certificate and its intermediates, as sent to peers.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
@@ -114,7 +114,7 @@ impl Identity {
         self.key.clone_key()
     }
 
-    /// Whose certificates are believed.
+    /// The trusted authorities.
     pub fn authorities(&self) -> Arc<RootCertStore> {
         self.authorities.clone()
     }
@@ -125,13 +125,13 @@ impl Identity {
         UNIX_EPOCH + Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0))
     }
 
-    /// The last moment at which peers accept the certificate, for people, in UTC.
+    /// The last moment at which peers accept the certificate, as text, in UTC.
     pub fn valid_until_text(&self) -> String {
         x509::date(self.not_after)
     }
 }
 
-/// Without the key: what is printed may end in a log.
+/// The output does not contain the key, since it may be logged.
 impl fmt::Debug for Identity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -144,7 +144,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The certificates of a file; none of them when anything about the file is wrong.
+/// The certificates of a file. Empty if the file has any mistake.
 fn certificates(
     bytes: &[u8],
     file: &'static str,
@@ -182,7 +182,7 @@ fn too_large(bytes: &[u8], file: &'static str, errors: &mut Vec<IdentityError>) 
     too_large
 }
 
-/// The authorities that are valid now; `None` when there is none or any is not what it should be.
+/// The authorities that are valid now; `None` if there is none, or if any certificate is not that of an authority.
 fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Option<Vec<TrustAnchor<'static>>> {
     let found = certificates(bytes, CA_FILE, AUTHORITIES_MAX, errors);
     let before = errors.len();
@@ -198,7 +198,7 @@ fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Optio
         match Facts::read(certificate) {
             Err(reason) => errors.push(unreadable(reason)),
             Ok(facts) if !facts.is_authority => errors.push(IdentityError::NotAuthority { number }),
-            // The verifier does not look at the dates of an authority, so this is the place.
+            // The verifier does not check the dates of an authority, so they are checked here.
             Ok(facts) if !facts.valid_at(now) => {
                 out_of_time = Some(IdentityError::AuthorityTime {
                     number,
@@ -247,7 +247,7 @@ fn leaf(certificate: &CertificateDer<'_>, errors: &mut Vec<IdentityError>) -> Op
     None
 }
 
-/// The chain must hold for both sides of a handshake, as a peer will check it.
+/// Checks the chain for both sides of a handshake, as a peer will.
 fn check_chain(
     chain: &[CertificateDer<'static>],
     anchors: &[TrustAnchor<'static>],
@@ -266,7 +266,8 @@ fn check_chain(
     let Ok(certificate) = EndEntityCert::try_from(first) else {
         return;
     };
-    // Out of its time, the chain is still checked, as of a moment within: one mistake must not hide the next.
+    // If the certificate is not valid now, the chain is checked at a time at which it is, so that one mistake does not hide
+    // another.
     let at = now.min(leaf.not_after).max(leaf.not_before);
     let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
     let algorithms = provider().signature_verification_algorithms.all;
@@ -315,7 +316,7 @@ fn check_key(
             return;
         }
     };
-    // Unlike rustls's own loading, a key whose public half cannot be told is refused: all supported kinds can tell.
+    // Unlike rustls's own loader, this rejects a key whose public half is unknown. It is known for all supported kinds.
     if CertifiedKey::new(chain.to_vec(), signer).keys_match().is_err() {
         errors.push(IdentityError::KeyMismatch);
     }

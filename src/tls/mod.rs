@@ -1,13 +1,13 @@
-//! Rank 3: certificates. Who a daemon is, how it proves it, and which nodes it may speak for.
+//! Rank 3: certificates, which prove the names of daemons.
 //!
-//! - [`daemon_name`]: what may be the name of a daemon, a DNS name.
-//! - [`Authority`]: a small certificate authority of one's own; it issues the certificate of a daemon.
-//! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`) read and checked against each other, so that
-//!   each mistake is found before the first handshake, and named.
-//! - [`server_config`] and [`client_config`]: how the two sides of a trunk speak TLS. Mutual, always.
-//! - [`PeerCertificate`]: which names the certificate of the other side carries.
+//! - [`daemon_name`]: checks the name of a daemon, a DNS name.
+//! - [`Authority`]: a small private certificate authority. It issues the certificates of daemons.
+//! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`). They are checked against each other, so that each
+//!   mistake is found and named before the first handshake.
+//! - [`server_config`] and [`client_config`]: the TLS configuration of both sides of a trunk. It is always mutual TLS.
+//! - [`PeerCertificate`]: the names in the certificate of a peer.
 //!
-//! Nothing here opens a file or reads the clock: bytes and the time come in.
+//! Nothing here opens a file or reads the clock. File contents and the time are arguments.
 
 #[cfg(any(test, feature = "daemon"))]
 mod authority;

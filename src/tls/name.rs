@@ -4,15 +4,15 @@ use rustls_pki_types::DnsName;
 
 use super::error::NameError;
 
-/// Checks that `text` can name a daemon and gives it in lower case, the one spelling used from here on.
+/// Checks that `text` can be the name of a daemon. Returns it in lower case, which is the only spelling used from here on.
 ///
-/// A name is a DNS name of 1 to 253 bytes: labels of 1 to 63 letters, digits, `-` and `_`, joined by dots; the last one
-/// not only digits. It needs no entry in any DNS. Wildcards, addresses and a dot at the end are refused: a name means
-/// one daemon, in one spelling.
+/// A name is a DNS name of 1 to 253 bytes: labels of 1 to 63 letters, digits, `-` and `_`, joined by dots. The last label must
+/// not consist of digits only. The name needs no DNS entry. Wildcards, addresses and a trailing dot are rejected: a name
+/// means one daemon, in one spelling.
 ///
 /// # Errors
 ///
-/// [`NameError`] says which of these rules is broken.
+/// [`NameError`] with the rule that is broken.
 pub fn daemon_name(text: &str) -> Result<String, NameError> {
     let error = |reason| NameError {
         name: text.chars().take(80).collect(),
@@ -22,7 +22,7 @@ pub fn daemon_name(text: &str) -> Result<String, NameError> {
         return Err(error("it is empty"));
     }
     if text.parse::<IpAddr>().is_ok() {
-        return Err(error("it is an address; a daemon has a name"));
+        return Err(error("it is an IP address; use a DNS name"));
     }
     if text.contains('*') {
         return Err(error("a wildcard would name several daemons"));
@@ -31,10 +31,10 @@ pub fn daemon_name(text: &str) -> Result<String, NameError> {
         return Err(error("it ends in a dot"));
     }
     if text.contains('@') {
-        return Err(error("it names a node; a daemon's name has no `@`"));
+        return Err(error("it is a node name; a daemon's name has no `@`"));
     }
     DnsName::try_from(text).map_err(|_| {
-        error("labels of 1 to 63 letters, digits, `-` and `_`, joined by dots, at most 253 bytes in all")
+        error("use labels of 1 to 63 letters, digits, `-` and `_`, joined by dots, at most 253 bytes in total")
     })?;
     Ok(text.to_ascii_lowercase())
 }

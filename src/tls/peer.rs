@@ -3,7 +3,7 @@ use webpki::EndEntityCert;
 
 use super::error::PeerError;
 
-/// The names that a peer's certificate carries. Made after the handshake, which has checked the certificate itself.
+/// The names in a peer's certificate. The handshake has already verified the certificate itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate {
     names: Vec<String>,
@@ -15,7 +15,7 @@ impl PeerCertificate {
     ///
     /// # Errors
     ///
-    /// [`PeerError::Missing`] for an empty chain, [`PeerError::Unreadable`] for bytes that are no certificate.
+    /// [`PeerError::Missing`] if the chain is empty, [`PeerError::Unreadable`] if the certificate is malformed.
     pub fn from_chain(chain: &[CertificateDer<'_>]) -> Result<Self, PeerError> {
         let first = chain.first().ok_or(PeerError::Missing)?;
         let certificate = EndEntityCert::try_from(first).map_err(PeerError::Unreadable)?;
@@ -29,8 +29,8 @@ impl PeerCertificate {
         &self.names
     }
 
-    /// Whether the certificate is for the daemon `name`, in whatever case. A wildcard is for nobody: it would let the
-    /// holder of one key be any daemon.
+    /// Whether the certificate contains the daemon name `name`, ignoring case. A wildcard matches no name: it would let the
+    /// holder of one key impersonate any daemon.
     pub fn carries(&self, name: &str) -> bool {
         !name.contains('*') && self.names.iter().any(|held| held.eq_ignore_ascii_case(name))
     }

@@ -20,7 +20,7 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// The key exchange that [`provider`] prefers, as text for the line printed at the start.
+/// The name of the key exchange that [`provider`] prefers, printed at start.
 #[cfg(any(test, feature = "daemon"))]
 pub fn key_exchange_name() -> String {
     provider()

@@ -9,24 +9,24 @@ use x509_parser::time::ASN1Time;
 #[cfg(any(test, feature = "daemon"))]
 use x509_parser::x509::X509Name;
 
-/// What the checks need of a certificate beyond what the verifier of rustls tells.
+/// The properties of a certificate that the checks need and rustls's verifier does not provide.
 pub(super) struct Facts {
-    /// First moment of validity, seconds since 1970.
+    /// The start of the validity, in seconds since 1970.
     pub(super) not_before: i64,
-    /// Last moment of validity, seconds since 1970.
+    /// The end of the validity, in seconds since 1970.
     pub(super) not_after: i64,
-    /// Whether it may sign others.
+    /// Whether the certificate may sign others.
     pub(super) is_authority: bool,
-    /// The subject's public key, as DER.
+    /// The subject's public key in DER.
     #[cfg(any(test, feature = "daemon"))]
     pub(super) public_key: Vec<u8>,
-    /// Why its subject cannot stand as the issuer of certificates made here; `None` when it can.
+    /// Why its subject cannot be used as the issuer of new certificates; `None` if it can.
     #[cfg(any(test, feature = "daemon"))]
     pub(super) unfit_issuer: Option<String>,
 }
 
 impl Facts {
-    /// Reads one certificate; the error is the reader's reason.
+    /// Reads one certificate. The error is the parser's reason.
     pub(super) fn read(certificate: &CertificateDer<'_>) -> Result<Self, String> {
         let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
         if !rest.is_empty() {
@@ -43,14 +43,14 @@ impl Facts {
         })
     }
 
-    /// Whether `now`, in seconds since 1970, lies within the validity.
+    /// Whether the certificate is valid at `now`, in seconds since 1970.
     pub(super) fn valid_at(&self, now: i64) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
 }
 
-/// Whether `rcgen` writes `subject` as it read it: it keeps one value per attribute type, and panics over an empty set
-/// and over an object identifier that has no encoding (ITU-T X.690 §8.19). The error says what stands against it.
+/// Checks that `rcgen` writes `subject` as it was read. `rcgen` keeps one value per attribute type, and panics if a set is empty
+/// or an object identifier has no encoding (ITU-T X.690 §8.19). The error is the reason why it does not.
 #[cfg(any(test, feature = "daemon"))]
 fn unfit_issuer(subject: &X509Name<'_>) -> Result<(), String> {
     let mut seen = Vec::new();
@@ -72,13 +72,13 @@ fn unfit_issuer(subject: &X509Name<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Seconds since 1970; a clock before that reads as 0, one beyond `i64` as its end.
+/// Seconds since 1970. Earlier times become 0, and times beyond the range of `i64` its maximum.
 pub(super) fn seconds(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A moment for people: `2027-02-19 03:12:00 UTC`.
+/// A time as text: `2027-02-19 03:12:00 UTC`.
 pub(super) fn date(seconds: i64) -> String {
     let Ok(moment) = ASN1Time::from_timestamp(seconds).map(|time| time.to_datetime()) else {
         return format!("{seconds} s after 1970");

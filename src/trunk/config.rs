@@ -14,33 +14,34 @@ use crate::congestion::Algorithm;
 use crate::congestion::Counting;
 use crate::session::SessionConfig;
 
-/// How long datagrams stay small once large ones seemed to get lost, before larger ones are tried again.
+/// How long datagrams stay small after large ones appeared to be lost, before larger ones are tried again.
 const DISCOVERY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Settings of trunks, with their arithmetic.
+/// Settings of trunks, and the QUIC settings that follow from them.
 #[derive(Clone, Debug)]
 pub struct TrunkConfig {
-    /// Lanes in each direction that the daemon wants: how many streams a peer may open.
+    /// The number of lanes in each direction that the daemon wants: how many streams a peer may open.
     pub lanes: u8,
-    /// Bytes of one lane underway, at most. Expected bandwidth × round trip / lanes in use: 1 Gbit/s × 20 ms = 2.5 MB
-    /// over a few busy lanes.
+    /// The maximum number of bytes of one lane in flight. Expected bandwidth × round trip / lanes in use: 1 Gbit/s × 20 ms
+    /// = 2.5 MB over a few busy lanes.
     pub stream_window: u32,
-    /// How long a peer may be silent before the trunk is lost. It bounds how long the loss of a host goes unnoticed.
+    /// How long a peer may be silent before the trunk counts as lost. It bounds how long the loss of a host goes unnoticed.
     pub idle_timeout: Duration,
-    /// How often a silent trunk is kept alive: several times within the idle timeout, so that one loss does not end it.
+    /// The interval of keep-alive packets on a silent trunk: several per idle timeout, so that one lost packet does not
+    /// end the trunk.
     pub keep_alive: Duration,
-    /// Bytes asked of the kernel for what arrived and was not read. Its default holds fewer than 100 full packets.
+    /// The size in bytes requested for the socket's receive buffer. The kernel's default holds fewer than 100 full packets.
     pub receive_buffer: usize,
-    /// Bytes asked of the kernel for what is to leave.
+    /// The size in bytes requested for the socket's send buffer.
     pub send_buffer: usize,
-    /// Bytes of the largest datagram that is tried on the way to the peer, and taken from it: 1200 to 16,200, since
-    /// the kernel takes 64 KiB at once. Fewer and larger ones cost less, where the network carries them.
+    /// The size in bytes of the largest datagram that is sent to the peer (if the path carries it) or accepted from it: 1200
+    /// to 16,200, since the kernel takes 64 KiB at once. Fewer, larger datagrams cost less, where the network carries them.
     pub datagram_max: u16,
-    /// How much may be under way.
+    /// The congestion control algorithm, which bounds the bytes in flight.
     pub congestion: Algorithm,
 }
 
-/// Defaults. Those that a user can set have their reasons beside their limits, in the module `config`.
+/// Defaults. For those that a user can set, the reasons are documented next to their limits, in the module `config`.
 impl TrunkConfig {
     pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
     pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -65,16 +66,17 @@ impl Default for TrunkConfig {
 }
 
 impl TrunkConfig {
-    /// QUIC's settings.
+    /// The QUIC transport parameters.
     ///
-    /// No lane may ever wait for another, so the connection's windows hold what all lanes' windows hold, and the send
-    /// buffer twice that: quinn counts bytes there until they are acknowledged, after the peer has read them.
+    /// No lane may ever wait for another one. So the receive window of the connection is as large as the windows of all
+    /// lanes together. The send buffer is twice that, because quinn counts bytes there until they are acknowledged, which
+    /// is after the peer has read them.
     pub fn transport(&self) -> TransportConfig {
         let streams = u32::from(self.lanes) + 1;
         let all = self.stream_window.saturating_mul(streams);
         let mut discovery = MtuDiscoveryConfig::default();
-        // Loss in bursts, among datagrams of many sizes, is taken now and then for a way that large ones do not pass. Only
-        // probes find out, and they cost little.
+        // quinn sometimes mistakes bursts of loss among datagrams of many sizes for a path that drops large ones. Only probes
+        // can tell the difference, and they cost little.
         discovery
             .upper_bound(self.datagram_max)
             .black_hole_cooldown(DISCOVERY_PAUSE);
@@ -93,11 +95,12 @@ impl TrunkConfig {
         transport
     }
 
-    /// QUIC's settings for peers that dial us.
+    /// The QUIC configuration for peers that dial this daemon.
     pub fn server(&self, tls: Arc<rustls::ServerConfig>) -> Result<quinn::ServerConfig, String> {
         let crypto = QuicServerConfig::try_from(tls).map_err(|error| error.to_string())?;
         let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        // Half-open handshakes kept: beyond it newcomers wait for their own retry. We use no 0-RTT, so little is buffered.
+        // The number of half-open handshakes: beyond it, a client must retransmit its first packet. Little is buffered, since
+        // 0-RTT is not used.
         config
             .max_incoming(1024)
             .incoming_buffer_size(64 * 1024)
@@ -106,7 +109,7 @@ impl TrunkConfig {
         Ok(config)
     }
 
-    /// QUIC's settings for peers that we dial.
+    /// The QUIC configuration for peers that this daemon dials.
     pub fn client(&self, tls: Arc<rustls::ClientConfig>) -> Result<quinn::ClientConfig, String> {
         let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
@@ -114,22 +117,22 @@ impl TrunkConfig {
         Ok(config)
     }
 
-    /// Settings of the UDP endpoint, with the key of stateless resets.
+    /// The configuration of the UDP endpoint. `reset_key` is the key of stateless resets.
     pub fn endpoint(&self, reset_key: Arc<dyn HmacKey>) -> EndpointConfig {
         let mut config = EndpointConfig::new(reset_key);
-        // Fails below 1200, which no setting allows: then QUIC's own bound holds.
+        // This fails only below 1200, which no setting allows. In that case QUIC's own limit applies.
         let _ = config.max_udp_payload_size(self.datagram_max);
         config
     }
 
-    /// Code of a connection that was dropped: it says nothing of the session. quinn sends it when its handle is dropped.
+    /// Close code: the connection was dropped. The session is not affected. quinn sends it when its handle is dropped.
     pub const DROPPED: VarInt = VarInt::from_u32(0);
-    /// Code of a connection that is not needed: there is a session already.
+    /// Close code: the connection is not needed, because there is a session already.
     pub const DUPLICATE: VarInt = VarInt::from_u32(1);
-    /// Code of a connection whose peer was refused.
+    /// Close code: the peer was refused.
     pub const REFUSED: VarInt = VarInt::from_u32(2);
-    /// Code of a connection whose session has ended on our side.
+    /// Close code: the session has ended on the side that closes.
     pub const ENDED: VarInt = VarInt::from_u32(4);
-    /// Code of a connection whose peer broke the protocol.
+    /// Close code: the other side broke the protocol.
     pub const BROKEN: VarInt = VarInt::from_u32(3);
 }

@@ -7,15 +7,15 @@ use super::TrunkConfig;
 use crate::session::SessionError;
 use crate::wire::WireError;
 
-/// Why a trunk could not be made, or ended.
+/// Why a trunk could not be established, or why it ended.
 #[derive(Debug, Error)]
 pub enum TrunkError {
-    /// The UDP socket cannot be had.
+    /// The UDP socket cannot be bound.
     #[error("cannot listen on UDP {address}: {source}; is another daemon running there?")]
     Bind {
-        /// The address wanted.
+        /// The configured address.
         address: std::net::SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The peer's host name has no address.
@@ -23,33 +23,36 @@ pub enum TrunkError {
     Resolve {
         /// The address as configured.
         address: String,
-        /// What the resolver said.
+        /// The resolver's error.
         reason: String,
     },
-    /// The connection could not be made or was lost.
+    /// The connection could not be established, or was lost.
     #[error("{0}")]
     Connection(String),
-    /// The peer dropped a connection that was its own idea: another one was faster, or it stops.
-    #[error("the peer does not want this connection any more")]
+    /// The peer dropped a connection that it had dialled: another one was faster, or the peer is stopping.
+    #[error("the peer closed this connection because it no longer needs it")]
     Withdrawn,
-    /// The peer is not whom it should be.
+    /// The peer does not have the identity that it claims, or not the expected one.
     #[error("refused {claimed:?}: {reason}")]
     Identity {
-        /// The name it claims.
+        /// The name that the peer claims.
         claimed: String,
-        /// What is wrong.
+        /// What is wrong with it.
         reason: String,
     },
-    /// No common version.
+    /// The two daemons have no protocol version in common.
     #[error("the peer speaks versions {0} to {1} of the protocol; this daemon speaks {version}", version = crate::wire::VERSION)]
     Version(u32, u32),
-    /// The peer's bytes are not the protocol.
+    /// The peer sent malformed bytes.
     #[error("the peer broke the protocol: {0}")]
     Wire(#[from] WireError),
     /// The peer broke the rules of a session.
     #[error("the peer broke the protocol: {0}")]
     Session(#[from] SessionError),
-    /// The peer ended a stream that lasts as long as the trunk.
+    /// The peer's first notice is not a `Hello`.
+    #[error("the peer broke the protocol: its first notice is not a Hello")]
+    Greeting,
+    /// The peer ended a stream that must stay open as long as the trunk.
     #[error("the peer broke the protocol: it ended {0}")]
     Ended(&'static str),
     /// The peer did not answer in time.
@@ -66,7 +69,7 @@ impl From<quinn::ConnectionError> for TrunkError {
         use quinn::ConnectionError::ConnectionClosed;
         match error {
             ApplicationClosed(close) if close.error_code == TrunkConfig::DROPPED => Self::Withdrawn,
-            // All that an application may say before the handshake is complete (RFC 9000 section 10.2.3).
+            // Before the handshake is complete, an application can send only this code (RFC 9000 section 10.2.3).
             ConnectionClosed(close) if close.error_code == TransportErrorCode::APPLICATION_ERROR => Self::Withdrawn,
             error => Self::Connection(error.to_string()),
         }

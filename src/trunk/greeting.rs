@@ -1,41 +1,41 @@
 use super::TrunkError;
 use crate::router::daemon_of;
-use crate::router::passing_name;
+use crate::router::temporary_name;
 use crate::tls::PeerCertificate;
 use crate::wire::Hello;
 use crate::wire::SessionId;
 use crate::wire::VERSION;
 
-/// Who this daemon is.
+/// The identity of this daemon, as it presents itself to peers.
 #[derive(Clone, Debug)]
 pub struct LocalDaemon {
-    /// Its name; its certificate carries it.
+    /// The name of the daemon. Its certificate must contain this name.
     pub name: String,
-    /// Drawn at random when it started.
+    /// Random bytes, drawn when the daemon started. They distinguish restarts.
     pub boot: [u8; 16],
-    /// Lanes it wants in each direction.
+    /// The number of lanes in each direction that the daemon wants.
     pub lanes: u8,
-    /// Whether it passes by, for a single command, maybe while another runs under its name.
-    pub is_passing: bool,
+    /// Whether the daemon runs only for a single command, possibly while another daemon with the same name is running.
+    pub is_temporary: bool,
 }
 
-/// What two daemons agreed on.
+/// What two daemons agreed on in their greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// The peer's name, made unlike others by [`passing_name`] if it passes by.
+    /// The peer's name. If the peer runs for a single command only, [`temporary_name`] makes it unique.
     pub peer: String,
-    /// Tells the lives of the peer apart.
+    /// The peer's random bytes, which distinguish its restarts.
     pub boot: [u8; 16],
-    /// Lanes in each direction.
+    /// The number of lanes in each direction: the smaller of both wishes.
     pub lanes: u8,
-    /// The peer's software, for logs.
+    /// The name and version of the peer's software, for logs.
     pub software: String,
-    /// The session that the peer still has with us.
+    /// The session that the peer still holds with this daemon.
     pub session: Option<SessionId>,
 }
 
 impl LocalDaemon {
-    /// How this daemon introduces itself to a peer with which it still has `session`.
+    /// The greeting to a peer. `session` is the session that this daemon still holds with it.
     pub fn hello(&self, session: Option<SessionId>) -> Hello {
         Hello {
             versions: (VERSION, VERSION),
@@ -44,14 +44,15 @@ impl LocalDaemon {
             lanes: self.lanes,
             software: concat!("beamway ", env!("CARGO_PKG_VERSION")).to_owned(),
             session,
-            passing: self.is_passing,
+            temporary: self.is_temporary,
         }
     }
 
-    /// Checks how a peer introduced itself against the certificate it came with and, if we dialled, the name we wanted.
+    /// Checks a peer's greeting against its certificate and, if this daemon dialled, against the name that it dialled.
     ///
     /// # Errors
-    /// If the certificate does not carry the name, it is not the name we dialled, it is our own, or no version is common.
+    /// If the certificate does not contain the peer's name, if that name is not the dialled one or is this daemon's own, or if
+    /// there is no common protocol version.
     pub fn agree(
         &self,
         hello: Hello,
@@ -63,12 +64,12 @@ impl LocalDaemon {
             reason,
         };
         if !certificate.carries(&hello.name) {
-            return Err(refuse("its certificate does not carry that name".into()));
+            return Err(refuse("its certificate does not contain that name".into()));
         }
         if let Some(wanted) = dialled
             && !wanted.eq_ignore_ascii_case(&hello.name)
         {
-            return Err(refuse(format!("{wanted:?} was dialled")));
+            return Err(refuse(format!("this daemon dialled {wanted:?}")));
         }
         if hello.name.eq_ignore_ascii_case(&self.name) {
             return Err(refuse(
@@ -81,8 +82,8 @@ impl LocalDaemon {
         }
         Ok(Agreement {
             lanes: self.lanes.min(hello.lanes),
-            peer: if hello.passing {
-                passing_name(&hello.name, hello.boot)
+            peer: if hello.temporary {
+                temporary_name(&hello.name, hello.boot)
             } else {
                 hello.name
             },
@@ -92,7 +93,7 @@ impl LocalDaemon {
         })
     }
 
-    /// Whether this daemon decides which trunk carries the session with `peer`: the lower name does.
+    /// Whether this daemon decides which trunk carries the session with `peer`. The daemon with the lower name decides.
     pub fn is_lower_than(&self, peer: &str) -> bool {
         self.name.to_ascii_lowercase() < daemon_of(peer).to_ascii_lowercase()
     }

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use crate::wire::SessionId;
 
-/// The sessions this daemon has, by the peers' names: what it tells when it greets.
+/// The sessions that this daemon holds, by peer name. A greeting states the session with that peer.
 #[derive(Clone, Debug, Default)]
 pub struct Held(Arc<Mutex<BTreeMap<String, SessionId>>>);
 
@@ -20,12 +20,12 @@ impl Held {
         self.map().get(&peer.to_ascii_lowercase()).copied()
     }
 
-    /// There is a session with a peer, or it goes on over another trunk.
+    /// Records that there is a session with a peer, or that it has resumed on another trunk.
     pub fn set(&self, peer: &str, id: SessionId) {
         self.map().insert(peer.to_ascii_lowercase(), id);
     }
 
-    /// A session has ended; another with the same peer may have begun.
+    /// Records that a session has ended. A newer session with the same peer is kept.
     pub fn remove(&self, peer: &str, session: u64) {
         let mut map = self.map();
         let peer = peer.to_ascii_lowercase();

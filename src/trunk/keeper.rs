@@ -4,23 +4,24 @@ use std::time::Instant;
 use super::TrunkState;
 use super::liveness::Liveness;
 
-/// Decides about the trunk of a session: whether it works, when another one is tried, and when the session ends.
+/// Judges the trunk of a session: whether it works, when another one is tried, and when the session ends.
 ///
-/// `stalled` is since when frames wait for the peer's receipt in vain, if they do.
+/// The parameter `stalled` of its methods is the time since when frames have been waiting for the peer's receipt, or `None` if
+/// none are waiting.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    /// How long the session waits for a trunk that works. Zero: it ends with its trunk.
+    /// How long the session waits for a working trunk. Zero means that the session ends with its trunk.
     grace: Duration,
-    /// How often another trunk is tried.
+    /// The interval between attempts to get another trunk.
     race_interval: Duration,
     state: TrunkState,
-    /// Since when there is no trunk.
+    /// When the trunk was lost.
     lost: Option<Instant>,
     liveness: Liveness,
 }
 
 impl Keeper {
-    /// For a session that has just got its first trunk.
+    /// Creates the state for a session whose first trunk was just established.
     pub(super) fn new(grace: Duration, race_interval: Duration) -> Self {
         Self {
             grace,
@@ -31,32 +32,29 @@ impl Keeper {
         }
     }
 
-    /// How the trunk does.
     pub(super) const fn state(&self) -> TrunkState {
         self.state
     }
 
-    /// How long the session waits for a trunk that works.
     pub(super) const fn grace(&self) -> Duration {
         self.grace
     }
 
-    /// Another trunk carries the session from now on.
+    /// Starts again for another trunk, which carries the session from now on.
     pub(super) fn resume(&mut self) {
         *self = Self::new(self.grace, self.race_interval);
     }
 
-    /// The peer was heard on the trunk.
+    /// Records that the peer sent something on the trunk.
     pub(super) const fn heard(&mut self) {
         self.state = TrunkState::Up;
     }
 
-    /// The trunk is lost.
     pub(super) const fn lose(&mut self, now: Instant) {
         self.lost = Some(now);
     }
 
-    /// There are so many acknowledgements on the trunk now, as [`Keeper::poll_timeout`] wanted to know.
+    /// Records the total number of acknowledgements on the trunk. Call it when [`Keeper::is_count_due`].
     pub(super) fn count(&mut self, acknowledgements: u64, now: Instant) {
         self.liveness.count(acknowledgements, now);
     }
@@ -66,7 +64,7 @@ impl Keeper {
         self.next_count(stalled).is_some_and(|at| at <= now)
     }
 
-    /// Judges the trunk, whose round trip is `round_trip`. A reason when the session ends.
+    /// Updates the state of the trunk, whose round-trip time is `round_trip`. Returns a reason if the session ends.
     pub(super) fn judge(&mut self, stalled: Option<Instant>, round_trip: Duration, now: Instant) -> Option<String> {
         if self.grace.is_zero() {
             return None;
@@ -75,7 +73,7 @@ impl Keeper {
             .silent_since(stalled)
             .map(|since| now.saturating_duration_since(since));
         if silence.is_some_and(|silence| silence >= self.grace) {
-            return Some(format!("the peer was silent for the grace of {:?}", self.grace));
+            return Some(format!("the peer was silent for the grace time of {:?}", self.grace));
         }
         if silence.is_some_and(|silence| self.is_stalled(silence, round_trip)) {
             self.state = TrunkState::Stalled;
@@ -85,7 +83,7 @@ impl Keeper {
         None
     }
 
-    /// When [`Keeper::judge`] wants to be asked again.
+    /// When [`Keeper::judge`] must be called next.
     pub(super) fn poll_timeout(&self, stalled: Option<Instant>) -> Option<Instant> {
         if self.grace.is_zero() {
             return None;
@@ -94,7 +92,7 @@ impl Keeper {
         over.into_iter().chain(self.next_count(stalled)).min()
     }
 
-    /// Since when nothing is heard although something should be.
+    /// Since when nothing has arrived although something is expected.
     fn silent_since(&self, stalled: Option<Instant>) -> Option<Instant> {
         self.lost
             .or_else(|| stalled.map(|since| self.liveness.silent_since(since)))
@@ -105,8 +103,8 @@ impl Keeper {
         Some(self.liveness.next_count(since, self.race_interval))
     }
 
-    /// Whether another trunk is to be tried: there is none, or an acknowledgement takes longer than three tries and four
-    /// round trips.
+    /// Whether another trunk should be tried: there is none, or an acknowledgement takes longer than three race intervals and
+    /// four round-trip times.
     fn is_stalled(&self, silence: Duration, round_trip: Duration) -> bool {
         self.lost.is_some() || (silence >= self.race_interval * 3 && silence >= round_trip * 4)
     }
@@ -131,7 +129,7 @@ mod tests {
         assert_eq!(
             keeper.state(),
             TrunkState::Fresh,
-            "silence that nobody asked to break says nothing"
+            "silence is normal while nothing is expected"
         );
         assert_eq!(keeper.poll_timeout(None), None);
         keeper.heard();
@@ -148,7 +146,7 @@ mod tests {
             assert_eq!(keeper.state(), TrunkState::Up);
             assert_eq!(keeper.judge(stalled, round_trip, start + after), None);
             assert_eq!(keeper.state(), TrunkState::Stalled);
-            // The peer has acknowledged: no frame waits in vain.
+            // The peer has acknowledged: no frame is waiting.
             assert_eq!(keeper.judge(None, round_trip, start + after + MS), None);
             assert_eq!(keeper.state(), TrunkState::Up);
         }
@@ -170,7 +168,7 @@ mod tests {
             assert_eq!(keeper.state(), TrunkState::Up);
         }
         assert!(now > start + 14 * Duration::from_secs(1));
-        // Now it is dead: the clock of the grace begins with the last acknowledgement.
+        // Now the trunk is dead. The grace time starts at the last acknowledgement.
         let over = now + GRACE;
         assert_eq!(keeper.judge(stalled, MS, over - MS), None);
         assert_eq!(keeper.state(), TrunkState::Stalled);
@@ -195,7 +193,7 @@ mod tests {
         );
         keeper.resume();
         assert_eq!(keeper.state(), TrunkState::Fresh);
-        assert_eq!(keeper.judge(None, MS, start + GRACE), None, "the clock stands again");
+        assert_eq!(keeper.judge(None, MS, start + GRACE), None, "the timer has stopped");
         keeper.lose(start + GRACE);
         assert!(keeper.judge(None, MS, start + 2 * GRACE).is_some());
     }

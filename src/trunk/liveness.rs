@@ -1,27 +1,27 @@
 use std::time::Duration;
 use std::time::Instant;
 
-/// Tells a trunk that is slow from one that is dead, by QUIC's own acknowledgements.
+/// Distinguishes a slow trunk from a dead one, by QUIC's own acknowledgements.
 ///
-/// The session knows of whole frames. On a slow path those of all lanes share it and arrive together, seconds apart: by
-/// frames alone such a path looks dead, and the trunk that replaces the one at hand starts with all of them again.
+/// The session sees only whole frames. On a slow path, the frames of all lanes share the bandwidth and arrive together, seconds
+/// apart. Judged by frames alone, such a path looks dead, and a replacement trunk would start to send all of them again.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
-    /// Acknowledgements counted so far.
+    /// The number of acknowledgements when they were last counted.
     count: u64,
     /// When they were last counted.
     counted: Option<Instant>,
-    /// When there were last more than before.
+    /// When the number last increased.
     grown: Option<Instant>,
 }
 
 impl Liveness {
-    /// When the acknowledgements should be counted next, if no frame has been acknowledged since `since`.
+    /// When to count the acknowledgements next, if no frame has been acknowledged since `since`.
     pub(super) fn next_count(&self, since: Instant, interval: Duration) -> Instant {
         self.counted.map_or(since, |counted| counted.max(since)) + interval
     }
 
-    /// There are so many acknowledgements now.
+    /// Records the current number of acknowledgements.
     pub(super) fn count(&mut self, count: u64, now: Instant) {
         self.counted = Some(now);
         if count != self.count {
@@ -30,7 +30,7 @@ impl Liveness {
         }
     }
 
-    /// Since when nothing was acknowledged, if no frame has been since `since`.
+    /// Since when nothing has been acknowledged, if no frame has been acknowledged since `since`.
     pub(super) fn silent_since(&self, since: Instant) -> Instant {
         self.grown.map_or(since, |grown| grown.max(since))
     }
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(now, since + 450 * MS);
         liveness.count(9, now + 150 * MS);
         assert_eq!(liveness.silent_since(since), now);
-        // A frame that is acknowledged counts as well.
+        // The acknowledgement of a frame counts too.
         assert_eq!(liveness.silent_since(now + 200 * MS), now + 200 * MS);
         assert_eq!(liveness.next_count(now + 200 * MS, 150 * MS), now + 350 * MS);
     }

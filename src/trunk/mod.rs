@@ -1,12 +1,12 @@
 //! Rank 8: QUIC connections to peers, and the task that runs a session over one.
 //!
-//! A trunk begins with a greeting on its control stream ([`Hello`](crate::wire::Hello) both ways). Then the daemon with the lower
-//! name says `Welcome`, and [`io::session`] moves frames and notices between the session machine, the streams of the lanes and
-//! the endpoints. One task owns the machine. A session outlives its trunk: the next one arrives through [`io::trunks`].
+//! A trunk begins with a greeting on its control stream: both sides send [`Hello`](crate::wire::Hello). Then the daemon with the
+//! lower name sends `Welcome`, and [`io::session`] moves frames and notices between the session machine, the streams of the lanes
+//! and the endpoints. One task owns the machine. A session outlives its trunk: the next trunk arrives through [`io::trunks`].
 //!
-//! - `greeting`: what both sides agree on; [`Held`]: the sessions that a daemon has, as greetings tell them.
-//! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends; `liveness`: how
-//!   a slow trunk is told from a dead one.
+//! - `greeting`: what both sides agree on. [`Held`]: the sessions that a daemon holds, for its greetings.
+//! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends. `liveness`:
+//!   distinguishes a slow trunk from a dead one.
 
 mod config;
 mod error;

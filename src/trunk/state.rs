@@ -1,13 +1,13 @@
-/// What there is with a peer, as those who dial and choose trunks must know it.
+/// The state of the session with a peer and of its trunk, for the code that dials peers and chooses trunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrunkState {
     /// No session.
     #[default]
     Down,
-    /// A session whose present trunk the peer has not been heard on yet.
+    /// There is a session, but the peer has not sent anything on its current trunk yet.
     Fresh,
-    /// A session whose trunk works.
+    /// There is a session, and its trunk works.
     Up,
-    /// A session whose trunk is lost, or the peer acknowledges nothing.
+    /// There is a session, but its trunk is lost, or the peer acknowledges nothing.
     Stalled,
 }

@@ -35,7 +35,7 @@ fn daemon(name: &str, lanes: u8) -> LocalDaemon {
         name: name.into(),
         boot: [1; 16],
         lanes,
-        is_passing: false,
+        is_temporary: false,
     }
 }
 
@@ -50,7 +50,7 @@ fn hello(name: &str) -> Hello {
     daemon(name, 8).hello(None)
 }
 
-/// `left` meets a peer that claims `name` with a certificate for `right`.
+/// `left` is greeted with `hello` by a peer whose certificate is for `right`.
 fn meet(hello: Hello, dialled: Option<&str>) -> Result<Agreement, String> {
     daemon("left", 16)
         .agree(hello, &certificate("right"), dialled)
@@ -66,18 +66,18 @@ fn a_peer_with_the_certificate_for_its_name_is_taken() {
 }
 
 #[test]
-fn daemons_that_pass_by_are_told_apart_and_ranked_by_their_name() {
-    let passing = |boot| Hello {
+fn temporary_daemons_are_told_apart_and_ranked_by_their_name() {
+    let temporary = |boot| Hello {
         boot: [boot; 16],
-        passing: true,
+        temporary: true,
         ..hello("right")
     };
     let (one, other) = (
-        meet(passing(1), None).unwrap().peer,
-        meet(passing(2), None).unwrap().peer,
+        meet(temporary(1), None).unwrap().peer,
+        meet(temporary(2), None).unwrap().peer,
     );
     assert_eq!((one.as_str(), other.as_str()), ("right/01010101", "right/02020202"));
-    // `-` sorts before `/`: ranked with their numbers, both would be the lower.
+    // `-` sorts before `/`: compared with the appended numbers, each name would be the lower one.
     for name in ["left", "right", "right-b"] {
         let ours = daemon(name, 8).is_lower_than(&one);
         assert_eq!(ours, daemon(name, 8).is_lower_than("right"), "{name}");
@@ -100,10 +100,10 @@ fn a_name_that_the_certificate_does_not_carry_is_refused() {
         let refused = meet(hello(name), None).unwrap_err();
         assert_eq!(
             refused,
-            format!("refused {name:?}: its certificate does not carry that name")
+            format!("refused {name:?}: its certificate does not contain that name")
         );
     }
-    // Not even when that is the one we dialled: the certificate decides, not the word.
+    // Not even if that is the name we dialled: the certificate decides, not what the peer claims.
     assert!(meet(hello("middle"), Some("middle")).is_err());
 }
 
@@ -111,7 +111,7 @@ fn a_name_that_the_certificate_does_not_carry_is_refused() {
 fn somebody_else_than_was_dialled_is_refused() {
     assert_eq!(
         meet(hello("right"), Some("middle")).unwrap_err(),
-        "refused \"right\": \"middle\" was dialled"
+        "refused \"right\": this daemon dialled \"middle\""
     );
 }
 
@@ -155,7 +155,7 @@ fn a_version_must_be_common() {
     );
 }
 
-/// Both sides must come to opposite answers, in whatever case the names are written.
+/// The two sides must come to opposite answers, whatever the case of the names.
 #[test]
 fn exactly_one_side_is_lower() {
     for (one, other) in [("left", "right"), ("Right", "left"), ("a", "AB")] {
@@ -164,7 +164,7 @@ fn exactly_one_side_is_lower() {
     }
 }
 
-/// A daemon's UDP endpoint on loopback, and QUIC's settings for dialling.
+/// A daemon's UDP endpoint on loopback, and the QUIC configuration for dialling.
 fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::Endpoint, quinn::ClientConfig) {
     let now = SystemTime::now();
     let issued = authority.issue(name, 30, now).unwrap();
@@ -238,7 +238,7 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
     assert_eq!(heard.count(), 7);
 }
 
-/// quinn gives a connection another controller when the peer's IP address changes, with a count of its own.
+/// When the peer's IP address changes, quinn gives the connection a new controller, which counts from zero.
 #[tokio::test]
 async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
     const SOON: Duration = Duration::from_secs(10);
@@ -284,7 +284,7 @@ async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
     assert!(counted.is_ok(), "{before} before, then {begin}, and no more");
 }
 
-/// Attempts that lost a race are many and nobody's fault; an operator hears of a peer that is refused.
+/// Attempts that lost a race are frequent and normal, so they are not logged as warnings. A refused peer is.
 #[tokio::test]
 async fn what_a_peer_gives_up_is_told_from_what_is_refused() {
     let now = SystemTime::now();
@@ -317,7 +317,8 @@ async fn what_a_peer_gives_up_is_told_from_what_is_refused() {
     assert!(refused.is_err());
 }
 
-/// How many bytes of 15 lanes a peer has that did not read for a while, when it gets the call that was written meanwhile.
+/// A peer does not read for a while, and a call is written meanwhile. Returns how many bytes of 15 other lanes it has received
+/// when it gets the call.
 async fn bulk_before_a_call(is_call: bool) -> usize {
     const CALL: LaneId = 15;
     let authority = Authority::create(SystemTime::now()).unwrap();
@@ -354,7 +355,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
     let (us, held, address) = (daemon("near", CALL + 1), Held::default(), far_address.await.unwrap());
     let trunk = dial::dial(&near, client, &us, &held, "far", &address.to_string()).await;
     let trunk = trunk.unwrap();
-    // Packets that grow meanwhile would make the window grow.
+    // If packets grew meanwhile, the window would grow too.
     while trunk.connection.stats().path.current_mtu < TrunkConfig::default().datagram_max - 20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -382,7 +383,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
     far.await.unwrap()
 }
 
-/// Each of the other lanes has bulk that waits for room.
+/// Each of the other lanes has bulk data that waits for room.
 #[tokio::test]
 async fn a_call_leaves_before_the_bulk_of_other_lanes() {
     let (usual, first) = (bulk_before_a_call(false).await, bulk_before_a_call(true).await);

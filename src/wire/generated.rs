@@ -62,7 +62,7 @@ pub struct Hello {
     /// The sender runs a single command. Its session is separate, and never replaces the session of another incarnation
     /// with the same name.
     #[prost(bool, tag = "9")]
-    pub passing: bool,
+    pub temporary: bool,
 }
 /// From the daemon with the lower name: this trunk carries the session from now on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

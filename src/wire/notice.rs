@@ -84,9 +84,9 @@ pub struct Hello {
     pub software: String,
     /// The session that the sender still has with the peer.
     pub session: Option<SessionId>,
-    /// Whether the sender is a short-lived command: another daemon with the same name may have a session, which is not
+    /// Whether the sender is a temporary daemon: another daemon with the same name may have a session, which is not
     /// affected.
-    pub passing: bool,
+    pub temporary: bool,
 }
 
 /// Identifies a session on both sides, and how many trunks have carried it.
@@ -303,7 +303,7 @@ impl From<Hello> for proto::Hello {
             software: hello.software,
             session: hello.session.map_or(0, |id| id.session),
             trunk: hello.session.map_or(0, |id| id.trunk),
-            passing: hello.passing,
+            temporary: hello.temporary,
         }
     }
 }
@@ -330,7 +330,7 @@ impl TryFrom<proto::Hello> for Hello {
                 session: hello.session,
                 trunk: hello.trunk,
             }),
-            passing: hello.passing,
+            temporary: hello.temporary,
         })
     }
 }

@@ -80,14 +80,14 @@ fn any_notice() -> impl Strategy<Value = Notice> {
             proptest::option::of(session()),
             any::<bool>()
         )
-            .prop_map(|(boot, lanes, name, session, passing)| Notice::Hello(Hello {
+            .prop_map(|(boot, lanes, name, session, temporary)| Notice::Hello(Hello {
                 versions: (1, 1),
                 name,
                 boot,
                 lanes,
                 software: "s".into(),
                 session,
-                passing,
+                temporary,
             })),
         session().prop_map(Notice::Welcome),
         (any_marks(), any::<u64>(), proptest::collection::vec(progress, 0..4)).prop_map(
@@ -122,7 +122,7 @@ fn any_notice() -> impl Strategy<Value = Notice> {
     ]
 }
 
-/// Every way in which bytes are damaged on purpose.
+/// Damages bytes in one of several ways.
 fn damage(mut bytes: Vec<u8>, at: usize, kind: u8, with: u8) -> Vec<u8> {
     let at = at % (bytes.len() + 1);
     match kind % 3 {
@@ -219,7 +219,7 @@ fn an_oversized_body_is_refused_before_it_arrives() {
 
 const KIND_OF_A_SIGNAL: u8 = 0;
 
-/// The generated code is committed; this is what keeps it true. With `BLESS=1` it is written anew.
+/// The generated code is committed. This test checks that it is up to date. With `BLESS=1` it is written again.
 #[test]
 fn generated_code_matches_the_proto_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -208,7 +208,7 @@ fn a_slow_line_keeps_its_trunk() {
         let log = far.cluster.gateway(site).process().log();
         let replaced = log
             .iter()
-            .filter(|line| line.contains("goes on over another trunk"))
+            .filter(|line| line.contains("has resumed on another trunk"))
             .count();
         // A machine that is starved for half a second may cost one now and then; taken for dead, each would last a second.
         assert!(replaced <= 5, "{replaced} trunks of gateway {site} were replaced");

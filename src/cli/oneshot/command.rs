@@ -37,7 +37,7 @@ pub struct Call {
     pub module: String,
     /// The function.
     pub function: String,
-    /// The arguments: a list, in Erlang's syntax.
+    /// The arguments: a list in Erlang syntax.
     pub arguments: String,
 }
 
@@ -48,7 +48,7 @@ pub struct Send {
     pub joining: Joining,
     /// The registered name.
     pub name: String,
-    /// The message, in Erlang's syntax.
+    /// The message, in Erlang syntax.
     pub message: String,
 }
 
@@ -57,16 +57,16 @@ pub struct Send {
 pub struct Ping {
     /// How to join.
     pub joining: Joining,
-    /// How many calls are timed.
+    /// Number of timed calls.
     pub count: u32,
     /// Print the times as JSON.
     pub json: bool,
 }
 
-/// Runs a command: prints its result on standard output, or the reason of its failure on standard error.
+/// Runs a command. Prints its result on standard output, or the reason of its failure on standard error.
 ///
 /// # Errors
-/// Why it failed.
+/// The reason why the command failed.
 pub fn run(command: Oneshot) -> anyhow::Result<ExitCode> {
     let warnings = Warnings::collect();
     let runtime = Builder::new_current_thread()
@@ -116,14 +116,14 @@ async fn send(command: Send) -> anyhow::Result<Vec<String>> {
     command
         .joining
         .visit(async |mut context, target, limit| {
-            // A message to nobody is lost without a word, in Erlang; a person at a shell wants to know.
+            // Erlang drops a message to an unknown name silently, but a person at a shell wants to know.
             let whereis = vec![Term::from(name.clone())];
             let found = context.rpc(&target, "erlang", "whereis", whereis, limit).await;
             if found.is_ok_and(|found| found.is_atom("undefined")) {
                 bail!("no process is registered as {name} on {}", target.as_str());
             }
             context.send((name, target.clone()), message).await?;
-            // An answer from there means that the connection has held.
+            // An answer means that the connection still works, so the message has arrived.
             answer(&mut context, &target, limit).await?;
             Ok(Vec::new())
         })
@@ -152,7 +152,7 @@ async fn ping(command: Ping) -> anyhow::Result<Vec<String>> {
     })
 }
 
-/// What `net_adm:ping/1` asks of a node, and how long the answer took.
+/// Sends the request of `net_adm:ping/1` to a node, and returns how long the answer took.
 async fn answer(context: &mut Context, target: &Atom, limit: Duration) -> anyhow::Result<Duration> {
     let own = context.node().name().clone();
     let began = Instant::now();
@@ -166,11 +166,11 @@ async fn answer(context: &mut Context, target: &Atom, limit: Duration) -> anyhow
     }
 }
 
-/// What lies between this process and the node.
+/// The hops between this process and the node.
 struct Hops {
-    /// The way in words.
+    /// A description of the first hop.
     way: String,
-    /// Until a peer had told of the node, and the round trip to that peer.
+    /// The time until a peer announced the node, and the round-trip time to that peer.
     trunk: Option<(Duration, Duration)>,
 }
 
@@ -240,7 +240,7 @@ fn parse(what: &str, text: &str) -> anyhow::Result<Term> {
     Term::parse(text).with_context(|| format!("{what} {text:?}: not an Erlang term"))
 }
 
-/// A module, function or name: with or without Erlang's quotes, such as `lists` or `'Elixir.Enum'` or `Elixir.Enum`.
+/// A module, function or name, with or without Erlang's quotes: `lists`, `'Elixir.Enum'` or `Elixir.Enum`.
 fn atom(what: &str, text: &str) -> anyhow::Result<Atom> {
     match Term::parse(text) {
         Ok(Term::Atom(atom)) => Ok(atom),

@@ -1,5 +1,5 @@
-//! The group leader of a function that is called: what it prints goes to standard error, since standard output is for its
-//! result. Erlang's I/O protocol: stdlib's user's guide, chapter "The Erlang I/O Protocol".
+//! The group leader of a called function: what the function prints goes to standard error, since standard output is for its
+//! result. It speaks Erlang's I/O protocol (stdlib user's guide, chapter "The Erlang I/O Protocol").
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::etf::Term;
 use crate::node::Context;
 use crate::node::Message;
 
-/// How long the node may take to make text of a format and its arguments.
+/// Time-out for the node to format its arguments as text.
 const FORMAT_TIME: Duration = Duration::from_secs(10);
 
-/// Answers requests until its node stops. Formats are left to the node that asks: `beam` has the functions.
+/// Answers requests until its node stops. Formatting is left to the node `beam`, which has the functions for it.
 pub(super) async fn serve(mut context: Context, beam: Atom) {
     loop {
         let message = context.receive().await;
@@ -21,13 +21,13 @@ pub(super) async fn serve(mut context: Context, beam: Atom) {
             && kind.is_atom("io_request")
         {
             let reply = answer(&mut context, &beam, request).await;
-            // It may be gone meanwhile.
+            // The process may have ended meanwhile.
             let _ = context.send(from, term!({io_reply, (tag.clone()), (reply)})).await;
         }
     }
 }
 
-/// Does all of a request, up to the first of its parts that cannot be done.
+/// Executes all parts of a request, up to the first that fails.
 async fn answer(context: &mut Context, beam: &Atom, request: &Term) -> Term {
     let mut reply = term!(ok);
     for part in parts(request) {
@@ -44,7 +44,7 @@ async fn answer(context: &mut Context, beam: &Atom, request: &Term) -> Term {
     reply
 }
 
-/// `{requests, Requests}` are several.
+/// The parts of a request: several for `{requests, Requests}`, otherwise one.
 fn parts(request: &Term) -> Vec<&Term> {
     match request.as_tuple() {
         Some([kind, Term::List(requests)]) if kind.is_atom("requests") => requests.iter().collect(),
@@ -68,12 +68,12 @@ impl Encoding {
     }
 }
 
-/// What is asked for.
+/// One part of a request.
 enum Part<'a> {
     Print(&'a Term, Encoding),
-    /// What a function makes of its arguments: module, function, arguments.
+    /// Print the result of a function: module, function, arguments.
     Format([&'a Term; 3], Encoding),
-    /// Input, of which there is none.
+    /// Read input. There is none.
     Read,
     Unknown,
 }
@@ -84,7 +84,7 @@ impl<'a> Part<'a> {
             return Self::Unknown;
         };
         match (kind.as_atom(), rest) {
-            // Without an encoding: nodes before OTP R13.
+            // Without an encoding: from nodes before OTP R13.
             (Some("put_chars"), [characters]) => Self::Print(characters, Encoding::Latin1),
             (Some("put_chars"), [encoding, characters]) => Self::Print(characters, Encoding::of(encoding)),
             (Some("put_chars"), [encoding, m, f, a]) => Self::Format([m, f, a], Encoding::of(encoding)),
@@ -120,7 +120,7 @@ async fn format(context: &mut Context, beam: &Atom, function: [&Term; 3], encodi
     }
 }
 
-/// Appends characters, `unicode:chardata()`, to a text; whether they are that.
+/// Appends characters (`unicode:chardata()`) to a text. Returns `false` if they are not valid.
 fn add(characters: &Term, encoding: Encoding, text: &mut String) -> bool {
     match characters {
         Term::Integer(code) => match u32::try_from(*code).ok().and_then(char::from_u32) {

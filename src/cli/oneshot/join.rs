@@ -29,61 +29,61 @@ use crate::hub::io::directory::Request;
 use crate::node;
 use crate::node::Node;
 
-/// A port mapper of this host answers at once, if there is one.
+/// Time-out for a port mapper of this host. It answers at once, if there is one.
 const EPMD_TIME: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether a peer has the node.
+/// Polling interval: whether a peer has announced the node.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long a peer may take to tell of its nodes once it is there. It tells them all at once, so this is some round trips
-/// of the longest way and their losses.
+/// How long a connected peer may take to announce its nodes. It announces all of them at once, so this covers some round
+/// trips on the longest path, with losses.
 const TELL: Duration = Duration::from_secs(2);
 
-/// How a node joins for a command.
+/// How a command joins the cluster.
 #[derive(Debug)]
 pub struct Joining {
-    /// The configuration of this host's daemon, which need not run.
+    /// The configuration of this host's daemon, which does not have to be running.
     pub config: PathBuf,
-    /// The cookie; by default that of `~/.erlang.cookie`.
+    /// The cookie; by default the one in `~/.erlang.cookie`.
     pub cookie: Option<String>,
-    /// Our own full name; by default a unique one.
+    /// The full name of the command's node; by default a unique one.
     pub name: Option<String>,
     /// How long the command may take.
     pub timeout: Duration,
-    /// The node that it is for, `name@host`.
+    /// The node to call, `name@host`.
     pub node: String,
 }
 
 /// A node that has joined.
 pub(super) struct Visit {
     node: Node,
-    /// The node that the command is for.
+    /// The node that the command is about.
     pub(super) target: Atom,
     pub(super) way: Way,
-    /// How long it took to connect to it.
+    /// How long it took to connect to that node.
     pub(super) setup: Duration,
-    /// When the command must be done.
+    /// When the command times out.
     pub(super) deadline: Instant,
-    passing: Option<Passing>,
+    temporary: Option<TemporaryDaemon>,
 }
 
-/// How the other node is reached.
+/// The route to the other node.
 #[derive(Debug)]
 pub(super) enum Way {
-    /// It is on this host, and known to this port mapper.
+    /// It is on this host, registered with this port mapper.
     Here(SocketAddr),
-    /// Through a peer's daemon, and how long it took until that had told of the node.
+    /// Through the daemon of a peer, and the time until that peer announced the node.
     Peer(SessionHandle, Duration),
 }
 
-/// The daemon that passes by.
-struct Passing {
+/// The temporary daemon of the command.
+struct TemporaryDaemon {
     leave: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Joining {
-    /// Joins. A wrong configuration is complained about here, line by line.
+    /// Joins the cluster. Prints the mistakes of a wrong configuration, line by line.
     pub(super) async fn join(self) -> anyhow::Result<Visit> {
         let deadline = Instant::now() + self.timeout;
         let target = NodeName::new(&self.node).with_context(|| format!("{:?} is not a node name", self.node))?;
@@ -100,25 +100,25 @@ impl Joining {
             format!("beamway-{}-{:04x}@{host}", std::process::id(), rand::random::<u16>())
         });
         let builder = Node::builder(&name).cookie(&cookie);
-        let (builder, way, passing) = match here(&config, &hosts, &target).await {
+        let (builder, way, temporary) = match here(&config, &hosts, &target).await {
             Some(epmd) => (builder.epmd(epmd), Way::Here(epmd), None),
             None => {
                 let began = Instant::now();
                 let peers = config.peers.clone();
-                let bound = BoundDaemon::pass_by(config, &identity, hosts).await?;
+                let bound = BoundDaemon::bind_temporary(config, &identity, hosts).await?;
                 let requests = bound.requests();
                 let leave = CancellationToken::new();
                 let task = tokio::spawn(bound.run(leave.clone()));
-                let passing = Passing { leave, task };
+                let temporary = TemporaryDaemon { leave, task };
                 let session = match find(&requests, &target, &peers, deadline).await {
                     Ok(session) => session,
                     Err(error) => {
-                        passing.leave().await;
+                        temporary.leave().await;
                         return Err(error);
                     }
                 };
                 let way = Way::Peer(session, began.elapsed());
-                (builder.attach_to(requests), way, Some(passing))
+                (builder.attach_to(requests), way, Some(temporary))
             }
         };
         let node = builder
@@ -134,7 +134,7 @@ impl Joining {
             target,
             way,
             deadline,
-            passing,
+            temporary,
         };
         match connected {
             Ok(()) => Ok(visit),
@@ -146,7 +146,7 @@ impl Joining {
         }
     }
 
-    /// Joins, runs a process with the node to visit and the time that is left, and leaves.
+    /// Joins, runs a process with the node to call and the remaining time, and leaves.
     pub(crate) async fn visit<T>(
         self,
         body: impl AsyncFnOnce(node::Context, Atom, Duration) -> anyhow::Result<T>,
@@ -158,7 +158,7 @@ impl Joining {
 }
 
 impl Visit {
-    /// Time that is left.
+    /// The remaining time.
     pub(super) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
@@ -170,24 +170,24 @@ impl Visit {
         done?
     }
 
-    /// Leaves in order: what was sent has arrived then.
+    /// Leaves gracefully: everything that was sent is delivered first.
     async fn leave(self) {
         self.node.stop().await;
-        if let Some(passing) = self.passing {
-            passing.leave().await;
+        if let Some(temporary) = self.temporary {
+            temporary.leave().await;
         }
     }
 }
 
-impl Passing {
-    /// Peers hear that it leaves, and keep nothing of it.
+impl TemporaryDaemon {
+    /// Peers are told that the daemon leaves, so they keep no state of it.
     async fn leave(self) {
         self.leave.cancel();
         let _ = self.task.await;
     }
 }
 
-/// The port mapper of this host, if the node is registered there: a gateway's peers are not asked for such a one.
+/// The port mapper of this host, if the node is registered there. Peers are not asked for such a node.
 async fn here(config: &Config, hosts: &[String], target: &NodeName) -> Option<SocketAddr> {
     if !hosts.iter().any(|host| host.eq_ignore_ascii_case(target.host())) {
         return None;
@@ -203,7 +203,7 @@ async fn here(config: &Config, hosts: &[String], target: &NodeName) -> Option<So
     None
 }
 
-/// Waits until a peer tells of the node; not longer than it takes if all of them are there and none does.
+/// Waits until a peer announces the node. Gives up early if all peers are connected and none announces it.
 async fn find(
     requests: &mpsc::Sender<Request>,
     target: &NodeName,
@@ -238,7 +238,7 @@ async fn find(
     }
 }
 
-/// The peers that are dialled and not there.
+/// The configured peers that are not connected.
 fn absent(dialled: &[PeerSettings], there: &[Arc<str>]) -> Vec<String> {
     let is_there = |name: &str| there.iter().any(|peer| peer.eq_ignore_ascii_case(name));
     let absent = dialled.iter().filter(|peer| !is_there(&peer.name));
@@ -255,7 +255,7 @@ fn list(words: &[String]) -> String {
     }
 }
 
-/// Which of our host parts to use towards a node: an address, a full name or a short one, as that node has.
+/// The host part for our own name: an address, a full name or a short one, as in the name of the other node.
 fn host_like<'a>(hosts: &'a [String], like: &str) -> &'a str {
     let kind = |host: &str| (host.parse::<std::net::IpAddr>().is_ok(), host.contains('.'));
     let same = hosts.iter().find(|host| kind(host) == kind(like));

@@ -8,15 +8,15 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::output;
 
-/// What the daemon that passes by had to warn of: shown only if the command fails, as its reason often is there.
+/// The warnings of the temporary daemon. They are printed only if the command fails, since they often contain the reason.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Warnings(Arc<Mutex<Vec<u8>>>);
 
 impl Warnings {
-    /// Lines of more bytes are not kept.
+    /// Maximum number of bytes kept.
     const MAX: usize = 64 * 1024;
 
-    /// Collects from now on; with `RUST_LOG` set everything that it asks for goes to standard error instead.
+    /// Starts to collect. If `RUST_LOG` is set, the selected lines go to standard error instead.
     pub(super) fn collect() -> Self {
         let warnings = Self::default();
         match EnvFilter::try_from_default_env() {
@@ -26,7 +26,7 @@ impl Warnings {
             }
             Err(_) => {
                 let into = warnings.clone();
-                // Who comes and goes is no reason.
+                // Nodes that come and go are not a reason for a failure.
                 let filter = EnvFilter::new("warn,beamway::gateway=error");
                 let log = tracing_subscriber::fmt().with_env_filter(filter);
                 let log = log.without_time().with_target(false).with_ansi(false);

@@ -1,9 +1,9 @@
-//! `beamway call`, `send` and `ping`: a native node for a single command, on a machine that may have no Erlang.
+//! `beamway call`, `send` and `ping`: a native node for a single command. The machine needs no Erlang.
 //!
-//! - `join`: the node joins the cluster, as a daemon that passes by or, for a node of this host, by plain distribution.
+//! - `join`: the node joins the cluster, through a temporary daemon or, for a node of this host, by plain distribution.
 //! - `command`: the three commands.
 //! - `group_leader`: prints what a called function prints.
-//! - `log`: what is told only when something fails.
+//! - `log`: warnings that are printed only if the command fails.
 
 mod command;
 mod group_leader;

@@ -42,38 +42,39 @@ use crate::trunk::io::trunks::trunks;
 use crate::wire::Notice;
 use crate::wire::SessionId;
 
-/// Sessions at once with daemons that pass by: more than scripts run side by side, and a bound for one that went wild.
-const PASSING: usize = 256;
+/// Maximum number of sessions with temporary daemons (`beamway call`, `send`, `ping`): enough for scripts that run in
+/// parallel, and a bound for one that runs wild.
+const TEMPORARY: usize = 256;
 
-/// Greeted connections that may wait to be chosen.
+/// Greeted connections that may wait for a decision.
 const GREETED: usize = 64;
 
-/// What the cluster needs to make trunks and sessions.
+/// The settings and handles needed to create trunks and sessions.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Who we are.
+    /// This daemon.
     pub daemon: Arc<LocalDaemon>,
     /// The UDP endpoint.
     pub endpoint: Endpoint,
     /// QUIC's settings for dialling.
     pub client: quinn::ClientConfig,
-    /// Settings of sessions; lanes and rank are set for each peer.
+    /// Settings of sessions. Lanes and rank are set for each peer.
     pub session: SessionConfig,
-    /// How often another trunk is tried while a session has none that works.
+    /// Interval of attempts to get another trunk while a session has none that works.
     pub race_interval: Duration,
-    /// The sessions there are, as greetings tell them.
+    /// The existing sessions, as announced in greetings.
     pub held: Held,
-    /// Where the hub hears of peers.
+    /// The channel to the hub for events of peers.
     pub hub: mpsc::Sender<PeerEvent>,
-    /// Who is told of what comes to sessions.
+    /// Is notified of frames that arrive for sessions.
     pub busy_wait: BusyWait,
     /// Cancelled when the daemon stops.
     pub leave: CancellationToken,
-    /// Where the numbers of sessions come from: drawn at random when the daemon starts.
+    /// The seed for session numbers, drawn at random when the daemon starts.
     pub seed: [u8; 32],
 }
 
-/// A session that runs, or has run.
+/// A session that is running or has ended.
 #[derive(Debug)]
 struct Active {
     boot: [u8; 16],
@@ -82,10 +83,10 @@ struct Active {
     task: JoinHandle<()>,
 }
 
-/// What there is with each peer, by its name.
+/// The state of the trunk of each peer, by the name of the peer.
 type States = BTreeMap<String, watch::Sender<TrunkState>>;
 
-/// A trunk that counts: the daemon with the lower name has said so.
+/// A trunk that is in use: the daemon with the lower name has sent its welcome.
 #[derive(Debug)]
 struct Welcomed {
     trunk: Greeted,
@@ -93,7 +94,7 @@ struct Welcomed {
 }
 
 impl Cluster {
-    /// Where greeted connections arrive.
+    /// The channel for greeted connections.
     pub fn channel() -> (mpsc::Sender<Greeted>, mpsc::Receiver<Greeted>) {
         mpsc::channel(GREETED)
     }
@@ -129,7 +130,7 @@ impl Cluster {
         }
         let (welcomed_in, mut welcomed) = mpsc::channel(GREETED);
         loop {
-            // In a fixed order, so that a simulated run can be repeated.
+            // The order is fixed, so that a simulation can be repeated.
             tokio::select! {
                 biased;
                 () = cluster.leave.cancelled() => break,
@@ -143,7 +144,7 @@ impl Cluster {
                 }
             }
         }
-        // Whoever dials now is refused, and waits for the daemon that comes after.
+        // A peer that dials now is refused, and retries until the next daemon runs.
         cluster.endpoint.set_server_config(None);
         dialling.shutdown().await;
         for (_, session) in sessions.active {
@@ -151,7 +152,7 @@ impl Cluster {
         }
     }
 
-    /// We have the lower name: we say what the connection is for.
+    /// Decides what a connection is used for. We have the lower name.
     async fn choose(&self, mut trunk: Greeted, sessions: &mut Sessions) {
         let running = sessions.running(&trunk.agreement.peer);
         let offer = Offer {
@@ -161,7 +162,7 @@ impl Cluster {
         };
         let id = match choose(running.as_ref(), &offer) {
             Choice::Begin if !sessions.has_room_for(&trunk.agreement.peer) => {
-                let reason = b"too many daemons pass by at once";
+                let reason = b"too many temporary daemons at once";
                 trunk.connection.close(TrunkConfig::REFUSED, reason);
                 return;
             }
@@ -171,7 +172,7 @@ impl Cluster {
             },
             Choice::Resume(id) => id,
             Choice::Refuse => {
-                let reason = b"there is a session already";
+                let reason = b"a session exists already";
                 trunk.connection.close(TrunkConfig::DUPLICATE, reason);
                 return;
             }
@@ -184,7 +185,7 @@ impl Cluster {
         }
     }
 
-    /// The trunk carries a session: the one that runs, or another, before which that one ends.
+    /// Gives the trunk to the existing session, or starts a session after ending the previous one.
     async fn go_on(&self, welcomed: Welcomed, sessions: &mut Sessions) {
         let Welcomed { trunk, id } = welcomed;
         let peer = trunk.agreement.peer.clone();
@@ -201,9 +202,7 @@ impl Cluster {
             active.id = id;
             let _ = active.trunks.trunks.send(trunk).await;
         } else {
-            trunk
-                .connection
-                .close(TrunkConfig::ENDED, b"that session has ended here");
+            trunk.connection.close(TrunkConfig::ENDED, b"this session has ended");
         }
     }
 
@@ -242,12 +241,12 @@ impl Cluster {
     }
 }
 
-/// The sessions there are.
+/// The existing sessions.
 #[derive(Debug)]
 struct Sessions {
     states: States,
     active: BTreeMap<String, Active>,
-    /// When their circuits end if the daemon stops.
+    /// Coordinates the end of their circuits when the daemon stops.
     barrier: LeaveBarrier,
     random: StdRng,
 }
@@ -259,20 +258,20 @@ impl Sessions {
             .or_insert_with(|| watch::channel(TrunkState::Down).0)
     }
 
-    /// Removes daemons that have passed by, and says whether there is room for this one.
+    /// Removes temporary daemons that have left. Returns whether there is room for this one.
     fn has_room_for(&mut self, peer: &str) -> bool {
-        if !is_passing(peer) {
+        if !is_temporary(peer) {
             return true;
         }
         let states = &mut self.states;
         self.active.retain(|name, session| {
-            let is_kept = !is_passing(name) || !session.task.is_finished();
+            let is_kept = !is_temporary(name) || !session.task.is_finished();
             if !is_kept {
                 states.remove(name);
             }
             is_kept
         });
-        self.active.keys().filter(|name| is_passing(name)).count() < PASSING
+        self.active.keys().filter(|name| is_temporary(name)).count() < TEMPORARY
     }
 
     fn running(&self, peer: &str) -> Option<Running> {
@@ -286,7 +285,7 @@ impl Sessions {
     }
 }
 
-fn is_passing(peer: &str) -> bool {
+fn is_temporary(peer: &str) -> bool {
     daemon_of(peer) != peer
 }
 
@@ -294,13 +293,18 @@ fn key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// The other side has the lower name: the trunk counts once it said so.
+/// Waits for the welcome of the peer, which has the lower name.
 async fn await_welcome(mut trunk: Greeted, welcomed: mpsc::Sender<Welcomed>) {
     match timeout(WELCOME_TIME, trunk.notices.read()).await {
         Ok(Ok((_, Notice::Welcome(id)))) => drop(welcomed.send(Welcomed { trunk, id }).await),
-        Ok(Ok(_)) => trunk.connection.close(TrunkConfig::BROKEN, b"a welcome was due"),
-        Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk was not welcome"),
-        // It may be underway on a line that carries nothing our way: the session it was for is not to end of that.
-        Err(_) => trunk.connection.close(TrunkConfig::DROPPED, b"no welcome came in time"),
+        Ok(Ok(_)) => trunk
+            .connection
+            .close(TrunkConfig::BROKEN, b"expected a Welcome notice"),
+        Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk ended before its welcome"),
+        // The welcome may be in flight on a path that is broken in our direction. The session that it was for must not end
+        // because of that.
+        Err(_) => trunk
+            .connection
+            .close(TrunkConfig::DROPPED, b"no Welcome notice arrived in time"),
     }
 }

@@ -1,4 +1,4 @@
-//! Dialling peers: until there is a session, and again whenever its trunk fails.
+//! Dialling peers: when there is no session, and when the trunk of a session fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,32 +21,33 @@ use crate::trunk::TrunkState;
 use crate::trunk::io::dial::dial;
 use crate::trunk::io::greet::Greeted;
 
-/// The other side says welcome by then.
+/// Time-out for the welcome of the other side.
 pub(super) const WELCOME_TIME: Duration = Duration::from_secs(5);
 
 /// The first pause between two attempts to reach a peer; it doubles up to [`DIAL_PAUSE_MAX`].
 const DIAL_PAUSE: Duration = Duration::from_millis(100);
 
-/// A peer that comes back is reached this soon.
+/// The longest pause: a peer that comes back is reached within this time.
 const DIAL_PAUSE_MAX: Duration = Duration::from_secs(3);
 
-/// The daemon with the higher name lets the other dial first, so that seldom both succeed.
+/// The daemon with the higher name lets the other one dial first, so that rarely both succeed.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Attempts underway at once while a trunk is sought for a session: so many begin within [`RACE_TIME`], and more.
+/// Maximum number of simultaneous attempts in a race. More than the number that can start within [`RACE_TIME`] at the default
+/// interval.
 const RACERS: usize = 32;
 
-/// How long such an attempt may take: more than a round trip around the earth, with a lost packet.
+/// Time-out of an attempt in a race: more than a round trip around the earth with one lost packet.
 const RACE_TIME: Duration = Duration::from_secs(2);
 
-/// What it takes to dial a peer.
+/// What is needed to dial peers.
 #[derive(Debug)]
 pub(super) struct Dialler {
     pub(super) daemon: Arc<LocalDaemon>,
     pub(super) endpoint: Endpoint,
     pub(super) client: quinn::ClientConfig,
     pub(super) held: Held,
-    /// How often another trunk is tried while a session has none that works.
+    /// Interval of attempts to get another trunk while a session has none that works.
     pub(super) race_interval: Duration,
 }
 
@@ -65,7 +66,7 @@ impl Dialler {
     }
 }
 
-/// Waits for such a state; `None` when nobody can bring it about any more.
+/// Waits for a state that satisfies `is_such`; `None` if there will be no more states.
 async fn until(state: &mut watch::Receiver<TrunkState>, is_such: impl Fn(TrunkState) -> bool) -> Option<TrunkState> {
     state.wait_for(|state| is_such(*state)).await.ok().map(|state| *state)
 }
@@ -74,7 +75,7 @@ fn is_there(state: TrunkState) -> bool {
     state != TrunkState::Down
 }
 
-/// Dials a peer whenever there is no session with it, or its trunk fails.
+/// Dials a peer whenever there is no session with it, or the trunk of the session fails.
 pub(super) async fn keep_dialling(
     dialler: Arc<Dialler>,
     peer: StaticPeer,
@@ -100,7 +101,7 @@ pub(super) async fn keep_dialling(
         }
         let dialled = tokio::select! {
             biased;
-            // A session that has begun meanwhile may need another trunk before an attempt on a dead path ends.
+            // A session may have begun meanwhile, and may need another trunk before an attempt on a dead path times out.
             _ = until(&mut state, is_there) => continue,
             dialled = dialler.dial(&peer) => dialled,
         };
@@ -113,7 +114,7 @@ pub(super) async fn keep_dialling(
                 let _ = timeout(WELCOME_TIME, until(&mut state, is_there)).await;
             }
             Err(error) if pause == DIAL_PAUSE => {
-                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; trying on");
+                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; retrying");
             }
             Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),
         }
@@ -122,8 +123,8 @@ pub(super) async fn keep_dialling(
     }
 }
 
-/// Tries one trunk after another, without waiting for the former, until the session has one that works or ends: on a
-/// line that is back the next attempt is the first to get through, while packets of the former ones wait for their timers.
+/// Starts attempts at a fixed interval, without waiting for earlier ones, until the session has a trunk that works, or ends.
+/// When the network is back, the next attempt gets through first, while packets of earlier ones wait for their timers.
 async fn race(
     dialler: &Arc<Dialler>,
     peer: &StaticPeer,

@@ -1,4 +1,4 @@
-//! The task that chooses trunks and starts sessions ([`cluster`]), and those that dial (`dialling`).
+//! The task that chooses trunks and starts sessions ([`cluster`]), and the tasks that dial (`dialling`).
 
 pub mod cluster;
 mod dialling;

@@ -1,6 +1,5 @@
-//! Two senders that face each other, each with more to send than the line takes. quinn sends no acknowledgement of its own while there is
-//! data that the window or the pace holds back: acknowledgements ride on data, or on the two probes that leave after a timeout
-//! (RFC 9002 §6.2).
+//! Two senders that send to each other, each with more data than the line carries. quinn sends no separate acknowledgement while data
+//! waits for the window or for pacing: acknowledgements are carried by data, or by the two probes after a timeout (RFC 9002 §6.2).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +16,7 @@ const PROBES: u32 = 2;
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    /// At that end, with an acknowledgement of everything up to that packet of its own.
+    /// A packet arrives at this end, with an acknowledgement of everything up to this packet of its own.
     Arrives(usize, u64),
     Wakes(usize),
 }
@@ -25,34 +24,34 @@ enum Event {
 struct End {
     model: Model,
     pacer: Pacer,
-    /// When those packets left that are not acknowledged, of which the first has this number.
+    /// When the unacknowledged packets were sent, from packet `first` on.
     sent: VecDeque<Duration>,
     first: u64,
     arrived: u64,
-    /// So many of them have been acknowledged, and the first of the others came then.
+    /// The number of these that have been acknowledged, and when the first of the others arrived.
     answered: u64,
     waits_from: Duration,
     smoothed: f64,
     varied: f64,
-    /// Packets that may leave whatever the window.
+    /// The number of packets that may be sent regardless of the window.
     probes: u32,
-    /// Since the last acknowledgement, and when the next one is due.
+    /// The number of timeouts since the last acknowledgement, and when the next one is due.
     timeouts: u32,
     times_out_at: Duration,
-    /// When that is looked at.
+    /// When that is checked.
     alarm: Duration,
     /// When the last packet will have passed the line.
     idle_at: Duration,
 }
 
-/// The line, of that many bytes per second each way and a buffer that holds everything.
+/// The line, with a rate in bytes per second in each direction, and a buffer that holds everything.
 struct Lines {
     rate: f64,
     ends: [End; 2],
     epoch: Instant,
     now: Duration,
     agenda: Agenda<Event>,
-    /// Of both ends.
+    /// The number of timeouts at both ends.
     timeouts: u32,
 }
 
@@ -76,7 +75,8 @@ impl End {
         }
     }
 
-    /// The packets that the next one acknowledges: quinn leaves them out of full ones until there are two, or one has waited.
+    /// The packets that the next packet acknowledges. quinn leaves acknowledgements out of full packets until there are two, or one has
+    /// waited.
     fn acknowledge(&mut self, now: Duration) -> u64 {
         if self.arrived > self.answered + 1 || now >= self.waits_from + MAX_ACK_DELAY {
             self.answered = self.arrived;
@@ -125,7 +125,7 @@ impl Lines {
         lines
     }
 
-    /// Goes on for so long; the shares of the rate that arrived meanwhile.
+    /// Runs for this time. Returns the fraction of the rate that arrived at each end.
     fn run(&mut self, time: Duration) -> [f64; 2] {
         let until = self.now + time;
         let before = self.ends.each_ref().map(|end| end.arrived);
@@ -197,7 +197,7 @@ impl Lines {
     }
 }
 
-/// Windows of about ten packets would all leave at once at both ends, and then wait for a timeout; again and again.
+/// Otherwise windows of about ten packets would be sent at once at both ends, and then wait for a timeout, again and again.
 #[test]
 fn both_ways_a_slow_line_is_full() {
     for rate in [0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 20.0, 100.0] {

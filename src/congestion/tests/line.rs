@@ -1,5 +1,5 @@
-//! Senders that share a bottleneck with a drop-tail buffer, packet by packet in virtual time. Receivers acknowledge every
-//! second packet; a packet that three later ones overtook is lost, as in RFC 9002; the model's sender is paced as quinn's.
+//! A simulation of senders that share a bottleneck with a drop-tail buffer, packet by packet in virtual time. Receivers acknowledge
+//! every second packet. A packet that three later ones overtook counts as lost, as in RFC 9002. The model's sender is paced as in quinn.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -18,24 +18,24 @@ use crate::congestion::cubic::Cubic;
 use crate::congestion::model::Model;
 use crate::congestion::phase::Phase;
 
-/// Bytes of each packet, and those of headers below QUIC.
+/// The size of each packet in bytes, and that of the headers below QUIC.
 pub(super) const MTU: u64 = 1452;
 const HEADERS: u64 = 28;
 
-/// How often the queue is looked at.
+/// How often the queue is sampled.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A single packet is acknowledged after this.
+/// The delay after which a single packet is acknowledged.
 const ACK_DELAY: Duration = Duration::from_millis(25);
 
-/// Who decides how much is under way.
+/// What decides how much is in flight.
 enum Control {
     Model(Box<Model>),
-    /// The kernel's Cubic in rough strokes: doubles its window until the first loss.
+    /// A rough model of the kernel's Cubic: doubles its window until the first loss.
     Tcp {
         cubic: Option<Cubic>,
         window: u64,
-        /// Losses of packets before this one are answered.
+        /// The window has been reduced for losses of packets before this one.
         answered: u64,
     },
 }
@@ -43,10 +43,10 @@ enum Control {
 /// One sender and its receiver.
 pub(super) struct Flow {
     control: Control,
-    /// It sends from then on, before then.
+    /// When it begins and ends to send.
     pub(super) begins: Duration,
     pub(super) ends: Duration,
-    /// Bytes per second that there are to send; none: there is always more.
+    /// The offered load in bytes per second. `None` means that there is always more to send.
     pub(super) offered: Option<f64>,
     sent: BTreeMap<u64, Duration>,
     next: u64,
@@ -54,7 +54,7 @@ pub(super) struct Flow {
     pacer: Pacer,
     wakes_at: Duration,
     is_app_limited: bool,
-    /// Packets that arrived, of which the first `acknowledged` ever are known to the sender.
+    /// The packets that arrived. The sender knows of the first `acknowledged` of them.
     arrived: VecDeque<u64>,
     arrivals: u64,
     acknowledged: u64,
@@ -66,24 +66,24 @@ pub(super) struct Flow {
 enum Event {
     Arrives(usize, u64),
     Delayed(usize),
-    /// Everything up to that arrival is acknowledged.
+    /// Everything up to this arrival is acknowledged.
     Acknowledged(usize, u64),
     Wakes(usize),
     Look,
 }
 
-/// A line, its load, and what was seen of its queue.
+/// A line, its load, and the samples of its queue.
 pub(super) struct Line {
-    /// Bytes per second.
+    /// The rate in bytes per second.
     pub(super) rate: f64,
     pub(super) round_trip: Duration,
-    /// Bytes.
+    /// The size of the buffer in bytes.
     pub(super) buffer: f64,
     pub(super) loss: f64,
     pub(super) is_dark: bool,
-    /// Each acknowledgement may come so much later; order is kept.
+    /// The maximum extra delay of an acknowledgement. Their order is kept.
     pub(super) noise: Duration,
-    /// This share of packets comes after later ones, up to two round trips late.
+    /// The fraction of packets that are reordered: they arrive up to two round trips late.
     pub(super) reorder: f64,
     pub(super) flows: Vec<Flow>,
     /// How long a packet would have waited, every 10 ms.
@@ -96,7 +96,7 @@ pub(super) struct Line {
     rng: StdRng,
 }
 
-/// What will happen, in the order of time.
+/// Future events, ordered by time.
 pub(super) struct Agenda<E> {
     events: BinaryHeap<Reverse<(Duration, u64, E)>>,
     number: u64,
@@ -115,7 +115,7 @@ impl<E: Ord> Agenda<E> {
         self.events.push(Reverse((at, self.number, event)));
     }
 
-    /// The next event that happens by then, and when it does.
+    /// The next event that happens up to this time, and when it happens.
     pub(super) fn pop(&mut self, until: Duration) -> Option<(Duration, E)> {
         let next = self.events.peek_mut().filter(|next| next.0.0 <= until)?;
         let Reverse((at, _, event)) = PeekMut::pop(next);
@@ -123,7 +123,7 @@ impl<E: Ord> Agenda<E> {
     }
 }
 
-/// quinn's pace: 1.25 windows in a round trip, at least ten packets at once after a pause.
+/// quinn's pacing: 1.25 windows per round-trip time, and at least ten packets at once after a pause.
 #[derive(Default)]
 pub(super) struct Pacer {
     tokens: f64,
@@ -131,7 +131,7 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// When the next packet may leave; nothing: now, and it is counted.
+    /// When the next packet may be sent. `None` means now; then the packet is counted.
     pub(super) fn wait(&mut self, now: Duration, window: u64, smoothed: f64) -> Option<Duration> {
         let rate = 1.25 * window as f64 / smoothed;
         let most = (rate / 1.25 * 0.002).clamp(10.0 * MTU as f64, 256.0 * MTU as f64);
@@ -201,7 +201,7 @@ impl Flow {
         matches!(&self.control, Control::Model(model) if matches!(model.phase(), Phase::Competitive(_)))
     }
 
-    /// Bytes that arrived so far.
+    /// The number of bytes that have arrived.
     pub(super) const fn carried(&self) -> u64 {
         self.arrivals * MTU
     }
@@ -210,7 +210,7 @@ impl Flow {
         self.sent.len() as u64 * MTU
     }
 
-    /// What is acknowledged, and then what that shows to be lost.
+    /// Handles an acknowledgement, and then the losses that it reveals.
     fn on_acknowledged(&mut self, upto: u64, epoch: Instant, now: Duration) {
         let at = epoch + now;
         let (mut newest, mut bytes) = (None, 0);
@@ -276,7 +276,7 @@ impl Flow {
         }
     }
 
-    /// Nothing was heard for several round trips: all of it is lost.
+    /// Nothing has arrived for several round trips: everything in flight is lost.
     fn on_silence(&mut self, now: Duration) {
         let Some(oldest) = self.sent.values().next() else {
             return;
@@ -319,13 +319,13 @@ impl Line {
         line
     }
 
-    /// Other chances.
+    /// Sets the seed of the random numbers.
     pub(super) fn seeded(mut self, seed: u64) -> Self {
         self.rng = StdRng::seed_from_u64(seed);
         self
     }
 
-    /// Goes on for so long; gives the share of the rate that each flow carried meanwhile. The queue is noted anew.
+    /// Runs for this time. Returns the fraction of the rate that each flow carried. The samples of the queue start afresh.
     pub(super) fn run(&mut self, time: Duration) -> Vec<f64> {
         let until = self.now + time;
         let before: Vec<u64> = self.flows.iter().map(Flow::carried).collect();
@@ -340,7 +340,7 @@ impl Line {
         carried.map(|(after, before)| (after - before) as f64 / most).collect()
     }
 
-    /// So many of the looks at the queue saw at most this.
+    /// A quantile of the samples of the queue.
     pub(super) fn queue_at(&self, quantile: f64) -> Duration {
         let mut queue = self.queue.clone();
         queue.sort_unstable();
@@ -380,7 +380,7 @@ impl Line {
         self.acknowledge(flow, 2);
     }
 
-    /// Acknowledges all that arrived, if at least so many packets wait for it.
+    /// Acknowledges everything that arrived, if at least `least` packets wait for it.
     fn acknowledge(&mut self, flow: usize, least: u32) {
         let this = &mut self.flows[flow];
         if this.unacknowledged < least {
@@ -396,7 +396,7 @@ impl Line {
         }
     }
 
-    /// Sends all that may be sent now.
+    /// Sends everything that may be sent now.
     fn send(&mut self, flow: usize) {
         let now = self.now;
         loop {
@@ -428,7 +428,7 @@ impl Line {
         }
     }
 
-    /// Through the bottleneck, if there is room in its buffer.
+    /// Passes a packet through the bottleneck, if its buffer has room.
     fn pass(&mut self, flow: usize, packet: u64) {
         let size = (MTU + HEADERS) as f64;
         let waiting = self.idle_at.saturating_sub(self.now).as_secs_f64() * self.rate;

@@ -1,5 +1,5 @@
-//! The model on a simulated [`line`] with a bottleneck, alone and beside TCP ([`shares`]), in bad [`weather`], facing another sender
-//! ([`both_ways`]), within a rack ([`short`]), and what it makes of odd input ([`odd`]).
+//! The model on a simulated [`line`] with a bottleneck: alone and beside TCP ([`shares`]), under bad conditions ([`weather`]), with
+//! another sender in the other direction ([`both_ways`]), within a rack ([`short`]), and with odd input ([`odd`]).
 
 mod both_ways;
 mod line;

@@ -1,4 +1,4 @@
-//! Whatever a connection tells, the window stays a window.
+//! Whatever a connection reports, the window stays within its limits.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::congestion::model::Model;
 #[derive(Clone, Copy, Debug)]
 enum Told {
     Sent(u64),
-    /// Sent so many microseconds before now; then how much is under way.
+    /// A packet is acknowledged: how many microseconds ago it was sent, its size, and the bytes in flight afterwards.
     Acknowledged(u64, u64, u64),
     Lost(u64, u64),
     Marked(u64),

@@ -1,4 +1,4 @@
-//! How much of a line the model gets, how long the queue is, and what is left to others.
+//! How much of a line the model gets, how long the queue is, and how much is left to others.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -17,7 +17,7 @@ const fn s(time: u64) -> Duration {
     Duration::from_secs(time)
 }
 
-/// Bulk at 0.9 of the line and more, a queue of a few milliseconds, whatever the loss, the buffer and the distance.
+/// Bulk data gets at least 0.9 of the line, with a queue of a few milliseconds, whatever the loss, the buffer and the distance.
 #[test]
 fn alone_it_fills_the_line_but_not_the_buffer() {
     for (rate, round_trip) in [(10.0, 20), (100.0, 1), (100.0, 20), (100.0, 80), (400.0, 80)] {
@@ -38,7 +38,7 @@ fn alone_it_fills_the_line_but_not_the_buffer() {
     }
 }
 
-/// A few packets are a long queue there, also when all is as it should be: nobody else is taken to be on the line for it.
+/// On a slow line a few packets are a long queue. The model must not conclude that there are other flows.
 #[test]
 fn a_slow_line_is_full_and_its_queue_is_short() {
     for rate in [0.5, 1.0, 2.0, 5.0] {
@@ -54,7 +54,7 @@ fn a_slow_line_is_full_and_its_queue_is_short() {
     }
 }
 
-/// What the above is worth: Cubic fails it on both counts.
+/// A check of the tests above: Cubic fails them in both respects.
 #[test]
 fn cubic_fills_the_buffer_and_takes_chance_for_congestion() {
     let mut line = Line::new(100.0, ms(20), ms(50), vec![Flow::tcp()]);
@@ -67,8 +67,8 @@ fn cubic_fills_the_buffer_and_takes_chance_for_congestion() {
     assert!(share < 0.3, "{share}");
 }
 
-/// Machines read and answer late: by little that changes nothing. Where it is by as much as half of a round trip it is taken for the
-/// queue of others now and then, and losses by chance then cost speed; still more is left than Cubic has on a steady line.
+/// Machines read and reply late. A small delay has no effect. A delay of half a round trip is sometimes mistaken for the queue of
+/// others, and random losses then cost speed. Even so, more is left than Cubic gets on a steady line.
 #[test]
 fn times_that_are_measured_late_cost_little() {
     for (noise, least) in [(1, 0.9), (5, 0.9), (10, 0.4)] {
@@ -81,7 +81,7 @@ fn times_that_are_measured_late_cost_little() {
     }
 }
 
-/// Beside a Cubic flow that came before or comes later, neither has more than three times what the other has.
+/// Beside a Cubic flow that starts earlier or later, neither flow has more than three times as much as the other.
 #[test]
 fn cubic_and_it_share_a_line() {
     for (round_trip, buffer) in [
@@ -107,8 +107,8 @@ fn cubic_and_it_share_a_line() {
     }
 }
 
-/// Who begins together with TCP before a long buffer has a like share soon. Which packets a full buffer drops is chance, so it is the mean
-/// of several beginnings that counts.
+/// A flow that starts together with TCP at a long buffer soon has a similar share. It is random which packets a full buffer drops, so the
+/// mean of several runs is checked.
 #[test]
 fn who_begins_beside_cubic_has_its_share_soon() {
     let beginnings = [(0, 0), (0, 10), (0, 30), (0, 100), (10, 0), (30, 0), (100, 0)];
@@ -123,7 +123,7 @@ fn who_begins_beside_cubic_has_its_share_soon() {
     assert!((0.5..2.0).contains(&mean.exp()), "{:.2}: {ratios:.2?}", mean.exp());
 }
 
-/// In competitive mode a loss by chance changes nothing, but what doubles and doubles again must not wait for another kind.
+/// In competitive mode random loss has no effect. But a window that doubles again and again must not wait for another kind of loss.
 #[test]
 fn a_slow_start_ends_with_any_loss() {
     let now = Instant::now();
@@ -134,7 +134,7 @@ fn a_slow_start_ends_with_any_loss() {
     }
 }
 
-/// A buffer that TCP fills slowly is not taken, bit by bit, for a way that has become longer.
+/// A buffer that TCP fills slowly is not mistaken, bit by bit, for a path that has become longer.
 #[test]
 fn who_finds_a_full_buffer_gets_a_like_share() {
     for buffer in [50, 100] {
@@ -146,7 +146,7 @@ fn who_finds_a_full_buffer_gets_a_like_share() {
     }
 }
 
-/// Whoever gets hold of a few packets' room only, since TCP has filled the buffer before, does not stay there.
+/// A flow that starts with room for a few packets only, because TCP has filled the buffer before, does not stay there.
 #[test]
 fn a_flow_of_few_packets_gets_its_share() {
     let mut line = Line::new(20.0, ms(20), ms(200), vec![Flow::model(), Flow::tcp()]);
@@ -155,7 +155,7 @@ fn a_flow_of_few_packets_gets_its_share() {
     assert!(shares[0] > 0.25, "{shares:.2?}");
 }
 
-/// Cubic gets little of a line that loses packets; it keeps at least half of that.
+/// Cubic gets little of a line with packet loss. Beside the model it keeps at least half of that.
 #[test]
 fn cubic_on_a_bad_line_keeps_half() {
     for (round_trip, loss) in [(20, 0.005), (20, 0.02), (80, 0.005)] {
@@ -183,7 +183,7 @@ fn when_the_others_are_gone_the_queue_is_short_again() {
     line.run(s(20));
     assert!(line.flows[0].is_competitive());
     assert!(line.queue_at(0.5) > ms(40), "TCP fills the buffer");
-    // It probes every eight seconds whether it is alone.
+    // The model probes every eight seconds whether it is alone.
     line.run(s(10));
     let share = line.run(s(5))[0];
     assert!(!line.flows[0].is_competitive());
@@ -194,7 +194,7 @@ fn when_the_others_are_gone_the_queue_is_short_again() {
     );
 }
 
-/// Two of its kind end up with like shares, whoever came first.
+/// Two flows of the model end up with similar shares, whichever starts first.
 #[test]
 fn two_of_a_kind_share_evenly() {
     for round_trip in [20, 80] {
@@ -215,7 +215,7 @@ fn it_starts_quickly() {
     assert!(share > 0.9, "{share}");
 }
 
-/// After minutes of few small messages, or of nothing at all, a burst has the whole line at once.
+/// After minutes with few small messages, or none at all, a burst gets the whole line at once.
 #[test]
 fn little_to_send_does_not_make_it_forget() {
     for offered in [0.0, 20e3] {
@@ -223,7 +223,7 @@ fn little_to_send_does_not_make_it_forget() {
         line.run(s(3));
         let known = line.flows[0].window();
         let begun = line.flows[0].carried() as f64;
-        // What was offered counts from the beginning, so that nothing is left of it.
+        // The offered load is counted from the beginning, so that none of it is left over.
         line.flows[0].ends = s(3);
         line.run(s(100));
         line.flows[0].begins = s(103);
@@ -241,7 +241,7 @@ fn little_to_send_does_not_make_it_forget() {
     }
 }
 
-/// A sender that was never limited by the line learns nothing of it, and is never limited by what it has not learnt.
+/// A sender that was never limited by the line learns nothing about it, and is not limited by what it does not know.
 #[test]
 fn who_sends_little_is_not_held_back() {
     let mut flow = Flow::model();
@@ -284,7 +284,7 @@ fn a_line_that_changes_is_followed() {
     line.run(s(2));
     let share = line.run(s(5))[0];
     assert!(share > 0.9, "{share}");
-    // A longer way looks like a queue of others first.
+    // At first, a longer path looks like a queue of others.
     line.round_trip = ms(60);
     line.run(s(70));
     let share = line.run(s(10))[0];

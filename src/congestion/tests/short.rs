@@ -1,4 +1,4 @@
-//! Within a host or a rack.
+//! Paths within a host or a rack.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -7,8 +7,8 @@ use super::line::Flow;
 use super::line::Line;
 use crate::congestion::model::Model;
 
-/// Three gigabits a second, a fifth of a millisecond, and a buffer without end, as between two processes of one host. Bulk and,
-/// every 10 ms, a call beside it, if there are any.
+/// Runs bulk data, and a call every 10 ms if `has_calls`, on a line of 3 Gbit/s and 0.2 ms with an unlimited buffer, as between two
+/// processes of one host.
 fn carries(line: &mut Line, has_calls: bool) -> (f64, f64) {
     let mut share = 0.0;
     for count in 1..=100 {
@@ -32,7 +32,7 @@ fn a_call_that_was_told_of_has_room_until_the_next_acknowledgement() {
     assert_eq!(model.window(), before);
 }
 
-/// Else its least window would be 16 packets for 30 s, as after a probe.
+/// Otherwise the minimum window would be 16 packets for 30 s, as after a probe.
 #[test]
 fn acknowledgements_that_leave_do_not_fill_the_window() {
     const MTU: u16 = 16_200;
@@ -57,7 +57,7 @@ fn acknowledgements_that_leave_do_not_fill_the_window() {
     model.handle_sent(now, window);
     model.set_mtu(MTU);
     assert_eq!(model.window(), window);
-    // That is a probe.
+    // This packet is a probe.
     model.handle_sent(now, u64::from(MTU));
     model.set_mtu(MTU);
     assert_eq!(model.window(), 16 * u64::from(MTU));
@@ -77,7 +77,7 @@ fn on_a_short_way_little_waits_while_calls_travel_beside_bulk() {
     let (share, bytes) = carries(&mut line, true);
     assert!(share > 0.95, "{share:.2} of the line beside calls");
     assert!(bytes < 64.0 * 1024.0, "{bytes:.0} bytes wait before calls");
-    // Two seconds after the last one.
+    // The calls are forgotten two seconds after the last one.
     line.run(Duration::from_secs(3));
     let (_, bytes) = carries(&mut line, false);
     assert!(bytes > 512.0 * 1024.0, "{bytes:.0} bytes wait when calls are over");

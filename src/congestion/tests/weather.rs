@@ -1,4 +1,4 @@
-//! Heavy loss, packets out of order, times that vary, darkness: what is left of the line meanwhile, and how soon it is full afterwards.
+//! Heavy loss, reordering, variable delay and outages: how much of the line is used meanwhile, and how soon it is full afterwards.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rand::prelude::StdRng;
 use super::line::Flow;
 use super::line::Line;
 
-/// Lines drawn.
+/// The number of random lines.
 const LINES: u64 = 120;
 
 const fn ms(time: u64) -> Duration {
@@ -20,18 +20,18 @@ const fn s(time: u64) -> Duration {
     Duration::from_secs(time)
 }
 
-/// What a line is and what befalls it.
+/// The properties of a line and its disturbances.
 #[derive(Clone, Copy, Debug)]
 struct Weather {
     seed: u64,
-    /// Mbit/s, and milliseconds.
+    /// The rate in Mbit/s, and times in milliseconds.
     rate: f64,
     round_trip: u64,
     buffer: u64,
     loss: f64,
     reorder: f64,
     noise: u64,
-    /// This share of the line there is to send, or always more.
+    /// The offered load as a fraction of the rate. `None` means that there is always more to send.
     offered: Option<f64>,
     is_dark: bool,
 }
@@ -64,8 +64,8 @@ impl Weather {
     }
 }
 
-/// Ten seconds of it, with a part of the line's worth to send or more: within ten round trips after it (and the half second in which a
-/// sender may wait in vain for an acknowledgement) the line is full.
+/// Ten seconds of disturbances, with any offered load. The line is full within ten round trips after them (and the half second for which
+/// a sender may wait for an acknowledgement).
 #[test]
 fn after_bad_weather_the_line_is_soon_full() {
     for seed in 0..LINES {
@@ -87,7 +87,7 @@ fn after_bad_weather_the_line_is_soon_full() {
     }
 }
 
-/// Whatever the line does, the model has as much of it as Cubic, but for what chance decides and where times vary by more than a
+/// Whatever the line does, the model gets as much of it as Cubic, apart from random differences and delays that vary by more than a
 /// round trip.
 #[test]
 fn in_bad_weather_it_is_not_worse_than_cubic() {
@@ -106,7 +106,8 @@ fn in_bad_weather_it_is_not_worse_than_cubic() {
     }
 }
 
-/// Up to two lost of a hundred and times that vary by half of a round trip leave most of the line; by more than one, half of it.
+/// A loss of up to 2 % and a delay that varies by half a round trip leave most of the line. A delay that varies by more than one round
+/// trip leaves half of it.
 #[test]
 fn times_that_vary_and_loss_by_chance_leave_most_of_the_line() {
     let (mut shares, mut worst) = (Vec::new(), f64::MAX);

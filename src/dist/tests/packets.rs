@@ -9,7 +9,7 @@ use crate::dist::handshake::Status;
 use crate::etf::Pid;
 use crate::etf::Reference;
 
-/// `<<"a@h">>`'s pids as OTP 25 writes them.
+/// Pids of the node `a@h`, as OTP 25 writes them.
 pub(crate) fn pid_term(id: u8) -> Vec<u8> {
     let mut term = b"\x58\x77\x03a@h\x00\x00\x00".to_vec();
     term.push(id);
@@ -17,7 +17,7 @@ pub(crate) fn pid_term(id: u8) -> Vec<u8> {
     term
 }
 
-/// What it is read as.
+/// The same pid, decoded.
 pub(crate) fn pid(id: u32) -> Pid {
     Pid {
         id,
@@ -45,7 +45,7 @@ pub(super) fn tuple(number: u8, elements: &[&[u8]]) -> Vec<u8> {
     term
 }
 
-/// Every operation of `erl_dist_protocol`: its control term, and what must be read from it.
+/// Every operation of `erl_dist_protocol`: its control term, and the expected result of reading it.
 #[allow(clippy::too_many_lines, reason = "one row for each operation")]
 fn table() -> Vec<(Vec<u8>, Sender, Destination<'static>, Option<Lesson>)> {
     let (p1, p2, reference) = (&pid_term(1)[..], &pid_term(2)[..], &alias_term()[..]);
@@ -194,7 +194,7 @@ fn wrong_operations_arities_and_types_are_refused() {
     }
 }
 
-/// Flags may grow beyond any integer (`dist.c: erts_net_message`), and elements may be added.
+/// Flags may exceed 64 bits (`dist.c: erts_net_message`), and elements may be added.
 #[test]
 fn priority_signals_may_grow() {
     let mut flags = vec![110, 20, 0, 4];
@@ -248,7 +248,7 @@ fn exits_and_unlinks_for_an_earlier_incarnation_are_known_to_harm() {
 
 #[test]
 fn flags_are_masked_to_what_does_no_harm() {
-    // What OTP 25 and 29 offer.
+    // The flags that OTP 25 and OTP 29 offer.
     let otp25 = Flags::from_bits(0xd_07df_7fbd);
     let otp29 = Flags::from_bits(0x6d_07df_7fbd);
     assert_eq!(otp25.offered(), otp25.without(Flags::DIST_HDR_ATOM_CACHE));
@@ -321,7 +321,7 @@ fn message(size: usize) -> Vec<u8> {
     body
 }
 
-/// Decodes what `bytes` hold, handed over in pieces of `cut`, encodes it anew and returns both.
+/// Decodes `bytes`, which arrive in pieces of `cut`, encodes the packets again, and returns both.
 fn relay(bytes: &[u8], cut: usize) -> Result<(Vec<Packet>, Vec<u8>), PacketError> {
     let mut decoder = StreamDecoder::new(Format::Header);
     let mut encoder = StreamEncoder::new(Format::Header);
@@ -433,7 +433,7 @@ fn fragments_out_of_turn_are_refused() {
     }
 }
 
-/// What a VM allocates for, it must not be told by a stranger.
+/// A VM allocates memory by the number of fragments, so the number is checked first.
 #[test]
 fn a_claim_of_too_many_fragments_is_refused_on_both_sides() {
     let mut bytes = b"\x00\x00\x00\x14\x83\x45".to_vec();
@@ -451,7 +451,7 @@ fn a_claim_of_too_many_fragments_is_refused_on_both_sides() {
     encoder.first(1, FRAGMENTS_MAX, 1, &mut out).unwrap();
 }
 
-/// A header that is longer than its packet would be read from the next packet.
+/// If a header were longer than its packet, the rest of it would be read from the next packet.
 #[test]
 fn a_packet_shorter_than_its_header_is_refused() {
     let next = packet(&message(100));
@@ -467,7 +467,7 @@ fn a_packet_shorter_than_its_header_is_refused() {
     }
 }
 
-/// The first fragment holds the whole control term, however long, and never more than the limit of a frame.
+/// The first fragment contains the whole control term, however long, and never exceeds the limit of a frame.
 #[test]
 fn a_long_token_stays_in_the_first_fragment() {
     for token in [60_000, 65_400, 65_500, 65_536, 70_000, 200_000] {
@@ -494,7 +494,7 @@ fn a_long_token_stays_in_the_first_fragment() {
     }
 }
 
-/// An endless control term is not gathered beyond the limit.
+/// A control term without an end is not buffered beyond the limit.
 #[test]
 fn an_endless_control_term_is_given_up() {
     let reason = [&b"\x6d"[..], &u32::to_be_bytes(PACKET_MAX as u32 + 1)].concat();

@@ -10,7 +10,7 @@ use crate::dist::handshake::Challenge;
 use crate::dist::handshake::SendName;
 use crate::dist::handshake::Status;
 
-/// All bits that a node could set: also those that beamway must keep to itself.
+/// All bits that a node could set, including those that beamway must not pass on.
 const ALL: Flags = Flags::from_bits(u64::MAX);
 
 fn send_name(name: &str, flags: Flags) -> Bytes {
@@ -44,7 +44,7 @@ fn relay() -> Relay {
     Relay::new(&send_name("a@h1", ALL.without(Flags::NAME_ME))).unwrap()
 }
 
-/// From the challenge to the end; both sides' words pass unchanged but for the flags.
+/// Runs a handshake from the challenge to the end. The messages of both sides pass unchanged, except for the flags.
 fn finish(relay: &mut Relay) {
     let Relayed::Pass(passed) = relay.handle(Party::Acceptor, &challenge(ALL)).unwrap() else {
         panic!("a challenge completes nothing");
@@ -156,7 +156,7 @@ fn a_node_without_a_name_is_given_one() {
     assert_eq!(relay.agreed(), Some((Format::Header, 77, 8)));
 }
 
-/// A name that is claimed from the start is what policy judges: the acceptor must not be able to exchange it later.
+/// The policy checks the name in the first message, so the acceptor must not be able to replace it later.
 #[test]
 fn a_node_with_a_name_keeps_it() {
     let mut relay = relay();

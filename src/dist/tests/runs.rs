@@ -1,4 +1,4 @@
-//! Which packets travel together, and what is refused that claims to.
+//! Which packets form a run, and which malformed runs are rejected.
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -27,7 +27,7 @@ fn send(from: u8, to: u8) -> Vec<u8> {
     tuple(22, &[&pid_term(from), &pid_term(to)])
 }
 
-/// What the bytes hold, handed over in pieces of `cut`.
+/// The packets in these bytes, which arrive in pieces of `cut`.
 fn decode(format: Format, bytes: &[u8], cut: usize) -> Result<Vec<Packet>, PacketError> {
     let mut decoder = StreamDecoder::new(format);
     let (mut input, mut packets) = (BytesMut::new(), Vec::new());
@@ -49,7 +49,7 @@ fn payloads(format: Format, run: &[u8]) -> Result<Vec<Vec<u8>>, PacketError> {
     Ok(payloads)
 }
 
-/// How many signals each packet holds.
+/// The number of signals in each packet.
 fn sizes(format: Format, packets: &[Packet]) -> Vec<usize> {
     let size = |packet: &Packet| match packet {
         Packet::Run(run) => payloads(format, run).unwrap().len(),
@@ -166,7 +166,7 @@ fn a_run_that_is_none_is_refused() {
 }
 
 proptest! {
-    /// However the bytes come in: they go on as they were, and each run is one.
+    /// However the bytes arrive, they are passed on unchanged, and each run is valid.
     #[test]
     fn runs_hold_what_came(
         messages in proptest::collection::vec((0u8..2, 0u8..2, 1usize..300), 1..40),

@@ -1,4 +1,4 @@
-//! Packets that come without a stream are read, and written, as those of a stream are.
+//! Packets that do not come from a stream are decoded and encoded like those of a stream.
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -14,7 +14,7 @@ use crate::dist::PacketError;
 use crate::dist::StreamDecoder;
 use crate::dist::StreamEncoder;
 
-/// What a BEAM writes for a message with a payload of `size` bytes: no tick, and nothing that makes a run.
+/// The packets that a BEAM writes for a message with a payload of `size` bytes. None is a tick, and they do not form a run.
 fn signal(size: usize) -> Vec<u8> {
     let control = [&[131, 68, 0, 104, 3, 97, 22][..], &pid_term(1), &pid_term(2)].concat();
     [control, vec![0x6d; size]].concat()
@@ -43,7 +43,7 @@ fn unframed(packets: &[Vec<u8>], format: Format) -> Result<Vec<Packet>, PacketEr
 fn framed(packets: &[Vec<u8>], format: Format) -> Result<Vec<Packet>, PacketError> {
     let mut decoder = StreamDecoder::new(format);
     let mut found = Vec::new();
-    // One packet at a time, so that no two make a run.
+    // One packet at a time, so that no two form a run.
     for packet in packets {
         let mut input = BytesMut::from(&(packet.len() as u32).to_be_bytes()[..]);
         input.extend_from_slice(packet);

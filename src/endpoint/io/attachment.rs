@@ -10,33 +10,33 @@ use crate::endpoint::underway::Underway;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 
-/// Events that may wait for an endpoint. The session keeps at most two deliveries underway to it, so this is only reached by
-/// a peer that floods it with handshake messages, and costs that peer the circuit.
+/// The capacity of an endpoint's queue of events. The session keeps at most two deliveries underway, so only a peer that floods
+/// the endpoint with handshake messages exceeds it. Then the circuit is closed.
 const EVENTS: usize = 16;
 
-/// What a session tells an endpoint.
+/// An event from a session for an endpoint.
 #[derive(Debug)]
 pub enum EndpointEvent {
-    /// The circuit that was wanted has this id.
+    /// The requested circuit has this id.
     Opened(CircuitId),
     /// The far side's next handshake message.
     Handshake(Bytes),
     /// Signals for the node.
     Deliver(Delivery),
-    /// The circuit is closed, and why: nothing more will come.
+    /// The circuit is closed, for this reason. No event follows.
     Closed(String),
 }
 
-/// Signals of the far node, in order. The endpoint says when the node has them, by their cost.
+/// Signals of the far node, in order. The endpoint reports their cost when the node has them.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// What to write, in this order.
+    /// The contents to write, in this order.
     pub contents: Vec<Content>,
-    /// What that counts for, as [`Content::cost`] does.
+    /// The sum of their costs in bytes, as counted by [`Content::cost`].
     pub cost: u64,
 }
 
-/// An endpoint as its session holds it. Dropping it ends the endpoint.
+/// The session's side of an endpoint. Dropping it ends the endpoint.
 #[derive(Debug)]
 pub struct Attachment {
     events: mpsc::Sender<EndpointEvent>,
@@ -44,11 +44,11 @@ pub struct Attachment {
     underway: Underway,
 }
 
-/// The endpoint does not listen any more, or was flooded.
+/// The endpoint no longer exists, or its queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
-/// Both sides of a new endpoint.
+/// Creates both sides of a new endpoint.
 pub(super) fn attachment() -> (Attachment, mpsc::Receiver<EndpointEvent>, ReadAhead) {
     let (events, receiver) = mpsc::channel(EVENTS);
     let (ahead, taken) = read_ahead();
@@ -61,34 +61,34 @@ pub(super) fn attachment() -> (Attachment, mpsc::Receiver<EndpointEvent>, ReadAh
 }
 
 impl Attachment {
-    /// About how many bytes it may be handed now; `None` while it must write what it has.
+    /// About how many bytes the endpoint may be handed now; `None` if it must first write what it has.
     pub const fn room(&self) -> Option<u64> {
         self.underway.room()
     }
 
-    /// Hands signals over.
+    /// Hands signals to the endpoint.
     ///
     /// # Errors
-    /// If nobody takes them.
+    /// If the endpoint no longer exists, or its queue is full.
     pub fn deliver(&mut self, delivery: Delivery) -> Result<(), Gone> {
         self.underway.add(delivery.cost);
         self.tell(EndpointEvent::Deliver(delivery))
     }
 
-    /// The endpoint has written a delivery of that cost.
+    /// Records that the endpoint has written a delivery of this cost.
     pub const fn written(&mut self, cost: u64) {
         self.underway.written(cost);
     }
 
-    /// The session has taken so much of what the endpoint sent.
+    /// Records that the session has taken signals of this cost from the endpoint.
     pub fn taken(&self, cost: u64) {
         self.taken.add(cost);
     }
 
-    /// Tells it something; never waits.
+    /// Sends an event to the endpoint, without waiting.
     ///
     /// # Errors
-    /// If nobody listens, or too much is waiting.
+    /// If the endpoint no longer exists, or its queue is full.
     pub fn tell(&self, event: EndpointEvent) -> Result<(), Gone> {
         self.events.try_send(event).map_err(|_| Gone)
     }

@@ -1,4 +1,4 @@
-//! One local end of a circuit, from its opening to its close.
+//! The local end of a circuit, from its opening to its close.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::session::Agreed;
 use crate::session::Intake;
 use crate::wire::CircuitId;
 
-/// Names a circuit towards its session, for whoever closes it.
+/// A handle by which to close a circuit.
 #[derive(Clone, Debug)]
 pub struct CircuitHandle {
     session: SessionHandle,
@@ -31,7 +31,7 @@ pub struct CircuitHandle {
 }
 
 impl CircuitHandle {
-    /// Its number.
+    /// The id of the circuit.
     pub const fn id(&self) -> CircuitId {
         self.id
     }
@@ -41,7 +41,7 @@ impl CircuitHandle {
         &self.session.peer
     }
 
-    /// Closes the circuit: what was sent before is still delivered at the far side, which then hears the reason.
+    /// Closes the circuit. Signals sent before are still delivered at the far side, which then gets the reason.
     pub async fn close(&self, reason: String) {
         let circuit = self.id;
         self.session.send(Command::Close { circuit, reason }).await;
@@ -56,9 +56,9 @@ impl CircuitHandle {
     }
 }
 
-/// The local end of a circuit whose nodes shake hands.
+/// The local end of a circuit during the handshake of its nodes.
 ///
-/// Dropping it without [`CircuitHandle::close`] ends the circuit too, once the session has something for it.
+/// If it is dropped without [`CircuitHandle::close`], the circuit is closed when the session next has something for it.
 #[derive(Debug)]
 pub struct Endpoint {
     circuit: CircuitHandle,
@@ -67,10 +67,10 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Opens a circuit to the node `target`, `name@host`, with the first handshake message of ours.
+    /// Opens a circuit to the node `target` (`name@host`). `send_name` is the first handshake message of the local node.
     ///
     /// # Errors
-    /// If the session is gone, or refuses.
+    /// If the session has ended or refuses the circuit.
     pub async fn open(session: &SessionHandle, target: String, send_name: Bytes) -> Result<Self, Closed> {
         let (attachment, mut events, ahead) = attachment();
         let open = Command::Open {
@@ -95,10 +95,10 @@ impl Endpoint {
         }
     }
 
-    /// Takes a circuit that the peer opened.
+    /// Accepts a circuit that the peer opened.
     ///
     /// # Errors
-    /// If the session is gone.
+    /// If the session has ended.
     pub async fn accept(session: &SessionHandle, id: CircuitId) -> Result<Self, Closed> {
         let (attachment, events, ahead) = attachment();
         let circuit = CircuitHandle {
@@ -113,21 +113,21 @@ impl Endpoint {
         Ok(Self { circuit, events, ahead })
     }
 
-    /// Which circuit it is.
+    /// The handle of the circuit.
     pub const fn circuit(&self) -> &CircuitHandle {
         &self.circuit
     }
 
-    /// Sends the node's next handshake message.
+    /// Sends the local node's next handshake message.
     ///
     /// # Errors
-    /// If the session is gone.
+    /// If the session has ended.
     pub async fn send_handshake(&self, message: Bytes) -> Result<(), Closed> {
         let circuit = self.circuit.id;
         self.circuit.send(Command::Handshake { circuit, message }).await
     }
 
-    /// The far side's next handshake message. May be given up while it waits; nothing is lost then.
+    /// Receives the far side's next handshake message. Cancel-safe.
     ///
     /// # Errors
     /// If the circuit has ended.
@@ -143,10 +143,10 @@ impl Endpoint {
         }
     }
 
-    /// The nodes have agreed: signals may go both ways.
+    /// Ends the handshake: the nodes have agreed, and signals may be exchanged.
     ///
     /// # Errors
-    /// If the session is gone.
+    /// If the session has ended.
     pub async fn establish(self, agreed: Agreed) -> Result<(SignalSender, SignalReceiver), Closed> {
         let circuit = self.circuit.id;
         self.circuit.send(Command::Established { circuit, agreed }).await?;
@@ -163,12 +163,12 @@ impl Endpoint {
     }
 }
 
-/// Takes the signals of the local node.
+/// Sends the signals of the local node.
 #[derive(Debug)]
 pub struct SignalSender {
     circuit: CircuitHandle,
     ahead: ReadAhead,
-    /// Waits for room in the session's queue, which is seldom needed.
+    /// Waits for room in the session's queue, which is rarely necessary.
     queue: Option<Box<PollSender<Command>>>,
 }
 
@@ -177,43 +177,43 @@ fn cost(signals: &[Intake]) -> u64 {
 }
 
 impl SignalSender {
-    /// Hands signals over, in order. It does not wait for credit: [`SignalSender::ready`] does, before the next ones are read.
+    /// Hands signals to the session, in order. This does not wait for credit; call [`SignalSender::ready`] before reading the next
+    /// signals.
     ///
     /// # Errors
-    /// If the session is gone.
+    /// If the session has ended.
     pub async fn send(&mut self, signals: Vec<Intake>) -> Result<(), Closed> {
         self.ahead.sent(cost(&signals));
         let circuit = self.circuit.id;
         self.circuit.send(Command::Signals { circuit, signals }).await
     }
 
-    /// Waits until so little is sent ahead of the circuit's credit that more may be: the backpressure of the far side. May be
-    /// given up while it waits.
+    /// Waits until more may be sent ahead of the circuit's credit. This applies the backpressure of the far side. Cancel-safe.
     ///
     /// # Errors
-    /// If the circuit has ended; the receiver says why.
+    /// If the circuit has ended. [`SignalReceiver`] returns the reason.
     pub async fn ready(&self) -> Result<(), Closed> {
         poll_fn(|context| self.ahead.poll_room(context.waker()))
             .await
             .map_err(|()| Closed::NoSession)
     }
 
-    /// Whether so little is sent ahead that more may be.
+    /// Whether more may be sent ahead of the circuit's credit now.
     pub fn has_room(&self) -> bool {
         self.ahead.has_room()
     }
 }
 
-/// The face that never waits.
+/// The non-blocking interface.
 #[cfg_attr(
     not(feature = "internals"),
     allow(dead_code, reason = "for threads that must not wait, such as the schedulers of a VM")
 )]
 impl SignalSender {
-    /// Hands signals over, in order, if there is room; never waits.
+    /// Hands signals to the session, in order, if there is room now.
     ///
     /// # Errors
-    /// If there is none, or the session is gone: the signals come back.
+    /// If there is no room, or the session has ended. The error contains the signals.
     pub fn try_send(&mut self, signals: Vec<Intake>) -> Result<(), TrySendError<Vec<Intake>>> {
         if !self.has_room() {
             return Err(TrySendError::Full(signals));
@@ -230,11 +230,11 @@ impl SignalSender {
         }
     }
 
-    /// Ready when [`SignalSender::try_send`] is worth another try. Otherwise the waker of `context` is woken then, from
-    /// whatever thread the session runs on: it need not be that of a task.
+    /// Ready when [`SignalSender::try_send`] may succeed. If pending, the waker of `context` is woken at that time, on the thread
+    /// of the session. It need not belong to a task.
     ///
     /// # Errors
-    /// If the session is gone.
+    /// If the session has ended.
     pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         if ready!(self.ahead.poll_room(context.waker())).is_err() {
             return Poll::Ready(Err(Closed::NoSession));
@@ -247,13 +247,13 @@ impl SignalSender {
             .queue
             .get_or_insert_with(|| Box::new(PollSender::new(commands.clone())));
         let room = ready!(queue.poll_reserve(context));
-        // A place that is kept and not used would be missing to others.
+        // A reserved place that is not used would be unavailable to other endpoints.
         self.queue = None;
         Poll::Ready(room.map_err(|_| Closed::NoSession))
     }
 }
 
-/// Brings the signals of the far node.
+/// Receives the signals of the far node.
 #[derive(Debug)]
 pub struct SignalReceiver {
     circuit: CircuitHandle,
@@ -261,18 +261,18 @@ pub struct SignalReceiver {
 }
 
 impl SignalReceiver {
-    /// The next signals, to be answered with [`SignalReceiver::written`]. May be given up while it waits; nothing is lost then.
+    /// Receives the next signals. Report them with [`SignalReceiver::written`] when the node has them. Cancel-safe.
     ///
     /// # Errors
-    /// If nothing more will come, and why.
+    /// If the circuit or the session has ended, with the reason.
     pub async fn receive(&mut self) -> Result<Delivery, Closed> {
         poll_fn(|context| self.poll_receive(context)).await
     }
 
-    /// The next signals, or the waker of `context` is woken when there are some, from whatever thread the session runs on.
+    /// Polls for the next signals. If pending, the waker of `context` is woken when there are some, on the thread of the session.
     ///
     /// # Errors
-    /// If nothing more will come, and why.
+    /// If the circuit or the session has ended, with the reason.
     pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Delivery, Closed>> {
         loop {
             if let Some(outcome) = delivered(ready!(self.events.poll_recv(context))) {
@@ -281,26 +281,26 @@ impl SignalReceiver {
         }
     }
 
-    /// The node has a delivery of that cost: the far side may send as much more.
+    /// Reports that the node has a delivery of this cost. The far side may then send as much again.
     ///
     /// # Errors
-    /// If the session is gone.
+    /// If the session has ended.
     pub async fn written(&self, cost: u64) -> Result<(), Closed> {
         let circuit = self.circuit.id;
         self.circuit.send(Command::Written { circuit, cost }).await
     }
 }
 
-/// The face that never waits.
+/// The non-blocking interface.
 #[cfg_attr(
     not(feature = "internals"),
     allow(dead_code, reason = "for threads that must not wait, such as the schedulers of a VM")
 )]
 impl SignalReceiver {
-    /// The next signals, if there are some now.
+    /// Returns the next signals, or `None` if there are none now.
     ///
     /// # Errors
-    /// If nothing more will come, and why.
+    /// If the circuit or the session has ended, with the reason.
     pub fn try_receive(&mut self) -> Result<Option<Delivery>, Closed> {
         loop {
             let event = match self.events.try_recv() {
@@ -314,10 +314,10 @@ impl SignalReceiver {
         }
     }
 
-    /// As [`SignalReceiver::written`], if the session's queue has room.
+    /// Like [`SignalReceiver::written`], if the session's queue has room now.
     ///
     /// # Errors
-    /// If there is none, or the session is gone: the cost comes back.
+    /// If there is no room, or the session has ended. The error contains the cost.
     pub fn try_written(&self, cost: u64) -> Result<(), TrySendError<u64>> {
         let circuit = self.circuit.id;
         let written = self
@@ -332,7 +332,7 @@ impl SignalReceiver {
     }
 }
 
-/// What an event means to an endpoint that is established; `None` if nothing.
+/// What an event means after the handshake; `None` if the event is ignored.
 fn delivered(event: Option<EndpointEvent>) -> Option<Result<Delivery, Closed>> {
     match event {
         Some(EndpointEvent::Deliver(delivery)) => Some(Ok(delivery)),

@@ -1,4 +1,4 @@
-//! Channels between endpoints and the tasks that own sessions, and what is written to sockets of nodes.
+//! Channels between endpoints and the tasks that own sessions, and writing to the sockets of nodes.
 
 pub mod attachment;
 pub mod endpoint;

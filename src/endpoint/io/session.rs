@@ -1,4 +1,4 @@
-//! How endpoints and the task that owns a session talk: bounded channels of plain values.
+//! The messages between endpoints and the task that owns a session: plain values on bounded channels.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use crate::session::Intake;
 use crate::wire::CircuitId;
 use crate::wire::Open;
 
-/// Commands that may wait for the session's task; each is at most what one read of a node's connection brings.
+/// The capacity of a session's queue of commands. A command holds at most the signals of one read from a node's connection.
 pub const COMMANDS: usize = 1024;
 
-/// What endpoints, and the directory of nodes, want of a session.
+/// A command from an endpoint or the hub to a session.
 #[derive(Debug)]
 pub enum Command {
-    /// A local node wants to connect; its endpoint hears [`EndpointEvent::Opened`](super::attachment::EndpointEvent::Opened).
+    /// A local node wants to connect. Its endpoint gets [`EndpointEvent::Opened`](super::attachment::EndpointEvent::Opened).
     Open {
-        /// The node wanted, `name@host`.
+        /// The full name of the target node, `name@host`.
         target: String,
-        /// The node's first handshake message, flags masked.
+        /// The node's first handshake message, with masked flags.
         send_name: Bytes,
         /// The endpoint.
         attachment: Attachment,
     },
-    /// An endpoint takes a circuit that the peer opened.
+    /// An endpoint accepts a circuit that the peer opened.
     Accept {
         /// The circuit.
         circuit: CircuitId,
@@ -39,48 +39,48 @@ pub enum Command {
     Handshake {
         /// The circuit.
         circuit: CircuitId,
-        /// The message, flags masked.
+        /// The message, with masked flags.
         message: Bytes,
     },
-    /// The nodes have agreed.
+    /// The nodes have completed their handshake.
     Established {
         /// The circuit.
         circuit: CircuitId,
-        /// What was agreed.
+        /// What the nodes agreed on.
         agreed: Agreed,
     },
     /// Signals of the node.
     Signals {
         /// The circuit.
         circuit: CircuitId,
-        /// In order.
+        /// The signals, in order.
         signals: Vec<Intake>,
     },
-    /// The node has one delivery.
+    /// A delivery was written to the node.
     Written {
         /// The circuit.
         circuit: CircuitId,
-        /// Its cost.
+        /// The cost of the delivery.
         cost: u64,
     },
-    /// The endpoint has ended, or nobody takes the circuit.
+    /// The endpoint has ended, or no local node accepts the circuit.
     Close {
         /// The circuit.
         circuit: CircuitId,
-        /// Why.
+        /// The reason, which the peer gets.
         reason: String,
     },
-    /// How long is the trunk's round trip? Not answered while there is no trunk.
+    /// Asks for the trunk's round-trip time. The question is dropped if there is no trunk.
     #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "`beamway ping` asks"))]
     RoundTrip {
-        /// The way back.
+        /// Where the answer goes.
         answer: oneshot::Sender<Duration>,
     },
     /// A local node came up.
     NodeUp {
         /// The part before the `@`.
         name: String,
-        /// The host parts under which it may be meant.
+        /// The host parts by which it can be addressed.
         hosts: Vec<String>,
         /// Whether it is a hidden node.
         hidden: bool,
@@ -92,7 +92,7 @@ pub enum Command {
     },
 }
 
-/// The way to the task that owns a session with one peer.
+/// A handle for the task that owns the session with a peer.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
     /// The peer's name.
@@ -101,24 +101,24 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    /// A handle, and where its commands arrive.
+    /// Creates a handle, and the receiver of its commands.
     pub fn new(peer: Arc<str>) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         (Self { peer, commands }, receiver)
     }
 
-    /// Hands a command over, waiting for room; `false` when the session is gone.
+    /// Sends a command, and waits for room in the queue if necessary. Returns `false` if the session has ended.
     pub async fn send(&self, command: Command) -> bool {
         self.commands.send(command).await.is_ok()
     }
 
-    /// Whether the session is gone.
+    /// Whether the session has ended.
     #[cfg(any(test, feature = "lab"))]
     pub fn is_over(&self) -> bool {
         self.commands.is_closed()
     }
 
-    /// Ends a circuit that the peer opened and nobody takes.
+    /// Closes a circuit that the peer opened and no local node accepts.
     pub async fn refuse(&self, circuit: CircuitId, reason: String) {
         self.send(Command::Close { circuit, reason }).await;
     }
@@ -127,7 +127,7 @@ impl SessionHandle {
         &self.commands
     }
 
-    /// The round trip to the peer, as its trunk measures it; `None` if there is none now.
+    /// The round-trip time to the peer, as measured by the trunk; `None` if there is no trunk now.
     #[cfg(feature = "daemon")]
     pub async fn round_trip(&self) -> Option<Duration> {
         let (answer, told) = oneshot::channel();
@@ -136,21 +136,21 @@ impl SessionHandle {
     }
 }
 
-/// What sessions tell the directory of nodes.
+/// An event from a session for the hub.
 #[derive(Debug)]
 pub enum PeerEvent {
-    /// A session with a peer has begun.
+    /// A session with a peer has started.
     Up(SessionHandle),
-    /// A node came up at the peer.
+    /// A node of the peer came up.
     NodeUp {
         /// The peer.
         peer: Arc<str>,
         /// The part before the `@`.
         name: String,
-        /// The host parts under which it may be meant.
+        /// The host parts by which it can be addressed.
         hosts: Vec<String>,
         /// Whether it is a hidden node.
-        #[allow(dead_code, reason = "peers say it, and nothing here depends on it yet")]
+        #[allow(dead_code, reason = "part of the announcement, but not used yet")]
         hidden: bool,
     },
     /// A node of the peer went down.
@@ -160,18 +160,18 @@ pub enum PeerEvent {
         /// The part before the `@`.
         name: String,
     },
-    /// The peer wants a circuit to a local node.
+    /// The peer opens a circuit to a local node.
     Opened {
-        /// The session.
+        /// The session with the peer.
         session: SessionHandle,
-        /// What it wants.
+        /// The peer's request.
         open: Open,
     },
     /// The session has ended, and all its circuits with it.
     Down {
         /// The peer.
         peer: Arc<str>,
-        /// For logs.
+        /// The reason, for logs.
         reason: String,
     },
 }

@@ -9,13 +9,13 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::codec::Buffers;
 
-/// Buffers written with one system call, at most.
+/// The maximum number of buffers per system call.
 const SLICES: usize = 64;
 
-/// Writes all of it with as few system calls as the socket allows.
+/// Writes all buffers with as few system calls as the socket allows.
 ///
 /// # Errors
-/// If the connection is over.
+/// If the connection is closed.
 pub async fn write_all(stream: &mut OwnedWriteHalf, buffers: Buffers) -> std::io::Result<()> {
     let mut buffers = VecDeque::from(buffers.finish());
     while !buffers.is_empty() {

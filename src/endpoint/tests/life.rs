@@ -44,7 +44,7 @@ fn handshake(message: &'static [u8]) -> EndpointEvent {
     EndpointEvent::Handshake(Bytes::from_static(message))
 }
 
-/// Signals of together `bytes` bytes, as sessions count them.
+/// Signals with a total cost of `bytes` bytes, as sessions count them.
 fn signals(bytes: u64) -> Vec<Intake> {
     let overhead = Content::Signal(Bytes::new()).cost();
     let content = Content::Signal(vec![0; (bytes - overhead) as usize].into());
@@ -56,7 +56,7 @@ fn signals(bytes: u64) -> Vec<Intake> {
     }]
 }
 
-/// An endpoint that is established, and its session's side.
+/// An established endpoint, and the session's side of it.
 async fn established() -> (SignalSender, SignalReceiver, Attachment, mpsc::Receiver<Command>) {
     let (session, mut commands) = SessionHandle::new("peer".into());
     let opening = Endpoint::open(&session, "b@h".into(), Bytes::from_static(b"N"));
@@ -76,7 +76,7 @@ async fn established() -> (SignalSender, SignalReceiver, Attachment, mpsc::Recei
     (sender, receiver, attachment, commands)
 }
 
-/// A waker that no task has: it sends a word to whoever waits on another thread.
+/// A waker that belongs to no task: it sends a message to another thread.
 struct Word(SyncSender<()>);
 
 impl Wake for Word {
@@ -161,7 +161,7 @@ async fn the_asynchronous_face_waits_for_the_far_sides_credit() {
     assert_eq!(sender.ready().await, Err(Closed::NoSession), "nobody takes any more");
 }
 
-/// A scheduler thread of a VM must not wait: it is told on whatever thread the session runs.
+/// A scheduler thread of a VM must not wait. It is woken from the thread on which the session runs.
 #[tokio::test]
 async fn the_other_face_never_waits_and_wakes_any_thread() {
     let (mut sender, _receiver, attachment, _commands) = established().await;
@@ -248,7 +248,7 @@ async fn what_is_delivered_is_bounded_by_what_was_written() {
     assert_eq!(attachment.tell(handshake(b"x")), Err(Gone));
 }
 
-/// A peer that sends handshake messages without end gets no memory for them.
+/// A peer that sends handshake messages without end cannot use memory without bound.
 #[tokio::test]
 async fn a_flood_of_handshake_messages_costs_the_circuit() {
     let (_sender, mut receiver, attachment, _commands) = established().await;

@@ -1,4 +1,4 @@
-//! An endpoint's life, both faces of it, and what packets mean.
+//! The life of an endpoint, with both interfaces, and the conversion of packets.
 
 mod life;
 mod packets;

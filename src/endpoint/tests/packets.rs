@@ -66,7 +66,7 @@ fn ticks_stay_and_malformed_terms_are_refused() {
     }
 }
 
-/// The payload may lie wholly behind the first fragment; a whole signal must have it.
+/// The payload may lie completely after the first fragment. A signal in one packet must contain it.
 #[test]
 fn a_first_fragment_may_hold_the_control_term_alone() {
     let control = body(22, &[&pid_term(1), &pid_term(2)], b"");

@@ -1,7 +1,7 @@
-//! Connections of the port mapper protocol, both ends.
+//! Both ends of connections of the port mapper protocol.
 //!
-//! - [`port_mapper`]: serves the nodes of this host, and asks the owner of the answers by a [`question`].
-//! - [`registration`]: registers a node at somebody else's port mapper, and asks there for ports.
+//! - [`port_mapper`]: serves the nodes of this host. It gets the answers from the gateway by a [`question`].
+//! - [`registration`]: registers a node with another port mapper, and asks it for ports.
 
 pub mod port_mapper;
 pub mod question;

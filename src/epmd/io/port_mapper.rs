@@ -22,23 +22,23 @@ use crate::epmd::Request;
 use crate::epmd::Response;
 use crate::epmd::message::REQUEST_MAX;
 
-/// Connections at once: as many as a stock epmd can hold, most of them registered nodes.
+/// The maximum number of connections: as many as a stock epmd can hold, most of them registered nodes.
 const CONNECTIONS: usize = 1024;
 
-/// A request must be complete by then; a registered node's connection is exempt.
+/// The time within which a request must be complete. After it has registered, a node's connection may stay open.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// Binds an address.
 ///
 /// # Errors
-/// If it cannot be bound, as when a stock epmd runs there.
+/// If the address cannot be bound, for example because a stock epmd uses it.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, EpmdError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| EpmdError::Bind { address, source })
 }
 
-/// Serves until the task is ended.
+/// Serves connections. Never returns.
 pub async fn serve(listener: TcpListener, questions: mpsc::Sender<Question>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, questions: mpsc::Sender<Question>) {
         let (stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!(%error, "the port mapper cannot accept a connection; is the limit of open files too low?");
+                warn!(%error, "the port mapper cannot accept a connection; check the limit on open files");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
@@ -72,7 +72,7 @@ async fn converse(mut stream: TcpStream, from: SocketAddr, questions: mpsc::Send
     let request = match tokio::time::timeout(REQUEST_TIME, read_request(&mut stream)).await {
         Ok(Ok(request)) => request,
         Ok(Err(error)) => {
-            warn!(%from, %error, "a port mapper request was refused");
+            warn!(%from, %error, "refused a port mapper request");
             return Ok(());
         }
         Err(_) => return Ok(()),
@@ -80,7 +80,7 @@ async fn converse(mut stream: TcpStream, from: SocketAddr, questions: mpsc::Send
     let is_near = from.ip().is_loopback() || from.ip() == local.ip();
     match request {
         Request::Register(_) | Request::Dump | Request::Kill | Request::Stop if !is_near => {
-            warn!(%from, "refused a port mapper request that only this host may make");
+            warn!(%from, "refused a port mapper request that is allowed only from this host");
             Ok(())
         }
         Request::Register(registration) => register(stream, registration, questions).await,
@@ -124,7 +124,7 @@ async fn ask<T>(
     answered.await.ok()
 }
 
-/// A registration lives as long as its connection: any byte, or its end, ends it.
+/// Registers a node. The registration ends when the node sends any byte or closes the connection.
 async fn register(
     mut stream: TcpStream,
     registration: crate::epmd::Registration,
@@ -140,7 +140,7 @@ async fn register(
         .await;
     let mut byte = [0];
     if creation.is_none() {
-        // As epmd does: the connection stays open, the node closes it.
+        // As with epmd, the node closes the connection.
         let _ = tokio::time::timeout(REQUEST_TIME, stream.read(&mut byte)).await;
         return answered;
     }
@@ -164,7 +164,7 @@ async fn list(mut stream: TcpStream, questions: &mpsc::Sender<Question>, port: u
             writeln!(text, "name {} at port {}", node.name, node.port)
         };
     }
-    // One write: a node that lists names wants the port in its first packet.
+    // One write, because a node that lists names expects the port in the first packet.
     let mut bytes = u32::from(port).to_be_bytes().to_vec();
     bytes.extend_from_slice(text.as_bytes());
     stream.write_all(&bytes).await?;

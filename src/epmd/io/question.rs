@@ -1,4 +1,4 @@
-//! The port mapper's connections ask the owner of the registrations: a bounded channel of questions with reply channels.
+//! Questions from the port mapper's connections to the owner of the registrations, on a bounded channel.
 
 use std::net::IpAddr;
 
@@ -6,13 +6,13 @@ use tokio::sync::oneshot;
 
 use crate::epmd::Registration;
 
-/// Questions that may wait; a node that asks when it is full waits too.
+/// The capacity of the queue of questions. When it is full, connections wait.
 pub const QUESTIONS: usize = 256;
 
-/// What a connection asks.
+/// A question from a connection.
 #[derive(Debug)]
 pub enum Question {
-    /// May this node register? Answered with its incarnation, or `None` if the name is taken.
+    /// Registers a node. The answer is its creation, or `None` if it was refused.
     Register {
         /// The node.
         registration: Registration,
@@ -24,16 +24,16 @@ pub enum Question {
         /// The part of its name before the `@`.
         name: String,
     },
-    /// Where is this node?
+    /// Asks where a node listens.
     LookUp {
         /// A bare or a full name.
         name: String,
-        /// The local address that the question arrived on: it names the host meant.
+        /// The local address on which the question arrived. It determines the host part of a bare name.
         arrived_on: IpAddr,
         /// The reply channel.
         answer: oneshot::Sender<Option<Registration>>,
     },
-    /// Which nodes are registered?
+    /// Asks which nodes are registered.
     Names {
         /// The reply channel.
         answer: oneshot::Sender<Vec<Registration>>,

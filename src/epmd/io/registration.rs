@@ -1,4 +1,4 @@
-//! A node's side of the port mapper: it registers, and looks up others.
+//! A node's side of the port mapper protocol: registration and look-up.
 
 use std::net::SocketAddr;
 
@@ -14,27 +14,27 @@ use crate::epmd::message::RESPONSE_MAX;
 #[cfg(feature = "daemon")]
 use crate::epmd::message::names_in;
 
-/// A list of names is no longer: a thousand nodes with the longest names.
+/// The maximum length of a list of names in bytes: a thousand nodes with the longest names.
 #[cfg(feature = "daemon")]
 const NAMES_MAX: usize = 2 << 20;
 
-/// A registration, which lasts until this is dropped.
+/// A registration. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Registered {
-    /// The incarnation given.
+    /// The creation that the port mapper assigned.
     pub creation: u32,
     stream: TcpStream,
 }
 
 impl Registered {
-    /// Waits until the port mapper ends the registration, as when it stops.
+    /// Waits until the port mapper ends the registration, for example because it stops.
     pub async fn lost(&mut self) {
         let mut byte = [0];
         while matches!(self.stream.read(&mut byte).await, Ok(count) if count > 0) {}
     }
 }
 
-/// Registers a node; `None` if its name is taken.
+/// Registers a node. Returns `None` if its name is taken.
 ///
 /// # Errors
 /// If there is no port mapper at that address, or its answer is malformed.
@@ -54,7 +54,8 @@ pub async fn register(epmd: SocketAddr, registration: Registration) -> Result<Op
     }
 }
 
-/// Where a node is; `None` if it is not registered. `name` is bare; a beamway gateway understands a full one too.
+/// Asks for the registration of a node. Returns `None` if it is not registered. `name` is bare; the port mapper of a beamway gateway
+/// also accepts a full name.
 ///
 /// # Errors
 /// If there is no port mapper at that address, or its answer is malformed.
@@ -74,7 +75,7 @@ pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration
     }
 }
 
-/// The bare names of the nodes that are registered.
+/// Asks for the bare names of all registered nodes.
 ///
 /// # Errors
 /// If there is no port mapper at that address, or its answer is malformed.
@@ -83,7 +84,7 @@ pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
     stream.write_all(&Request::Names.encode()).await?;
     let mut answer = Vec::new();
-    // It ends by the end of the connection.
+    // The list ends where the connection ends.
     while stream.read_buf(&mut answer).await? > 0 {
         if answer.len() > NAMES_MAX {
             return Err(EpmdError::Oversized {

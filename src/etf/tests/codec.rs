@@ -6,7 +6,7 @@ use super::scan::TERMS;
 use crate::codec::Reader;
 use crate::etf::*;
 
-/// A term of one's own, made from nothing but what a view shows.
+/// Builds an owned term only from what a view shows.
 pub(super) fn own(term: TermRef<'_>) -> Term {
     let node = |name: std::borrow::Cow<'_, str>| Atom::new(&name).unwrap();
     match term.view() {
@@ -41,7 +41,7 @@ pub(super) fn own(term: TermRef<'_>) -> Term {
     }
 }
 
-/// What a real node wrote is written again byte for byte.
+/// Terms that a real node wrote are encoded again byte for byte.
 #[test]
 fn terms_are_written_as_a_node_writes_them() {
     for bytes in TERMS {
@@ -51,7 +51,7 @@ fn terms_are_written_as_a_node_writes_them() {
     }
 }
 
-/// Older and longer forms, which a node still reads, mean the same.
+/// Older and longer encodings, which a node still reads, have the same meaning.
 #[test]
 fn other_forms_of_a_term_are_read() {
     let pid = |creation| NodePid {
@@ -141,13 +141,13 @@ fn compressed_terms_are_inflated() {
     );
     assert_eq!(inflate(&packed, &Limits::default()), Ok(plain.clone()));
     assert_eq!(TermRef::new(&packed).err(), Some(TermError::Compressed));
-    // The size stated is neither too small nor too large.
+    // The stated size must be exact.
     for wrong in [plain.len() as u32 - 2, plain.len() as u32] {
         assert_eq!(Term::decode(&compressed(&plain[1..], wrong)), Err(TermError::Deflate));
     }
     let bomb = compressed(&plain[1..], u32::MAX);
     assert!(matches!(Term::decode(&bomb), Err(TermError::Limit { .. })));
-    // So few bytes cannot become so many: no room is made for them.
+    // The stated size exceeds what so few bytes can decompress to, so no memory is allocated.
     assert_eq!(
         Term::decode(b"\x83\x50\x03\xff\xff\xff\x78\x9c"),
         Err(TermError::Deflate)

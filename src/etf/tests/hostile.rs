@@ -19,7 +19,7 @@ fn nested_tuples(levels: usize) -> Vec<u8> {
     [&[131][..], &b"\x68\x01".repeat(levels), &[106]].concat()
 }
 
-/// Fails if `test` takes more time than any honest way to do it, on however slow a machine.
+/// Fails if `test` takes more time than any reasonable implementation needs, even on a slow machine.
 fn soon<T>(test: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = test();
@@ -44,7 +44,7 @@ fn nesting_is_refused_beyond_the_limit_and_bearable_within() {
         let text = term.to_string();
         assert_eq!(Term::parse_within(&text, &limits), Ok(term));
         assert_eq!(own(TermRef::within(&bytes, &limits).unwrap()), copy);
-        // What is empty is no level.
+        // Empty containers do not count as a level.
         let full = [&[131][..], &b"\x68\x01".repeat(DEPTH_MAX), b"\x74\0\0\0\0"].concat();
         assert_eq!(Term::decode_within(&full, &limits).unwrap().encode().unwrap(), full);
         for bytes in [nested_tuples(DEPTH_MAX + 1), nested_tuples(1_000_000)] {
@@ -66,7 +66,7 @@ fn maps_nest_as_deep_as_tuples() {
             depth: DEPTH_MAX,
             ..Limits::default()
         };
-        // Through keys, where each is looked at more often.
+        // Nesting through keys, which are compared more often.
         let bytes = [
             &[131][..],
             &b"\x74\0\0\0\x01".repeat(DEPTH_MAX),
@@ -80,7 +80,7 @@ fn maps_nest_as_deep_as_tuples() {
     });
 }
 
-/// Two keys that differ in the innermost of many levels only.
+/// Two keys that differ only in the innermost of many levels.
 #[test]
 fn nested_maps_are_compared_in_one_walk() {
     let nested = |last| (0..250).fold(term!((last)), |inner, _| term!(#{a => (inner)}));
@@ -89,7 +89,7 @@ fn nested_maps_are_compared_in_one_walk() {
     assert_eq!(soon(|| Term::decode(&bytes)), Ok(map));
 }
 
-/// Lists that are each other's tails are joined without copying the long last one again and again.
+/// A chain of lists, each the tail of the one before, is joined without copying the long last one again and again.
 #[test]
 fn tails_are_joined_in_one_walk() {
     let heads = b"\x6c\0\0\0\x01\x61\x07".repeat(500_000);
@@ -202,7 +202,7 @@ fn what_no_node_may_hold_is_refused() {
     assert!(TermRef::new(trailing).is_err());
 }
 
-/// Changes, cuts or lengthens bytes in up to three places.
+/// Changes, removes or inserts bytes in up to three places.
 fn damaged(mut bytes: Vec<u8>, hits: &[(u16, u8, u8)]) -> Vec<u8> {
     for (at, with, kind) in hits {
         let at = usize::from(*at) % bytes.len().max(1);
@@ -219,7 +219,7 @@ fn hits() -> impl Strategy<Value = Vec<(u16, u8, u8)>> {
     proptest::collection::vec((any::<u16>(), any::<u8>(), 0u8..3), 1..4)
 }
 
-/// View and owned term agree on what is a term, and what is one can be written again.
+/// A view and an owned term accept the same bytes, and an accepted term can be encoded again.
 fn agree(bytes: &[u8]) -> Result<(), TestCaseError> {
     match (Term::decode(bytes), TermRef::new(bytes)) {
         (Ok(term), Ok(view)) => {

@@ -1,4 +1,4 @@
-//! Lists of bytes are kept otherwise than other lists; nothing but `as_bytes` may show it.
+//! Lists of bytes are stored differently from other lists. Only `as_bytes` may reveal the difference.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hash;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::made;
 use crate::etf::*;
 
-/// Elements of which all, some or none are bytes.
+/// Elements, of which all, some or none are bytes.
 fn elements() -> impl Strategy<Value = Vec<Term>> {
     let byte = any::<u8>().prop_map(Term::from);
     let near = prop_oneof![6 => any::<u8>().prop_map(Term::from), 1 => (-2i64..260).prop_map(Term::from)];
@@ -29,7 +29,7 @@ fn hash(term: &Term) -> u64 {
     hasher.finish()
 }
 
-/// The list in its long form, which no writer gives a list of bytes.
+/// The list in the long form, which no encoder uses for a list of bytes.
 fn long_form(elements: &[Term]) -> Vec<u8> {
     let mut bytes = vec![131];
     if !elements.is_empty() {
@@ -43,7 +43,7 @@ fn long_form(elements: &[Term]) -> Vec<u8> {
     bytes
 }
 
-/// The same list from all that makes one.
+/// The same list, created in every possible way.
 fn made_in_all_ways(elements: &[Term]) -> Vec<Term> {
     let list = Term::from(elements.to_vec());
     let encoded = list.encode().unwrap();
@@ -71,7 +71,7 @@ fn made_in_all_ways(elements: &[Term]) -> Vec<Term> {
 }
 
 proptest! {
-    /// However a list was made, it is one and the same, and kept as bytes if it can be.
+    /// However a list was created, the result is the same, and it is stored as bytes if possible.
     #[test]
     fn a_list_is_the_same_however_it_was_made(elements in elements()) {
         let all = made_in_all_ways(&elements);
@@ -84,7 +84,7 @@ proptest! {
         }
     }
 
-    /// It has the elements it was made of, by each way to them.
+    /// Every method of access returns the elements that the list was created from.
     #[test]
     fn a_list_lends_its_elements(elements in elements()) {
         let list = List::from(elements.clone());
@@ -106,10 +106,10 @@ proptest! {
         prop_assert_eq!(Vec::from(list), elements);
     }
 
-    /// Two lists stand to each other as their elements do, one after another; also as keys of a map, and with a tail.
+    /// Two lists are ordered by their elements, one after another, also as keys of a map and with a tail.
     #[test]
     fn lists_are_compared_by_their_elements(one in elements(), two in elements(), shared in 0usize..40) {
-        // Often the same at first.
+        // The lists often begin with the same elements.
         let start = one.len().min(shared);
         let two = [&one[..start], &two[..]].concat();
         let (first, second) = (Term::from(one.clone()), Term::from(two.clone()));
@@ -124,7 +124,7 @@ proptest! {
         prop_assert_eq!(map.get(&first), Some(&if one == two { term!(second) } else { term!(first) }));
     }
 
-    /// It is printed with its elements, and read by serde as them.
+    /// Printing a list, and reading it through serde, gives its elements.
     #[test]
     fn a_list_is_printed_and_read_by_its_elements(elements in elements()) {
         let list = Term::from(elements.clone());

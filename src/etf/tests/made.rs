@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::scan::TERMS;
 use crate::etf::*;
 
-/// Names as programs give them, and as nobody would.
+/// Usual and unusual names.
 fn atom_made() -> impl Strategy<Value = Atom> {
     let name = prop_oneof![
         4 => "[a-z][a-zA-Z0-9_@]{0,30}",
@@ -34,7 +34,7 @@ fn float_made() -> impl Strategy<Value = Term> {
     floats.prop_map(Term::from)
 }
 
-/// Creations are not printed: what is to be read back from text has none.
+/// Creations are not printed, so an identity that is read back from text must have creation 0.
 fn identity_made(creation: u32) -> impl Strategy<Value = Term> {
     let node = prop_oneof![
         Just("nonode@nohost".to_owned()),
@@ -75,7 +75,7 @@ fn bytes_made() -> impl Strategy<Value = Term> {
     ]
 }
 
-/// A term that prints and reads back as the same.
+/// A term that is unchanged after it is printed and parsed.
 pub(super) fn printable() -> impl Strategy<Value = Term> {
     made(0)
 }

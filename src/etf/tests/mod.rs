@@ -1,6 +1,6 @@
-//! Terms of all kinds are [`made`] up; [`codec`] writes and reads them as bytes, [`syntax`] as text; [`hostile`] damages
-//! both. [`list`] holds lists of bytes to what lists are, [`values`] converts, compares and writes terms in a program,
-//! [`typed`] carries values of other types, and [`scan`] reads what stands in control terms.
+//! [`made`] generates terms of all kinds. [`codec`] writes and reads them as bytes, [`syntax`] as text, and [`hostile`] damages both.
+//! [`list`] checks that lists of bytes behave like other lists. [`values`] converts, compares and creates terms in a program.
+//! [`typed`] converts values of other types, and [`scan`] reads the terms in control terms.
 
 mod codec;
 mod hostile;

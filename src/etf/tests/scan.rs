@@ -49,7 +49,7 @@ fn a_claimed_size_beyond_the_bytes_is_refused_at_once() {
     ));
 }
 
-/// A fun ends where its elements end, as for the VM, whatever size it states.
+/// A fun ends where its elements end, as in the VM, whatever size it states.
 #[test]
 fn the_stated_size_of_a_fun_does_not_move_its_end() {
     let mut fun = TERMS.iter().find(|term| term[0] == 0x70).unwrap().to_vec();
@@ -130,7 +130,7 @@ proptest! {
         let _ = low_bits(&mut Reader::new(&bytes));
     }
 
-    /// One term inside another is skipped as a whole, and what follows is left alone.
+    /// A term within another one is skipped completely, and the bytes that follow are not touched.
     #[test]
     fn nested_terms_are_skipped_to_their_end(which in proptest::collection::vec(0..TERMS.len(), 0..20), shape in 0..3) {
         let count = which.len() as u8;

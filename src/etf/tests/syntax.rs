@@ -124,7 +124,7 @@ fn errors_say_where_and_what() {
     }
 }
 
-/// The golden tests hold these and many more against a real node.
+/// The golden tests compare these and many more with a real node.
 #[test]
 fn terms_are_printed_as_erlang_prints_them() {
     for (term, pretty, plain) in [

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::made;
 use crate::etf::*;
 
-/// The value is written as the term in Erlang's syntax, as `term_to_binary` would write it, and reads back.
+/// Checks that the value is written as this term (in Erlang's syntax), as `term_to_binary` would write it, and reads back.
 fn both_ways<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T, text: &str) {
     let term = to_term(&value).unwrap();
     assert_eq!(term.to_string(), text);
@@ -274,7 +274,7 @@ proptest! {
         prop_assert_eq!(&from_term::<Term>(&term).unwrap(), &term);
     }
 
-    /// Whatever is read, as whatever type, ends in a value or an error.
+    /// Reading any bytes as any type ends with a value or an error.
     #[test]
     fn any_term_is_read_or_refused(term in made::term()) {
         let _ = from_term::<Order>(&term);

@@ -25,8 +25,8 @@
 //! `#[serde(rename = "Elixir.Shop.Order")]` an Elixir struct. Terms are self-describing, so untagged enums
 //! work. The format declares itself human readable, so addresses and times are written as text.
 
-// `read` and `access`: the deserializer, and how it hands out the items of a value. `write` and `rows`: the serializer, and the
-// items of a value as it writes them. `owned`: both for an owned `Term`. `conventions`: limits and names that both sides share.
+// `read` and `access`: the deserializer, and its access to the items of a value. `write` and `rows`: the serializer, and how it
+// writes the items of a value. `owned`: both for an owned `Term`. `conventions`: limits and names that both sides share.
 
 mod access;
 mod conventions;

@@ -18,7 +18,7 @@ use crate::etf::encode;
 use crate::etf::pen::Pen;
 use crate::etf::tag;
 
-/// Converts a value to an encoded term, as `term_to_binary` writes it.
+/// Converts a value to a term in the external term format, as `term_to_binary` writes it. The result has a version byte.
 ///
 /// ```
 /// use beamway::etf;

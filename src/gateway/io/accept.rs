@@ -1,4 +1,4 @@
-//! Circuits that a peer opens: the gateway connects to the local node.
+//! Circuits opened by a peer: the gateway connects to the local node.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -66,7 +66,7 @@ pub(in crate::gateway) async fn refuse(session: &SessionHandle, circuit: Circuit
     session.refuse(circuit, error.to_string()).await;
 }
 
-/// A node listens on all addresses unless it was told otherwise, and then most likely on the one in its name.
+/// Connects to a local node. By default a node listens on all addresses; otherwise most likely on the one in its name.
 async fn connect(target: &str, port: u16, relay: &Relay, config: &GatewayConfig) -> std::io::Result<TcpStream> {
     let host = target.split_once('@').and_then(|(_, host)| host.parse::<IpAddr>().ok());
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
@@ -84,8 +84,7 @@ async fn connect(target: &str, port: u16, relay: &Relay, config: &GatewayConfig)
     Err(last)
 }
 
-/// A socket for a leg, or for the listener of legs: what the kernel may hold of the BEAM's signals is settled before a
-/// connection is.
+/// A socket for a leg, or for the listener of a persona. The receive buffer must be set before the connection exists.
 pub(in crate::gateway) fn socket(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<TcpSocket> {
     let socket = match ip {
         IpAddr::V4(_) => TcpSocket::new_v4(),
@@ -95,7 +94,7 @@ pub(in crate::gateway) fn socket(ip: IpAddr, config: &GatewayConfig) -> std::io:
     Ok(socket)
 }
 
-/// Small signals leave at once, and little is kept in the kernel.
+/// Disables Nagle's algorithm and limits the send buffer in the kernel.
 pub(in crate::gateway) fn tune(stream: &TcpStream, config: &GatewayConfig) {
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_send_buffer_size(config.send_buffer);

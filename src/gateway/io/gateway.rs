@@ -1,4 +1,4 @@
-//! The task that serves the BEAMs of this host: it answers the port mapper, and stands for remote nodes by personas.
+//! The task that serves the BEAMs of this host: it answers the port mapper, and creates personas for remote nodes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,14 +22,14 @@ use crate::hub::io::directory::LocalNode;
 use crate::hub::io::directory::RemoteNode;
 use crate::hub::io::directory::Request;
 
-/// Personas at once; each is a listening socket.
+/// Maximum number of personas. Each is a listening socket.
 const PERSONAS: usize = 4096;
 
-/// Circuits that may wait for the task that connects them to a BEAM. That task waits for nothing else, so this is only
-/// reached by a burst.
+/// Circuits that may wait for the task that connects them to a BEAM. That task waits for nothing else, so only a burst
+/// reaches the limit.
 const CALLERS: usize = 1024;
 
-/// A remote node, and the address where local nodes look for it.
+/// A remote node, and the local address at which nodes look for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct PersonaKey {
     peer: Arc<str>,
@@ -42,26 +42,26 @@ struct PersonaKey {
 #[derive(Debug)]
 struct Listening {
     port: u16,
-    /// The remote node is gone, and the persona ends.
+    /// Cancelled when the remote node is gone. The persona then ends.
     gone: CancellationToken,
 }
 
 /// The gateway of this host.
 #[derive(Debug)]
 pub struct Gateway {
-    /// The host parts under which a BEAM of this host may be meant.
+    /// The host parts of node names that mean this host.
     hosts: Vec<String>,
     hub: mpsc::Sender<Request>,
     config: Arc<GatewayConfig>,
-    /// The BEAMs that are registered, and their incarnations.
+    /// The registered BEAMs, with their creations.
     beams: BTreeMap<String, u32>,
     personas: BTreeMap<PersonaKey, Listening>,
-    /// Listeners end with the gateway.
+    /// The listeners, which end with the gateway.
     listeners: JoinSet<PersonaKey>,
 }
 
 impl Gateway {
-    /// A gateway for a host that is meant by any of `hosts`.
+    /// A gateway for a host with these host parts of node names.
     pub fn new(hosts: Vec<String>, hub: mpsc::Sender<Request>, config: GatewayConfig) -> Self {
         Self {
             hosts,
@@ -111,14 +111,14 @@ impl Gateway {
         }
     }
 
-    /// Asks the hub; `None` when it has ended.
+    /// Asks the hub; `None` if it has ended.
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.hub.send(request(answer)).await.ok()?;
         answered.await.ok()
     }
 
-    /// Attaches a BEAM at the hub, if its name is free.
+    /// Attaches a BEAM to the hub. Returns its creation; `None` if the name is taken.
     async fn register(&mut self, registration: Registration) -> Option<u32> {
         let (name, port) = (registration.name.clone(), registration.port);
         let (callers, called) = mpsc::channel(CALLERS);
@@ -165,7 +165,7 @@ impl Gateway {
         }
     }
 
-    /// The port of the persona for a remote node, at the address where the local node will connect.
+    /// The port of the persona for a remote node, at the local address to which the node will connect.
     fn persona(&mut self, node: RemoteNode, ip: IpAddr) -> Option<u16> {
         let target = format!("{}@{}", node.name, node.host);
         let key = PersonaKey {
@@ -179,13 +179,13 @@ impl Gateway {
             return Some(listening.port);
         }
         if self.personas.len() >= PERSONAS {
-            warn!(target, "too many remote nodes are looked for at once");
+            warn!(node = target, max = PERSONAS, "too many personas for remote nodes");
             return None;
         }
         let (listener, port) = match persona::bind(ip, &self.config) {
             Ok(bound) => bound,
             Err(error) => {
-                warn!(target, %ip, %error, "cannot listen for a remote node");
+                warn!(node = target, %ip, %error, "cannot listen for a remote node");
                 return None;
             }
         };
@@ -208,7 +208,7 @@ impl Gateway {
         Some(port)
     }
 
-    /// Removes a persona whose node is gone. The node may be back, and have another persona.
+    /// Removes a persona whose remote node is gone. The node may return and get another persona.
     fn remove(&mut self, key: &PersonaKey) {
         if self
             .personas
@@ -220,7 +220,7 @@ impl Gateway {
     }
 }
 
-/// Connects circuits that peers open to a BEAM, until that is detached.
+/// Connects the circuits that peers open to a BEAM, until the BEAM is detached.
 async fn take_circuits(mut circuits: mpsc::Receiver<Caller>, port: u16, config: Arc<GatewayConfig>) {
     while let Some(Caller { session, open, policy }) = circuits.recv().await {
         tokio::spawn(accept::accept(open, port, session, policy, Arc::clone(&config)));

@@ -34,10 +34,10 @@ use crate::gateway::LegError;
 use crate::router::Policy;
 use crate::session::Agreed;
 
-/// Bytes read at once from a node that has more.
+/// Bytes read at once from a node that sends much.
 const READ_MOST: usize = 256 * 1024;
 
-/// A leg whose circuit is known.
+/// A leg with its circuit.
 pub(in crate::gateway) struct Leg {
     pub(in crate::gateway) stream: TcpStream,
     pub(in crate::gateway) input: BytesMut,
@@ -51,7 +51,7 @@ pub(in crate::gateway) struct Leg {
 }
 
 impl Leg {
-    /// Runs the leg to its end and says why it ended.
+    /// Runs the leg until it ends. Returns the reason.
     pub(in crate::gateway) async fn run(mut self) -> LegError {
         let circuit = self.endpoint.circuit().clone();
         let limit = self.config.handshake_time;
@@ -102,7 +102,7 @@ impl Leg {
         }
     }
 
-    /// Passes a message through the relay, and checks a name that the far side has just claimed.
+    /// Relays a handshake message. If it tells the name of the remote node, checks that name against the policy.
     fn follow(&mut self, from: Party, message: &Bytes) -> Result<(Bytes, bool), LegError> {
         let (message, is_complete) = match self.relay.handle(from, message)? {
             Relayed::Pass(message) => (message, false),
@@ -135,7 +135,7 @@ impl Leg {
         })
     }
 
-    /// Translates packets and signals until one side ends; each direction goes on whatever the other waits for.
+    /// Translates packets and signals until one side ends. Neither direction waits for the other.
     async fn converse(self, agreed: Agreed) -> LegError {
         let format = agreed.format;
         let (sender, receiver) = match self.endpoint.establish(agreed).await {
@@ -163,8 +163,8 @@ impl Leg {
             error = writer.run() => error,
         };
         if matches!(outcome, LegError::CircuitClosed(_) | LegError::NoSession) {
-            // The node still reads what was written: close our side, and let it close its own. Closing at once while it
-            // is sending would reset the connection and lose the end of what we wrote.
+            // The node still reads what was written: close our end and let the node close its own. Closing both at once while
+            // the node is sending would reset the connection and lose the end of what was written.
             let _ = writer.stream.shutdown().await;
             let _ = timeout(reader.config.linger, reader.discard()).await;
         }
@@ -172,13 +172,13 @@ impl Leg {
     }
 }
 
-/// From the BEAM.
+/// Reads from the BEAM.
 struct Reader {
     stream: OwnedReadHalf,
     input: BytesMut,
     decoder: StreamDecoder,
     format: Format,
-    /// The last read took all that there was room for.
+    /// The last read filled the buffer.
     has_more: bool,
     signals: SignalSender,
     config: Arc<GatewayConfig>,
@@ -204,9 +204,9 @@ impl Reader {
         if !signals.is_empty() {
             self.signals.send(signals).await?;
         }
-        // Not reading is the VM's own backpressure. The clock of silence stands still meanwhile.
+        // Not reading makes the VM apply its own backpressure. The timer for its silence does not run meanwhile.
         if self.signals.ready().await.is_err() {
-            // The writer hears why.
+            // The writer gets the reason.
             return std::future::pending().await;
         }
         let silence = self.config.net_ticktime;
@@ -218,8 +218,8 @@ impl Reader {
         }
     }
 
-    /// Reads what there is. A leg that waits keeps no buffer: of a thousand nodes most are silent. One that has more to
-    /// read gets a larger one: what is left of a packet at a buffer's end is copied into the next.
+    /// Reads what is available. A waiting leg keeps no buffer, since most of a thousand nodes are silent. A leg that has more
+    /// to read gets a larger buffer, since a partial packet at the end of one buffer is copied into the next.
     async fn read(&mut self) -> std::io::Result<usize> {
         poll_fn(|context| {
             self.input
@@ -242,7 +242,7 @@ impl Reader {
     }
 }
 
-/// Towards the BEAM.
+/// Writes to the BEAM.
 struct Writer {
     stream: OwnedWriteHalf,
     encoder: StreamEncoder,

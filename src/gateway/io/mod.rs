@@ -2,8 +2,8 @@
 //!
 //! - [`gateway`]: the task that answers the port mapper and attaches BEAMs to the hub.
 //! - `persona`: a listener that stands for a remote node; a BEAM's connection to it opens a circuit.
-//! - `accept`: a circuit that a peer opens; it is connected to the local BEAM.
-//! - `leg`: what both lead to: one BEAM's connection, from the handshake to its end.
+//! - `accept`: connects a circuit that a peer opens to the local BEAM.
+//! - `leg`: the connection to one BEAM, from its handshake to its end, whichever side opened it.
 
 mod accept;
 pub mod gateway;

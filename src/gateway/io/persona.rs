@@ -1,4 +1,4 @@
-//! Personas: listeners that stand for remote nodes towards the local ones.
+//! Personas: listeners that present remote nodes to the local ones.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::router::Policy;
 
-/// Connections to one persona at once: local nodes, and their attempts.
+/// Maximum number of connections to one persona: of local nodes, and their attempts.
 const CONNECTIONS: usize = 1024;
 
-/// A connection says who it is by then.
+/// Time-out for the first message of a connection, which says the name of the local node.
 const NAME_TIME: Duration = Duration::from_secs(10);
 
-/// What a persona stands for.
+/// The remote node that a persona presents.
 #[derive(Clone)]
 pub(in crate::gateway) struct Persona {
     /// The remote node, `name@host`.
@@ -42,7 +42,7 @@ pub(in crate::gateway) struct Persona {
     pub(in crate::gateway) config: Arc<GatewayConfig>,
 }
 
-/// Binds a listener where local nodes look for the remote one.
+/// Binds a listener at the address where local nodes look for the remote one.
 pub(in crate::gateway) fn bind(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<(TcpListener, u16)> {
     let listener = socket(ip, config)?;
     listener.bind((ip, 0).into())?;
@@ -51,7 +51,7 @@ pub(in crate::gateway) fn bind(ip: IpAddr, config: &GatewayConfig) -> std::io::R
     Ok((listener, port))
 }
 
-/// Accepts local nodes until the task is ended.
+/// Accepts connections of local nodes until the task is cancelled.
 pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -67,14 +67,18 @@ pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
                 });
             }
             Err(error) => {
-                warn!(%error, "a persona cannot accept a connection; is the limit of open files too low?");
+                warn!(
+                    node = persona.target,
+                    %error,
+                    "a persona cannot accept a connection; is the limit of open files too low?"
+                );
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
 }
 
-/// Opens a circuit for a local node and runs its leg.
+/// Opens a circuit for a local node and runs the leg.
 async fn open(mut stream: TcpStream, persona: Persona) {
     let Persona {
         target,
@@ -87,12 +91,12 @@ async fn open(mut stream: TcpStream, persona: Persona) {
     let relay = match timeout(NAME_TIME, read_name(&mut stream, &mut input)).await {
         Ok(Ok(name)) => Relay::new(&name).map_err(LegError::from),
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(LegError::Late("the local node did not say its name", NAME_TIME)),
+        Err(_) => Err(LegError::Late("the local node did not send its name", NAME_TIME)),
     };
     let relay = match relay {
         Ok(relay) => relay,
         Err(error) => {
-            warn!(to = target, %error, "a connection of a local node was refused");
+            warn!(to = target, %error, "the connection of a local node was refused");
             return;
         }
     };

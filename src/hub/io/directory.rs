@@ -1,5 +1,5 @@
-//! How the gateway and native nodes attach their nodes and ask where others are, and how circuits that peers open find
-//! them: bounded channels of plain values.
+//! The messages by which the gateway and native nodes attach nodes and look up others, and by which they receive circuits that
+//! peers open: plain values on bounded channels.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,123 +13,123 @@ use crate::epmd::Registration;
 use crate::router::Policy;
 use crate::wire::Open;
 
-/// Requests that may wait for the hub.
+/// The capacity of the hub's queue of requests.
 pub const REQUESTS: usize = 256;
 
-/// Circuits that may wait for a native node to take them; beyond it they are refused.
+/// How many circuits may wait until a native node accepts them. Further circuits are refused.
 pub const CALLERS: usize = 64;
 
-/// A node of this host, as the hub must know it.
+/// A local node that attaches to the hub.
 #[derive(Debug)]
 pub struct LocalNode {
-    /// The part of its name before the `@`; its type; and the port where it listens for plain distribution on this host,
-    /// 0 if it does not.
+    /// The part of its name before the `@`, its type, and the port on which it listens for plain distribution on this host, or
+    /// 0 if it does not listen.
     pub registration: Registration,
-    /// The host parts under which it may be meant.
+    /// The host parts by which it can be addressed.
     pub hosts: Vec<String>,
-    /// Where circuits to it go. The node is gone when the receiver is dropped.
+    /// Receives circuits to the node. When the receiver is dropped, the node counts as gone.
     pub callers: mpsc::Sender<Caller>,
 }
 
-/// A circuit that a peer opened to a local node, which takes or refuses it.
+/// A circuit that a peer opened to a local node. The node accepts or refuses it.
 #[derive(Debug)]
 pub struct Caller {
-    /// The session.
+    /// The session with the peer.
     pub session: SessionHandle,
-    /// What the peer wants.
+    /// The peer's request.
     pub open: Open,
-    /// Which nodes the peer may speak for. The initiator's was checked if it has said one.
+    /// The nodes for which the peer may speak. The initiator's name has been checked, if it has one yet.
     pub policy: Policy,
 }
 
-/// What local nodes ask of the hub.
+/// A request to the hub.
 #[derive(Debug)]
 pub enum Request {
-    /// May this node be here? Answered with its incarnation, or `None` if its name is taken.
+    /// Attaches a node. The answer is its creation, or `None` if it was refused.
     Attach {
         /// The node.
         node: LocalNode,
-        /// The way back.
+        /// Where the answer goes.
         answer: oneshot::Sender<Option<u32>>,
     },
-    /// The node has ended.
+    /// Reports that a node has ended.
     Detach {
         /// The part of its name before the `@`.
         name: String,
-        /// Its incarnation: another node may have taken the name meanwhile.
+        /// Its creation, since another node may have taken the name meanwhile.
         creation: u32,
     },
-    /// How is this node reached?
+    /// Asks how a node can be reached.
     Find {
-        /// Its full name.
+        /// The full name of the node.
         target: String,
-        /// The way back.
+        /// Where the answer goes.
         answer: oneshot::Sender<Place>,
     },
-    /// Which node does a name mean that was asked at an address?
+    /// Asks which node has a name, for a question to the port mapper.
     LookUp {
         /// A bare or a full name.
         name: String,
-        /// The local address that the question arrived on: it names the host meant.
+        /// The local address on which the question arrived. It determines the host part of a bare name.
         arrived_on: IpAddr,
-        /// The way back.
+        /// Where the answer goes.
         answer: oneshot::Sender<Found>,
     },
-    /// Which nodes are attached?
+    /// Asks for the registrations of all local nodes.
     Names {
-        /// The way back.
+        /// Where the answer goes.
         answer: oneshot::Sender<Vec<Registration>>,
     },
 }
 
-/// How a node is reached.
+/// How a node can be reached.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// On this host; it listens for plain distribution on this port.
+    /// The node is on this host and listens for plain distribution.
     Here {
-        /// The port.
+        /// The port on which it listens.
         port: u16,
     },
-    /// A peer has it.
+    /// The node is at a peer.
     Peer {
-        /// The session that reaches it.
+        /// The session with the peer.
         session: SessionHandle,
-        /// Which nodes the peer may speak for.
+        /// The nodes for which the peer may speak.
         policy: Policy,
     },
-    /// Nobody has it.
+    /// There is no such node.
     Unknown {
-        /// The nodes that there are, by their full names, a few of them.
+        /// The full names of some nodes that exist.
         known: Vec<String>,
-        /// The peers that are there.
+        /// The names of the peers with a session.
         #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "the one-shot commands ask"))]
         peers: Vec<Arc<str>>,
     },
 }
 
-/// Which node a name means.
+/// The answer to a look-up of a name.
 #[derive(Clone, Debug)]
 pub enum Found {
-    /// A node of this host.
+    /// A local node.
     Local(Registration),
-    /// A peer's.
+    /// A node of a peer.
     Remote(RemoteNode),
-    /// None.
+    /// There is no such node.
     Unknown,
-    /// One of these: a bare name that fits nodes of several peers.
+    /// The question was a bare name, and several peers have a node with it. These are their descriptions.
     Ambiguous(Vec<String>),
 }
 
 /// A node of a peer.
 #[derive(Clone, Debug)]
 pub struct RemoteNode {
-    /// The session that reaches it.
+    /// The session with the peer.
     pub session: SessionHandle,
     /// The part of its name before the `@`.
     pub name: String,
-    /// The host part meant.
+    /// The host part of its name.
     pub host: String,
-    /// Which nodes the peer may speak for.
+    /// The nodes for which the peer may speak.
     pub policy: Policy,
     /// Cancelled when the peer withdraws the node or is gone.
     pub gone: CancellationToken,

@@ -1,4 +1,4 @@
-//! The directory as tasks reach it: [`directory`] holds what they ask, [`task`] answers.
+//! Access to the hub from other tasks: [`directory`] holds the requests, [`task`] answers them.
 
 pub mod directory;
 pub mod task;

@@ -1,4 +1,4 @@
-//! The task that runs the hub: it hears of peers from their sessions, and of local nodes from these.
+//! The task that runs the hub. Sessions report peers to it, and local nodes send it requests.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -30,24 +30,24 @@ use crate::hub::OpenError;
 use crate::router::Policies;
 use crate::wire::Open;
 
-/// Nodes told to one that asks for a node that is not there.
+/// The maximum number of known nodes in the answer to a question for an unknown node.
 const NODES_NAMED: usize = 20;
 
-/// The hub, and the channels to those whom it knows.
+/// The hub, and the channels to local nodes and sessions.
 #[derive(Debug)]
 pub struct HubTask {
     hub: Hub,
     announces: bool,
-    /// Where circuits to local nodes go, by their names.
+    /// The receivers of circuits to local nodes, by the names of the nodes.
     callers: BTreeMap<String, mpsc::Sender<Caller>>,
     sessions: BTreeMap<Arc<str>, SessionHandle>,
-    /// How those that asked for a peer's node are told that it is gone: by peer and name.
+    /// For each node of a peer that was looked up: cancelled when the node is gone. By peer and name.
     gone: BTreeMap<Arc<str>, BTreeMap<String, CancellationToken>>,
 }
 
 impl HubTask {
-    /// A hub with these policies. `announces` says whether peers are told of the nodes here, so that theirs can connect to
-    /// them; those of a daemon that passes by are gone before anybody would.
+    /// Creates a hub with these policies. `announces` determines whether local nodes are announced to peers, so that remote nodes
+    /// can connect to them. A temporary daemon does not announce its node.
     pub fn new(policies: Policies, announces: bool) -> Self {
         Self {
             hub: Hub::new(policies),
@@ -96,7 +96,7 @@ impl HubTask {
         }
     }
 
-    /// Takes a node in, if its name is free, and tells the peers.
+    /// Attaches a node if its name is free, and announces it to the peers. Returns its creation.
     async fn attach(&mut self, node: LocalNode) -> Option<u32> {
         let name = node.registration.name.clone();
         if self.callers.get(&name).is_some_and(mpsc::Sender::is_closed)
@@ -110,11 +110,11 @@ impl HubTask {
         let creation = match self.hub.attach(node.registration, node.hosts, now) {
             Ok(creation) => creation,
             Err(error) => {
-                warn!(name, %error, "a local node was refused");
+                warn!(node = name, %error, "refused a local node");
                 return None;
             }
         };
-        info!(name, creation, "a local node has registered");
+        info!(node = name, creation, "local node attached");
         self.callers.insert(name.clone(), node.callers);
         self.tell_all(|hub| hub.node_up(&name)).await;
         Some(creation)
@@ -124,14 +124,14 @@ impl HubTask {
         let Some(moved) = self.hub.detach(name, creation) else {
             return;
         };
-        info!(name, "a local node is gone");
+        info!(node = name, "local node detached");
         self.callers.remove(name);
         log_moved(&moved);
         self.tell_all(|_| Some(Command::NodeDown { name: name.to_owned() }))
             .await;
     }
 
-    /// What peers are told of a local node.
+    /// The announcement of a local node, if local nodes are announced.
     fn node_up(&self, name: &str) -> Option<Command> {
         self.announces.then_some(())?;
         Some(Command::NodeUp {
@@ -201,10 +201,10 @@ impl HubTask {
             PeerEvent::NodeUp { peer, name, hosts, .. } => {
                 let announced = self.hub.announce(&peer, &name, hosts);
                 for (node, reason) in announced.unreachable {
-                    info!(%peer, node, %reason, "an announced node is not reached through this peer");
+                    info!(%peer, node, %reason, "an announced node cannot be reached through this peer");
                 }
                 if !announced.reachable.is_empty() {
-                    info!(%peer, nodes = ?announced.reachable, "a remote node is up");
+                    info!(%peer, nodes = ?announced.reachable, "remote node up");
                 }
                 log_moved(&announced.moved);
             }
@@ -212,7 +212,7 @@ impl HubTask {
                 let Some(moved) = self.hub.withdraw(&peer, &name) else {
                     return;
                 };
-                info!(%peer, name, "a remote node is down");
+                info!(%peer, node = name, "remote node down");
                 if let Some(gone) = self.gone.get_mut(&peer).and_then(|gone| gone.remove(&name)) {
                     gone.cancel();
                 }
@@ -220,7 +220,7 @@ impl HubTask {
             }
             PeerEvent::Opened { session, open } => self.open(session, open).await,
             PeerEvent::Down { peer, reason } => {
-                warn!(%peer, reason, "a peer is gone");
+                warn!(%peer, reason, "peer down: its session has ended");
                 self.sessions.remove(&peer);
                 for (_, gone) in self.gone.remove(&peer).into_iter().flatten() {
                     gone.cancel();
@@ -231,7 +231,7 @@ impl HubTask {
     }
 
     async fn peer_up(&mut self, session: SessionHandle) {
-        info!(peer = %session.peer, "a peer is up");
+        info!(peer = %session.peer, "peer up: a session has started");
         for node in self.hub.registrations() {
             if let Some(up) = self.node_up(&node.name) {
                 session.send(up).await;
@@ -240,7 +240,7 @@ impl HubTask {
         self.sessions.insert(session.peer.clone(), session);
     }
 
-    /// A peer wants a circuit: finds the local node, checks who asks, and leaves the rest to that node.
+    /// Handles a circuit that a peer opens: finds the local node, checks the initiator, and leaves the rest to the local node.
     async fn open(&self, session: SessionHandle, open: Open) {
         let peer = session.peer.clone();
         let local = match self.local(&peer, &open) {
@@ -267,7 +267,7 @@ impl HubTask {
     }
 }
 
-/// Ends a circuit that has no endpoint here.
+/// Closes a circuit that has no local endpoint.
 async fn refuse(session: &SessionHandle, open: &Open, error: &OpenError) {
     warn!(peer = %session.peer, circuit = %open.circuit, %error, "a circuit was refused");
     session.refuse(open.circuit, error.to_string()).await;
@@ -275,6 +275,6 @@ async fn refuse(session: &SessionHandle, open: &Open, error: &OpenError) {
 
 fn log_moved(moved: &[Moved]) {
     for Moved { node, peer } in moved {
-        info!(%peer, node, "a remote node has moved: it is reached through this peer now");
+        info!(%peer, node, "remote node moved: it is now reached through this peer");
     }
 }

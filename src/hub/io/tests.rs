@@ -27,7 +27,7 @@ use crate::wire::Open;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A hub that runs.
+/// A running hub task.
 struct Running {
     requests: mpsc::Sender<Request>,
     events: mpsc::Sender<PeerEvent>,
@@ -35,7 +35,7 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-/// A session's side of the channels.
+/// The session's side of the channels.
 struct Peer {
     session: SessionHandle,
     commands: mpsc::Receiver<Command>,
@@ -105,7 +105,7 @@ impl Running {
         }
     }
 
-    /// Tells an event, and waits until the hub has heard it.
+    /// Sends an event, and waits until the hub has handled it.
     async fn tell(&self, event: PeerEvent) {
         self.events.send(event).await.unwrap();
         while self.events.capacity() < self.events.max_capacity() {
@@ -167,7 +167,7 @@ impl Peer {
         Arc::clone(&self.session.peer)
     }
 
-    /// What it is told next of local nodes: up or down, and the name.
+    /// The next report about a local node to this peer: up or down, and the name.
     async fn told(&mut self) -> (bool, String) {
         match timeout(PATIENCE, self.commands.recv()).await {
             Ok(Some(Command::NodeUp { name, hosts, .. })) => {
@@ -183,7 +183,7 @@ impl Peer {
         self.commands.try_recv().is_err()
     }
 
-    /// Why the circuit is refused that it has opened.
+    /// The reason for which a circuit that it opened was refused.
     async fn refusal(&mut self, wanted: u64) -> String {
         match timeout(PATIENCE, self.commands.recv()).await {
             Ok(Some(Command::Close { circuit, reason })) => {
@@ -238,14 +238,14 @@ async fn circuits_go_to_the_node_that_they_mean() {
     assert!(strict.refusal(2).await.contains("may not speak for node c@other"));
     hub.open(&strict, 3, "c@h", "c@only").await;
     assert_eq!(strict.refusal(3).await, "no node c@h is registered here");
-    // One circuit is taken late, the next one is not kept waiting.
+    // One circuit is accepted late. The next one does not have to wait.
     hub.open(&strict, 4, "a@h", "c@only").await;
     hub.open(&strict, 5, "a@h", "c@only").await;
-    assert_eq!(strict.refusal(5).await, "a@h takes no connections now");
+    assert_eq!(strict.refusal(5).await, "node a@h accepts no connections now");
     assert_eq!(called_a.recv().await.unwrap().open.circuit, CircuitId(4));
     drop(called_b);
     hub.open(&strict, 6, "b@h", "c@only").await;
-    assert_eq!(strict.refusal(6).await, "b@h takes no connections now");
+    assert_eq!(strict.refusal(6).await, "node b@h accepts no connections now");
     let session = strict.session.clone();
     let open = Open {
         circuit: CircuitId(7),

@@ -84,7 +84,7 @@ impl Daemon {
                 name: name_of(host),
                 boot: random.bytes(),
                 lanes: setting.lanes,
-                is_passing: false,
+                is_temporary: false,
             }),
             endpoint: endpoint.clone(),
             client,

@@ -1,4 +1,4 @@
-//! A circuit: one connection to another node through the daemon's sessions, from the handshake to its end.
+//! A connection to another node as a circuit of the daemon's sessions, from its handshake to its end.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -34,12 +34,12 @@ use crate::router::Policy;
 use crate::session::Agreed;
 use crate::session::Intake;
 
-/// Signals handed to the session at once, at most.
+/// Maximum number of signals handed to the session at once.
 const BATCH: usize = 1024;
 
 /// Asks the daemon where a node is.
 pub(in crate::node) async fn find(daemon: &mpsc::Sender<Request>, node: &Atom) -> Result<Place, ConnectionError> {
-    let gone = || ConnectionError::Local("the daemon has ended".to_owned());
+    let gone = || ConnectionError::Local("the daemon has stopped".to_owned());
     let (answer, answered) = oneshot::channel();
     let target = node.as_str().to_owned();
     daemon
@@ -49,7 +49,7 @@ pub(in crate::node) async fn find(daemon: &mpsc::Sender<Request>, node: &Atom) -
     answered.await.map_err(|_| gone())
 }
 
-/// A circuit whose session is known.
+/// A circuit of a known session.
 pub(in crate::node) struct Circuit {
     endpoint: Endpoint,
     /// Which nodes the peer may speak for.
@@ -58,7 +58,7 @@ pub(in crate::node) struct Circuit {
 }
 
 impl Circuit {
-    /// Opens a circuit to a node of a peer, and shakes hands.
+    /// Opens a circuit to a node of a peer, and performs the handshake.
     pub(in crate::node) async fn call(
         shared: &Arc<Shared>,
         node: &Atom,
@@ -80,7 +80,7 @@ impl Circuit {
         Ok((circuit, far))
     }
 
-    /// Takes a circuit that a peer has opened, and shakes hands.
+    /// Accepts a circuit that a peer has opened, and performs the handshake.
     pub(in crate::node) async fn answer(
         shared: &Arc<Shared>,
         caller: Caller,
@@ -135,7 +135,7 @@ impl Circuit {
         }
     }
 
-    /// Whether the peer may speak for the node that it has led us to.
+    /// Checks that the peer may speak for the node that has answered.
     fn check(&self, far: &FarIdentity) -> Result<(), ConnectionError> {
         if self.policy.allows(&far.name) {
             return Ok(());
@@ -160,10 +160,10 @@ impl Circuit {
         let up = shared.apply(|machine| machine.established(self.attempt, far));
         let Some(connection) = up.and_then(|id| shared.connection(id)) else {
             return circuit
-                .close("another connection to the node was faster".to_owned())
+                .close("another connection to the node was established first".to_owned())
                 .await;
         };
-        info!(node = %shared.name, far = name, peer = %circuit.peer(), "a connection is up");
+        info!(node = %shared.name, remote = name, peer = %circuit.peer(), "connected to a node");
         let outcome = self.converse(&shared, &connection).await;
         let reason = outcome.to_string();
         shared.disconnect(&connection.node, connection.id, &reason);
@@ -172,7 +172,7 @@ impl Circuit {
         }
     }
 
-    /// Each direction goes on whatever the other waits for.
+    /// Runs both directions, neither of which waits for the other.
     async fn converse(self, shared: &Arc<Shared>, connection: &Arc<Connection>) -> ConnectionError {
         let agreed = Agreed {
             format: Format::Header,
@@ -205,7 +205,7 @@ fn no_session() -> ConnectionError {
     ConnectionError::Local(Closed::NoSession.to_string())
 }
 
-/// A circuit that ended before its connection was up.
+/// The error for a circuit that ended before the connection was established.
 fn refused(closed: Closed) -> ConnectionError {
     ConnectionError::Local(closed.to_string())
 }
@@ -230,7 +230,7 @@ impl Reader<'_> {
         let taken = contents.into_iter().try_for_each(|content| self.arrivals.take(content));
         self.arrivals.flush();
         taken?;
-        // What full mailboxes hold is not yet written: so the circuit's credit is what slows the senders.
+        // Messages that full mailboxes hold do not count as written yet, so the credit of the circuit slows the senders down.
         poll_fn(|context| self.connection.poll_arrears(context)).await;
         Ok(self.signals.written(cost).await?)
     }
@@ -238,7 +238,7 @@ impl Reader<'_> {
 
 struct Writer<'a> {
     signals: SignalSender,
-    /// Messages in fragments so far.
+    /// Fragmented messages so far.
     messages: u64,
     connection: &'a Arc<Connection>,
 }
@@ -276,14 +276,14 @@ impl Writer<'_> {
             }
             self.signals.send(signals).await?;
             if self.signals.ready().await.is_err() {
-                // The reader says why.
+                // The reader reports the reason.
                 return std::future::pending().await;
             }
         }
     }
 }
 
-/// Takes the circuits that peers open to this node.
+/// Accepts the circuits that peers open to this node.
 pub(in crate::node) async fn serve(shared: Arc<Shared>, mut callers: mpsc::Receiver<Caller>) {
     loop {
         let caller = tokio::select! {

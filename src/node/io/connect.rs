@@ -1,4 +1,4 @@
-//! Calling other nodes.
+//! Connecting to other nodes.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -23,28 +23,28 @@ use crate::node::ConnectionError;
 use crate::node::FarIdentity;
 use crate::node::handshake::Handshake;
 
-/// How often an attempt that lost against the other node's looks whether that one has succeeded.
+/// Polling interval of an attempt that gave way to the other node's attempt: whether that one has succeeded.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A connection that has come up, by whatever way.
+/// An established connection of either kind.
 enum Carrier {
     Tcp(Wire),
     Lanes(Circuit),
 }
 
-/// Connects to a node, in a task of its own.
+/// Connects to a node in a new task.
 pub(in crate::node) fn dial(shared: &Arc<Shared>, node: Atom, attempt: u64) {
     shared
         .tasks
         .spawn_on(connect(Arc::clone(shared), node, attempt), &shared.runtime);
 }
 
-/// Calls a node, and carries its connection if it comes up.
+/// Connects to a node, and runs the connection if it is established.
 async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
     let limit = shared.config.setup_time;
     let setting_up = async {
         match call(&shared, &node, attempt).await {
-            // The other node's own attempt goes on: it arrives at our listener.
+            // The attempt of the other node goes on: it arrives at our listener.
             Err(ConnectionError::Refused { status: "nok", .. }) => loop {
                 sleep(LOOK).await;
                 if !shared.apply(|machine| machine.is_current(&node, attempt)) {
@@ -56,7 +56,7 @@ async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
     };
     let outcome = tokio::select! {
         outcome = timeout(limit, setting_up) => outcome.unwrap_or(Err(ConnectionError::Late(limit))),
-        () = shared.stopping.cancelled() => Err(ConnectionError::Local("this node stops".to_owned())),
+        () = shared.stopping.cancelled() => Err(ConnectionError::Local("this node is stopping".to_owned())),
     };
     match outcome {
         Ok(None) => {}
@@ -87,15 +87,15 @@ async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrie
     Ok((Carrier::Tcp(wire), far))
 }
 
-/// Where a node listens on this host, as a port mapper knows it: plain distribution never leaves the host.
+/// Asks the port mapper where a node listens on this host: plain distribution never leaves the host.
 async fn find(epmd: SocketAddr, node: &Atom) -> Result<SocketAddr, ConnectionError> {
     let unknown = || ConnectionError::Unknown(epmd.to_string(), node.as_str().to_owned());
     let (name, host) = node.split_once('@').ok_or_else(unknown)?;
-    // A name on a loopback address is asked for there; a host's own name means this host.
+    // For a name with a loopback address as its host part, that address is asked. Any other host part means this host.
     let host = host.parse::<IpAddr>().ok().filter(IpAddr::is_loopback);
     let ip = host.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let epmd = SocketAddr::new(if epmd.ip().is_loopback() { ip } else { epmd.ip() }, epmd.port());
-    // A gateway's port mapper understands full names; a stock one knows only bare ones.
+    // A gateway's port mapper knows full names, a stock one only names without host.
     for name in [node.as_str(), name] {
         match look_up(epmd, name).await {
             Ok(Some(found)) => return Ok(SocketAddr::new(ip, found.port)),

@@ -1,4 +1,4 @@
-//! What a process does: send, receive, link, watch.
+//! The operations of a process: send, receive, link, monitor, spawn.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -44,32 +44,33 @@ use crate::node::queue::Queue;
 use crate::order::Address;
 use crate::order::Head;
 
-/// Binaries from this size on travel from where they are.
+/// Binaries of at least this many bytes are not copied into the send buffer.
 const LARGE: usize = 64 * 1024;
 
-/// A process, in the hands of its own code.
+/// A process, as its own code uses it.
 ///
-/// The process lives as long as the function that was given the context runs.
+/// The process lives as long as the function that received the context runs.
 pub struct Context {
     pub(in crate::node) shared: Arc<Shared>,
     pub(in crate::node) mailbox: Arc<Mailbox>,
     pid: NodePid,
     queue: Queue,
-    /// The way that the last message to another node went.
+    /// The route of the last message to another node.
     route: Option<Route>,
-    /// Messages received and sent since others could last run.
+    /// Messages received and sent since other tasks could last run.
     reductions: u32,
 }
 
-/// So many messages received and sent are a turn; then others run, as processes of Erlang do after 4000 reductions. What was
-/// sent leaves then, so that a server and 64 callers on another machine work at the same time, and not by turns.
+/// After this many messages received and sent, other tasks run, as Erlang schedules another process after 4000 reductions.
+/// Pending output is then written, so that a server and 64 callers on another machine work at the same time, and not in
+/// turns.
 const TURN: u32 = 64;
 
-/// The way to a receiver on another node: whoever sends much sends to the same ones again and again.
+/// A cached route to a receiver on another node: a process that sends much sends to the same receivers again and again.
 struct Route {
     to: Destination,
     head: Head,
-    /// What a message begins with: all of it but the payload.
+    /// The start of a message: everything before the payload.
     start: Bytes,
     connection: Arc<Connection>,
 }
@@ -106,27 +107,27 @@ impl Context {
         self.pid.pid
     }
 
-    /// The node it runs on.
+    /// The node on which it runs.
     pub fn node(&self) -> Node {
         Node::of(&self.shared)
     }
 
-    /// Messages that wait to be received.
+    /// Number of messages that wait to be received.
     pub fn queue_len(&self) -> usize {
         self.mailbox.len() - self.queue.received()
     }
 
     // Sending.
 
-    /// Sends a message: `To ! Message`. A node that is not connected is called; whatever cannot be delivered is lost.
+    /// Sends a message: `To ! Message`. Connects to the node first if needed. A message that cannot be delivered is lost.
     ///
-    /// Waits while too much waits for that node already, or, of a process of this node, while its mailbox is full.
+    /// Waits while the send buffer for that node is full, or, for a process of this node, while its mailbox is full.
     ///
     /// # Errors
-    /// If it is for a name of this node that nobody has, or cannot be encoded.
+    /// If the receiver is a name of this node that is not registered, or the message cannot be encoded.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
         let (to, message) = (to.into(), message.into());
-        // Whoever only sends has no end of it.
+        // A process that only sends would otherwise never yield.
         self.reductions = self.reductions.saturating_add(1);
         if let Some(route) = &self.route
             && route.to == to
@@ -162,7 +163,7 @@ impl Context {
     }
 
     async fn send_far(&mut self, to: Destination, message: &Term) -> Result<(), SendError> {
-        // A connection may end while this waits for room: then the message goes to the next one, once.
+        // The connection may end while this waits for room. The message then goes to the next connection, once.
         for _ in 0..2 {
             if self.route.as_ref().is_none_or(|route| route.to != to) {
                 self.turn_to(&to);
@@ -183,7 +184,7 @@ impl Context {
         Ok(())
     }
 
-    /// Finds the way to a receiver on another node, which is called if it is not connected.
+    /// Finds the route to a receiver on another node. Connects to the node if needed.
     fn turn_to(&mut self, to: &Destination) {
         let before = self.route.take().map(|route| route.connection);
         let connection = before
@@ -207,35 +208,38 @@ impl Context {
 
     // Receiving.
 
-    /// The next message, in the order of arrival.
+    /// Receives the next message, in order of arrival.
     ///
-    /// It may be dropped before it is done, as in `tokio::select!`: nothing is lost then. Now and then it lets others run
-    /// first, though a message is there; [`Context::receive_within`] with a time of zero never does.
+    /// Cancel safe: if the future is dropped, as in `tokio::select!`, no message is lost. Now and then it lets other tasks
+    /// run first, even if a message is waiting; [`Context::receive_within`] with a time of zero never does.
     pub async fn receive(&mut self) -> Message {
         self.take_next(open).await
     }
 
-    /// The next message that `wanted` takes; others stay in their order.
+    /// Receives the first message for which `wanted` returns `true`. Other messages stay in their order.
     pub async fn receive_match(&mut self, mut wanted: impl FnMut(&Message) -> bool) -> Message {
         self.receive_map(|message| if wanted(&message) { Ok(message) } else { Err(message) })
             .await
     }
 
-    /// What `take` makes of the first message that it does not give back; others stay in their order.
+    /// Receives the first message that `take` accepts, and returns what `take` makes of it. `take` gives other messages back;
+    /// they stay in their order.
     pub async fn receive_map<T>(&mut self, take: impl FnMut(Message) -> Result<T, Message>) -> T {
         self.receive_from(0, take).await
     }
 
-    /// The next message, unless none comes within `limit`. If that is zero, it is one that is there already.
+    /// Receives the next message; `None` if none arrives within `limit`. With a limit of zero, only a message that is already
+    /// there.
     pub async fn receive_within(&mut self, limit: Duration) -> Option<Message> {
         self.keep_turn(limit);
         timeout(limit, self.receive()).await.ok()
     }
 
-    /// The next message's term as a value of one's own type: read straight from the bytes if it came from another node.
+    /// Receives the next message and deserializes its term, without an intermediate `Term` if it came from another node.
     ///
     /// # Errors
-    /// If it is no such value; the message is gone. Signals that are no terms are read as Erlang's terms for them.
+    /// If the term has another type; the message is dropped. Exit signals and other notifications are read as Erlang's terms
+    /// for them.
     pub async fn receive_as<T: DeserializeOwned>(&mut self) -> Result<T, ValueError> {
         self.take_next(|letter, limits| match letter {
             Letter::Encoded(payload, _) => TermRef::read(&mut Reader::new(payload), limits).map(from_view),
@@ -244,7 +248,7 @@ impl Context {
         .await
     }
 
-    /// The next message, as `read` makes of it; what is no term is passed over.
+    /// Receives the next message, as `read` makes of it. Skips payloads that are not valid terms.
     async fn take_next<T>(&mut self, read: impl Fn(Letter<'_>, &Limits) -> Result<T, TermError>) -> T {
         self.take_turns().await;
         loop {
@@ -258,7 +262,7 @@ impl Context {
         }
     }
 
-    /// As [`Context::receive_map`], passing over the first `seen` messages: what they are is known.
+    /// The same as [`Context::receive_map`], but skips the first `seen` messages, which are known not to match.
     pub(in crate::node) async fn receive_from<T>(
         &mut self,
         mut seen: usize,
@@ -280,7 +284,7 @@ impl Context {
                     }
                 }
             }
-            // What is waited for comes behind the mail that was passed over, perhaps on the connection that is charged for it.
+            // The wanted message comes behind the skipped ones, perhaps on the connection that is charged for them.
             for (connection, debt) in self.queue.pass_over(seen) {
                 self.shared.release(connection, debt);
             }
@@ -288,7 +292,7 @@ impl Context {
         }
     }
 
-    /// [`Context::receive_from`], for a time: `None` when it is over.
+    /// The same as [`Context::receive_from`], with a time limit; `None` when it expires.
     pub(in crate::node) async fn receive_from_within<T>(
         &mut self,
         limit: Duration,
@@ -299,7 +303,7 @@ impl Context {
         timeout(limit, self.receive_from(seen, take)).await.ok()
     }
 
-    /// Before a message is received: lets others run, if this process has had its turn.
+    /// Called before a message is received: lets other tasks run if this process has had its turn.
     async fn take_turns(&mut self) {
         self.reductions = self.reductions.saturating_add(1);
         if self.reductions >= TURN {
@@ -308,14 +312,14 @@ impl Context {
         }
     }
 
-    /// With a limit of zero there is no time for the turns of others.
+    /// With a limit of zero, there is no time to let other tasks run.
     const fn keep_turn(&mut self, limit: Duration) {
         if limit.is_zero() {
             self.reductions = 0;
         }
     }
 
-    /// How many messages [`Context::receive_from`] may pass over, when what it looks for has not been sent yet.
+    /// The number of messages that [`Context::receive_from`] may skip when the wanted message has not been sent yet.
     pub(in crate::node) fn seen(&mut self) -> usize {
         let mut idle = std::task::Context::from_waker(std::task::Waker::noop());
         let _ = self.mailbox.poll_take(&mut idle, &mut self.queue);
@@ -326,30 +330,31 @@ impl Context {
         poll_fn(|context| self.mailbox.poll_take(context, &mut self.queue)).await;
     }
 
-    /// `rpc:call/4` of an exported function of this node, within this process.
+    /// `rpc:call/4` of an exported function of this node, inside this process.
     pub(in crate::node) async fn apply(&self, module: &Atom, function: &Atom, arguments: &[Term]) -> Term {
         let context = Self::new(Arc::clone(&self.shared), Arc::clone(&self.mailbox));
         self.shared.exports.call(context, module, function, arguments).await
     }
 
-    // Ties to others.
+    // Links, monitors and names.
 
-    /// `link/1`. A process that is not there ends this one with `noproc`, or sends it a [`Message::Exit`].
+    /// `link/1`. If the other process does not exist, this one receives an exit signal with the reason `noproc`.
     pub fn link(&self, other: &NodePid) {
         self.shared.apply(|machine| machine.link(self.own(), other));
     }
 
-    /// `unlink/1`. What has arrived before stays in the mailbox; nothing more comes from that link.
+    /// `unlink/1`. An exit message that has arrived before stays in the mailbox. No more come from that link.
     pub fn unlink(&self, other: &NodePid) {
         self.shared.apply(|machine| machine.unlink(self.own(), other));
     }
 
-    /// `monitor/2`: watches a process, or whatever has a name now. Answered once, with [`Message::Down`].
+    /// `monitor/2`: watches a process, or the process that is now registered under a name. Leads to exactly one
+    /// [`Message::Down`].
     pub fn monitor(&self, watched: impl Into<Destination>) -> NodeReference {
         self.watch(watched.into(), None)
     }
 
-    /// `monitor/3` with an alias: the reference of the monitor is an address of this process too, while `mode` says so.
+    /// `monitor/3` with an alias: the reference is also an address of this process, for as long as `mode` says.
     pub fn monitor_with_alias(&self, watched: impl Into<Destination>, mode: AliasMode) -> NodeReference {
         self.watch(watched.into(), Some(mode))
     }
@@ -362,7 +367,7 @@ impl Context {
         })
     }
 
-    /// `demonitor/2` with `flush`: no [`Message::Down`] of this monitor comes any more, and none stays in the mailbox.
+    /// `demonitor/2` with `flush`: removes the monitor, and its [`Message::Down`] if that is already in the mailbox.
     pub fn demonitor(&mut self, monitor: &NodeReference) {
         if self
             .shared
@@ -370,13 +375,13 @@ impl Context {
         {
             return;
         }
-        // It has fired, or never was.
+        // It has fired, or never existed.
         self.seen();
         self.queue
             .discard(|message| matches!(message, Message::Down { reference, .. } if **reference == *monitor));
     }
 
-    /// `alias/0`: another address of this process, until [`Context::unalias`].
+    /// `alias/0`: creates another address of this process, valid until [`Context::unalias`].
     pub fn alias(&self) -> NodeReference {
         self.shared.apply(|machine| {
             let reference = machine.alias(self.own());
@@ -384,13 +389,13 @@ impl Context {
         })
     }
 
-    /// `unalias/1`; `false` if it is no alias of this process any more.
+    /// `unalias/1`; `false` if it is not, or no longer, an alias of this process.
     pub fn unalias(&self, alias: &NodeReference) -> bool {
         self.shared
             .apply(|machine| machine.unalias(self.own(), alias.reference))
     }
 
-    /// `make_ref/0`: a reference like no other.
+    /// `make_ref/0`: a unique reference.
     pub fn make_reference(&self) -> NodeReference {
         self.shared.apply(|machine| {
             let reference = machine.make_reference(false);
@@ -398,49 +403,49 @@ impl Context {
         })
     }
 
-    /// `exit/2`: sends an exit signal. `kill` cannot be trapped.
+    /// `exit/2`: sends an exit signal. The reason `kill` cannot be trapped.
     pub fn exit(&self, to: &NodePid, reason: impl Into<Term>) {
         let reason = reason.into();
         self.shared.apply(|machine| machine.exit(self.own(), to, reason));
     }
 
-    /// `process_flag(trap_exit, …)`: exit signals become [`Message::Exit`]. Gives the former state.
+    /// `process_flag(trap_exit, …)`: while on, exit signals become [`Message::Exit`]. Returns the previous setting.
     pub fn trap_exit(&self, on: bool) -> bool {
         self.shared.apply(|machine| machine.trap_exits(self.own(), on))
     }
 
-    /// Gives this process a name on its node: `register/2`.
+    /// `register/2`: gives this process a name on its node.
     ///
     /// # Errors
-    /// If the name is taken, or the process has one.
+    /// If the name is taken, or the process already has one.
     pub fn register(&self, name: impl Into<Atom>) -> Result<(), RegisterError> {
         self.node().register(name.into(), &self.pid)
     }
 
-    /// `monitor_node/2`: a [`Message::NodeDown`] when the node is gone, or cannot be reached.
+    /// `monitor_node/2`: leads to a [`Message::NodeDown`] when the node disconnects or cannot be reached.
     pub fn monitor_node(&self, node: &Atom, on: bool) {
         self.shared.apply(|machine| machine.monitor_node(self.own(), node, on));
     }
 
-    /// `net_kernel:monitor_nodes/1`: [`Message::NodeUp`] and [`Message::NodeDown`] of all nodes.
+    /// `net_kernel:monitor_nodes/1`: [`Message::NodeUp`] and [`Message::NodeDown`] for all nodes.
     pub fn monitor_nodes(&self, on: bool) {
         self.shared.apply(|machine| machine.monitor_nodes(self.own(), on));
     }
 
-    /// `group_leader/0`: who does the input and output for this process; itself, if nobody was named.
+    /// `group_leader/0`: the process that does input and output for this one. By default the process itself.
     pub fn group_leader(&self) -> NodePid {
         let leader = self.shared.apply(|machine| machine.group_leader(self.own()));
         leader.unwrap_or_else(|| self.pid.clone())
     }
 
-    /// `group_leader/2`.
+    /// `group_leader/2`: sets the group leader of the process `of`, here or on another node.
     pub fn set_group_leader(&self, leader: NodePid, of: NodePid) {
         self.shared.apply(|machine| machine.set_group_leader(leader, of));
     }
 
     // Spawning.
 
-    /// Runs another process on this node, which has this one's group leader.
+    /// Starts another process on this node. It inherits the group leader.
     pub fn spawn<F>(&self, body: impl FnOnce(Self) -> F) -> NodePid
     where
         F: Future<Output: Outcome> + Send + 'static,
@@ -448,7 +453,7 @@ impl Context {
         self.spawn_tied(Ties::default(), body).0
     }
 
-    /// `spawn_opt/2`: tied to this process from the first. Gives the monitor too, if there is one.
+    /// `spawn_opt/2`: starts a process that is linked or monitored from its start. Returns the monitor too, if there is one.
     pub fn spawn_tied<F>(&self, ties: Ties, body: impl FnOnce(Self) -> F) -> (NodePid, Option<NodeReference>)
     where
         F: Future<Output: Outcome> + Send + 'static,
@@ -464,8 +469,8 @@ impl Context {
         (pid, monitor)
     }
 
-    /// `spawn_request/5`: runs an exported function on another node. Answered with [`Message::SpawnReply`], and the monitor,
-    /// if one is asked for, is named as the request is.
+    /// `spawn_request/5`: runs an exported function on another node. Leads to a [`Message::SpawnReply`]. The returned
+    /// reference names the request, and also the monitor if one is asked for.
     pub fn spawn_request(
         &self,
         node: &Atom,

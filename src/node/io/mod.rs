@@ -1,8 +1,9 @@
 //! Tasks and connections of a native node.
 //!
-//! - `start`: the builder of a node, its listener, its registration; `node`: what all its tasks share; `context`: a process as its
-//!   own code sees it.
-//! - `connect`: dials another node, by one of the `ways` to reach it: the port mapper and TCP, or a daemon of this process.
+//! - `start`: the builder of a node, its listener, its registration; `node`: the state that all its tasks share; `context`: a
+//!   process as its own code uses it.
+//! - `connect`: connects to another node in one of two `ways`: through the port mapper and TCP, or through a daemon of this
+//!   process.
 //! - `tcp`: a connection over TCP, from its handshake to its end; `circuit`: the same over a session.
 
 pub(super) mod circuit;

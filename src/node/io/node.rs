@@ -1,4 +1,4 @@
-//! The node as its tasks and its users hold it: one machine under a lock, mailboxes, connections.
+//! The node as its tasks and its users see it: one machine under a lock, mailboxes, connections.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -42,22 +42,22 @@ use crate::node::mailbox::Mailbox;
 use crate::node::outlet::Connection;
 use crate::node::queue::Received;
 
-/// How often a node that stops looks whether its processes have ended.
+/// Polling interval: whether processes have ended, whether a connection is established.
 const STOP_LOOK: Duration = Duration::from_millis(5);
 
 /// A running native node. Cheap to clone.
 ///
-/// **Stops when its last clone is dropped**, without waiting for the end. [`Node::stop`] waits. The node's own processes do not
-/// keep it running, but a [`Node`] that one of them holds, as [`Context::node`] gives it, does.
+/// **The node stops when its last clone is dropped**, without waiting for the end; [`Node::stop`] waits. A running process
+/// does not keep its node running, unless it holds a [`Node`] that [`Context::node`] returned.
 #[derive(Clone)]
 #[must_use = "a node stops when its last clone is dropped"]
 pub struct Node {
     pub(in crate::node) shared: Arc<Shared>,
-    /// None of a node that stops: nobody holds it any more.
+    /// `None` for a node that is stopping: no clone is left.
     _guard: Option<Arc<Guard>>,
 }
 
-/// What all clones of a [`Node`] share, and nothing else: stops the node when it is dropped.
+/// Shared by all clones of a [`Node`] and held by nothing else: stops the node when it is dropped.
 struct Guard {
     shared: Arc<Shared>,
 }
@@ -65,7 +65,7 @@ struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let shared = Arc::clone(&self.shared);
-        // Closed at the end of a stop that somebody waited for.
+        // The task tracker is closed at the end of [`Node::stop`].
         if !shared.tasks.is_closed() {
             shared.stopping.cancel();
             let runtime = shared.runtime.clone();
@@ -74,27 +74,27 @@ impl Drop for Guard {
     }
 }
 
-/// How a node begins to connect to another one.
+/// Starts a connection attempt to another node.
 pub(in crate::node) type Dial = fn(&Arc<Shared>, Atom, u64);
 
 /// What all tasks of a node share.
 ///
-/// Locks are taken in this order, and never the other way round: machine, tables, one mailbox or connection. Messages whose
-/// receiver is known take no more than the lock of where they go.
+/// Locks are taken in this order, never the other way round: machine, tables, one mailbox or connection. A message whose
+/// receiver is known takes only the lock of its mailbox or connection.
 pub(in crate::node) struct Shared {
     pub(in crate::node) own: OwnIdentity,
     pub(in crate::node) name: Atom,
     pub(in crate::node) config: NodeConfig,
     pub(in crate::node) exports: Exports,
     pub(in crate::node) ways: Ways,
-    /// Connects to a node; given by who starts this one, since connections in turn know what is shared.
+    /// Connects to a node. A parameter, since the code for connections in turn uses this type.
     dial: Dial,
     machine: Mutex<Machine>,
-    /// By the number of the process.
+    /// Indexed by the number of the process.
     mailboxes: RwLock<Vec<Option<Arc<Mailbox>>>>,
     connections: RwLock<FxHashMap<u32, Arc<Connection>>>,
     pub(in crate::node) runtime: Handle,
-    /// Tasks of connections; processes are known by the machine.
+    /// Tasks of connections. Processes are tracked by the machine.
     pub(in crate::node) tasks: TaskTracker,
     pub(in crate::node) stopping: CancellationToken,
     guard: OnceLock<Weak<Guard>>,
@@ -126,7 +126,7 @@ impl Shared {
         }
     }
 
-    /// Asks or changes the machine, and does what follows from it before anybody else gets at it.
+    /// Calls the machine, and executes its outputs before anyone else can call it.
     pub(in crate::node) fn apply<T>(self: &Arc<Self>, act: impl FnOnce(&mut Machine) -> T) -> T {
         let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
         let value = act(&mut machine);
@@ -168,7 +168,7 @@ impl Shared {
             Output::Close { connection, reason } => {
                 let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
                 if let Some(connection) = connections.remove(&connection) {
-                    info!(node = %self.name, far = %connection.node, reason, "a connection has ended");
+                    info!(node = %self.name, remote = %connection.node, reason, "disconnected from a node");
                     connection.close(&reason);
                 }
             }
@@ -192,13 +192,12 @@ impl Shared {
             .cloned()
     }
 
-    /// The connection to another node, which is called if it is not connected.
+    /// The connection to another node. Connects to the node if needed.
     pub(in crate::node) fn connection_to(self: &Arc<Self>, node: &Atom) -> Option<Arc<Connection>> {
         let id = self.apply(|machine| machine.connect(node));
         self.connection(id)
     }
 
-    /// See [`Node::stop`].
     async fn stop(self: &Arc<Self>) {
         self.stopping.cancel();
         for end in [Machine::shut_down, Machine::kill_all] {
@@ -211,7 +210,7 @@ impl Shared {
         self.apply(|machine| {
             let nodes: Vec<Atom> = machine.peers.keys().cloned().collect();
             for node in nodes {
-                machine.lose(&node, "this node stops");
+                machine.lose(&node, "this node is stopping");
             }
         });
         self.tasks.close();
@@ -220,7 +219,7 @@ impl Shared {
 
     // Processes.
 
-    /// A mailbox for a process that the machine has just made.
+    /// Creates the mailbox for a process that the machine has just created.
     fn admit(self: &Arc<Self>, pid: Pid) -> Context {
         let mailbox = Arc::new(Mailbox::new(pid));
         let mut mailboxes = self.mailboxes.write().unwrap_or_else(PoisonError::into_inner);
@@ -247,7 +246,7 @@ impl Shared {
         F: Future<Output: Outcome> + Send + 'static,
     {
         let mailbox = Arc::clone(&context.mailbox);
-        // Boxed, since each future around it would keep a place for it of its own: 1.4 KB for an idle process.
+        // Boxed, since each future around it would reserve space for its own copy: 1.4 KB for an idle process.
         let body = Box::pin(body(context));
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
@@ -259,7 +258,8 @@ impl Shared {
         });
     }
 
-    /// A process has ended: its mailbox goes first, so that nothing is put into it that nobody will see.
+    /// Handles the end of a process. Its mailbox is removed first, so that no message is put into a mailbox that nobody
+    /// reads.
     pub(in crate::node) fn end(self: &Arc<Self>, mailbox: &Mailbox, reason: &Term) {
         if !matches!(
             reason.as_atom(),
@@ -269,7 +269,7 @@ impl Shared {
         }
         self.apply(|machine| {
             let mut mailboxes = self.mailboxes.write().unwrap_or_else(PoisonError::into_inner);
-            // Unless a later process has the place by now.
+            // A later process may already use the same slot.
             if let Some(place) = mailboxes.get_mut(mailbox.pid.id as usize) {
                 place.take_if(|there| there.pid == mailbox.pid);
             }
@@ -279,7 +279,7 @@ impl Shared {
         });
     }
 
-    /// What full mailboxes owed is paid when messages are received, or when nobody will receive them.
+    /// Pays the debt of full mailboxes, when their messages are received or will never be received.
     pub(in crate::node) fn release_all(&self, mails: impl IntoIterator<Item = Mail>) {
         for mut mail in mails {
             self.release(mail.connection(), mail.settle());
@@ -294,8 +294,8 @@ impl Shared {
         }
     }
 
-    /// A message was received. A node that sent what is no term loses its connection, as a BEAM does it: when the receiver
-    /// finds out.
+    /// Accounts for a received message. If its payload is not a valid term, the connection to its sender is closed. A BEAM
+    /// does the same, also only when the receiver reads the message.
     pub(in crate::node) fn settle<T>(self: &Arc<Self>, received: Received<Result<T, TermError>>) -> Option<T> {
         self.release(received.connection, received.settled);
         match received.value {
@@ -310,20 +310,20 @@ impl Shared {
         }
     }
 
-    /// Puts a message of the node itself into the mailbox of one of its processes.
+    /// Puts a message from the node itself into the mailbox of one of its processes.
     pub(in crate::node) fn post(&self, to: &NodePid, message: Term) {
         if let Some(mailbox) = self.mailbox(to.pid) {
             mailbox.push(Mail::Term(message), &self.config.mailbox);
         }
     }
 
-    /// Ends a connection that misbehaves.
+    /// Closes a connection because of an error.
     pub(in crate::node) fn disconnect(self: &Arc<Self>, node: &Atom, connection: u32, reason: &str) {
         self.apply(|machine| machine.disconnected(node, connection, reason));
     }
 }
 
-/// A reason that cannot be encoded, being nested too deeply, is replaced: who waits for the signal must have it.
+/// If a reason is nested too deeply to be encoded, it is replaced: whoever waits for the signal must get it.
 fn push_signal(connection: &Connection, signal: Signal) {
     if connection.push(|out| signal.encode(out)).is_ok() {
         return;
@@ -354,7 +354,6 @@ fn push_signal(connection: &Connection, signal: Signal) {
 }
 
 impl Node {
-    /// The node that has just started.
     pub(super) fn started(shared: Arc<Shared>) -> Self {
         let guard = Arc::new(Guard {
             shared: Arc::clone(&shared),
@@ -366,7 +365,7 @@ impl Node {
         }
     }
 
-    /// The node as one of its processes sees it.
+    /// The node, seen from one of its processes.
     pub(super) fn of(shared: &Arc<Shared>) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -374,17 +373,17 @@ impl Node {
         }
     }
 
-    /// Its name.
+    /// The node's name, `name@host`.
     pub fn name(&self) -> &Atom {
         &self.shared.name
     }
 
-    /// Its incarnation.
+    /// The node's creation: a number that distinguishes incarnations of a node name.
     pub fn creation(&self) -> u32 {
         self.shared.own.creation
     }
 
-    /// Runs a process: an async function that is given its [`Context`].
+    /// Starts a process: an async function that receives its [`Context`].
     ///
     /// ```no_run
     /// # async fn example(node: beamway::node::Node) {
@@ -407,10 +406,10 @@ impl Node {
         pid
     }
 
-    /// Runs a process within the caller's own task, and gives what it returns: the way from a program into the cluster.
+    /// Runs a process inside the caller's own task and returns its result. With it, a program acts in the cluster.
     ///
     /// # Errors
-    /// If it is ended by an exit signal, or panics.
+    /// If an exit signal ends the process, or it panics.
     pub async fn run<F: Future>(&self, body: impl FnOnce(Context) -> F) -> Result<F::Output, Exited> {
         let context = self.shared.make_process(None);
         let mut ending = Ending {
@@ -423,10 +422,10 @@ impl Node {
         outcome.map_err(|reason| Exited { reason })
     }
 
-    /// Gives a process of this node a name: `register/2`.
+    /// `register/2`: gives a process of this node a name.
     ///
     /// # Errors
-    /// If the name is taken, or the process has one or is gone.
+    /// If the name is taken, or the process already has a name or has ended.
     pub fn register(&self, name: impl Into<Atom>, process: &NodePid) -> Result<(), RegisterError> {
         let name = name.into();
         self.shared.apply(|machine| {
@@ -440,12 +439,12 @@ impl Node {
         })
     }
 
-    /// Frees a name: `unregister/1`. `false` if nobody had it.
+    /// `unregister/1`: frees a name. `false` if it was not registered.
     pub fn unregister(&self, name: &Atom) -> bool {
         self.shared.apply(|machine| machine.unregister(name))
     }
 
-    /// The process that has the name.
+    /// The process that is registered under a name.
     pub fn whereis(&self, name: &Atom) -> Option<NodePid> {
         self.shared.apply(|machine| Some(machine.full(machine.whereis(name)?)))
     }
@@ -455,20 +454,20 @@ impl Node {
         self.shared.apply(|machine| machine.registered())
     }
 
-    /// How many processes there are.
+    /// The number of living processes.
     pub fn process_count(&self) -> usize {
         self.shared.apply(|machine| machine.count())
     }
 
-    /// The nodes that are connected, visible and hidden.
+    /// The connected nodes, visible and hidden.
     pub fn nodes(&self) -> Vec<NodeInfo> {
         self.shared.apply(|machine| machine.nodes())
     }
 
-    /// Connects to a node, unless it is connected.
+    /// Connects to a node, unless it is connected already.
     ///
     /// # Errors
-    /// Why the connection did not come up.
+    /// If the connection cannot be established, or not within twice [`NodeConfig::setup_time`].
     pub async fn connect(&self, node: &Atom) -> Result<(), ConnectionError> {
         if *node == self.shared.name {
             return Ok(());
@@ -489,21 +488,21 @@ impl Node {
         }
     }
 
-    /// Ends the connection to a node.
+    /// Closes the connection to a node.
     pub fn disconnect(&self, node: &Atom) {
         self.shared
             .apply(|machine| machine.lose(node, "disconnected by the program"));
     }
 
-    /// Stops the node, and waits for the end: no more connections come up, and processes are sent the exit signal `shutdown`. One
-    /// that traps exits receives it, as from itself, and has [`NodeConfig::stop_time`] for a last word; then it is killed. At
-    /// last connections are closed, after all that was sent.
+    /// Stops the node and waits for the end. New connections are refused, and each process is sent the exit signal
+    /// `shutdown`. A process that traps exits receives it as a message from itself, and has [`NodeConfig::stop_time`] to end;
+    /// then it is killed. Finally the connections are closed, after everything that was sent.
     pub async fn stop(&self) {
         self.shared.stop().await;
     }
 }
 
-/// Ends a process when its future is done, or dropped before.
+/// Ends a process when its future is done, or is dropped earlier.
 struct Ending {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,

@@ -1,4 +1,4 @@
-//! Starting a node: its name, its listener, its place at the port mapper.
+//! Starting a node: its name, its listener, its registration with the port mapper.
 
 use std::future::Future;
 use std::net::Ipv4Addr;
@@ -43,16 +43,16 @@ use crate::node::exports::Exports;
 use crate::node::handshake::Handshake;
 use crate::node::system;
 
-/// Where a port mapper listens, unless `ERL_EPMD_PORT` says otherwise.
+/// The port of the port mapper, unless `ERL_EPMD_PORT` says otherwise.
 const EPMD_PORT: u16 = 4369;
 
-/// Nodes that shake hands at once.
+/// Incoming handshakes at the same time.
 const CALLERS: usize = 256;
 
-/// How often a lost registration is tried again, as nodes do.
+/// Interval of attempts to renew a lost registration, as in Erlang nodes.
 const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 
-/// A node to be started.
+/// A builder for a node.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), beamway::node::StartError> {
@@ -74,7 +74,7 @@ pub struct NodeBuilder {
 }
 
 impl Node {
-    /// A node of that name, `name@host`, to be started.
+    /// A builder for a node of that name, `name@host`.
     pub fn builder(name: &str) -> NodeBuilder {
         let port = std::env::var("ERL_EPMD_PORT").ok().and_then(|port| port.parse().ok());
         NodeBuilder {
@@ -90,49 +90,50 @@ impl Node {
 }
 
 impl NodeBuilder {
-    /// The secret that all nodes share.
+    /// Sets the cookie: the secret that all nodes of the cluster share.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {
         cookie.clone_into(&mut self.cookie);
         self
     }
 
-    /// Other nodes list it among their visible ones. `global` on these then expects more of it than it does: hidden, which is
-    /// the default, is right for nearly all.
+    /// Makes the node visible. Then `global` on other nodes expects support that a native node does not have. Hidden, the
+    /// default, is right for nearly all programs.
     #[must_use]
     pub const fn visible(mut self) -> Self {
         self.is_visible = true;
         self
     }
 
-    /// Its limits and times.
+    /// Sets limits and time-outs.
     #[must_use]
     pub fn config(mut self, config: NodeConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// Where it listens for nodes of this host; any port of 127.0.0.1 by default.
+    /// Sets the address on which the node listens for nodes of this host. The default is any port of 127.0.0.1.
     #[must_use]
     pub const fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// The port mapper to register with and to ask; by default port 4369 of this host, or `ERL_EPMD_PORT`.
+    /// Sets the address of the port mapper. The default is 127.0.0.1, with the port in `ERL_EPMD_PORT` or 4369.
     #[must_use]
     pub fn epmd(mut self, address: SocketAddr) -> Self {
         self.ways = Ways::PortMapper(address);
         self
     }
 
-    /// Attaches it to a daemon of this process, by where that is asked.
+    /// Attaches the node to a daemon of this process, given by its request channel.
     pub(crate) fn attach_to(mut self, daemon: mpsc::Sender<Request>) -> Self {
         self.ways = Ways::Daemon(daemon);
         self
     }
 
-    /// Lets other nodes call a function, of any arity, through `erpc`, `rpc` and `spawn`. Each call is a process of its own.
+    /// Lets other nodes call a function of any arity through `erpc`, `rpc` and `spawn`. Each call runs in a process of its
+    /// own.
     #[must_use]
     pub fn export<F>(
         mut self,
@@ -147,7 +148,8 @@ impl NodeBuilder {
         self
     }
 
-    /// The same for a function whose arguments are a tuple of one's own types. Others raise `function_clause`.
+    /// The same for a function whose arguments deserialize from a tuple. A call with other arguments raises
+    /// `function_clause`.
     #[must_use]
     pub fn export_typed<A, R, F>(
         mut self,
@@ -164,17 +166,20 @@ impl NodeBuilder {
         self
     }
 
-    /// Starts it, on the Tokio runtime that this is called from.
+    /// Starts the node on the current Tokio runtime.
     ///
     /// # Errors
-    /// If its name is none or is taken, or there is no port mapper.
+    /// If the name is invalid or taken, the address is in use, or the port mapper or daemon cannot be reached.
     pub async fn start(self) -> Result<Node, StartError> {
         let name = NodeName::new(&self.name)?;
         let failed = |what: String| move |source| StartError::Io { what, source };
         let listener = TcpListener::bind(self.listen)
             .await
-            .map_err(failed(format!("listening on {}", self.listen)))?;
-        let port = listener.local_addr().map_err(failed("listening".to_owned()))?.port();
+            .map_err(failed(format!("cannot listen on {}", self.listen)))?;
+        let port = listener
+            .local_addr()
+            .map_err(failed("cannot read the listening port".to_owned()))?
+            .port();
         let mut registration = Registration::normal(name.name(), port);
         if !self.is_visible {
             registration.node_type = Registration::HIDDEN;
@@ -184,7 +189,8 @@ impl NodeBuilder {
                 let registered = register(*epmd, registration.clone())
                     .await
                     .map_err(std::io::Error::other);
-                let registered = registered.map_err(failed(format!("the port mapper at {epmd}")))?;
+                let registered =
+                    registered.map_err(failed(format!("cannot register with the port mapper at {epmd}")))?;
                 let registered = registered.ok_or_else(|| StartError::Taken(name.to_string()))?;
                 Admission::Registered(*epmd, registration, registered)
             }
@@ -206,7 +212,7 @@ impl NodeBuilder {
     }
 }
 
-/// Where the node's name is known, as long as this is kept.
+/// The registration of the node's name. Held while the node runs.
 enum Admission {
     Registered(SocketAddr, Registration, Registered),
     Attached {
@@ -225,7 +231,7 @@ impl Admission {
         }
     }
 
-    /// Until the node stops.
+    /// Keeps the registration until the node stops.
     async fn keep(self, shared: Arc<Shared>) {
         match self {
             Self::Registered(epmd, registration, registered) => tokio::select! {
@@ -271,7 +277,7 @@ async fn attach(
     })
 }
 
-/// Registers anew whenever the port mapper was started anew.
+/// Registers again after a restart of the port mapper.
 async fn stay_registered(epmd: SocketAddr, registration: Registration, mut registered: Registered) {
     loop {
         registered.lost().await;
@@ -284,9 +290,9 @@ async fn stay_registered(epmd: SocketAddr, registration: Registration, mut regis
                 }
                 Ok(None) => warn!(
                     name = registration.name,
-                    "the port mapper has given our name to another node"
+                    "the port mapper has given our name to another node; retrying"
                 ),
-                Err(error) => warn!(name = registration.name, %error, "the port mapper is gone"),
+                Err(error) => warn!(name = registration.name, %error, "the port mapper cannot be reached; retrying"),
             }
         }
     }
@@ -308,14 +314,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 shared.tasks.spawn(shaking);
             }
             Err(error) => {
-                warn!(%error, "a node cannot accept a connection; is the limit of open files too low?");
+                warn!(node = %shared.name, %error, "cannot accept a connection; is the limit of open files too low?");
                 sleep(Duration::from_millis(100)).await;
             }
         }
     }
 }
 
-/// Takes a node that calls; only its handshake counts against the number of callers.
+/// Serves an incoming connection. Only its handshake counts against [`CALLERS`].
 async fn shake(stream: TcpStream, shared: Arc<Shared>, permit: tokio::sync::OwnedSemaphorePermit) {
     let mut wire = Wire::new(stream, 0);
     let party = Handshake::accept(shared.own.clone(), rand::random());

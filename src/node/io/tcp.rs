@@ -27,10 +27,10 @@ use crate::node::handshake::Handshake;
 use crate::node::handshake::HandshakeStep;
 use crate::node::outlet::Connection;
 
-/// Bytes asked of the socket at once.
+/// Bytes requested from the socket at once.
 const READ: usize = 256 * 1024;
 
-/// A stream, what was read of it too much, and the attempt that it is.
+/// A TCP stream, bytes read beyond the last message, and the number of the connection attempt.
 pub(in crate::node) struct Wire {
     pub(in crate::node) stream: TcpStream,
     pub(in crate::node) input: BytesMut,
@@ -47,7 +47,7 @@ impl Wire {
         }
     }
 
-    /// Shakes hands until both nodes are content, or one is not.
+    /// Performs the handshake until it succeeds or fails.
     pub(in crate::node) async fn shake(
         &mut self,
         shared: &Arc<Shared>,
@@ -84,14 +84,15 @@ impl Wire {
         let Some(connection) = up.and_then(|id| shared.connection(id)) else {
             return;
         };
-        info!(node = %shared.name, far = name, is_visible, "a connection is up");
+        info!(node = %shared.name, remote = name, is_visible, "connected to a node");
         connection.establish();
         let reason = converse(self, &shared, &connection).await.to_string();
         shared.disconnect(&connection.node, connection.id, &reason);
     }
 }
 
-/// Gives a message to our party, and decides for it about a node that calls. `attempt` is then the number of that.
+/// Passes a message to the handshake. If it is the first of an incoming connection, decides its status, and sets `attempt` to
+/// its number.
 pub(in crate::node) fn handle_message(
     shared: &Arc<Shared>,
     party: &mut Handshake,
@@ -109,7 +110,7 @@ pub(in crate::node) fn handle_message(
     Ok(HandshakeStep::Continue)
 }
 
-/// Each direction goes on whatever the other waits for.
+/// Runs both directions, neither of which waits for the other.
 async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>) -> ConnectionError {
     let (read, write) = wire.stream.into_split();
     let mut reader = Reader {
@@ -132,7 +133,7 @@ async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>
         error = writer.run() => error,
     };
     if matches!(outcome, ConnectionError::Local(_)) {
-        // What was written is still read: closing at once would reset the connection and lose the end of it.
+        // The other node still reads what was written. Closing at once would reset the connection and lose the end.
         let _ = writer.stream.shutdown().await;
         let _ = timeout(shared.config.stop_time, reader.discard()).await;
     }
@@ -161,7 +162,7 @@ impl Reader {
         let taken = self.take_packets();
         self.arrivals.flush();
         taken?;
-        // Not reading slows the other node down. The clock of silence stands still meanwhile.
+        // Not reading slows the other node down. The timer for its silence does not run meanwhile.
         poll_fn(|context| self.connection.poll_arrears(context)).await;
         self.input.reserve(READ);
         let silence = self.shared.config.net_ticktime;
@@ -193,7 +194,7 @@ impl Reader {
 struct Writer {
     stream: OwnedWriteHalf,
     encoder: StreamEncoder,
-    /// Messages in fragments so far.
+    /// Fragmented messages so far.
     messages: u64,
     connection: Arc<Connection>,
     shared: Arc<Shared>,

@@ -9,8 +9,8 @@ use crate::hub::io::directory::Request;
 /// How a node reaches others.
 #[derive(Clone, Debug)]
 pub(in crate::node) enum Ways {
-    /// The port mapper of this host, and plain distribution.
+    /// Through the port mapper of this host, by plain distribution.
     PortMapper(SocketAddr),
-    /// A daemon of this process, and its sessions.
+    /// Through the sessions of a daemon in this process.
     Daemon(mpsc::Sender<Request>),
 }

@@ -16,7 +16,7 @@ fn own(name: &str, cookie: &str) -> OwnIdentity {
     }
 }
 
-/// Both parties' outcomes; `decision` is what the acceptor answers.
+/// The outcomes of both sides. `decision` is the acceptor's answer.
 fn shake(
     initiator: OwnIdentity,
     acceptor: OwnIdentity,
@@ -63,7 +63,7 @@ fn two_parties_with_one_cookie_agree() {
 fn another_cookie_is_noticed_by_the_acceptor_first() {
     let [initiator, acceptor] = shake(own("a@h", "c"), own("b@h", "other"), "b@h", Status::Ok);
     assert!(matches!(acceptor, Some(Err(ConnectionError::Cookie(name))) if name == "a@h"));
-    assert!(initiator.is_none(), "it hears nothing but the end of the connection");
+    assert!(initiator.is_none(), "it only sees the end of the connection");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The pure core: two parties that shake hands, nodes whose processes are tied to each other, what waits and what is cut.
+//! Tests of the pure core: the handshake, links and monitors between nodes, waiting senders, fragmentation.
 
 mod handshake;
 mod rules;

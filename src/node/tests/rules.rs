@@ -43,7 +43,7 @@ fn reference() -> NodeReference {
     }
 }
 
-/// A node that is connected to another, and what it wants done so far is forgotten.
+/// A node that is connected to another one. Its outputs so far are dropped.
 fn connected() -> (Machine, u32) {
     let mut machine = Machine::new(Atom::literal("own@h"), 7, 3);
     let (_, attempt) = machine.called(&FAR);
@@ -158,7 +158,7 @@ fn an_exit_signal_that_crosses_an_unlink_is_ignored() {
     };
     machine.handle_signal(&FAR, connection, exit.clone()).unwrap();
     assert!(outputs(&mut machine).is_empty());
-    // Linked anew before the acknowledgement: that is for the former link.
+    // Linked again before the acknowledgement, which belongs to the previous link.
     machine.link(process, &far(1));
     let unlinked = Signal::Unlinked { id, from: far(1), to };
     machine.handle_signal(&FAR, connection, unlinked).unwrap();
@@ -202,7 +202,7 @@ fn simultaneous_calls_are_settled_by_name() {
         assert_eq!(
             machine.called(&node).0,
             Status::Nok,
-            "a second call while the first is being answered"
+            "a second connection while the first is being accepted"
         );
     }
 }
@@ -220,7 +220,7 @@ fn an_alias_of_a_call_ends_with_its_first_reply() {
         signals(&mut machine).as_slice(),
         [Signal::Monitor { .. }, Signal::Demonitor { .. }]
     ));
-    // With the monitor that fires.
+    // Together with a monitor that fires.
     let alias = machine.monitor(process, watched, Some(AliasMode::Demonitor));
     machine.lose(&FAR, "cut");
     assert_eq!(machine.resolve_alias(alias), None);

@@ -1,4 +1,4 @@
-//! A mailbox to which runs come whole behaves as one to which their messages come one by one.
+//! A mailbox that receives whole runs behaves like one that receives their messages one by one.
 
 use std::task::Context;
 use std::task::Poll;
@@ -28,20 +28,20 @@ use crate::node::queue::Queue;
 
 const CONNECTION: u32 = 7;
 
-/// What happens to a mailbox.
+/// An operation on a mailbox.
 #[derive(Clone, Debug)]
 enum Event {
-    /// So many messages come together from another node, with payloads of so many bytes.
+    /// So many messages arrive together from another node, with payloads of so many bytes.
     Come(usize, usize),
-    /// One comes from this node, or no message at all: the end of a connection.
+    /// A message from this node arrives, or a notification: the end of a connection.
     Near(bool),
     /// The next message is received.
     Receive,
-    /// The first of every third message is received, which leaves those before it.
+    /// A message of one of three kinds is received, which leaves the others before it.
     Select(i64),
-    /// The same, but what is there already is passed over, as a call does it.
+    /// The same, but the messages that are already there are skipped, as a call does.
     SelectNew(i64),
-    /// A process waits, and hears that messages are there.
+    /// A process waits and is notified of messages.
     Look,
 }
 
@@ -71,7 +71,7 @@ struct Receiver {
     bound: MailboxBound,
     mailbox: Mailbox,
     queue: Queue,
-    /// What the connection is charged, in bytes.
+    /// Bytes for which the connection is charged.
     debt: usize,
     seen: Vec<Message>,
 }
@@ -116,7 +116,7 @@ impl Receiver {
         }
     }
 
-    /// As `Context::receive_from`, without waiting.
+    /// The same as `Context::receive_from`, without waiting.
     fn select(&mut self, kind: i64, mut place: usize) {
         let _ = self.look();
         while let Some(received) = self.queue.take_at(place, |letter| open(letter, &Limits::default())) {
@@ -131,7 +131,7 @@ impl Receiver {
         }
     }
 
-    /// How many messages come first that are there now.
+    /// How many of the first messages are there now.
     fn passed(&mut self) -> usize {
         let _ = self.look();
         self.queue.len()
@@ -190,7 +190,7 @@ proptest! {
         let mut both = [true, false].map(|takes_runs| Receiver::new(takes_runs, bound));
         let mut next = 0;
         for event in events {
-            // A run has one place where messages have many.
+            // A run is one entry; its messages would be several.
             let passed = match event {
                 Event::SelectNew(_) => Some(both.each_mut().map(Receiver::passed)),
                 _ => None,
@@ -234,7 +234,7 @@ proptest! {
     }
 }
 
-/// Its bytes are there until the last message is gone, and so is the charge.
+/// The bytes of a run stay until its last message is taken, and so does the charge.
 #[test]
 fn a_run_is_charged_for_until_its_last_message_is_received() {
     let bound = MailboxBound {
@@ -252,14 +252,14 @@ fn a_run_is_charged_for_until_its_last_message_is_received() {
         receiver.debt
     });
     assert_eq!(debts, [all, all, all, 0]);
-    // What was looked at and left is not charged for any more, wherever in the run it was.
+    // A skipped message is no longer charged, wherever in the run it was.
     receiver.near(Mail::Term(Term::NIL));
     receiver.come(0, 3, 100);
     receiver.receive();
     receiver.receive();
     receiver.select(2, 0);
     assert_eq!((receiver.debt, receiver.waiting()), (0, 1));
-    // A process that ends owes nothing.
+    // A process that has ended owes nothing.
     receiver.near(Mail::Term(Term::NIL));
     receiver.come(0, 3, 100);
     let _ = receiver.look();
@@ -277,7 +277,7 @@ fn packets_that_are_no_run_are_refused() {
     for cut in 1..packets.len() {
         let cut = packets.slice(..cut);
         let read = Run::new(&cut, Format::Header).and_then(|run| Packed::new(run, &cut, CONNECTION));
-        // After the first packet it is a whole one.
+        // Cut right after its first packet, what remains is complete.
         assert_eq!(read.is_ok(), cut.len() == packets.len() / 2, "{}", cut.len());
     }
 }

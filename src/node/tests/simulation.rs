@@ -1,4 +1,4 @@
-//! Nodes without the world: random operations, connections that come and go, and at the end all must agree.
+//! Nodes without I/O: random operations, and connections that come and go. At the end all nodes must agree.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ use crate::node::spawning::Ties;
 
 const NODES: usize = 3;
 
-/// Linear congruential: enough to choose by, and the same everywhere.
+/// Linear congruential generator: good enough for choices, and reproducible everywhere.
 struct Random(u64);
 
 impl Random {
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// A signal underway, or the end of the connection behind it.
+/// A signal in flight, or the end of the connection behind it.
 #[derive(Debug)]
 enum Flight {
     Signal(BytesMut),
@@ -56,18 +56,18 @@ struct Wire {
 struct World {
     random: Random,
     machines: Vec<Machine>,
-    /// Connection of a node → that of the other side; there once it is up.
+    /// Maps the connection of one node to that of the other node, once it is established.
     paired: BTreeMap<(usize, u32), (usize, u32)>,
-    /// What is underway to a node's connection.
+    /// What is in flight to the connection of a node.
     wires: BTreeMap<(usize, u32), Wire>,
-    /// Signals for connections that are not up.
+    /// Signals for connections that are not established yet.
     early: BTreeMap<(usize, u32), Vec<BytesMut>>,
     dials: VecDeque<(usize, Atom, u64)>,
-    /// Processes that are to end.
+    /// Processes that must end.
     killed: Vec<(usize, Pid, Term)>,
     /// What each process received.
     received: BTreeMap<(usize, Pid), Vec<Message>>,
-    /// Monitors that were made and not undone, by owner.
+    /// Monitors that were created and not removed, by owner.
     watched: BTreeMap<(usize, Pid), Vec<Reference>>,
 }
 
@@ -135,7 +135,7 @@ impl World {
         (!pids.is_empty()).then(|| (node, pids[self.random.below(pids.len())]))
     }
 
-    /// A call from one node to another, as the drivers make it.
+    /// A connection attempt from one node to another, as the I/O code makes it.
     fn dial(&mut self) {
         let Some((node, far, attempt)) = self.dials.pop_front() else {
             return;
@@ -151,7 +151,7 @@ impl World {
         let (status, answered) = self.machines[target].called(&name(node));
         self.drain(target);
         if status == Status::Nok {
-            // It waits for the other's attempt, and is tried again if that fails.
+            // The attempt waits for that of the other node, and is repeated if that fails.
             return self.dials.push_back((node, far, attempt));
         }
         let far_identity = |index: usize| FarIdentity {
@@ -177,7 +177,7 @@ impl World {
         }
     }
 
-    /// Delivers one thing that is underway, anywhere.
+    /// Delivers one item in flight, anywhere.
     fn fly(&mut self) -> bool {
         let busy: Vec<(usize, u32)> = self
             .wires
@@ -292,10 +292,10 @@ impl World {
                 return;
             }
         }
-        panic!("it never comes to rest");
+        panic!("the nodes never come to rest");
     }
 
-    /// At rest, what one side says of a tie the other says too.
+    /// At rest, both sides must agree on each link and monitor.
     fn check(&mut self) {
         for node in 0..NODES {
             for pid in self.pids(node) {
@@ -347,7 +347,7 @@ impl World {
         for reference in watchers {
             let there = (0..NODES).find(|index| name(*index) == reference.node).unwrap();
             let monitor = self.machines[there].monitors.get(&reference.reference);
-            assert!(monitor.is_some(), "{own:?} is watched by a monitor that is none");
+            assert!(monitor.is_some(), "{own:?} is watched by a monitor that does not exist");
         }
         for reference in monitors {
             let target = self.machines[node].monitors[&reference].clone();
@@ -398,7 +398,7 @@ fn all_sides_agree_on_all_ties_when_nothing_is_underway() {
     }
 }
 
-/// The checker sees a tie that only one side knows.
+/// The checker notices a link that only one side knows.
 #[test]
 #[should_panic(expected = "but not the other way")]
 fn the_checker_notices_a_link_of_one_side() {
@@ -415,7 +415,7 @@ fn the_checker_notices_a_link_of_one_side() {
     world.check();
 }
 
-/// The same for a monitor that never fires.
+/// The checker notices a monitor that never fires.
 #[test]
 #[should_panic(expected = "0 DOWN, 0 standing")]
 fn the_checker_notices_a_monitor_that_is_lost() {

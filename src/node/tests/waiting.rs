@@ -43,7 +43,7 @@ fn connection() -> Connection {
     Connection::new(1, Atom::literal("b@h"), (1000, 10_000), 100)
 }
 
-/// Whether it is taken.
+/// Whether the connection accepts it.
 fn push(connection: &Connection, body: &[u8]) -> bool {
     let is_open = connection.closed().is_none();
     let write = |out: &mut BytesMut| {
@@ -54,7 +54,7 @@ fn push(connection: &Connection, body: &[u8]) -> bool {
     is_open
 }
 
-/// A message with this payload, of which a large one's end is not copied.
+/// A message with this payload. The end of a large one is passed as a tail.
 fn offer(connection: &Connection, to: u32, body: &[u8]) -> Offered {
     let head = Head {
         sender: Sender::Unknown,
@@ -89,7 +89,7 @@ pub(super) const fn pid(id: u32) -> Pid {
     }
 }
 
-/// Signals as they were sent: control term and payload.
+/// The signals as they were sent: control term and payload.
 fn put_together(contents: impl IntoIterator<Item = Content>) -> Vec<Vec<u8>> {
     let mut inlet = Inlet::new(1 << 20);
     let mut signals = Vec::new();
@@ -112,7 +112,7 @@ fn put_together(contents: impl IntoIterator<Item = Content>) -> Vec<Vec<u8>> {
     signals
 }
 
-/// What a node reads of these packets.
+/// What a node reads from these packets.
 fn read(packets: Buffers) -> Vec<Content> {
     let mut decoder = StreamDecoder::new(Format::Header);
     let mut input = BytesMut::from(&packets.finish().concat()[..]);
@@ -179,7 +179,7 @@ fn small_messages_of_one_way_travel_together() {
     assert_eq!(put_together(read(packets)), sent);
 }
 
-/// Where they go is known by a hash of a name, which others may share.
+/// The destination contains a hash of a name, and different names may have the same hash.
 #[test]
 fn messages_with_different_control_terms_are_kept_apart() {
     let connection = Connection::new(1, Atom::literal("b@h"), (usize::MAX, usize::MAX), 100);
@@ -218,7 +218,7 @@ fn signals_of_all_sizes_are_cut_and_put_together() {
     for body in &bodies {
         assert!(push(&connection, body));
     }
-    // A message without payload is none.
+    // A message must have a payload.
     let payloads = &bodies[1..];
     for payload in payloads {
         assert_eq!(offer(&connection, 1, payload), Offered::Taken);
@@ -242,10 +242,10 @@ fn parts_that_do_not_follow_or_are_too_many_are_refused() {
     let contents = batch(&connection).contents(&mut 0);
     let part = |number: usize| contents[number].1.clone();
     let mut inlet = Inlet::new(body.len());
-    assert!(inlet.take(part(1)).is_err(), "a part without its first");
+    assert!(inlet.take(part(1)).is_err(), "a fragment without the first one");
     let mut inlet = Inlet::new(body.len());
     inlet.take(part(0)).unwrap();
-    assert!(inlet.take(part(2)).is_err(), "a part left out");
+    assert!(inlet.take(part(2)).is_err(), "a missing fragment");
     let mut inlet = Inlet::new(2 * FRAGMENT_SIZE);
     inlet.take(part(0)).unwrap();
     inlet.take(part(1)).unwrap();
@@ -262,7 +262,7 @@ fn a_connection_makes_senders_wait_and_gives_up_at_last() {
     assert_eq!(offer(&connection, 1, b"one more"), Offered::Full);
     let _ = connection.poll_batch(&mut context());
     assert_eq!(connection.poll_room(&mut context()), Poll::Ready(()));
-    // Who does not wait ends the connection in the end; what was taken is still written.
+    // A sender that does not wait ends the connection at last. What was accepted is still written.
     let taken = (0..20).filter(|_| push(&connection, &[0; 1000])).count();
     assert_eq!(taken, 11);
     assert!(matches!(connection.poll_batch(&mut context()), Poll::Ready(Ok(_))));
@@ -298,16 +298,20 @@ fn a_full_mailbox_owes_until_its_messages_are_received() {
     assert_eq!(connection.poll_arrears(&mut context()), Poll::Pending);
     connection.release(owed);
     assert_eq!(connection.poll_arrears(&mut context()), Poll::Ready(()));
-    // The receiver may be quicker than the one who charges.
+    // The receiver may be faster than the code that charges.
     connection.release(owed);
     connection.release(owed);
     connection.charge(owed);
     assert_eq!(connection.poll_arrears(&mut context()), Poll::Ready(()));
-    // Local messages owe nothing: their senders wait instead.
+    // Local messages owe nothing, since their senders wait.
     assert_eq!(mailbox.push(Mail::Term(Term::NIL), &bound), 0);
     let mut queue = Queue::default();
     assert_eq!(mailbox.poll_take(&mut context(), &mut queue), Poll::Ready(()));
-    assert_eq!((queue.len(), mailbox.len()), (4, 4), "taken aside is not received");
+    assert_eq!(
+        (queue.len(), mailbox.len()),
+        (4, 4),
+        "moved to the queue is not received"
+    );
     while queue.take(|_| ()).is_some() {}
     assert_eq!(mailbox.poll_take(&mut context(), &mut queue), Poll::Pending);
     assert_eq!(
@@ -333,7 +337,7 @@ fn a_killed_process_takes_nothing_and_knows_the_first_reason() {
     assert_eq!(
         mailbox.poll_room(&mut context(), &bound),
         Poll::Ready(()),
-        "nobody waits for the dead"
+        "nobody waits for a dead process"
     );
 }
 
@@ -353,7 +357,7 @@ fn a_full_mailbox_may_drop_messages_but_nothing_else() {
         connection: 1,
         debt: 0,
     };
-    assert_eq!(mailbox.push(came(), &bound), 0, "what is lost owes nothing");
+    assert_eq!(mailbox.push(came(), &bound), 0, "a dropped message owes nothing");
     let node = Atom::literal("b@h");
     mailbox.push(Mail::from(Message::NodeDown { node }), &bound);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What a peer, or a BEAM that does not read, can make us keep.
+//! Bounds on the memory that a peer, or a BEAM that does not read, can make a session use.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn pour(pair: &mut Pair, circuit: CircuitId, signals: u64) {
     pair.settle();
 }
 
-/// Reads everything, saying at once that it was written.
+/// Takes all deliveries, and reports them as written at once.
 fn read(pair: &mut Pair, circuit: CircuitId) -> usize {
     let mut all = 0;
     loop {
@@ -81,7 +81,7 @@ fn as_memory_runs_short_windows_shrink() {
     assert!(memory.kept() <= 64 << 20, "{} bytes are kept", memory.kept());
 }
 
-/// Two sessions of one daemon share its memory. The circuit that is furthest behind pays for it, and nobody else.
+/// Two sessions of one daemon share its memory. If the memory runs out, only the circuit that is furthest behind is closed.
 #[test]
 fn where_memory_ends_the_largest_circuit_ends() {
     let memory = Memory::new(6 << 20);
@@ -135,7 +135,7 @@ fn a_peer_that_opens_circuits_without_end_is_refused_more() {
     assert_eq!(refusals, 10);
 }
 
-/// A peer grants what it likes; what waits for a line that takes nothing is our own memory.
+/// A peer can grant any amount of credit, but data that waits for a stalled line uses our own memory.
 #[test]
 fn what_waits_for_the_line_is_bounded() {
     let settings = SessionConfig {
@@ -156,7 +156,7 @@ fn what_waits_for_the_line_is_bounded() {
     };
     let first = taken(pair.events(0));
     assert!(first >= 1 << 20 && first < (1 << 20) + 2 * BODY as u64, "{first} bytes");
-    // The rest follows as the line takes what waits.
+    // The rest follows as the line accepts the waiting data.
     let mut second = 0;
     for _ in 0..10 {
         pair.settle();
@@ -167,7 +167,7 @@ fn what_waits_for_the_line_is_bounded() {
     assert_eq!(read(&mut pair, circuit), 100);
 }
 
-/// Receipts restate totals: one that waits for the line stands for all that would have followed.
+/// Receipts restate totals, so one receipt that waits for the line replaces all later ones.
 #[test]
 fn receipts_do_not_pile_up_while_nobody_takes_them() {
     let mut pair = Pair::new(&config(4));

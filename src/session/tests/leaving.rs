@@ -1,4 +1,4 @@
-//! A daemon that leaves in order.
+//! Graceful shutdown of a daemon.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::wire::CircuitId;
 
 const LOOK: Duration = Duration::from_millis(10);
 
-/// As a daemon without other sessions does it.
+/// Closes the circuits as a daemon without other sessions does.
 fn later(pair: &mut Pair, looks: u32) {
     for _ in 0..looks {
         pair.now += LOOK;
@@ -30,7 +30,7 @@ fn say(pair: &mut Pair, side: usize, circuit: CircuitId, signals: u8) {
     }
 }
 
-/// Reads what there is, and says so.
+/// Takes all deliveries, and reports them as written.
 fn read(pair: &mut Pair, side: usize, circuit: CircuitId) -> usize {
     let contents = pair.deliveries(side, circuit);
     let (now, cost) = (pair.now, contents.iter().map(crate::wire::Content::cost).sum());
@@ -47,7 +47,7 @@ fn closed(events: &[Event]) -> bool {
     matches!(events.last(), Some(Event::Closed { reason, .. }) if reason == "maintenance")
 }
 
-/// More than the credit allows at once, both ways: all of it arrives, and the ends are told after that.
+/// More data than the credit allows at once, in both directions: all of it arrives before the circuits are closed.
 #[test]
 fn what_was_said_before_is_delivered_on_both_sides() {
     for leaver in [0, 1] {
@@ -95,7 +95,7 @@ fn a_node_that_goes_on_is_listened_to_for_a_while() {
     assert!(pair.sides[0].session.is_drained());
 }
 
-/// Else a node would tell those it still sees of the ones that it has lost (`prevent_overlapping_partitions`).
+/// Otherwise a node would report the connections that it lost first to the nodes it still sees (`prevent_overlapping_partitions`).
 #[test]
 fn circuits_end_together() {
     let mut pair = Pair::new(&config(1));
@@ -103,7 +103,7 @@ fn circuits_end_together() {
     leave(&mut pair, 1);
     for look in 0..300 {
         say(&mut pair, look % 2, loud, 1);
-        // The quiet one is listened to as long as the other.
+        // The quiet circuit stays open as long as the other one.
         if look == 150 {
             say(&mut pair, 0, quiet, 1);
             say(&mut pair, 1, quiet, 1);
@@ -119,7 +119,7 @@ fn circuits_end_together() {
     }
 }
 
-/// One session is heard out; its circuits wait for those of the others.
+/// All nodes of one session are silent, but its circuits stay open until those of the other sessions are silent too.
 #[test]
 fn it_parts_when_it_is_told() {
     let mut pair = Pair::new(&config(1));
@@ -159,7 +159,7 @@ fn no_circuit_begins_any_more() {
     assert!(pair.sides[1].session.circuits().is_empty());
 }
 
-/// It had opened one before it heard.
+/// The peer had opened a circuit before it was told that this daemon leaves.
 #[test]
 fn a_circuit_that_crosses_the_news_is_refused() {
     let mut pair = Pair::new(&config(1));

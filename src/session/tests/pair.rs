@@ -1,4 +1,4 @@
-//! For the tests: two real sessions with the streams between them, and real control terms to send.
+//! Test support: two real sessions with the streams between them, and real control terms to send.
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
@@ -46,7 +46,7 @@ pub(super) const TERMS: Agreed = Agreed {
     is_reader: false,
 };
 
-/// A pid of `a@h`, in its present life or in another.
+/// A pid of `a@h`, of its current incarnation or of another one.
 pub(super) fn pid(id: u64, creation: u8) -> Vec<u8> {
     let mut term = b"\x58\x77\x03a@h\x00\x00\x00".to_vec();
     term.push(id as u8);
@@ -91,7 +91,7 @@ pub(super) fn monitor(owner: u64, monitored: u64, alias: u64) -> Vec<u8> {
     )
 }
 
-/// An exit for a process of another life: a node would end its connection over it.
+/// An exit signal for a process of another incarnation, which would make a node close its connection.
 pub(super) fn stale_exit() -> Vec<u8> {
     tuple(24, &[&pid(1, CREATION), &pid(2, CREATION - 1)])
 }
@@ -101,7 +101,7 @@ pub(super) fn signal(mut control: Vec<u8>, payload: &[u8]) -> Content {
     Content::Signal(control.into())
 }
 
-/// These signals as one run, whether they may be one or not.
+/// These signals as one run, whether or not that is valid.
 pub(super) fn run(signals: &[Content]) -> Content {
     let mut packets = BytesMut::new();
     for signal in signals {
@@ -117,7 +117,7 @@ pub(super) fn payloads(packets: &[u8]) -> Vec<&[u8]> {
     std::iter::from_fn(|| run.next_payload().unwrap()).collect()
 }
 
-/// What the gateway makes of a packet.
+/// How the gateway reads a packet.
 pub(super) fn intake(content: Content) -> Intake {
     Intake::read(content, Format::Header).unwrap()
 }
@@ -129,7 +129,7 @@ pub(super) fn config(lanes: u8) -> SessionConfig {
     }
 }
 
-/// One daemon with what is on its way to it.
+/// One daemon, and the bytes that are on their way to it.
 pub(super) struct Side {
     pub(super) session: Session,
     decoders: Vec<FrameDecoder>,
@@ -161,7 +161,7 @@ impl Side {
 pub(super) struct Pair {
     pub(super) sides: [Side; 2],
     pub(super) now: Instant,
-    /// Turned off to show that the checks notice.
+    /// Whether the checks run. Turned off to show that they detect a fault.
     pub(super) keeps_fences: bool,
 }
 
@@ -180,7 +180,7 @@ impl Pair {
         }
     }
 
-    /// Everything that a side has to write goes on its way.
+    /// Moves everything that a side has to write into the streams.
     pub(super) fn flush(&mut self, from: usize) {
         let [one, other] = &mut self.sides;
         let (from, to) = if from == 0 { (one, other) } else { (other, one) };
@@ -199,7 +199,7 @@ impl Pair {
         }
     }
 
-    /// Some bytes of one stream reach a side; `false` if there were none.
+    /// Delivers some bytes of one stream to a side. Returns `false` if there were none.
     pub(super) fn arrive(&mut self, at: usize, stream: usize, bytes: usize) -> bool {
         let now = self.now;
         let side = &mut self.sides[at];
@@ -229,8 +229,8 @@ impl Pair {
         true
     }
 
-    /// The trunk is lost, with what is on its way, and both sides go on over another: `first` does so earlier, so that
-    /// some of what it sent before still arrives at the other one.
+    /// Loses the trunk, with the bytes in flight, and resumes both sides on another one. `first` resumes earlier, so some of what
+    /// it sent before still arrives at the other side.
     pub(super) fn cut(&mut self, first: usize, mut arrive: impl FnMut(&mut Self)) {
         self.resume(first);
         arrive(self);
@@ -248,7 +248,7 @@ impl Pair {
         side.notices = NoticeDecoder::default();
     }
 
-    /// All that is on its way arrives, control first or last, until nothing is.
+    /// Delivers everything, with the control stream first or last, until nothing is in flight.
     pub(super) fn settle(&mut self) {
         loop {
             let mut moved = false;
@@ -266,7 +266,7 @@ impl Pair {
         }
     }
 
-    /// The lanes' bytes arrive at a side, the control stream's stay on their way.
+    /// Delivers the bytes of the lanes to a side. Those of the control stream stay in flight.
     pub(super) fn settle_lanes(&mut self, at: usize) {
         self.flush(1 - at);
         for stream in 1..self.sides[at].streams.len() {
@@ -294,7 +294,7 @@ impl Pair {
         self.sides[side].session.close(circuit, "bye".into(), now);
     }
 
-    /// A circuit opened by the first side, both legs ready, no event left.
+    /// A circuit opened by the first side. Both legs are ready, and no event is left.
     pub(super) fn established(&mut self) -> CircuitId {
         let circuit = self.sides[0].session.open("b@h".into(), Bytes::from_static(b"N"));
         self.settle();

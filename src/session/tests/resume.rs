@@ -1,4 +1,4 @@
-//! Trunks that are lost while the session goes on.
+//! Trunks that are lost while the session continues.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn nor_with_tight_credit_or_any_number_of_lanes() {
     }
 }
 
-/// One frame that is not sent again: the checker finds signals missing, or nodes that wait for them for ever.
+/// One frame is not retransmitted: the checker finds missing signals, or nodes that wait for them forever.
 #[test]
 #[should_panic(expected = "no progress")]
 fn a_replay_that_leaves_out_a_frame_is_noticed() {
@@ -57,7 +57,7 @@ fn a_replay_that_leaves_out_a_frame_is_noticed() {
     });
 }
 
-/// Frames of a strand overtake each other, parts of a signal too, so that none of it can be delivered.
+/// Frames of a strand overtake each other, including parts of one signal, which then cannot be delivered.
 #[test]
 #[should_panic(expected = "no progress")]
 fn a_strand_that_changes_lanes_too_early_is_noticed() {
@@ -76,7 +76,7 @@ fn numbers(contents: &[Content]) -> Vec<u8> {
     contents.iter().map(last).collect()
 }
 
-/// Every point of the exchange at which a trunk can be lost, and the next one again at every point.
+/// Loses a trunk at every point of an exchange, and the next trunk at every point too.
 #[test]
 fn a_trunk_may_be_lost_at_each_step() {
     const SIGNALS: u8 = 20;
@@ -126,7 +126,7 @@ fn a_trunk_may_be_lost_at_each_step() {
     }
 }
 
-/// So many pieces arrive, one stream after the other; a piece is a flush of one side.
+/// Delivers this many pieces, one stream after the other. A piece is one flush of a side.
 fn steps_of(pair: &mut Pair, steps: usize) {
     let streams = pair.sides[0].streams.len();
     for step in 0..steps {
@@ -178,7 +178,7 @@ fn without_grace_nothing_is_kept() {
     );
 }
 
-/// The same bound holds for what waits and for what the peer does not acknowledge.
+/// The same limit applies to data that waits and to data that the peer has not acknowledged.
 #[test]
 fn what_is_kept_is_bounded() {
     let mut pair = Pair::new(&SessionConfig {
@@ -245,7 +245,8 @@ fn a_lane_that_leaves_out_frames_is_refused() {
     assert_eq!(session.handle_lane(2, 1), Err(SessionError::Lane { lane: 2, lanes: 2 }));
 }
 
-/// A receipt on the new trunk for frames that it is yet to be given: their numbers were promised, so they are given.
+/// A receipt on the new trunk acknowledges frames that the trunk has not carried yet. They are sent anyway, since their numbers
+/// were announced.
 #[test]
 fn an_acknowledgement_in_the_middle_of_a_replay_changes_no_number() {
     let mut pair = Pair::new(&config(1));

@@ -1,4 +1,4 @@
-//! The rules of a session, one by one: what each side may do, and what harms only itself.
+//! The rules of a session, one by one: what each side may do, and which violations harm only the circuit that commits them.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn frames_that_outrun_the_handshake_wait_for_it() {
     pair.settle_lanes(0);
     assert!(pair.sides[0].arrived(circuit), "the frame is there");
     assert_eq!(pair.deliveries(0, circuit), []);
-    // Even the end may come before the leg is through with the handshake.
+    // Even the close may arrive before the leg has completed its handshake.
     pair.close(1, circuit);
     pair.settle();
     assert!(!pair.events(0).contains(&closed(circuit, "bye")));
@@ -109,7 +109,7 @@ fn what_was_sent_before_the_end_is_delivered_and_nothing_after() {
         .for_each(|content| pair.signal(0, circuit, content.clone()));
     pair.close(0, circuit);
     pair.signal(0, circuit, signal(send(1, 99), b"\x6a"));
-    // The end arrives before any frame.
+    // The close arrives before any frame.
     pair.flush(0);
     pair.arrive(1, 0, usize::MAX);
     assert_eq!(pair.deliveries(1, circuit), []);
@@ -121,7 +121,7 @@ fn what_was_sent_before_the_end_is_delivered_and_nothing_after() {
     expected.sort_by_key(|content| content.body().clone());
     assert_eq!(seen, expected);
     assert_eq!(pair.events(1), [closed(circuit, "bye")]);
-    // Frames for a circuit that is closed are dropped, and change nothing.
+    // Frames for a closed circuit are dropped, and change nothing.
     pair.signal(1, circuit, signal(send(1, 2), b"\x6a"));
     pair.settle();
     assert_eq!(
@@ -144,7 +144,7 @@ fn frames_of_a_closed_circuit_are_dropped() {
     assert_eq!(pair.deliveries(0, circuit), []);
 }
 
-/// Both legs are gone, both have more to send than credit allows, and nobody writes any more.
+/// Both legs have ended, both have more to send than the credit allows, and nobody writes any more.
 #[test]
 fn two_ends_that_wait_for_credit_do_not_wait_for_ever() {
     let mut pair = Pair::new(&SessionConfig {
@@ -194,7 +194,7 @@ fn a_node_that_does_not_read_what_is_left_is_given_up() {
     assert_eq!(pair.deliveries(1, circuit), []);
 }
 
-/// Where a circuit ends is said once: more of it would take memory, and contradict what was said.
+/// The end of a circuit is announced only once: accepting more would take memory, and contradict the announcement.
 #[test]
 fn a_second_close_changes_nothing() {
     let mut pair = pair();
@@ -283,7 +283,7 @@ fn signals_for_an_earlier_life_are_withheld() {
     assert_eq!(pair.events(1), []);
 }
 
-/// A frame from a peer that follows no rule.
+/// A frame from a peer that does not follow the rules.
 fn frame(circuit: CircuitId, content: Content) -> Frame {
     Frame {
         circuit,
@@ -293,7 +293,7 @@ fn frame(circuit: CircuitId, content: Content) -> Frame {
     }
 }
 
-/// What ends a circuit because of frames from the peer, and leaves its neighbour alone.
+/// Frames from the peer that close their own circuit, and do not affect another one.
 fn harm(config: &SessionConfig, frames: impl FnOnce(CircuitId) -> Vec<Frame>) -> String {
     let mut pair = Pair::new(config);
     let (harmed, neighbour) = (pair.established(), pair.established());
@@ -306,7 +306,7 @@ fn harm(config: &SessionConfig, frames: impl FnOnce(CircuitId) -> Vec<Frame>) ->
     };
     assert_eq!((circuit, events.len()), (harmed, 0));
     assert_eq!(pair.sides[1].session.circuits(), [neighbour]);
-    // The real peer has sent none of these frames and would refuse a receipt for them, so its side is not asked.
+    // The real peer has not sent these frames and would reject a receipt for them, so its side does not run.
     let told = std::iter::from_fn(|| pair.sides[1].session.poll_control()).fold(Vec::new(), |mut told, bytes| {
         told.extend_from_slice(&bytes);
         told
@@ -351,7 +351,7 @@ fn a_malformed_run_ends_its_circuit_only() {
     assert!(reason.contains("malformed packet"), "{reason}");
 }
 
-/// It may be overdrawn by one frame, at most the largest there is.
+/// The credit may be overdrawn by one frame, of at most the maximum size.
 #[test]
 fn more_than_was_granted_ends_the_circuit_only() {
     let tight = SessionConfig {
@@ -404,7 +404,7 @@ fn a_fence_that_cannot_open_ends_the_circuit_only() {
     );
 }
 
-/// What is withheld is remembered by its first fragment: a peer that never sends the last one must not fill the memory.
+/// A withheld signal is remembered from its first fragment on. A peer that never sends the last one must not fill the memory.
 #[test]
 fn unfinished_fragments_for_an_earlier_life_are_bounded() {
     let reason = harm(&config(4), |circuit| {
@@ -495,7 +495,7 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 #[test]
 fn greetings_have_no_place_in_a_session() {
     let hello = Hello {
-        passing: false,
+        temporary: false,
         session: None,
         versions: (1, 1),
         name: "left".into(),

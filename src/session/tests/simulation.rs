@@ -1,5 +1,5 @@
 //! Two real sessions joined by simulated streams that delay, stall and overtake each other, but never reorder within:
-//! several circuits at once, both directions, opened and closed under way. The checker knows the true sender and receiver
+//! several circuits at once, in both directions, opened and closed meanwhile. The checker knows the true sender and receiver
 //! of each signal.
 
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ use crate::wire::Content;
 const SENDERS: u64 = 10;
 const RECEIVERS: u64 = 6;
 
-/// What a leg may have sent that was not taken, and may be handed that was not written, in bytes.
+/// The maximum number of bytes that a leg has sent and the session has not taken, and that it was handed and has not written.
 const LEG_WINDOW: u64 = 16 * 1024;
 
 /// The body of a part whose size does not vary, in bytes.
@@ -47,9 +47,9 @@ pub(super) struct Setting {
     pub(super) churn: bool,
     /// Trunks are lost.
     pub(super) cuts: bool,
-    /// A mistake to be noticed.
+    /// A bug that the checker must detect.
     pub(super) bug: Option<Bug>,
-    /// Parts of signals are of any size, else all of one.
+    /// Whether parts of signals vary in size. Otherwise all have the same size.
     pub(super) sizes_vary: bool,
 }
 
@@ -75,14 +75,14 @@ impl Default for Setting {
 struct Leg {
     is_open: bool,
     is_established: bool,
-    /// Sender and receiver of each signal that it sent.
+    /// The sender and receiver of each signal that it sent.
     truths: Vec<(u64, u64)>,
     /// Signals whose fragments are being sent, and how many are left.
     making: VecDeque<(usize, u64)>,
     parts_sent: usize,
     cost_sent: u64,
     cost_taken: u64,
-    /// What it was handed and has not written.
+    /// The deliveries that it was handed and has not written.
     unwritten: u64,
     parts_seen: usize,
     last_seen: HashMap<(u64, u64), usize>,
@@ -122,7 +122,7 @@ impl Simulation {
         let mut pair = Pair::new(&SessionConfig {
             circuit_budget: setting.budget,
             bug: setting.bug,
-            // Only a hang could take so long.
+            // Only a deadlock takes this long.
             close_deadline: Duration::from_secs(1 << 20),
             ..config(setting.lanes)
         });
@@ -186,7 +186,7 @@ impl Simulation {
             );
             session.established(id, TERMS);
             self.circuits[index].legs[side].is_established = true;
-            // The other side learns of an alias for each second process here.
+            // The other side learns an alias of every second process here.
             for receiver in (0..RECEIVERS).step_by(2) {
                 self.enter(side, index, (receiver, 0), &monitor(receiver, 0, receiver));
             }
@@ -225,7 +225,7 @@ impl Simulation {
         }
     }
 
-    /// A signal with this control term, of which the checker is told.
+    /// Creates a signal with this control term, and registers it with the checker.
     fn body(&mut self, side: usize, index: usize, truth: (u64, u64), control: &[u8]) -> (usize, Bytes) {
         let leg = &mut self.circuits[index].legs[side];
         let number = leg.truths.len();
@@ -282,7 +282,7 @@ impl Simulation {
         self.pair.sides[side].session.signals(circuit.id, [intake(content)]);
     }
 
-    /// One part of one signal enters.
+    /// Hands one part of one signal to the session.
     fn intake(&mut self, side: usize, index: usize) {
         let leg = &mut self.circuits[index].legs[side];
         if !leg.is_open || !leg.is_established || leg.cost_sent - leg.cost_taken > LEG_WINDOW {
@@ -448,7 +448,7 @@ impl Simulation {
         self.events(1);
     }
 
-    /// Without any stall, until nothing moves.
+    /// Runs without any stall until nothing moves.
     fn settle(&mut self) {
         let mut quiet = 0;
         while quiet < 5 {

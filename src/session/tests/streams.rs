@@ -98,7 +98,7 @@ fn numbers_of(content: &Content) -> Vec<u64> {
     vec![number(&body[length..])]
 }
 
-/// One daemon: its session, and what its streams hold on their way to it.
+/// One daemon: its session, and the bytes in the streams towards it.
 struct Side {
     session: Session,
     lanes: Vec<(FrameDecoder, VecDeque<Bytes>)>,
@@ -139,7 +139,7 @@ impl Pair {
         }
     }
 
-    /// Drains what a side has to send into the streams, and its events.
+    /// Moves a side's output into the streams, and handles its events.
     fn drain(&mut self, from: usize) {
         while let Some(event) = self.sides[from].session.poll_event() {
             self.sides[from].events.push(event);
@@ -195,7 +195,7 @@ impl Pair {
         for (circuit, cost) in std::mem::take(&mut side.unwritten) {
             side.session.written(circuit, cost, self.now);
         }
-        // A stopped BEAM writes nothing; asking again is what the driver does when it reads on.
+        // A stopped BEAM writes nothing. When it reads again, the driver polls again.
         for circuit in again {
             side.session.written(circuit, 0, self.now);
             while side.session.poll_ready().is_some() {}
@@ -221,7 +221,7 @@ impl Pair {
 
     /// Runs until nothing moves any more.
     fn settle(&mut self) {
-        // Receipts wait a little for company, so a few rounds without any arrival are not the end yet.
+        // Receipts are delayed to be combined, so a few rounds without any arrival are not the end yet.
         let mut quiet = 0;
         while quiet < 5 {
             let is_quiet = self
@@ -248,7 +248,7 @@ impl Pair {
         }
     }
 
-    /// A circuit whose two legs speak packets.
+    /// A circuit whose two legs exchange packets.
     fn circuit(&mut self, opener: usize) -> CircuitId {
         let circuit = self.sides[opener].session.open("b@h".into(), Bytes::from_static(b"N"));
         self.drain(opener);
@@ -288,7 +288,7 @@ impl Pair {
     }
 }
 
-/// Sends `count` numbered signals from one process, to pids and names at random, over several circuits both ways.
+/// Sends `count` numbered signals from one process, to pids and names at random, on several circuits in both directions.
 fn traffic(seed: u64, config: &SessionConfig, count: u64) -> Pair {
     let mut pair = Pair::new(seed, config);
     let circuits = [(0, pair.circuit(0)), (1, pair.circuit(1)), (0, pair.circuit(0))];
@@ -296,7 +296,7 @@ fn traffic(seed: u64, config: &SessionConfig, count: u64) -> Pair {
         for (opener, circuit) in circuits {
             let from = if number % 2 == 0 { opener } else { 1 - opener };
             let to = pair.random.below(6) as u32;
-            // All names mean process 0 here, so every form of address has one true receiver.
+            // All names belong to process 0 here, so every form of address has one true receiver.
             let signal = match pair.random.below(3) {
                 0 => by_name(100, ["x", "y"][number as usize / 2 % 2], number),
                 1 => message(100, 0, number, 50),
@@ -350,7 +350,8 @@ fn a_run_has_one_place_and_keeps_order_as_its_messages_would() {
         let messages: Vec<Intake> = (first..first + 7).map(|number| message(100, 0, number, 40)).collect();
         let head = messages[0].head.unwrap();
         let contents: Vec<Content> = messages.into_iter().map(|message| message.content).collect();
-        // The name means process 0 too, on another strand: each run waits for the name before it, and each name for the run.
+        // The name belongs to process 0 too, but uses another strand: each run waits for the signal to the name before it, and
+        // each signal to the name waits for the run before it.
         let signals = vec![Intake::message(head, run(&contents)), by_name(100, "x", first + 7)];
         pair.send(0, circuit, signals);
         for _ in 0..pair.random.below(8) {

@@ -1,4 +1,4 @@
-//! Who of those that share a lane is written first.
+//! Which strand is written first if several share a lane.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::wire::FrameDecoder;
 const BODY: usize = 60_000;
 const SMALL: &[u8] = b"small";
 
-/// Bulk for some processes in turns, then one small signal for another.
+/// Sends bulk data to some processes in turns, then one small signal to another one.
 fn crowd(pair: &mut Pair, bulk: (CircuitId, Range<u64>), small: (CircuitId, u64)) {
     for receiver in bulk.1.cycle().take(50) {
         pair.signal(0, bulk.0, signal(send(1, receiver), &[0x6a; BODY]));
@@ -57,7 +57,7 @@ fn a_small_signal_passes_bulk_on_its_own_lane() {
     }
 }
 
-/// They share the only lane, and bulk fills what may wait for the line.
+/// All share the only lane, and bulk data uses up the backlog.
 #[test]
 fn bulk_of_one_circuit_does_not_hold_up_another() {
     for backlog in [1 << 20, 1 << 30] {
@@ -72,7 +72,7 @@ fn bulk_of_one_circuit_does_not_hold_up_another() {
     }
 }
 
-/// Of four bulk transfers and a hundred calls, over four times as many lanes.
+/// Four bulk transfers and a hundred calls, on four times as many lanes as bulk transfers.
 #[test]
 fn nothing_shares_a_lane_with_bulk_while_another_is_free() {
     let mut pair = Pair::new(&config(16));
@@ -120,7 +120,7 @@ fn a_call_beside_bulk_is_noticed_and_bulk_beside_bulk_is_not() {
         assert!(batch.iter().map(Bytes::len).sum::<usize>() < BODY, "more than the call");
         assert!(!session.has_call(lane), "it has left");
     }
-    // Two at once are no call.
+    // Two small signals at once are not a call.
     for message in 0..2 {
         assert_eq!(
             (0..8).filter(|lane| pair.sides[0].session.has_call(*lane)).count(),

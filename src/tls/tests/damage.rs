@@ -29,7 +29,7 @@ static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
     }
 });
 
-/// One way to spoil bytes.
+/// One way to damage bytes.
 #[derive(Clone, Debug)]
 enum Damage {
     Flip(usize, u8),
@@ -146,7 +146,7 @@ proptest! {
         let files = &SAMPLE.files;
         let mut parts = [&files.authorities, &files.certificate, &files.key].map(|text| text.as_bytes().to_vec());
         parts[which] = spoil(&parts[which], &damage);
-        // Damage outside the sections changes nothing; all else must be found out, never a panic.
+        // Damage outside the sections has no effect. All other damage must be detected, without a panic.
         load(&parts[0], &parts[1], &parts[2]);
     }
 

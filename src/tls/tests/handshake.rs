@@ -25,7 +25,7 @@ use crate::tls::key_exchange_name;
 use crate::tls::provider;
 use crate::tls::server_config;
 
-/// Both ends after everything was exchanged, with the error of each, if any.
+/// Both ends after the handshake, with the error of each, if any.
 struct Outcome {
     client: Connection,
     server: Connection,
@@ -39,7 +39,7 @@ impl Outcome {
         assert!(!self.client.is_handshaking() && !self.server.is_handshaking());
     }
 
-    /// The client found fault with the server, which therefore never was done.
+    /// The client rejected the server, so the server never completed the handshake.
     fn assert_client_refuses(&self, piece: &str) {
         let error = self.client_error.as_deref().expect("the client refuses");
         assert!(error.contains(piece), "{error}");
@@ -49,8 +49,8 @@ impl Outcome {
         );
     }
 
-    /// The server found fault with the client. The client's own handshake is done by then (TLS 1.3), so only its error
-    /// tells; what matters is that the server never was.
+    /// The server rejected the client. In TLS 1.3 the client has completed its handshake by then, so only its error shows the
+    /// rejection. What matters is that the server never completed.
     fn assert_server_refuses(&self, piece: &str) {
         let error = self.server_error.as_deref().expect("the server refuses");
         assert!(error.contains(piece), "{error}");
@@ -62,7 +62,7 @@ impl Outcome {
     }
 }
 
-/// Carries bytes both ways until neither has more to say.
+/// Moves bytes in both directions until neither side has more to send.
 fn shake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, dialled: &str) -> Outcome {
     let name = ServerName::try_from(dialled.to_owned()).expect("a DNS name");
     let client = ClientConnection::new(client.clone(), name).expect("a client");
@@ -119,7 +119,7 @@ fn two_daemons_of_one_authority_meet() {
         identity(&authority, "right", now()),
     );
     let (client, server) = (client(&left), server(&right));
-    // Twice with the same settings: nothing of the first may shorten the second.
+    // Two handshakes with the same settings: the second must not resume the first.
     for _ in 0..2 {
         let outcome = shake(&client, &server, "RIGHT");
         outcome.assert_good();
@@ -241,7 +241,7 @@ fn another_protocol_is_refused() {
     let mut other = client_config(&left).expect("settings");
     other.alpn_protocols = vec![b"beamway/2".to_vec()];
     shake(&Arc::new(other), &server(&right), "right").assert_server_refuses("NoApplicationProtocol");
-    // A client that offers none at all gets through TLS over TCP; QUIC demands one (RFC 9001 §8.1), as quinn does.
+    // A client that offers no ALPN protocol passes in TLS over TCP. QUIC requires one (RFC 9001 §8.1), and quinn enforces it.
     let mut other = server_config(&right).expect("settings");
     other.alpn_protocols = vec![b"h3".to_vec()];
     shake(&client(&left), &Arc::new(other), "right").assert_server_refuses("NoApplicationProtocol");

@@ -20,7 +20,7 @@ use crate::tls::CA_YEARS;
 use crate::tls::LEAF_DAYS_MAX;
 use crate::tls::PeerCertificate;
 
-/// 2026-11-21, any working day.
+/// 2026-11-21, an arbitrary date.
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_219_200)
 }
@@ -33,7 +33,7 @@ fn good() -> Files {
     issue(&authority(), "left", now())
 }
 
-/// One mistake, whose message begins with the file and holds `piece`.
+/// Checks that there is exactly one mistake, whose message begins with the file and contains `piece`.
 fn only(files: &Files, name: &str, at: SystemTime, file: &str, piece: &str) {
     let mistakes = files.mistakes(name, at);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
@@ -159,7 +159,7 @@ fn the_name_must_be_in_the_certificate() {
     let key = KeyPair::generate().expect("a key");
     let files = foreign_files(&foreign_leaf(&[], now()), &key, now());
     only(&files, "left", now(), "cert.pem", "no DNS name at all");
-    // A wildcard is for nobody, although TLS would take it.
+    // A wildcard names no daemon, although TLS would accept it.
     let files = foreign_files(&foreign_leaf(&["*.example.com"], now()), &key, now());
     only(
         &files,
@@ -193,13 +193,13 @@ fn key_certificate_and_authority_must_belong_together() {
         "left",
         now(),
         "cert.pem",
-        "not signed by an authority of ca.pem",
+        "not signed by an authority in ca.pem",
     );
     let files = Files {
         authorities: one.certificate.clone(),
         ..one
     };
-    only(&files, "left", now(), "ca.pem", "certificate 1 is not of an authority");
+    only(&files, "left", now(), "ca.pem", "certificate 1 is not a CA");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn chains_with_intermediates_hold_only_when_complete() {
     only(&files, "left", now(), "cert.pem", "append the missing intermediate");
     files.certificate.push_str(&middle.pem());
     assert_eq!(files.load("left", now()).expect("complete").chain().len(), 2);
-    // The leaf comes first: the other way round the key does not fit and the name is not there.
+    // The leaf must come first. Otherwise the key does not match and the name is missing.
     files.certificate = format!("{}{}", middle.pem(), files.certificate);
     assert!(
         files
@@ -343,7 +343,7 @@ fn files_that_are_something_else_are_named() {
         "cert.pem",
         "9 certificates",
     );
-    // What else a file holds is passed over: some tools put key and certificate together.
+    // Other sections of a file are ignored: some tools put key and certificate into one file.
     let together = format!("{key}{cert}");
     with(ca, &together, &together)
         .load("left", now())

@@ -1,4 +1,4 @@
-//! Certificates made here, spoilt in every way, and shown to both sides of real handshakes in memory.
+//! Certificates that are created here, damaged in many ways, and presented to both sides of real handshakes in memory.
 
 mod damage;
 mod handshake;

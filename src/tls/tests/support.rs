@@ -43,7 +43,7 @@ impl Files {
     }
 }
 
-/// What [`Authority`] issues.
+/// The files of a daemon, issued by an [`Authority`].
 pub(super) fn issue(authority: &Authority, name: &str, now: SystemTime) -> Files {
     let issued = authority.issue(name, LEAF_DAYS_DEFAULT, now).expect("a certificate");
     Files {
@@ -53,12 +53,12 @@ pub(super) fn issue(authority: &Authority, name: &str, now: SystemTime) -> Files
     }
 }
 
-/// An identity of a new authority's making.
+/// An identity issued by a new authority.
 pub(super) fn identity(authority: &Authority, name: &str, now: SystemTime) -> Identity {
     issue(authority, name, now).load(name, now).expect("good files")
 }
 
-/// Parameters of somebody else's authority.
+/// Parameters of an authority that another tool might create.
 pub(super) fn foreign_authority(name: &str, now: SystemTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -70,7 +70,7 @@ pub(super) fn foreign_authority(name: &str, now: SystemTime) -> CertificateParam
     params
 }
 
-/// Parameters of a daemon's certificate as another tool might make them.
+/// Parameters of a daemon's certificate that another tool might create.
 pub(super) fn foreign_leaf(names: &[&str], now: SystemTime) -> CertificateParams {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).expect("DNS names");

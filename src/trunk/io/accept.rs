@@ -17,17 +17,17 @@ use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkError;
 
-/// Greetings in progress at once: handshakes are costly and run under one lock of the endpoint.
+/// The maximum number of greetings in progress: handshakes are expensive and run under one lock of the endpoint.
 const GREETINGS: usize = 32;
 
-/// A connection that has not greeted by then is dropped.
+/// A connection whose greeting is not complete within this time is dropped.
 const GREETING_TIME: Duration = Duration::from_secs(10);
 
-/// Accepts peers until the endpoint is closed; those that greet as they should go to `greeted`.
+/// Accepts peers until the endpoint is closed. Peers with a valid greeting are passed to `greeted`.
 pub async fn accept(endpoint: Endpoint, daemon: Arc<LocalDaemon>, held: Held, greeted: mpsc::Sender<Greeted>) {
     let greetings = Arc::new(Semaphore::new(GREETINGS));
     while let Some(incoming) = endpoint.accept().await {
-        // Someone who has not shown that they receive at their address is asked to, once many are underway.
+        // When many greetings are in progress, a client must first prove that it receives at its address (QUIC Retry).
         if greetings.available_permits() < GREETINGS / 2 && !incoming.remote_address_validated() {
             let _ = incoming.retry();
             continue;
@@ -43,18 +43,18 @@ pub async fn accept(endpoint: Endpoint, daemon: Arc<LocalDaemon>, held: Held, gr
             drop(permit);
             match welcomed.unwrap_or(Err(TrunkError::Late("greet"))) {
                 Ok(peer) => {
-                    debug!(%from, peer = peer.agreement.peer, "a peer has dialled");
+                    debug!(%from, peer = peer.agreement.peer, "accepted a connection from a peer");
                     let _ = greeted.send(peer).await;
                 }
-                // Of many that are begun while a line is dark one is kept.
+                // During a network outage a peer dials many times, and keeps only one of the connections.
                 Err(error @ TrunkError::Withdrawn) => {
-                    debug!(%from, %error, "the peer closed a connection that it had dialled");
+                    debug!(%from, %error, "the peer closed a connection that it had dialled and no longer needs");
                 }
                 Err(error) => warn!(%from, %error, "a connection was refused"),
             }
         });
     }
-    info!("no more peers are accepted");
+    info!("stopped accepting connections from peers");
 }
 
 async fn answer(incoming: quinn::Incoming, daemon: &LocalDaemon, held: &Held) -> Result<Greeted, TrunkError> {

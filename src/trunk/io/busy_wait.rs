@@ -1,5 +1,5 @@
-//! Looking for news instead of sleeping, for a moment after something small came: an answer follows a question soon, and a
-//! core that sleeps takes longer to wake than the answer takes to come.
+//! Busy waiting: for a short time after a small signal, the runtime polls instead of sleeping. A reply usually follows soon, and
+//! a sleeping core takes longer to wake than the reply takes to arrive.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
@@ -11,20 +11,20 @@ use tokio::sync::Notify;
 
 use crate::wire::SMALL;
 
-/// A core that was yielded and comes back only after this is one that nodes want: to wait on it would take it from them just
-/// when what is waited for is theirs to do.
+/// If `yield_now` takes longer than this, other programs need the core. They may be the very nodes whose reply is expected, so
+/// busy waiting stops.
 const WANTED: Duration = Duration::from_micros(200);
 
-/// Nobody waits.
+/// The task sleeps.
 const RESTING: u8 = 0;
-/// Somebody waits, and nothing came since it last looked.
+/// The task polls, and nothing came since it last looked.
 const WAITING: u8 = 1;
-/// Something small came.
+/// A small signal came.
 const NEWS: u8 = 2;
-/// Bulk came.
+/// Bulk data came.
 const BULK: u8 = 3;
 
-/// What sessions tell the one who waits.
+/// Where sessions report the signals that they handle, for the task that waits.
 #[derive(Clone, Debug, Default)]
 pub struct BusyWait(Arc<State>);
 
@@ -35,13 +35,13 @@ struct State {
 }
 
 impl BusyWait {
-    /// A session was handed so many bytes of signals at once. None are none: what gateways tell each other has no answer
-    /// that somebody waits for.
+    /// Reports that a session was handed this many bytes of signals at once. Zero is ignored: nobody waits for a reply to
+    /// notices between daemons.
     pub fn came(&self, bytes: usize) {
         if bytes == 0 {
             return;
         }
-        // Bulk keeps its thread awake by itself, and a thread that waited beside it would take a core from the nodes.
+        // Bulk data keeps its own thread awake. A second thread that polls beside it would take a core from the nodes.
         let latest = if bytes <= SMALL { NEWS } else { BULK };
         let is_resting = self.0.latest.load(Ordering::Relaxed) == RESTING;
         if is_resting && latest == BULK {
@@ -52,7 +52,7 @@ impl BusyWait {
         }
     }
 
-    /// Whether something small has come since this was last asked; `None` if bulk has.
+    /// Whether a small signal has come since the last call; `None` if bulk data has.
     fn look(&self) -> Option<bool> {
         match self.0.latest.swap(WAITING, Ordering::Relaxed) {
             NEWS => Some(true),
@@ -61,7 +61,8 @@ impl BusyWait {
         }
     }
 
-    /// Whether what came since [`BusyWait::look`] is nothing, so that the next to come is told.
+    /// Goes to sleep if nothing has come since [`BusyWait::look`], and returns whether it did. The next small signal then wakes
+    /// the task.
     fn rest(&self) -> bool {
         let rested = self
             .0
@@ -70,8 +71,8 @@ impl BusyWait {
         rested.is_ok()
     }
 
-    /// Keeps the runtime's thread awake for `time` after each small thing that came. It lets other programs have the core
-    /// whenever they want it, and rests once they do. Never ends.
+    /// Keeps the runtime's thread awake for `time` after each small signal. It yields the core to other programs whenever they
+    /// want it, and then sleeps. Never returns.
     pub async fn run(&self, time: Duration) {
         loop {
             self.0.news.notified().await;
@@ -91,13 +92,13 @@ impl BusyWait {
             if now >= until && self.rest() {
                 return;
             }
-            // The sockets are asked, without waiting.
+            // The runtime polls the sockets without sleeping.
             tokio::task::yield_now().await;
         }
     }
 }
 
-/// Lets other programs have the core, and tells whether one made use of it.
+/// Yields the core to other programs, and returns whether one of them used it.
 fn is_core_wanted() -> bool {
     let began = Instant::now();
     std::thread::yield_now();
@@ -128,15 +129,15 @@ mod tests {
         assert!(!is_told(&wait));
         wait.came(SMALL + 1);
         wait.came(0);
-        assert!(!is_told(&wait), "bulk begins no wait, nor does nothing");
+        assert!(!is_told(&wait), "neither bulk data nor zero bytes start a wait");
         wait.came(SMALL);
         assert!(is_told(&wait));
         assert!(waited(&wait).await >= TIME);
         wait.came(1);
-        assert!(is_told(&wait), "after a rest it is told again");
+        assert!(is_told(&wait), "after it slept, it is woken again");
         wait.came(SMALL + 1);
         assert!(waited(&wait).await < TIME, "bulk ends the wait");
-        assert!(!is_told(&wait), "nothing of it is left");
+        assert!(!is_told(&wait), "no wake-up is left over");
     }
 
     #[tokio::test]
@@ -148,12 +149,12 @@ mod tests {
         wait.wait(TIME, || true).await;
         assert!(began.elapsed() < TIME);
         wait.came(1);
-        assert!(is_told(&wait), "the next is waited after again");
+        assert!(is_told(&wait), "the next signal starts a wait again");
     }
 
     #[test]
     fn a_core_that_comes_back_at_once_is_not_wanted() {
-        // Other tests want cores too, but not each time.
+        // Other tests need cores too, but not at every one of these moments.
         assert!((0..1000).any(|_| !is_core_wanted()));
     }
 

@@ -1,4 +1,4 @@
-//! The UDP socket of a daemon as quinn wants it, with fewer wake-ups and system calls than its own.
+//! A UDP socket for quinn that needs fewer wake-ups and system calls than quinn's own.
 
 use std::io;
 use std::io::IoSliceMut;
@@ -21,22 +21,22 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
-/// The most that the kernel takes at once for datagrams to leave together: what one UDP datagram over IPv4 can hold.
+/// The maximum number of bytes in one call that sends several datagrams (GSO): the payload of one UDP datagram over IPv4.
 const BURST_MAX: usize = 65_507;
 
-/// A UDP socket that is waited for only where there is something to wait for.
+/// A UDP socket that is polled for writing only while the kernel has no room.
 ///
-/// Who waits for reading and writing at once, as quinn's own socket does, is woken for each datagram of its own that has
-/// left, since the kernel has room for another then. Between idle nodes that was one wake-up in three.
+/// quinn's own socket waits for reading and writing at once. So it is woken for each datagram that it has sent, since the kernel
+/// then has room for another one. Between idle nodes that was one wake-up in three.
 #[derive(Debug)]
 pub(in crate::trunk) struct Datagrams {
     socket: AsyncFd<UdpSocket>,
     state: UdpSocketState,
-    /// Datagrams that one read may find joined.
+    /// The maximum number of datagrams that the kernel may join in one read (GRO).
     joined: usize,
-    /// The kernel had no room for the last one.
+    /// Whether the kernel had no room for the last datagram.
     pub(in crate::trunk) is_full: AtomicBool,
-    /// Dropped after the socket.
+    /// Dropped after the socket, which tells the receiver that it is closed.
     _closed: oneshot::Sender<()>,
 }
 
@@ -49,10 +49,10 @@ fn registered(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSo
 }
 
 impl Datagrams {
-    /// Takes over a socket that does not block, for datagrams of up to `most` bytes. Gives also what ends when it is closed.
+    /// Takes over a non-blocking socket, for datagrams of up to `most` bytes. The receiver completes when the socket is closed.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the operating system does not accept the options or the registration of the socket.
     pub(in crate::trunk) fn new(socket: UdpSocket, most: u16) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let state = UdpSocketState::new((&socket).into())?;
         let (sender, closed) = oneshot::channel();
@@ -94,7 +94,7 @@ impl AsyncUdpSocket for Datagrams {
             let Ok(received) = ready.try_io(|socket| self.state.recv(socket.get_ref().into(), buffers, meta)) else {
                 continue;
             };
-            // Fewer than there was room for: that was all, and for what comes now the kernel wakes us again.
+            // Fewer than there was room for: the socket is empty, and the kernel wakes the task for the next datagram.
             if matches!(received, Ok(count) if count < buffers.len()) {
                 ready.clear_ready();
             }
@@ -110,8 +110,8 @@ impl AsyncUdpSocket for Datagrams {
         self.state.max_gso_segments()
     }
 
-    /// quinn reads into room for 32 times as many of the largest size: 64 of them each, as the kernel may join of small ones,
-    /// would take 33 MB.
+    /// quinn allocates a buffer for 32 times as many datagrams of the largest size. The kernel may join 64 small datagrams, but
+    /// room for 64 of the largest size would take 33 MB.
     fn max_receive_segments(&self) -> usize {
         self.joined
     }
@@ -121,8 +121,8 @@ impl AsyncUdpSocket for Datagrams {
     }
 }
 
-/// Datagrams that are to leave together, in as few parts as the kernel takes. quinn counts ten datagrams, whatever their size;
-/// it sends all of them again if the kernel had no room for one, and whoever has one twice drops it.
+/// Splits datagrams that are sent together into as few parts as the kernel takes. quinn always joins up to ten datagrams, whatever
+/// their size. If the kernel has no room for one part, quinn sends all of them again, and the peer drops the duplicates.
 fn bursts<'a>(transmit: &Transmit<'a>) -> impl Iterator<Item = Transmit<'a>> {
     let (whole, destination) = (transmit.contents.len(), transmit.destination);
     let (ecn, src_ip) = (transmit.ecn, transmit.src_ip);
@@ -141,7 +141,7 @@ fn bursts<'a>(transmit: &Transmit<'a>) -> impl Iterator<Item = Transmit<'a>> {
 #[derive(Debug)]
 struct Room {
     socket: Arc<Datagrams>,
-    /// The same socket, waited for in the other direction; closed as soon as there is room.
+    /// A duplicate of the socket, registered for writing. It is closed as soon as there is room.
     waits: Option<AsyncFd<UdpSocket>>,
 }
 

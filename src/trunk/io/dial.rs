@@ -11,13 +11,13 @@ use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkError;
 
-/// A peer that has not answered by then is tried again later.
+/// An attempt that takes longer fails, and the peer is tried again later.
 const DIAL_TIME: Duration = Duration::from_secs(10);
 
-/// Dials a peer at `address`, `host:port`; its certificate must carry `name`.
+/// Dials a peer at `address`, in the form `host:port`. The peer's certificate must contain `name`.
 ///
 /// # Errors
-/// If the address has no meaning, nobody answers there, or the one who does is somebody else.
+/// If the address cannot be resolved, no peer answers there, or the peer that answers has another name.
 pub async fn dial(
     endpoint: &Endpoint,
     config: quinn::ClientConfig,
@@ -35,7 +35,7 @@ pub async fn dial(
         .await
         .map_err(|error| resolve(error.to_string()))?;
     let found: Vec<SocketAddr> = found.filter(|found| found.is_ipv4() == local_is_v4).collect();
-    let mut last = resolve("no address of the family that [gateway] listen has".into());
+    let mut last = resolve("no address of the IP family of [gateway] listen".into());
     for remote in found {
         let attempt = async {
             let connecting = endpoint.connect_with(config.clone(), remote, name);

@@ -10,7 +10,7 @@ use crate::endpoint::io::attachment::EndpointEvent;
 use crate::session::Session;
 use crate::wire::CircuitId;
 
-/// Those that are attached, by their circuits. One that has closed, or was flooded, closes its circuit.
+/// The attached endpoints, by circuit. If an endpoint has closed, or its queue has overflowed, its circuit is closed.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
     attached: FxHashMap<CircuitId, Attachment>,
@@ -25,7 +25,7 @@ impl Endpoints {
         self.attached.remove(&circuit);
     }
 
-    /// One has written a delivery of that cost.
+    /// Records that the endpoint of a circuit has written a delivery of this cost.
     pub(super) fn written(&mut self, circuit: CircuitId, cost: u64, session: &mut Session, now: Instant) {
         if let Some(endpoint) = self.attached.get_mut(&circuit) {
             endpoint.written(cost);
@@ -33,14 +33,14 @@ impl Endpoints {
         }
     }
 
-    /// The session has taken so much of what one sent.
+    /// Tells the endpoint of a circuit that the session has taken signals of this cost from it.
     pub(super) fn taken(&self, circuit: CircuitId, cost: u64) {
         if let Some(endpoint) = self.attached.get(&circuit) {
             endpoint.taken(cost);
         }
     }
 
-    /// Hands over what the session has for a circuit, as far as there is room.
+    /// Hands the session's deliveries to the endpoint of a circuit, as far as it has room.
     pub(super) fn deliver(&mut self, circuit: CircuitId, session: &mut Session, now: Instant) {
         let Some(endpoint) = self.attached.get_mut(&circuit) else {
             return;
@@ -72,7 +72,7 @@ impl Endpoints {
         }
     }
 
-    /// The session has ended.
+    /// Tells all endpoints that the session has ended.
     pub(super) fn close_all(&mut self, reason: &str) {
         for (_, endpoint) in self.attached.drain() {
             let _ = endpoint.tell(EndpointEvent::Closed(reason.to_owned()));

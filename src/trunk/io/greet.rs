@@ -15,22 +15,22 @@ use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 use crate::wire::Notice;
 
-/// A connection to a peer whose certificate and greeting were accepted.
+/// A connection to a peer whose certificate and greeting have been accepted.
 #[derive(Debug)]
 pub struct Greeted {
     /// The connection.
     pub connection: Connection,
-    /// The control stream, towards the peer.
+    /// The sending half of the control stream.
     pub control: SendStream,
-    /// The control stream, from the peer.
+    /// The receiving half of the control stream.
     pub notices: NoticeReader,
-    /// What was agreed.
+    /// What both sides agreed on.
     pub agreement: Agreement,
-    /// Whether we dialled.
+    /// Whether this daemon dialled.
     pub is_ours: bool,
 }
 
-/// Exchanges hellos: the dialler first.
+/// Exchanges `Hello` notices. The side that dialled sends first. `dialled` is the name it dialled, on that side.
 pub(in crate::trunk) async fn greet(
     connection: Connection,
     mut control: SendStream,
@@ -50,7 +50,7 @@ pub(in crate::trunk) async fn greet(
     let mut notices = NoticeReader::new(receiving);
     let theirs = match notices.read().await? {
         (_, Notice::Hello(theirs)) => theirs,
-        _ => return Err(TrunkError::Late("say hello first")),
+        _ => return Err(TrunkError::Greeting),
     };
     let certificate = certificate_of(&connection)?;
     let agreement = daemon.agree(theirs, &certificate, dialled).inspect_err(|error| {
@@ -59,7 +59,7 @@ pub(in crate::trunk) async fn greet(
     if dialled.is_none() {
         control.write_all(&hello(&agreement.peer)).await?;
     }
-    // Acknowledgements and the ends of circuits must not wait behind data.
+    // Acknowledgements and notices that close circuits must not wait behind data.
     let _ = control.set_priority(CONTROL_PRIORITY);
     Ok(Greeted {
         connection,

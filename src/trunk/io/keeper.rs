@@ -1,4 +1,4 @@
-//! The trunk that carries a session at present, if there is one.
+//! The trunk that currently carries a session, if there is one.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -20,7 +20,7 @@ use crate::trunk::TrunkState;
 use crate::trunk::keeper::Keeper;
 use crate::wire::LaneId;
 
-/// Holds the streams of the trunk, watches whether they work, and tells those who dial.
+/// Holds the streams of the trunk, monitors whether the trunk works, and publishes its state to the code that dials.
 pub(super) struct TrunkKeeper {
     /// The peer's name, for logs.
     peer: Arc<str>,
@@ -30,7 +30,8 @@ pub(super) struct TrunkKeeper {
 }
 
 impl TrunkKeeper {
-    /// For a session with that many lanes, which begins over `trunk`; `state` is where others see how it does.
+    /// Creates the keeper of a session with `lanes` lanes, which starts on `trunk`. The trunk's state is published through
+    /// `state`.
     pub(super) fn new(trunk: Greeted, lanes: u8, judge: Keeper, state: watch::Sender<TrunkState>) -> Self {
         let keeper = Self {
             peer: trunk.agreement.peer.as_str().into(),
@@ -42,7 +43,7 @@ impl TrunkKeeper {
         keeper
     }
 
-    /// Takes up to `limit` arrivals if there are any, else wakes the task when there are.
+    /// Takes up to `limit` arrivals. If there are none, the task is woken when one comes.
     pub(super) fn poll_arrive(
         &mut self,
         context: &mut Context<'_>,
@@ -55,81 +56,80 @@ impl TrunkKeeper {
         }
     }
 
-    /// The peer was heard.
+    /// Records that the peer sent something.
     pub(super) fn heard(&mut self) {
         self.judge.heard();
         self.tell_state();
     }
 
-    /// A stream has taken its last batch.
+    /// Records that a stream has written its last batch.
     pub(super) fn written(&mut self, lane: Option<LaneId>) {
         if let Some(streams) = &mut self.streams {
             streams.written(lane);
         }
     }
 
-    /// The trunk is of no more use. `false` when the session ends with it: the peer said so, or it cannot be resumed.
+    /// Gives up the trunk. Returns `false` if the session ends with it: the peer ended it, or it cannot be resumed.
     pub(super) fn lose(&mut self, reason: &str, is_resumable: bool, now: Instant) -> bool {
         let ended = self.streams.take().and_then(|streams| streams.close_reason());
-        // A peer that ends the session says so; one that has a newer trunk is about to use it, and one that dialled in vain
-        // may have closed the trunk that we chose.
+        // A peer that ends the session says so by its close code. A peer that closes with `DUPLICATE` is about to use a newer
+        // trunk. A peer that gave up an attempt to dial may have closed, with `DROPPED`, the very trunk that we chose.
         let is_ended = matches!(&ended, Some(ConnectionError::ApplicationClosed(close))
             if ![TrunkConfig::DUPLICATE, TrunkConfig::DROPPED].contains(&close.error_code));
         let grace = self.judge.grace();
         if is_ended || grace.is_zero() || !is_resumable {
             return false;
         }
-        info!(peer = %self.peer, reason, ?grace, "a trunk is lost; another one is tried");
+        info!(peer = %self.peer, reason, ?grace, "trunk lost; trying to get another one");
         self.judge.lose(now);
         true
     }
 
-    /// Another trunk carries the session from now on.
+    /// Replaces the trunk by another one, which carries the session from now on.
     pub(super) fn resume(&mut self, trunk: Greeted, lanes: u8) {
         self.close(TrunkConfig::DUPLICATE, "a newer trunk carries the session");
         self.streams = Some(Streams::new(trunk.connection, trunk.control, trunk.notices, lanes));
         self.judge.resume();
         self.tell_state();
-        info!(peer = %self.peer, "the session goes on over another trunk");
+        info!(peer = %self.peer, "the session has resumed on another trunk");
     }
 
-    /// Closes the connection; the first word counts.
+    /// Closes the connection. Only the first call has an effect.
     pub(super) fn close(&self, code: VarInt, reason: &str) {
         if let Some(streams) = &self.streams {
             streams.close(code, reason);
         }
     }
 
-    /// Whether there is no trunk.
     pub(super) const fn is_lost(&self) -> bool {
         self.streams.is_none()
     }
 
-    /// The round trip as QUIC measures it, if there is a trunk.
+    /// QUIC's estimate of the round-trip time, if there is a trunk.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.streams.as_ref().map(Streams::round_trip)
     }
 
-    /// Judges the trunk; a reason when the session ends.
+    /// Updates and publishes the state of the trunk. Returns a reason if the session ends.
     pub(super) fn watch(&mut self, stalled: Option<Instant>, now: Instant) -> Option<String> {
         if self.judge.is_count_due(stalled, now)
             && let Some(streams) = &mut self.streams
         {
             self.judge.count(streams.acknowledgements(), now);
         }
-        // It is asked only where something waits, since it takes the connection's lock.
+        // The round-trip time is needed only if something is waiting, and reading it takes the connection's lock.
         let round_trip = stalled.and_then(|_| self.round_trip()).unwrap_or_default();
         let over = self.judge.judge(stalled, round_trip, now);
         self.tell_state();
         over
     }
 
-    /// When [`TrunkKeeper::watch`] wants to be called.
+    /// When [`TrunkKeeper::watch`] must be called next.
     pub(super) fn poll_timeout(&self, stalled: Option<Instant>) -> Option<Instant> {
         self.judge.poll_timeout(stalled)
     }
 
-    /// Gives the streams what the session has for them.
+    /// Hands the session's output to the streams that are idle.
     pub(super) fn fill(&mut self, session: &mut Session) {
         let Some(streams) = &mut self.streams else {
             return;

@@ -1,25 +1,25 @@
-//! When the circuits of a daemon that leaves are closed: in all its sessions at once.
+//! When a daemon leaves, it closes its circuits in all its sessions at the same time.
 
 use tokio::sync::watch;
 
-/// The sessions of a daemon that have nodes to listen to, though it leaves: when there are none left, all close their circuits at once.
+/// Counts the sessions of a leaving daemon in which nodes may still send. When it reaches zero, all sessions close their circuits.
 #[derive(Clone, Debug, Default)]
 pub struct LeaveBarrier(watch::Sender<usize>);
 
-/// One of these sessions, until it is dropped.
+/// One of these sessions. Dropping the guard lowers the count.
 #[derive(Debug)]
 pub struct LeaveGuard(watch::Sender<usize>);
 
 impl LeaveBarrier {
-    /// One more session.
+    /// Adds a session.
     pub fn join(&self) -> LeaveGuard {
         self.0.send_modify(|sessions| *sessions += 1);
         LeaveGuard(self.0.clone())
     }
 
-    /// Waits until no session listens any more.
+    /// Waits until the count is zero.
     pub async fn opens(&self) {
-        // It fails only without a sender, and this is one.
+        // This fails only if the sender is gone, and `self` holds it.
         let _ = self.0.subscribe().wait_for(|sessions| *sessions == 0).await;
     }
 }

@@ -1,11 +1,12 @@
 //! The UDP socket, QUIC connections and their streams, and the task that owns a session.
 //!
-//! - [`udp`]: quinn's UDP endpoint, over `datagrams`, our own way to read and write a UDP socket; `nowhere`: a socket that is closed.
-//! - [`accept`], [`dial`]: connections that peers begin, and ours; [`greet`]: who the peer is.
-//! - `streams`: a small task for each stream moves bytes, so that one that is blocked holds up only itself.
+//! - [`udp`]: quinn's UDP endpoint. `datagrams`: our implementation of its socket. `nowhere`: its replacement once it is closed.
+//! - [`accept`], [`dial`]: incoming and outgoing connections. [`greet`]: checks who the peer is.
+//! - `streams`: one small task per stream moves bytes, so that a blocked stream delays only itself.
 //! - [`notices`]: reads the control stream.
-//! - [`session`]: the task; `keeper`: its trunk; `endpoints`: its circuits' local ends; [`leave`]: when these are closed.
-//! - [`trunks`]: how the cluster hands trunks to it. [`busy_wait`]: polling instead of sleeping after a small signal.
+//! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. [`leave`]: when
+//!   circuits are closed while the daemon leaves.
+//! - [`trunks`]: how the cluster hands trunks to a session. [`busy_wait`]: polling instead of sleeping after a small signal.
 
 pub mod accept;
 pub mod busy_wait;

@@ -6,7 +6,7 @@ use crate::trunk::TrunkError;
 use crate::wire::Notice;
 use crate::wire::NoticeDecoder;
 
-/// Reads notices off a control stream.
+/// Reads notices from a control stream.
 #[derive(Debug)]
 pub struct NoticeReader {
     stream: RecvStream,
@@ -21,7 +21,7 @@ impl NoticeReader {
         }
     }
 
-    /// The next notice. Not cancel-safe between notices only: what was read stays in the decoder.
+    /// Returns the next notice and its number. Cancel-safe: bytes that have been read stay in the decoder.
     pub async fn read(&mut self) -> Result<(u64, Notice), TrunkError> {
         loop {
             if let Some(notice) = self.decoder.poll_notice()? {

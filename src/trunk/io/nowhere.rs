@@ -11,10 +11,10 @@ use quinn::UdpPoller;
 use quinn::udp::RecvMeta;
 use quinn::udp::Transmit;
 
-/// What an endpoint that has stopped has instead of its socket: nothing comes from there, and all that is sent is lost.
+/// A socket that receives nothing and discards what is sent. It replaces the real socket of an endpoint that has stopped.
 ///
-/// quinn keeps a socket for as long as it knows of a connection, and one that its peer gave up in the very first packet it
-/// knows until the idle timeout, since such a packet starts no closing timer (quinn-proto 0.11, `handle_first_packet`).
+/// quinn keeps its socket as long as it has a connection. A connection that the peer closed in its very first packet stays until
+/// the idle timeout, since such a packet does not start the closing timer (quinn-proto 0.11, `handle_first_packet`).
 #[derive(Debug)]
 pub(in crate::trunk) struct Nowhere(pub(in crate::trunk) SocketAddr);
 

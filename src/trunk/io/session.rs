@@ -1,7 +1,7 @@
-//! The task that owns a session: it moves bytes between QUIC streams, the session machine, and the circuits' local ends.
+//! The task that owns a session. It moves bytes between QUIC streams, the session machine and the local ends of circuits.
 //!
-//! It never waits for any of them: it waits for whatever comes next, and hands on what the machine has ready. When the trunk is
-//! lost or silent the session waits, within its grace, for another one.
+//! It never waits for one of them alone: it waits for the next input from any of them, and passes on the output of the machine.
+//! If the trunk is lost or silent, the session waits up to its grace time for another one.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -32,25 +32,25 @@ use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 use crate::trunk::keeper::Keeper;
 
-/// What may wait until the hub has room for it: every circuit that there can be, every node that a peer may announce,
-/// and each of them going. Only a peer that floods us gets there.
+/// The maximum number of events that wait for the hub: enough for every possible circuit, and for an announcement and a withdrawal
+/// of every node that a peer may announce. Only a peer that floods this daemon exceeds it.
 const NEWS: usize = 16_384;
 
-/// Inputs handled before the outputs are drained: batching without starving anybody.
+/// How many inputs are handled before the outputs are drained: large enough for batching, small enough to starve nobody.
 const BATCH: usize = 64;
 
-/// What nodes and peers are told when we leave.
-const STOPPING: &str = "this daemon stops";
+/// The reason that nodes and peers get when this daemon leaves.
+const STOPPING: &str = "this daemon is stopping";
 
-/// How long what was written last may take to be acknowledged when we leave.
+/// How long to wait for the acknowledgement of the last bytes when this daemon leaves.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
 
-/// The time as tokio has it: a simulation decides how it passes.
+/// The time from tokio's clock, which a simulation controls.
 fn clock() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Bytes of signals in what came.
+/// The number of bytes of signals in these inputs.
 fn bytes(arrived: &[Arrival], commanded: &[Command]) -> usize {
     let arrived = arrived.iter().map(|arrival| match arrival {
         Arrival::Frames { frames, .. } => frames.iter().map(|frame| frame.content.body().len()).sum(),
@@ -63,25 +63,25 @@ fn bytes(arrived: &[Arrival], commanded: &[Command]) -> usize {
     arrived.chain(commanded).sum()
 }
 
-/// What a session is made of besides its trunks.
+/// What a session needs besides its trunks.
 #[derive(Debug)]
 pub struct SessionSettings {
-    /// Its settings.
+    /// The settings of the session machine.
     pub config: SessionConfig,
-    /// How often another trunk is tried when the present one fails.
+    /// The interval between attempts to get another trunk when the current one fails.
     pub race_interval: Duration,
-    /// Where the hub hears of the peer.
+    /// The hub, which is told about the peer.
     pub hub: mpsc::Sender<PeerEvent>,
     /// Cancelled when the daemon stops.
     pub leave: CancellationToken,
-    /// When circuits are closed then.
+    /// Decides when circuits are closed after that.
     pub barrier: LeaveBarrier,
-    /// Who is told of what comes.
+    /// Told about every signal, for busy waiting.
     pub busy_wait: BusyWait,
 }
 
-/// Runs a session over `greeted` and the trunks that follow it, until the grace is over after one was lost, the peer
-/// leaves, or we do. Gives the reason.
+/// Runs a session on `greeted` and the trunks that follow it. It ends when a lost trunk is not replaced within the grace time, or
+/// when the peer or this daemon leaves. Returns the reason.
 pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkReceiver) -> String {
     let (handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
     let peer = handle.peer.clone();
@@ -98,7 +98,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         close_deadline: settings.config.close_deadline,
     };
     let reason = task.run(commands, trunks.trunks, &settings, &trunks.end).await;
-    // The last word if nobody has said one yet.
+    // This has an effect only if the connection is not closed yet.
     task.trunk.close(TrunkConfig::ENDED, &reason);
     let stats = task.session.stats();
     info!(
@@ -126,15 +126,15 @@ struct SessionTask {
     endpoints: Endpoints,
     trunk: TrunkKeeper,
     handle: SessionHandle,
-    /// What the hub must hear and has no room for yet.
+    /// Events that wait until the hub has room for them.
     news: VecDeque<PeerEvent>,
-    /// The peer has left, and why.
+    /// Why the peer has left, if it has.
     peer_left: Option<String>,
-    /// We leave: until when what is left may take.
+    /// The deadline for delivering what is left, if this daemon is leaving.
     leaving: Option<Instant>,
-    /// Whether there are nodes that we would still listen to then.
+    /// Held until no more signals of nodes are expected and circuits may be closed.
     guard: Option<LeaveGuard>,
-    /// How long that may be.
+    /// How long that may take after this daemon began to leave.
     close_deadline: Duration,
 }
 
@@ -156,7 +156,7 @@ impl SessionTask {
                     None => std::future::pending().await,
                 }
             };
-            // Both are asked each time, so that neither waits for the other.
+            // Both are polled each time, so that neither waits for the other.
             let input = poll_fn(|context| {
                 let is_arrived = self.trunk.poll_arrive(context, &mut arrived, BATCH).is_ready();
                 let is_commanded = commands.poll_recv_many(context, &mut commanded, BATCH).is_ready();
@@ -167,10 +167,10 @@ impl SessionTask {
                 }
             });
             let mut next = None;
-            // In a fixed order, so that a simulated run can be repeated: what is rare first.
+            // The order is fixed (rare inputs first), so that a simulated run can be repeated.
             tokio::select! {
                 biased;
-                () = end.cancelled() => return "the peer has begun another session".to_owned(),
+                () = end.cancelled() => return "the peer has started a new session".to_owned(),
                 () = settings.leave.cancelled(), if self.leaving.is_none() => self.start_leaving(clock()),
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
                 Some(trunk) = trunks.recv() => next = Some(trunk),
@@ -210,7 +210,7 @@ impl SessionTask {
         }
     }
 
-    /// When the trunk or the session want to be looked after.
+    /// When the trunk or the session next needs attention without new input.
     fn poll_timeout(&self) -> Option<Instant> {
         [
             self.trunk.poll_timeout(self.session.stalled_since()),
@@ -222,7 +222,7 @@ impl SessionTask {
         .min()
     }
 
-    /// What the trunk has brought, up to its loss; a reason when the session ends with it.
+    /// Handles the trunk's inputs, up to its loss. Returns a reason if the session ends.
     fn handle_arrivals(&mut self, arrived: impl Iterator<Item = Arrival>, now: Instant) -> Option<String> {
         for arrival in arrived {
             match self.handle_arrival(arrival, now) {
@@ -253,7 +253,7 @@ impl SessionTask {
         Ok(())
     }
 
-    /// The trunk is of no more use; a reason when the session ends with it.
+    /// Gives up the trunk. Returns a reason if the session ends with it.
     fn lose(&mut self, reason: String, now: Instant) -> Option<String> {
         let is_resumable = self.peer_left.is_none() && self.leaving.is_none();
         if self.trunk.lose(&reason, is_resumable, now) {
@@ -293,7 +293,7 @@ impl SessionTask {
         }
     }
 
-    /// Hands on everything the machine has ready; a reason when the peer has left.
+    /// Passes on all output of the machine. Returns a reason if the peer has left or floods this daemon.
     fn drain(&mut self, now: Instant) -> Option<String> {
         while let Some(circuit) = self.session.poll_ready() {
             self.endpoints.deliver(circuit, &mut self.session, now);
@@ -303,11 +303,11 @@ impl SessionTask {
         }
         self.trunk.fill(&mut self.session);
         if self.news.len() > NEWS || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
-            let reason = "the peer floods us with notices, or does not read ours";
+            let reason = "the peer sends too many notices, or does not read those of this daemon";
             self.trunk.close(TrunkConfig::BROKEN, reason);
             return Some(reason.to_owned());
         }
-        // What the peer sent before it left is still delivered.
+        // What the peer sent before it left is delivered first.
         self.peer_left.clone().filter(|_| self.session.circuits().is_empty())
     }
 
@@ -337,17 +337,17 @@ impl SessionTask {
                 hidden,
             }),
             Event::NodeDown { name } => self.news.push_back(PeerEvent::NodeDown { peer, name }),
-            Event::Goodbye { reason } => self.peer_left = Some(format!("the peer leaves: {reason}")),
+            Event::Goodbye { reason } => self.peer_left = Some(format!("the peer is leaving: {reason}")),
         }
     }
 
-    /// What nodes have sent is still delivered, both ways, within the deadline.
+    /// Starts to leave. What nodes have sent is still delivered, in both directions, within the deadline.
     fn start_leaving(&mut self, now: Instant) {
         self.session.leave(STOPPING, now);
         self.leaving = Some(now + self.close_deadline);
     }
 
-    /// Closes the circuits that are left, tells the peer, and waits until it has read that: then the peer closes the connection.
+    /// Closes the remaining circuits, tells the peer, and waits until the peer has read that and closes the connection.
     async fn end_session(&mut self) -> String {
         self.session.end(STOPPING);
         let flushed = async {

@@ -1,4 +1,4 @@
-//! The tasks that read and write the streams of a trunk, and their owner's side of them.
+//! The tasks that read and write the streams of a trunk, and the handle by which their owner controls them.
 
 use std::net::SocketAddr;
 use std::task::Context;
@@ -25,30 +25,31 @@ use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::lane_header;
 
-/// Streams of a higher priority are sent first: notices, then calls beside bulk, which are few, then all else in turns.
+/// Streams with a higher priority are sent first: notices, then calls that would wait behind bulk data (these are few), then all
+/// others in turns.
 pub(in crate::trunk) const CONTROL_PRIORITY: i32 = 2;
 const CALL_PRIORITY: i32 = 1;
 const PRIORITY: i32 = 0;
 
-/// Batches of arrivals that may wait for the owner.
+/// The capacity of the queue of arrivals for the owner.
 const ARRIVALS: usize = 256;
 
-/// What the stream tasks bring.
+/// What the stream tasks report to their owner.
 #[derive(Debug)]
 pub(in crate::trunk) enum Arrival {
-    /// A lane's stream begins, with the frame of this number.
+    /// A lane's stream begins. Its first frame has the number `first`.
     Lane { lane: LaneId, first: u64 },
     /// Frames of a lane, in order.
     Frames { lane: LaneId, frames: Vec<Frame> },
     /// The next notice.
     Notice { number: u64, notice: Notice },
-    /// A lane's stream, or the control stream (`None`), has taken its batch.
+    /// A lane's stream, or the control stream (`None`), has written its batch.
     Written(Option<LaneId>),
-    /// The trunk is of no more use.
+    /// The trunk can no longer be used.
     Broken(TrunkError),
 }
 
-/// The streams of a trunk. Dropping them ends their tasks; what was not asked for by then never arrives.
+/// The streams of a trunk. Dropping it ends the tasks; arrivals that have not been taken are lost.
 #[derive(Debug)]
 pub(in crate::trunk) struct Streams {
     connection: Connection,
@@ -60,7 +61,7 @@ pub(in crate::trunk) struct Streams {
     tasks: JoinSet<()>,
 }
 
-/// What a stream is to send.
+/// Bytes for a stream to send, and the priority of the stream meanwhile.
 #[derive(Debug)]
 struct Batch {
     buffers: Vec<Bytes>,
@@ -75,7 +76,7 @@ struct Writer {
 }
 
 impl Streams {
-    /// Begins to read; lanes are written once [`Streams::open_lanes`] was called.
+    /// Starts the tasks that read, and the task of the control stream. Lanes can be written after [`Streams::open_lanes`].
     pub(in crate::trunk) fn new(connection: Connection, control: SendStream, notices: NoticeReader, lanes: u8) -> Self {
         let (arrivals_in, arrivals) = mpsc::channel(ARRIVALS);
         let mut tasks = JoinSet::new();
@@ -94,7 +95,7 @@ impl Streams {
         }
     }
 
-    /// Opens a stream for each lane, which begins with the frame of the number given.
+    /// Opens a stream for each lane. `first` has the number of each lane's first frame.
     pub(in crate::trunk) fn open_lanes(&mut self, first: Vec<u64>) {
         for (lane, first) in (0..).zip(first) {
             let (batches, receiver) = mpsc::channel(1);
@@ -104,7 +105,7 @@ impl Streams {
         }
     }
 
-    /// Takes up to `limit` arrivals if there are any, else wakes the task when there are.
+    /// Takes up to `limit` arrivals. If there are none, the task is woken when one comes.
     pub(in crate::trunk) fn poll_arrive(
         &mut self,
         context: &mut Context<'_>,
@@ -121,25 +122,25 @@ impl Streams {
         }
     }
 
-    /// A stream has taken its last batch.
+    /// Records that a stream has written its batch.
     pub(in crate::trunk) fn written(&mut self, lane: Option<LaneId>) {
         if let Some(writer) = self.writer(lane) {
             writer.is_idle = true;
         }
     }
 
-    /// Whether a lane's stream, or the control stream (`None`), takes another batch.
+    /// Whether a lane's stream, or the control stream (`None`), is ready for another batch.
     pub(in crate::trunk) fn is_idle(&mut self, lane: Option<LaneId>) -> bool {
         self.writer(lane).is_some_and(|writer| writer.is_idle)
     }
 
-    /// Hands a lane a batch that it is idle for; a call is sent before what other lanes have.
+    /// Hands a batch to a lane, which must be idle. A call is sent before the data of other lanes.
     pub(in crate::trunk) fn write(&mut self, lane: LaneId, buffers: Vec<Bytes>, is_call: bool) {
         let priority = if is_call { CALL_PRIORITY } else { PRIORITY };
         self.hand(Some(lane), Batch { buffers, priority });
     }
 
-    /// Hands notices to the control stream, which is idle.
+    /// Hands notices to the control stream, which must be idle.
     pub(in crate::trunk) fn write_control(&mut self, notices: Bytes) {
         let batch = Batch {
             buffers: vec![notices],
@@ -150,12 +151,12 @@ impl Streams {
 
     fn hand(&mut self, lane: Option<LaneId>, batch: Batch) {
         if let Some(writer) = self.writer(lane) {
-            // There is room, or the task has ended and has said why.
+            // Either there is room, or the task has ended and has reported why.
             writer.is_idle = writer.batches.try_send(batch).is_err();
         }
     }
 
-    /// Tells congestion control how often something small was about to leave beside bulk.
+    /// Tells congestion control the total number of calls that were sent beside bulk data.
     pub(in crate::trunk) fn tell_calls(&mut self, count: u64) {
         if self.controller.calls_told != count {
             self.controller.calls_told = count;
@@ -166,30 +167,30 @@ impl Streams {
         }
     }
 
-    /// Ends the connection; the first word counts.
+    /// Closes the connection. Only the first call has an effect.
     pub(in crate::trunk) fn close(&self, code: VarInt, reason: &str) {
         self.connection.close(code, reason.as_bytes());
     }
 
-    /// How the connection ended, if it has.
+    /// Why the connection was closed, if it was.
     pub(in crate::trunk) fn close_reason(&self) -> Option<ConnectionError> {
         self.connection.close_reason()
     }
 
-    /// The round trip as QUIC measures it.
+    /// QUIC's estimate of the round-trip time.
     pub(in crate::trunk) fn round_trip(&self) -> Duration {
         self.connection.rtt()
     }
 
-    /// How often packets were acknowledged so far.
+    /// How many acknowledgements the connection has received.
     pub(in crate::trunk) fn acknowledgements(&mut self) -> u64 {
         let shared = self.controller.now(&self.connection);
         shared.map_or(0, |shared| shared.acknowledgements.count())
     }
 }
 
-/// What the connection's congestion controller shares. quinn makes another controller when the peer's address changes, and
-/// shows a controller only as a copy of it, which is dear.
+/// The counters that the connection's congestion controller shares. They are cached, because quinn hands out only a copy of the
+/// controller, which is expensive. quinn creates a new controller when the peer's address changes.
 #[derive(Debug)]
 struct SharedController {
     remote: SocketAddr,
@@ -217,7 +218,7 @@ impl SharedController {
     }
 }
 
-/// A task that writes batches to a stream and says when it wants the next.
+/// Creates a task that writes batches to a stream and reports when it is ready for the next one.
 fn writer(
     mut stream: SendStream,
     lane: Option<LaneId>,
@@ -238,7 +239,7 @@ async fn write(
     let mut priority = None;
     while let Some(mut batch) = batches.recv().await {
         if priority.replace(batch.priority) != Some(batch.priority) {
-            // A stream that is closed says so when it is written.
+            // If the stream is closed, the write below reports it.
             let _ = stream.set_priority(batch.priority);
         }
         let arrival = match stream.write_all_chunks(&mut batch.buffers).await {
@@ -283,7 +284,7 @@ async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>
     }
 }
 
-/// Takes the peer's lanes, each in a task of its own that ends with this one.
+/// Accepts the peer's lanes. Each is read by its own task, which ends with this one.
 async fn accept_lanes(connection: Connection, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
     let mut readers = JoinSet::new();
     for _ in 0..lanes {
@@ -307,7 +308,7 @@ async fn read_lane(stream: RecvStream, lanes: u8, arrivals: mpsc::Sender<Arrival
 }
 
 async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<Arrival>) -> Result<(), TrunkError> {
-    /// Chunks taken at once; each is at most one datagram's payload.
+    /// The number of chunks read at once. Each holds at most the payload of one datagram.
     const CHUNKS: usize = 64;
     let mut decoder = FrameDecoder::default();
     let mut lane = None;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::datagrams::Datagrams;
 
-/// Bytes of the largest datagram, in these tests.
+/// The size of the largest datagram in these tests, in bytes.
 const DATAGRAM_MAX: u16 = 33_000;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ fn send(from: &Datagrams, to: &Datagrams, contents: &[u8], segment_size: Option<
     from.try_send(&transmit).expect("room for a datagram");
 }
 
-/// The datagrams of one read, of which the kernel may join several.
+/// The datagrams of one read. The kernel may join several of them.
 async fn receive(socket: &Datagrams) -> Vec<Vec<u8>> {
     let mut buffers = vec![vec![0; socket.max_receive_segments() * usize::from(DATAGRAM_MAX)]; 4];
     let mut meta = [RecvMeta::default(); 4];
@@ -54,7 +54,8 @@ async fn receive(socket: &Datagrams) -> Vec<Vec<u8>> {
     (0..count).flat_map(datagrams).map(<[u8]>::to_vec).collect()
 }
 
-/// Where a read brought fewer than there was room for, nobody looks again: what comes then must wake the reader.
+/// After a read that returned fewer datagrams than there was room for, the socket is not read again until the kernel wakes the
+/// reader. So the next datagram must wake it.
 #[tokio::test]
 async fn what_comes_after_a_short_read_is_seen() {
     let (near, far) = (socket(), socket());
@@ -63,7 +64,7 @@ async fn what_comes_after_a_short_read_is_seen() {
         send(&near, &far, &sent, None);
         assert_eq!(receive(&far).await, [sent]);
     }
-    // More than one read takes, before anybody reads.
+    // More datagrams than one read takes, sent before the first read.
     let sent: Vec<[u8; 2]> = (0..11u16).map(u16::to_be_bytes).collect();
     sent.iter().for_each(|bytes| send(&near, &far, bytes, None));
     let mut seen = Vec::new();
@@ -73,7 +74,7 @@ async fn what_comes_after_a_short_read_is_seen() {
     assert_eq!(seen, sent);
 }
 
-/// More than the kernel takes at once leaves in parts, each of whole datagrams; the last one is short.
+/// More bytes than the kernel takes at once are sent in parts, each of whole datagrams. The last datagram is shorter.
 #[tokio::test]
 async fn datagrams_that_leave_together_may_be_large() {
     let (near, far) = (socket(), socket());
@@ -89,7 +90,7 @@ async fn datagrams_that_leave_together_may_be_large() {
     }
 }
 
-/// After the kernel had no room, whoever wants to send waits until it has.
+/// After the kernel had no room, a sender waits until it has.
 #[tokio::test]
 async fn a_full_socket_is_waited_for() {
     let socket = socket();

@@ -7,17 +7,17 @@ use tokio_util::sync::CancellationToken;
 use super::greet::Greeted;
 use crate::trunk::TrunkState;
 
-/// New trunks that may wait for a session; they come one at a time.
+/// The capacity of the queue of new trunks. They come one at a time.
 const TRUNKS: usize = 4;
 
 /// The session's end.
 #[derive(Debug)]
 pub struct TrunkReceiver {
-    /// Trunks that carry the session from now on, each instead of the one before.
+    /// New trunks. Each replaces the one before.
     pub trunks: mpsc::Receiver<Greeted>,
-    /// Tells how the trunk does.
+    /// Publishes the state of the trunk.
     pub state: watch::Sender<TrunkState>,
-    /// Cancelled when the session must end, because the peer has begun another.
+    /// Cancelled when the session must end, because the peer has started a new one.
     pub end: CancellationToken,
 }
 
@@ -30,7 +30,7 @@ pub struct TrunkSender {
     pub end: CancellationToken,
 }
 
-/// Both ends for a new session; `state` is where it tells how its trunk does.
+/// Creates both ends for a new session, which publishes the state of its trunk through `state`.
 pub fn trunks(state: watch::Sender<TrunkState>) -> (TrunkSender, TrunkReceiver) {
     let (trunks, receiver) = mpsc::channel(TRUNKS);
     let end = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! The UDP endpoint of a daemon, for peers that dial it and peers that it dials.
+//! The UDP endpoint of a daemon, for incoming and outgoing connections.
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -19,29 +19,29 @@ use super::nowhere::Nowhere;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 
-/// Peers are told that the daemon stops; most have heard it sooner.
+/// The time to tell peers that the daemon stops. Most have been told before.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// The endpoint and what the kernel granted it.
+/// The QUIC endpoint, and the buffer sizes that the kernel granted.
 #[derive(Debug)]
 pub struct UdpEndpoint {
-    /// One socket for peers that dial us and peers that we dial.
+    /// The endpoint. One socket serves incoming and outgoing connections.
     pub endpoint: Endpoint,
-    /// Bytes granted for receiving and for sending.
+    /// The granted sizes in bytes of the receive buffer and the send buffer.
     #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "the program tells its user"))]
     pub buffers: (usize, usize),
-    /// Ends when the socket does.
+    /// Completes when the socket is closed.
     closed: oneshot::Receiver<()>,
 }
 
 impl UdpEndpoint {
-    /// Tells the peers, and gives the port back.
+    /// Closes all connections with `reason`, and releases the port.
     pub async fn close(self, reason: &str) {
         self.endpoint.close(TrunkConfig::ENDED, reason.as_bytes());
-        // An attempt to reach nobody is waited for in vain.
+        // The timeout is needed because an attempt to dial an unreachable peer would keep the endpoint busy.
         let _ = timeout(LAST_WORDS, self.endpoint.wait_idle()).await;
         let address = self.endpoint.local_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-        // It keeps the socket of before as well, until something comes in over the new one.
+        // quinn keeps the previous socket too, until something arrives on the new one. So its socket is replaced twice.
         for _ in 0..2 {
             let _ = self.endpoint.rebind_abstract(Arc::new(Nowhere(address)));
         }
@@ -52,7 +52,7 @@ impl UdpEndpoint {
 /// Binds the UDP socket.
 ///
 /// # Errors
-/// If the address cannot be had.
+/// If the address cannot be bound.
 pub fn bind(
     address: SocketAddr,
     config: &TrunkConfig,
@@ -61,7 +61,7 @@ pub fn bind(
 ) -> Result<UdpEndpoint, TrunkError> {
     let refuse = |source| TrunkError::Bind { address, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(refuse)?;
-    // Asked, not demanded: what was granted is printed at the start, with the advice that fits.
+    // The kernel may grant less. The granted sizes are printed at start, with advice if they are too small.
     let _ = socket.set_recv_buffer_size(config.receive_buffer);
     let _ = socket.set_send_buffer_size(config.send_buffer);
     socket.set_nonblocking(true).map_err(refuse)?;

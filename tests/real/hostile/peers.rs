@@ -145,7 +145,7 @@ fn hello(claims: &str) -> Notice {
         boot: [7; 16],
         lanes: 16,
         software: "a test".to_owned(),
-        passing: false,
+        temporary: false,
     })
 }
 
