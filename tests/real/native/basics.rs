@@ -125,7 +125,7 @@ fn a_name_that_is_taken_is_refused() {
     let site = Site::new();
     let again = site.builder("beam");
     let error = site.runtime.block_on(again.start()).err().expect("a refusal");
-    assert_eq!(error.to_string(), "the name beam@127.0.0.1 is taken");
+    assert_eq!(error.to_string(), "the node name beam@127.0.0.1 is taken");
 }
 
 /// As Erlang's processes do: one that finds message after message does not keep the thread for itself.
