@@ -15,7 +15,8 @@ fn requests_of_real_nodes_are_read() {
     assert_eq!(Request::parse(b"zb").unwrap(), Request::Port("b".into()));
     assert_eq!(Request::parse(b"zb\0").unwrap(), Request::Port("b".into()));
     assert_eq!(Request::parse(b"zb@h").unwrap(), Request::Port("b@h".into()));
-    assert_eq!(Request::parse(b"n").unwrap(), Request::Names);
+    assert_eq!(Request::parse(b"n").unwrap(), Request::Names(None));
+    assert_eq!(Request::parse(b"nh2").unwrap(), Request::Names(Some("h2".into())));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The task that runs the hub. Sessions report peers to it, and local nodes send it requests.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -88,10 +87,13 @@ impl HubTask {
                 arrived_on,
                 answer,
             } => {
-                let _ = answer.send(self.look_up(&name, arrived_on));
+                let found = self.hub.look_up(&name, arrived_on);
+                let _ = answer.send(self.found(found));
             }
-            Request::Names { answer } => {
-                let _ = answer.send(self.hub.registrations().cloned().collect());
+            Request::Names { scope, answer } => {
+                let names = self.hub.names(&scope);
+                let found = names.into_iter().map(|name| self.found(name));
+                let _ = answer.send(found.collect());
             }
         }
     }
@@ -170,8 +172,9 @@ impl HubTask {
         }
     }
 
-    fn look_up(&mut self, name: &str, arrived_on: IpAddr) -> Found {
-        match self.hub.look_up(name, arrived_on) {
+    /// The same, with what is needed to reach the node.
+    fn found(&mut self, answer: Answer) -> Found {
+        match answer {
             Answer::Local { name } => self
                 .hub
                 .registration(&name)

@@ -20,6 +20,7 @@ use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::Registration;
+use crate::hub::Scope;
 use crate::router::NodePattern;
 use crate::router::Policy;
 use crate::wire::CircuitId;
@@ -79,8 +80,13 @@ impl Running {
     }
 
     async fn names(&self) -> Vec<String> {
-        let nodes = self.ask(|answer| Request::Names { answer }).await;
-        nodes.into_iter().map(|node| node.name).collect()
+        let scope = Scope::Here;
+        let nodes = self.ask(|answer| Request::Names { scope, answer }).await.into_iter();
+        let name = |found| match found {
+            Found::Local(node) => node.name,
+            other => panic!("{other:?}"),
+        };
+        nodes.map(name).collect()
     }
 
     async fn find(&self, target: &str) -> Place {
