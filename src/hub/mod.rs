@@ -11,6 +11,7 @@ mod error;
 pub mod io;
 mod machine;
 mod names;
+mod outbox;
 
 #[cfg(test)]
 mod tests;
