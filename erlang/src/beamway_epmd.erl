@@ -2,7 +2,7 @@
 %%
 %% Start a node with `-epmd_module beamway_epmd -start_epmd false'. Registration is that of a stock node: over loopback, on
 %% the port of `ERL_EPMD_PORT' (default 4369), kept open, and renewed when the gateway restarts. A node that starts before its
-%% gateway waits up to 60 seconds for it. Looking up differs: a stock node asks the port mapper of the other node's host by the
+%% gateway waits for it: up to 60 seconds, or `-beamway_wait SECONDS'. Looking up differs: a stock node asks the port mapper of the other node's host by the
 %% short name, this module asks the local gateway by the full name. So nodes on different hosts attach without any change to
 %% name resolution, and equal short names on several hosts stay apart. `net_adm:names(Host)' asks the local gateway too.
 %%
@@ -23,8 +23,8 @@
 %% The distribution version that every node since OTP 23 speaks.
 -define(VERSION, 6).
 -define(NAMES_REQ, 110).
-%% How long a node that starts waits for its gateway, and how often it tries.
--define(REGISTER_MS, 60_000).
+%% How long a node that starts waits for its gateway unless `-beamway_wait SECONDS' says otherwise, and how often it tries.
+-define(WAIT_S, 60).
 -define(REGISTER_AGAIN_MS, 500).
 %% A look-up may open a listener at the gateway; that takes no time to speak of. A gateway that does not answer within this
 %% hangs: processes that send to nodes which are not connected wait as long.
@@ -39,12 +39,12 @@ start_link() ->
 
 %% @private
 register_node(Name, Port) ->
-    register_until(fun() -> erl_epmd:register_node(Name, Port) end, now_ms() + ?REGISTER_MS, none).
+    register_until(fun() -> erl_epmd:register_node(Name, Port) end, now_ms() + wait_s() * 1000, none).
 
 %% @doc Registers this node at the gateway. The third argument is a driver in OTP 25 and an address family later.
 register_node(Name, Port, FamilyOrDriver) ->
     Register = fun() -> erl_epmd:register_node(Name, Port, FamilyOrDriver) end,
-    register_until(Register, now_ms() + ?REGISTER_MS, none).
+    register_until(Register, now_ms() + wait_s() * 1000, none).
 
 %% Services of a host start in any order, and a node whose registration fails ends at once. A name that is taken stays taken.
 register_until(Register, Deadline, Said) ->
@@ -65,7 +65,7 @@ register_until(Register, Deadline, Said) ->
 say_once(Reason, Reason) -> ok;
 say_once(Reason, _) ->
     Text = "beamway_epmd: no gateway on port ~w of this host (~w); trying again for ~w s",
-    logger:warning(Text, [gateway_port(), Reason, ?REGISTER_MS div 1000]).
+    logger:warning(Text, [gateway_port(), Reason, wait_s()]).
 
 %% @doc Where to connect for the node `Name@Host': always this host, on the port where the gateway stands for that node.
 %%
@@ -184,6 +184,12 @@ now_ms() ->
 
 port({ok, Port}) -> {port, Port, ?VERSION};
 port({error, _}) -> noport.
+
+wait_s() ->
+    case init:get_argument(beamway_wait) of
+        {ok, [[Seconds | _] | _]} -> list_to_integer(Seconds);
+        _ -> ?WAIT_S
+    end.
 
 %% `erl' turns ERL_EPMD_PORT into this argument.
 gateway_port() ->
