@@ -32,6 +32,7 @@ impl Signals {
     /// process: whoever asks twice does not want to wait for nodes that do not read. SIGHUP is what service managers and log rotation
     /// send to make a daemon read its configuration again, so it must not end one.
     pub(super) async fn handle(mut self, leave: CancellationToken) {
+        let mut is_told = false;
         loop {
             let number = tokio::select! {
                 Some(()) = self.terminated.recv() => nix::libc::SIGTERM,
@@ -42,7 +43,7 @@ impl Signals {
                 }
                 else => return,
             };
-            if leave.is_cancelled() {
+            if is_told {
                 output::complain(
                     "beamway: ended at once by a second signal; peers notice it after idle_timeout and grace",
                 );
@@ -50,6 +51,7 @@ impl Signals {
                 std::process::exit(128 + number);
             }
             info!("stopping; a second SIGTERM or SIGINT ends the daemon at once");
+            is_told = true;
             leave.cancel();
         }
     }

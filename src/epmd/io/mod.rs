@@ -8,3 +8,6 @@ pub mod entrance;
 pub mod port_mapper;
 pub mod question;
 pub mod registration;
+
+#[cfg(test)]
+mod tests;
