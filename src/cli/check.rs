@@ -5,8 +5,8 @@ use super::open_files;
 use super::output;
 use crate::carrier;
 
-/// `beamway check`: for a valid file, prints a summary, the memory that the daemon may use and what the limit on open files suffices for, with status 0. Otherwise
-/// prints all mistakes, one line each, with status 1.
+/// `beamway check`: for a valid file, prints a summary, the memory that the daemon may use, and what the limit on open files
+/// suffices for, with status 0. Otherwise prints all mistakes, one line each, with status 1.
 pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
     match carrier::load(file) {
         Ok(loaded) => {

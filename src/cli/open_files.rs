@@ -28,9 +28,9 @@ pub(super) fn suffices_for(limit: u64, epmd: &EpmdSettings) -> String {
     // n local nodes (one each) and n remote ones (a listener each), every pair of which is connected (n² circuits).
     let nodes = (left + 1).isqrt().saturating_sub(1);
     format!(
-        "open files: at most {limit}, the hard limit here: {fixed} for the daemon itself, then 1 per local node, 1 per remote node that a local one looked \
-         up and 1 per circuit (a pair of connected nodes): enough for {nodes} local nodes that are all connected to {nodes} remote \
-         nodes ({circuits} circuits){remedy}",
+        "open files: at most {limit}, the hard limit here: {fixed} for the daemon itself, then 1 per local node, 1 per remote node \
+         that a local one looked up and 1 per circuit (a pair of connected nodes): enough for {nodes} local nodes that are all \
+         connected to {nodes} remote nodes ({circuits} circuits){remedy}",
         circuits = nodes * nodes,
         remedy = if nodes < FEW {
             "; raise the hard limit if the cluster is larger (ulimit -Hn, LimitNOFILE= of systemd)"
