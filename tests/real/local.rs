@@ -269,6 +269,29 @@ fn a_node_that_speaks_ipv6() {
     cluster.assert_healthy();
 }
 
+/// Stock nodes whose host is `::1`: they ask at that address, and so personas listen there.
+#[test]
+fn stock_nodes_that_speak_ipv6() {
+    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        eprintln!("SKIPPED: this machine has no IPv6 loopback");
+        return;
+    }
+    let sites = ["left", "right"].map(|name| {
+        let mut site = Site::loopback(name);
+        site.hosts = vec!["::1".to_owned()];
+        site.epmd.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        site
+    });
+    let mut cluster = Cluster::of(Carrier::Bridge, sites.to_vec());
+    let v6 = "-proto_dist inet6_tcp -kernel inet_dist_use_interface {0,0,0,0,0,0,0,1}";
+    let [mut a, b] =
+        [("a", 0), ("b", 1)].map(|(name, site)| cluster.node(&NodeSpec::new(name, site).host("::1").args(v6)));
+    a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(10));
+    a.eval(&format!("real_connections:chat({})", b.atom()));
+    assert_eq!(names(&mut a, "{0,0,0,0,0,0,0,1}"), "[\"a\",\"b\"]");
+    cluster.assert_healthy();
+}
+
 /// The log of the gateway names node, port and what was tried.
 #[test]
 fn a_node_that_listens_nowhere_is_told() {
