@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! $ cargo run --example cache
-//! $ iex --name me@127.0.0.1 --cookie secret
+//! $ iex --name me@127.0.0.1 --cookie secret --erl "-kernel inet_dist_use_interface {127,0,0,1}"
 //! iex> server = {:cache, :"cache@127.0.0.1"}
 //! iex> GenServer.cast(server, {:put, :price, 12.5})
 //! iex> GenServer.call(server, {:get, :price})

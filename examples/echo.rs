@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! $ cargo run --example echo
-//! $ erl -name me@127.0.0.1 -setcookie secret
+//! $ erl -name me@127.0.0.1 -setcookie secret -kernel inet_dist_use_interface '{127,0,0,1}'
 //! 1> {echo, 'echo@127.0.0.1'} ! {self(), hello}, receive Answer -> Answer end.
 //! {echo,hello}
 //! ```

@@ -20,7 +20,7 @@
 //! beamway certs issue --dir certs h1 h2    # issue a certificate for each host
 //! beamway check --config h1.toml           # report every mistake in the configuration and certificates
 //! beamway run   --config h1.toml
-//! erl -sname a@h1 -setcookie secret -start_epmd false
+//! erl -sname a@h1 -setcookie secret -start_epmd false -kernel inet_dist_use_interface '{127,0,0,1}'
 //! ```
 //!
 //! `docs/ATTACH.md` walks through this with two nodes on one machine, and shows the configuration files.

@@ -1,3 +1,4 @@
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -5,12 +6,14 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use super::StartError;
 use crate::cluster::Cluster;
 use crate::cluster::StaticPeer;
 use crate::config::Config;
 use crate::epmd;
+use crate::epmd::EpmdError;
 use crate::gateway::GatewayConfig;
 use crate::gateway::io::gateway::Gateway;
 use crate::hub::io::directory::REQUESTS;
@@ -89,10 +92,7 @@ impl BoundDaemon {
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
         let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
-        let mut epmd = Vec::new();
-        for address in &config.epmd.listen {
-            epmd.push(epmd::io::port_mapper::bind(*address).await?);
-        }
+        let epmd = bind_epmd(&config.epmd.listen)?;
         let daemon = Arc::new(LocalDaemon {
             name: config.gateway.name.clone(),
             boot: rand::random(),
@@ -228,6 +228,22 @@ impl BoundDaemon {
         self.listening.close("this daemon is stopping").await;
         tasks.shutdown().await;
     }
+}
+
+/// Binds the addresses of the port mapper. Where the machine has no IPv6, `::1` beside another address is left out, because the
+/// default configuration holds it.
+fn bind_epmd(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, EpmdError> {
+    let mut bound = Vec::new();
+    for address in addresses {
+        match epmd::io::port_mapper::bind(*address) {
+            Ok(listener) => bound.push(listener),
+            Err(error) if addresses.len() > 1 && address.ip() == Ipv6Addr::LOCALHOST && error.is_no_such_address() => {
+                info!(%address, "this machine has no IPv6 loopback: the port mapper does not listen there");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bound)
 }
 
 /// Runs the port mapper and the gateway. Only a daemon with BEAMs needs them.

@@ -96,9 +96,15 @@ impl DaemonBuilder {
         self
     }
 
-    /// Adds a TCP address of its port mapper, for the BEAMs of this host. Without any, it is 127.0.0.1:4369.
+    /// Adds a TCP address of its port mapper, for the BEAMs of this host. Without any, these are 127.0.0.1:4369 and \[::1\]:4369.
     pub fn epmd(mut self, address: SocketAddr) -> Self {
         self.settings.epmd.push(address);
+        self
+    }
+
+    /// Allows addresses of the port mapper that other machines reach. Remote nodes can then be reached there in clear text.
+    pub const fn epmd_public(mut self) -> Self {
+        self.settings.is_epmd_public = true;
         self
     }
 

@@ -1,8 +1,12 @@
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
-use nix::ifaddrs::getifaddrs;
 use nix::unistd::gethostname;
+
+use crate::endpoint::io::near::interfaces;
 
 /// The host parts that mean this machine if none are configured: its host name, the first label of it, its full name, and the
 /// addresses of its interfaces.
@@ -14,20 +18,21 @@ pub(crate) fn own_hosts() -> Vec<String> {
         }
         hosts.push(name);
     }
-    hosts.extend(full_name());
-    for interface in getifaddrs().into_iter().flatten() {
-        let Some(address) = interface.address else {
-            continue;
-        };
-        if let Some(v4) = address.as_sockaddr_in() {
-            hosts.push(v4.ip().to_string());
-        } else if let Some(v6) = address.as_sockaddr_in6() {
-            hosts.push(v6.ip().to_string());
-        }
-    }
+    hosts.extend(full_name_in_time());
+    hosts.extend(interfaces().iter().map(ToString::to_string));
     hosts.sort();
     hosts.dedup();
     hosts
+}
+
+/// The time within which the full name must be known: it may need a name server, and a daemon starts without one too.
+const FULL_NAME_TIME: Duration = Duration::from_secs(3);
+
+/// The full name of this machine, or `None` if it is not known in time.
+fn full_name_in_time() -> Option<String> {
+    let (found, name) = channel();
+    thread::spawn(move || found.send(full_name()));
+    name.recv_timeout(FULL_NAME_TIME).ok().flatten()
 }
 
 /// The full name of this machine, as `hostname --fqdn` prints it; `None` if the command is missing or prints none.

@@ -18,8 +18,9 @@ pub(super) struct Settings {
     name: String,
     certs: PathBuf,
     pub(super) listen: SocketAddr,
-    /// Empty: the default address.
+    /// Empty: the default addresses.
     pub(super) epmd: Vec<SocketAddr>,
+    pub(super) is_epmd_public: bool,
     pub(super) hosts: Option<Vec<String>>,
     peers: Vec<Peer>,
     pub(super) busy_wait: Option<Duration>,
@@ -39,6 +40,7 @@ impl Settings {
             certs,
             listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
             epmd: Vec::new(),
+            is_epmd_public: false,
             hosts: None,
             peers: Vec::new(),
             busy_wait: None,
@@ -72,6 +74,9 @@ impl Settings {
         let mut epmd = Table::default();
         if !self.epmd.is_empty() {
             epmd = epmd.with("listen", Value::from_iter(self.epmd));
+        }
+        if self.is_epmd_public {
+            epmd = epmd.with("public", true);
         }
         if let Some(hosts) = self.hosts {
             epmd = epmd.with("hosts", Value::from_iter(hosts));

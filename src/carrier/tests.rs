@@ -19,8 +19,9 @@ fn both() -> (Settings, String) {
     settings.listen = "127.0.0.1:4471".parse().expect("an address");
     settings.epmd = vec![
         "127.0.0.1:4369".parse().expect("an address"),
-        "[::1]:4369".parse().expect("an address"),
+        "10.0.0.1:4369".parse().expect("an address"),
     ];
+    settings.is_epmd_public = true;
     settings.hosts = Some(vec!["127.0.0.1".to_owned()]);
     settings.busy_wait = Some(Duration::from_micros(50));
     settings.peer("left", "left.example:4471", None);
@@ -32,7 +33,8 @@ listen = "127.0.0.1:4471"
 certs = "certs/here"
 busy_wait = "50us"
 [epmd]
-listen = ["127.0.0.1:4369", "[::1]:4369"]
+listen = ["127.0.0.1:4369", "10.0.0.1:4369"]
+public = true
 hosts = ["127.0.0.1"]
 [[peer]]
 name = "left"

@@ -9,6 +9,8 @@
 //! - [`certs`]: creates an authority and certificates.
 //! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
+//! - `open_files`: raises the limit on open files, and says what it suffices for.
+//! - `signals`: what SIGTERM, SIGINT and SIGHUP do to a running daemon.
 //! - `log`: starts the log, with format and level from options, environment or file.
 //! - `output`: results on standard output, errors on standard error.
 
@@ -18,9 +20,11 @@ mod check;
 pub(crate) mod cookie;
 mod log;
 pub mod oneshot;
+mod open_files;
 pub(crate) mod output;
 mod program;
 mod run;
+mod signals;
 
 pub use args::Command;
 pub(crate) use oneshot::Joining;

@@ -2,15 +2,15 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::runtime::Builder;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing::warn;
 
 use super::args::RunArgs;
 use super::log;
+use super::open_files;
 use super::output;
+use super::signals::Signals;
 use crate::carrier;
 use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
@@ -33,6 +33,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let _written_at_the_end = log::start(args, &loaded.config.log)?;
+    let open_files = open_files::raise();
+    info!(
+        limit = open_files,
+        "limit on open files; `beamway check` says what it suffices for"
+    );
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(EVENT_INTERVAL)
@@ -44,6 +49,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Serves until SIGTERM or Ctrl-C, or, if `until_input_ends`, until standard input ends.
 async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
+    let leave = CancellationToken::new();
+    let signals = Signals::take().context("cannot handle signals")?;
+    tokio::spawn(signals.handle(leave.clone()));
     let Loaded { config, identity } = loaded;
     let bound = BoundDaemon::bind(config, &identity, own_hosts()).await?;
     output::say(&bound.banner());
@@ -54,18 +62,6 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
             asked, "the UDP receive buffer is smaller than configured: raise net.core.rmem_max"
         );
     }
-    let leave = CancellationToken::new();
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let told = leave.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-        info!("stopping");
-        told.cancel();
-    });
     if until_input_ends {
         let told = leave.clone();
         // Reading blocks, so it runs in a thread of its own.

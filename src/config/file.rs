@@ -68,6 +68,7 @@ fn given(value: &Spanned<DeValue<'_>>) -> Given {
             DeValue::Integer(number) => {
                 u64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Other, Value::Whole)
             }
+            DeValue::Boolean(flag) => Value::Flag(*flag),
             DeValue::Array(items) => Value::List(items.iter().map(given).collect()),
             DeValue::Table(keys) => Value::Table(table(keys)),
             _ => Value::Other,

@@ -27,6 +27,8 @@ use crate::tls::daemon_name;
 const NAME: &str = "a DNS name of letters, digits, `-`, `_` and dots, as in the certificate, e.g. \"left\"";
 const SOCKET: &str = "an IP address and a port, e.g. \"127.0.0.1:4471\" or \"[::1]:4471\"";
 const SOCKETS: &str = "one IP address with port, or a list of 1 to 64 different ones, e.g. [\"127.0.0.1:4369\"]";
+const PUBLIC: &str = "addresses of loopback; elsewhere remote nodes would be reachable in clear text from other machines, unless \
+                      `public = true` in [epmd] says that this is wanted (SECURITY.md)";
 const ADDRESS: &str = "a host name or address and a port, e.g. \"host2:4471\", \"10.0.0.2:4471\" or \"[fd00::2]:4471\"";
 const HOSTS: &str = "a list of 1 to 64 host parts of node names, e.g. [\"127.0.0.1\", \"host1\"]";
 const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2\", \"web-*@*\"]";
@@ -133,12 +135,25 @@ fn read_epmd(root: &mut Section<'_>, report: &mut Report<'_>) -> EpmdSettings {
     let hosts = section.optional(report, "hosts", HOSTS, |value| {
         list(value, EpmdSettings::LIST_MAX, |item| host_part(item.as_text()?))
     });
+    let public = section.optional(report, "public", "true or false", Value::as_flag);
+    let is_public = value_or(public.as_ref(), false);
+    if let Some(listen) = listen.as_ref().filter(|_| !is_public)
+        && listen
+            .value
+            .iter()
+            .any(|address| !address.ip().to_canonical().is_loopback())
+    {
+        report.add(
+            section.key("listen"),
+            Some(&listen.place),
+            "not allowed",
+            PUBLIC.to_owned(),
+        );
+    }
     section.finish(report);
     EpmdSettings {
-        listen: listen.map_or_else(
-            || EpmdSettings::LISTEN.parse().into_iter().collect(),
-            |found| found.value,
-        ),
+        listen: listen.map_or_else(|| EpmdSettings::LISTEN.to_vec(), |found| found.value),
+        is_public,
         hosts: hosts.map(|found| found.value),
     }
 }

@@ -1,4 +1,7 @@
 use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -86,17 +89,23 @@ impl GatewaySettings {
 /// `[epmd]`: the port mapper for the local nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpmdSettings {
-    /// `listen`: TCP addresses, at least one.
+    /// `listen`: TCP addresses, at least one. Where the machine has no IPv6, `[::1]` beside another address is left out.
     pub listen: Vec<SocketAddr>,
+    /// `public`: whether `listen` may hold addresses that other machines reach. Personas listen at the same addresses, in clear
+    /// text.
+    pub is_public: bool,
     /// `hosts`: host parts of node names that mean this machine. `None`: its host name, its full name and the addresses of
     /// its interfaces, determined at the start.
     pub hosts: Option<Vec<String>>,
 }
 
 impl EpmdSettings {
-    /// Loopback, since only local nodes are served. The port is the one that every node asks unless `ERL_EPMD_PORT` says
-    /// otherwise.
-    pub const LISTEN: &str = "127.0.0.1:4369";
+    /// Loopback, since only local nodes are served: IPv4, and IPv6 for nodes with `-proto_dist inet6_tcp`, which register there and
+    /// die at the start if nothing answers. The port is the one that every node asks unless `ERL_EPMD_PORT` says otherwise.
+    pub const LISTEN: [SocketAddr; 2] = [
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4369),
+        SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 4369),
+    ];
     /// Maximum number of addresses, and of host parts: a machine has a handful.
     pub const LIST_MAX: usize = 64;
 }

@@ -130,6 +130,28 @@ fn a_full_file_is_read() {
 }
 
 #[test]
+fn a_port_mapper_for_other_machines_must_be_wanted() {
+    for listen in [
+        "0.0.0.0:4369",
+        "[::]:4369",
+        "10.0.0.1:4369",
+        "[fd00::1]:4369",
+        "[::ffff:10.0.0.1]:4369",
+    ] {
+        let refused = only("epmd", &format!("listen = ['127.0.0.1:4369', '{listen}']")).to_string();
+        assert!(
+            refused.contains("in clear text") && refused.contains("public = true"),
+            "{refused}"
+        );
+        let wanted = format!("{LEAST}[epmd]\nlisten = '{listen}'\npublic = true\n");
+        assert!(parse(&wanted).expect("a good file").epmd.is_public);
+    }
+    for listen in ["127.0.0.1:1", "127.0.0.5:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        parse(&format!("{LEAST}[epmd]\nlisten = '{listen}'\n")).expect("an address of loopback");
+    }
+}
+
+#[test]
 fn the_least_file_gets_every_default() {
     let config = parse(LEAST).expect("a good file");
     let gateway = &config.gateway;
@@ -138,7 +160,9 @@ fn the_least_file_gets_every_default() {
     assert_eq!((gateway.circuit_budget, gateway.memory), (64 << 20, 1 << 30));
     assert_eq!(gateway.close_deadline, Duration::from_secs(10));
     assert_eq!(gateway.busy_wait, Duration::from_micros(200));
-    assert_eq!(config.epmd.listen, ["127.0.0.1:4369".parse().expect("an address")]);
+    let both = ["127.0.0.1:4369", "[::1]:4369"].map(|address| address.parse().expect("an address"));
+    assert_eq!(config.epmd.listen, both);
+    assert!(!config.epmd.is_public);
     assert_eq!(config.epmd.hosts, None);
     assert!(config.peers.is_empty());
     let transport = &config.transport;
@@ -300,6 +324,10 @@ fn values_outside_their_limits_are_refused() {
         ("gateway", "close_deadline = '1 day'"),
         ("gateway", "busy_wait = '11ms'"),
         ("epmd", "listen = []"),
+        ("epmd", "listen = '0.0.0.0:4369'"),
+        ("epmd", "listen = ['127.0.0.1:4369', '[::]:4369']"),
+        ("epmd", "listen = '10.0.0.1:4369'\npublic = false"),
+        ("epmd", "public = 'yes'"),
         ("epmd", "listen = 'localhost:4369'"),
         ("epmd", "listen = ['127.0.0.1:1', '127.0.0.1:1']"),
         ("epmd", "hosts = []"),

@@ -42,6 +42,7 @@ pub(super) enum Place {
 pub(crate) enum Value {
     Text(String),
     Whole(u64),
+    Flag(bool),
     /// Only from a program. A file contains text instead.
     Time(Duration),
     /// Only from a program. A file contains text instead.
@@ -82,6 +83,13 @@ impl Value {
         }
     }
 
+    pub(super) const fn as_flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     pub(super) const fn as_table(&self) -> Option<&Table> {
         match self {
             Self::Table(table) => Some(table),
@@ -95,6 +103,7 @@ impl fmt::Display for Value {
         match self {
             Self::Text(text) => write!(formatter, "{text:?}"),
             Self::Whole(number) => number.fmt(formatter),
+            Self::Flag(flag) => flag.fmt(formatter),
             Self::Time(time) => write!(formatter, "\"{}\"", units::time_text(*time)),
             Self::Path(path) => write!(formatter, "{path:?}"),
             Self::List(items) => {
@@ -127,6 +136,12 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
     }
 }
 

@@ -1,3 +1,6 @@
+use std::fmt::Write;
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 /// Why nothing more can be received from a circuit or sent on it.
@@ -10,6 +13,28 @@ pub enum Closed {
     /// The session has ended.
     #[error("the session with the peer has ended")]
     NoSession,
+}
+
+/// A node of this host listens on none of the addresses where it was looked for.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "node {node} does not accept connections on port {port}, tried at {}; if it listens elsewhere, set the kernel parameter \
+     inet_dist_use_interface of the node to one of these addresses",
+    .tried.iter().fold(String::new(), shown)
+)]
+pub struct NotFound {
+    /// The full name of the node.
+    pub node: String,
+    /// The port that it registered.
+    pub port: u16,
+    /// The addresses of this host that were tried, and what happened there.
+    pub tried: Vec<(IpAddr, String)>,
+}
+
+fn shown(mut text: String, (ip, error): &(IpAddr, String)) -> String {
+    let comma = if text.is_empty() { "" } else { ", " };
+    let _ = write!(text, "{comma}{ip} ({error})");
+    text
 }
 
 /// Why signals were not accepted. Each variant returns them.

@@ -8,6 +8,7 @@
 //!
 //! - [`read_ahead`]: how far an endpoint may send ahead of its circuit's credit. [`underway`]: how much the session may hand to it.
 //! - [`packets`]: conversion between frames and the packets of a connection to a node.
+//! - [`io::near`]: connecting to a node of this host, at whichever address it listens.
 //! - [`io::session`]: the messages between endpoints and the task that owns a session. [`io::attachment`]: the session's side of
 //!   an endpoint.
 
@@ -21,4 +22,5 @@ pub mod underway;
 mod tests;
 
 pub use error::Closed;
+pub use error::NotFound;
 pub use error::TrySendError;

@@ -25,6 +25,9 @@ pub enum EpmdError {
     /// The port mapper cannot be reached.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The port mapper accepts no connection, or does not answer.
+    #[error("the port mapper does not answer within {0:?}: its daemon hangs or is overloaded")]
+    Late(std::time::Duration),
     /// The address cannot be bound.
     #[error("cannot serve the port mapper on {address}: {source}; {remedy}", remedy = Self::REMEDY)]
     Bind {
@@ -36,6 +39,15 @@ pub enum EpmdError {
 }
 
 impl EpmdError {
+    /// Whether the machine lacks the address or its family, as one without IPv6 does.
+    pub fn is_no_such_address(&self) -> bool {
+        let Self::Bind { source, .. } = self else {
+            return false;
+        };
+        // A kernel without IPv6 refuses the socket: EAFNOSUPPORT, which has no kind of its own.
+        source.kind() == std::io::ErrorKind::AddrNotAvailable || source.raw_os_error() == Some(nix::libc::EAFNOSUPPORT)
+    }
+
     const REMEDY: &str =
         "if a stock epmd runs there, stop it or choose another port with [epmd] listen and ERL_EPMD_PORT";
 }

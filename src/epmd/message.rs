@@ -15,6 +15,9 @@ const NAME_MAX: usize = 1020;
 /// The maximum length of a response that a client reads, in bytes.
 pub(super) const RESPONSE_MAX: usize = REQUEST_MAX;
 
+/// The host part by which a request for names means the nodes of this host.
+pub const LOCALHOST: &str = "localhost";
+
 const ALIVE2_REQ: u8 = 120;
 const ALIVE2_RESP: u8 = 121;
 const ALIVE2_X_RESP: u8 = 118;
@@ -73,8 +76,9 @@ pub enum Request {
     Register(Registration),
     /// PORT2: asks for the port of a node. The name is bare. Only beamway also accepts a full name with its `@`.
     Port(String),
-    /// Asks for the names of all registered nodes.
-    Names,
+    /// Asks for the names of the nodes of a host. A stock node names none: it asks the port mapper of that host. Only beamway accepts
+    /// a host part; a stock port mapper ignores it.
+    Names(Option<String>),
     /// Like `Names`, with more detail.
     Dump,
     /// Ends the port mapper.
@@ -123,7 +127,10 @@ impl Request {
                 Self::Register(registration)
             }
             PORT2_REQ => Self::Port(name(reader.rest())?),
-            NAMES_REQ => Self::Names,
+            NAMES_REQ => match reader.rest() {
+                [] | [0] => Self::Names(None),
+                host => Self::Names(Some(name(host)?)),
+            },
             DUMP_REQ => Self::Dump,
             KILL_REQ => Self::Kill,
             STOP_REQ => Self::Stop,
@@ -168,7 +175,11 @@ impl Request {
             Self::Port(name) => {
                 writer.u8(PORT2_REQ).bytes(name.as_bytes());
             }
-            Self::Names => drop(writer.u8(NAMES_REQ)),
+            Self::Names(host) => {
+                writer
+                    .u8(NAMES_REQ)
+                    .bytes(host.as_deref().unwrap_or_default().as_bytes());
+            }
             Self::Dump => drop(writer.u8(DUMP_REQ)),
             Self::Kill => drop(writer.u8(KILL_REQ)),
             Self::Stop => drop(writer.u8(STOP_REQ)),

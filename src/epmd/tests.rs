@@ -15,7 +15,8 @@ fn requests_of_real_nodes_are_read() {
     assert_eq!(Request::parse(b"zb").unwrap(), Request::Port("b".into()));
     assert_eq!(Request::parse(b"zb\0").unwrap(), Request::Port("b".into()));
     assert_eq!(Request::parse(b"zb@h").unwrap(), Request::Port("b@h".into()));
-    assert_eq!(Request::parse(b"n").unwrap(), Request::Names);
+    assert_eq!(Request::parse(b"n").unwrap(), Request::Names(None));
+    assert_eq!(Request::parse(b"nh2").unwrap(), Request::Names(Some("h2".into())));
 }
 
 #[test]
@@ -64,11 +65,45 @@ fn incarnations_differ_while_a_name_is_remembered() {
     assert_eq!(registry.get("a"), Some(&node()));
 }
 
+#[test]
+fn the_oldest_newcomer_makes_room() {
+    let mut newcomers = Newcomers::new(2);
+    let (first, evicted) = newcomers.enter("first");
+    assert_eq!(evicted, None);
+    assert_eq!(newcomers.enter("second"), (1, None));
+    assert_eq!(newcomers.enter("third"), (2, Some("first")));
+    newcomers.leave(first);
+    newcomers.leave(2);
+    assert_eq!(newcomers.enter("fourth"), (3, None), "the third has left");
+    assert_eq!(newcomers.evict(), Some("second"));
+    assert_eq!(newcomers.evict(), Some("fourth"));
+    assert_eq!(newcomers.evict(), None);
+}
+
+#[test]
+fn a_flood_of_newcomers_is_no_flood_of_lines() {
+    let mut newcomers = Newcomers::new(1);
+    let lines = (0..1000).filter(|_| newcomers.enter(()).1.is_some() && newcomers.worth_a_line().is_some());
+    assert_eq!(lines.count(), 10);
+}
+
+#[test]
+fn only_a_missing_address_is_left_out() {
+    use std::io::Error;
+    use std::io::ErrorKind;
+    let address = "[::1]:4369".parse().unwrap();
+    let is_left_out = |source| EpmdError::Bind { address, source }.is_no_such_address();
+    assert!(is_left_out(ErrorKind::AddrNotAvailable.into()));
+    assert!(is_left_out(Error::from_raw_os_error(nix::libc::EAFNOSUPPORT)));
+    assert!(!is_left_out(ErrorKind::AddrInUse.into()));
+}
+
 proptest! {
     #[test]
     fn requests_round_trip(name in "[a-z]{1,20}", port in 1u16.., extra in proptest::collection::vec(any::<u8>(), 0..50)) {
         let registration = Registration { extra: Bytes::from(extra), ..Registration::normal(&name, port) };
-        for request in [Request::Register(registration), Request::Port(name)] {
+        let names = [Request::Names(None), Request::Names(Some(name.clone()))];
+        for request in [Request::Register(registration), Request::Port(name)].into_iter().chain(names) {
             prop_assert_eq!(Request::parse(&request.encode()[2..]).unwrap(), request);
         }
     }

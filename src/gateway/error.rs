@@ -3,6 +3,7 @@ use thiserror::Error;
 use crate::dist::HandshakeError;
 use crate::dist::PacketError;
 use crate::endpoint::Closed;
+use crate::endpoint::NotFound;
 
 /// Why a leg ended.
 #[derive(Debug, Error)]
@@ -10,6 +11,9 @@ pub enum LegError {
     /// The connection to the local node failed, or could not be established.
     #[error("connection to the local node failed: {0}")]
     Io(#[from] std::io::Error),
+    /// The local node was found at none of the addresses of this host.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
     /// The local node closed the connection.
     #[error("the local node closed the connection")]
     Closed,
@@ -36,6 +40,19 @@ pub enum LegError {
     /// The session of the circuit has ended.
     #[error("the session with the peer has ended")]
     NoSession,
+}
+
+impl LegError {
+    /// What the peer is told. It needs no addresses of this host.
+    pub(super) fn for_peer(&self) -> String {
+        match self {
+            Self::NotFound(found) => format!(
+                "node {} is registered, but does not accept connections on its port; the log of the gateway on its host says more",
+                found.node
+            ),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl From<Closed> for LegError {

@@ -261,7 +261,13 @@ impl Hub {
         has_host(&local.hosts, host).then_some(name.as_str())
     }
 
-    fn exact(&self, name: &str, host: &str) -> Option<Answer> {
+    /// The names that peers have announced, some of them more than once.
+    pub(super) fn announced_names(&self) -> impl Iterator<Item = &str> {
+        self.announcements.iter().map(|(name, _)| name)
+    }
+
+    /// The node with exactly this full name.
+    pub(super) fn exact(&self, name: &str, host: &str) -> Option<Answer> {
         Some(match self.holder(name, host)? {
             Holder::Local => Answer::Local { name: name.to_owned() },
             Holder::Peer(peer) => remote(peer, name, host),

@@ -2,6 +2,7 @@
 //!
 //! - [`Hub`] is the machine: local nodes attach to it, peers announce their nodes, and each look-up considers both. All
 //!   announcements are kept; who holds a name is decided at look-up.
+//! - [`Scope`]: which nodes a list of names holds.
 //! - [`io::task`] runs it. Sessions report peers to it, and the gateway and native nodes report local nodes.
 //! - [`io::directory`]: the requests to that task.
 
@@ -9,6 +10,8 @@ mod announcements;
 mod error;
 pub mod io;
 mod machine;
+mod names;
+mod outbox;
 
 #[cfg(test)]
 mod tests;
@@ -24,3 +27,4 @@ pub use machine::Announced;
 pub use machine::Answer;
 pub use machine::Hub;
 pub use machine::Moved;
+pub use names::Scope;

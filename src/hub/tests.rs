@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::announcements::HOSTS_OF_A_NODE;
 use super::announcements::NODES_OF_A_PEER;
+use super::outbox::Outbox;
+use super::outbox::Told;
 use super::*;
 use crate::epmd::Registration;
 use crate::router::NodePattern;
@@ -406,4 +408,92 @@ proptest! {
 
 fn full_names() -> impl Iterator<Item = (&'static str, &'static str)> {
     NAMES.iter().flat_map(|name| HOSTS.iter().map(|host| (*name, *host)))
+}
+
+fn listed(hub: &Hub, scope: &Scope) -> Vec<String> {
+    let names = hub.names(scope).into_iter();
+    let shown = names.map(|answer| match answer {
+        Answer::Local { name } => name,
+        Answer::Remote { peer, name, .. } => format!("{name} at {peer}"),
+        other => panic!("{other:?}"),
+    });
+    shown.collect()
+}
+
+#[test]
+fn names_are_those_of_the_host_that_is_meant() {
+    let at_address = |ip: &str, is_own| Scope::At { ip: at(ip), is_own };
+    let mut hub = hub();
+    attach(&mut hub, "a", &["h1", "127.0.0.1"]).unwrap();
+    announce(&mut hub, "right", "b", &["h2", "127.0.0.5"]);
+    announce(&mut hub, "right", "a", &["h2", "127.0.0.5"]);
+    announce(&mut hub, "near", "c", &["127.0.0.1"]);
+    announce(&mut hub, "strict", "d", &["h2"]);
+    assert_eq!(listed(&hub, &Scope::Here), ["a"]);
+    assert_eq!(listed(&hub, &Scope::Host("H2".into())), ["a at right", "b at right"]);
+    assert_eq!(listed(&hub, &Scope::Host("h1".into())), ["a"]);
+    assert_eq!(listed(&hub, &Scope::Host("h3".into())), [""; 0]);
+    assert_eq!(
+        listed(&hub, &at_address("127.0.0.5", false)),
+        ["a at right", "b at right"]
+    );
+    assert_eq!(
+        listed(&hub, &at_address("127.0.0.6", false)),
+        [""; 0],
+        "no peer is there now"
+    );
+    assert_eq!(listed(&hub, &at_address("127.0.0.1", true)), ["a", "c at near"]);
+}
+
+/// With names of hosts that all mean 127.0.0.1, a bare name is all that a node has.
+#[test]
+fn names_at_loopback_are_what_a_look_up_finds_there() {
+    let mut hub = hub();
+    attach(&mut hub, "a", &["h1"]).unwrap();
+    announce(&mut hub, "right", "b", &["h2"]);
+    announce(&mut hub, "right", "twice", &["h2"]);
+    announce(&mut hub, "third", "twice", &["h3"]);
+    let scope = Scope::At {
+        ip: at("127.0.0.1"),
+        is_own: false,
+    };
+    assert_eq!(listed(&hub, &scope), ["a", "b at right"]);
+}
+
+proptest! {
+    /// A peer that is told late ends up knowing what one knows that is told at once.
+    #[test]
+    fn a_peer_that_is_told_late_knows_the_same(steps in proptest::collection::vec((0..4_usize, 0..3_u8), 0..60)) {
+        let names = ["a", "b", "c", "d"];
+        let (mut outbox, mut now, mut told) = (Outbox::default(), [None; 4], [None; 4]);
+        let mut tell = |outbox: &mut Outbox<(usize, usize)>, most: usize| {
+            for _ in 0..most {
+                match outbox.pop() {
+                    None => return told,
+                    Some(Told::Up((index, number))) => {
+                        assert_eq!(told[index].replace(number), None, "up twice");
+                    }
+                    Some(Told::Down(name)) => {
+                        let index = names.iter().position(|known| *known == name).unwrap();
+                        assert!(told[index].take().is_some(), "down without up");
+                    }
+                }
+            }
+            told
+        };
+        for (number, (index, step)) in steps.into_iter().enumerate() {
+            match (step, now[index]) {
+                (0, _) => { tell(&mut outbox, 1); }
+                (_, None) => {
+                    now[index] = Some(number);
+                    outbox.up(names[index], (index, number));
+                }
+                (_, Some(_)) => {
+                    now[index] = None;
+                    outbox.down(names[index]);
+                }
+            }
+        }
+        prop_assert_eq!(tell(&mut outbox, 100), now);
+    }
 }

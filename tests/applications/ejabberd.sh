@@ -5,6 +5,7 @@
 configure_ejabberd() {
     cat >"$work/$1/etc/ejabberd/ejabberdctl.cfg" <<END
 ERLANG_NODE=ejabberd@$1.test
+INET_DIST_INTERFACE=127.0.0.1
 ERL_OPTIONS="-epmd_module beamway_epmd -start_epmd false -pa /opt/beamway/ebin"
 END
     # Its sample has TLS, for which certificates would have to be made, and many modules. Here users may write as they like.

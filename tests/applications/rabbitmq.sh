@@ -6,8 +6,8 @@ configure_rabbitmq() {
     cat >"$work/$1/etc/rabbitmq/rabbitmq-env.conf" <<END
 USE_LONGNAME=true
 NODENAME=rabbit@$1.test
-SERVER_ADDITIONAL_ERL_ARGS="-epmd_module beamway_epmd -start_epmd false -pa /opt/beamway/ebin"
-CTL_ERL_ARGS="-epmd_module beamway_epmd -start_epmd false -pa /opt/beamway/ebin"
+SERVER_ADDITIONAL_ERL_ARGS="-epmd_module beamway_epmd -start_epmd false -pa /opt/beamway/ebin -kernel inet_dist_use_interface {127,0,0,1}"
+CTL_ERL_ARGS="-epmd_module beamway_epmd -start_epmd false -pa /opt/beamway/ebin -beamway_wait 5"
 END
     echo 'cluster_partition_handling = pause_minority' >"$work/$1/etc/rabbitmq/rabbitmq.conf"
 }

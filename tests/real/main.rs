@@ -44,6 +44,7 @@ mod gateways;
 mod global;
 mod hostile;
 mod liveness;
+mod local;
 mod lossy;
 mod mnesia;
 mod names;

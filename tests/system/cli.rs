@@ -222,6 +222,11 @@ fn a_good_file_says_what_it_means() {
         "{text}"
     );
     let (_, memory) = text.split_once('\n').expect("a second line");
+    let (_, files) = memory.split_once('\n').expect("a third line");
+    assert!(
+        files.starts_with("open files: at most ") && files.contains(" circuits)"),
+        "{text}"
+    );
     assert!(
         memory.starts_with("memory: at most 64MiB per circuit, 1GiB for all local nodes; "),
         "{text}"

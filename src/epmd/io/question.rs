@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::epmd::Registration;
 
@@ -16,13 +17,10 @@ pub enum Question {
     Register {
         /// The node.
         registration: Registration,
+        /// Cancelled when the node's connection has ended. The registration then ends too.
+        gone: CancellationToken,
         /// The reply channel.
         answer: oneshot::Sender<Option<u32>>,
-    },
-    /// The node's connection has ended.
-    Unregister {
-        /// The part of its name before the `@`.
-        name: String,
     },
     /// Asks where a node listens.
     LookUp {
@@ -33,8 +31,12 @@ pub enum Question {
         /// The reply channel.
         answer: oneshot::Sender<Option<Registration>>,
     },
-    /// Asks which nodes are registered.
+    /// Asks which nodes there are.
     Names {
+        /// The host part of the nodes; `localhost` means the nodes of this host. `None`: only the address tells, as with stock nodes.
+        host: Option<String>,
+        /// The local address on which the question arrived.
+        arrived_on: IpAddr,
         /// The reply channel.
         answer: oneshot::Sender<Vec<Registration>>,
     },

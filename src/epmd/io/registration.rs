@@ -1,12 +1,16 @@
 //! A node's side of the port mapper protocol: registration and look-up.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::epmd::EpmdError;
+#[cfg(feature = "daemon")]
+use crate::epmd::LOCALHOST;
 use crate::epmd::Registration;
 use crate::epmd::Request;
 use crate::epmd::Response;
@@ -17,6 +21,9 @@ use crate::epmd::message::names_in;
 /// The maximum length of a list of names in bytes: a thousand nodes with the longest names.
 #[cfg(feature = "daemon")]
 const NAMES_MAX: usize = 2 << 20;
+
+/// The time within which a port mapper accepts a connection and answers. Stock nodes wait 10 s for a registration.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// A registration. It ends when this is dropped.
 #[derive(Debug)]
@@ -37,8 +44,18 @@ impl Registered {
 /// Registers a node. Returns `None` if its name is taken.
 ///
 /// # Errors
-/// If there is no port mapper at that address, or its answer is malformed.
+/// If there is no port mapper at that address, or its answer is malformed or late.
 pub async fn register(epmd: SocketAddr, registration: Registration) -> Result<Option<Registered>, EpmdError> {
+    in_time(register_in_any_time(epmd, registration)).await
+}
+
+async fn in_time<T>(asking: impl Future<Output = Result<T, EpmdError>>) -> Result<T, EpmdError> {
+    timeout(ANSWER_TIME, asking)
+        .await
+        .map_err(|_| EpmdError::Late(ANSWER_TIME))?
+}
+
+async fn register_in_any_time(epmd: SocketAddr, registration: Registration) -> Result<Option<Registered>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
     stream.write_all(&Request::Register(registration).encode()).await?;
     let mut answer = Vec::new();
@@ -58,8 +75,12 @@ pub async fn register(epmd: SocketAddr, registration: Registration) -> Result<Op
 /// also accepts a full name.
 ///
 /// # Errors
-/// If there is no port mapper at that address, or its answer is malformed.
+/// If there is no port mapper at that address, or its answer is malformed or late.
 pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration>, EpmdError> {
+    in_time(look_up_in_any_time(epmd, name)).await
+}
+
+async fn look_up_in_any_time(epmd: SocketAddr, name: &str) -> Result<Option<Registration>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
     stream.write_all(&Request::Port(name.to_owned()).encode()).await?;
     let mut answer = Vec::new();
@@ -75,14 +96,21 @@ pub async fn look_up(epmd: SocketAddr, name: &str) -> Result<Option<Registration
     }
 }
 
-/// Asks for the bare names of all registered nodes.
+/// Asks for the bare names of the nodes that are registered there, and no others, if the port mapper is that of a beamway gateway.
 ///
 /// # Errors
-/// If there is no port mapper at that address, or its answer is malformed.
+/// If there is no port mapper at that address, or its answer is malformed or late.
 #[cfg(feature = "daemon")]
 pub async fn names(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
+    in_time(names_in_any_time(epmd)).await
+}
+
+#[cfg(feature = "daemon")]
+async fn names_in_any_time(epmd: SocketAddr) -> Result<Vec<String>, EpmdError> {
     let mut stream = TcpStream::connect(epmd).await?;
-    stream.write_all(&Request::Names.encode()).await?;
+    stream
+        .write_all(&Request::Names(Some(LOCALHOST.to_owned())).encode())
+        .await?;
     let mut answer = Vec::new();
     // The list ends where the connection ends.
     while stream.read_buf(&mut answer).await? > 0 {

@@ -1,7 +1,6 @@
 //! Circuits opened by a peer: the gateway connects to the local node.
 
 use std::net::IpAddr;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -17,6 +16,7 @@ use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
 use crate::endpoint::io::endpoint::Endpoint;
+use crate::endpoint::io::near;
 use crate::endpoint::io::session::SessionHandle;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
@@ -41,7 +41,7 @@ pub(in crate::gateway) async fn accept(
     let initiator = relay.initiator_name().unwrap_or("a node without a name").to_owned();
     let stream = match connect(&open.target, port, &relay, &config).await {
         Ok(stream) => stream,
-        Err(error) => return refuse(&session, circuit, &error.into()).await,
+        Err(error) => return refuse(&session, circuit, &error).await,
     };
     let Ok(endpoint) = Endpoint::accept(&session, circuit).await else {
         return;
@@ -56,32 +56,24 @@ pub(in crate::gateway) async fn accept(
         policy,
         config,
     };
-    let reason = leg.run().await;
+    let reason = leg.run(|| {}).await;
     info!(%peer, %circuit, from = initiator, to = open.target, %reason, "a circuit has ended");
 }
 
 /// Ends a circuit that has no leg.
 pub(in crate::gateway) async fn refuse(session: &SessionHandle, circuit: CircuitId, error: &LegError) {
     warn!(peer = %session.peer, %circuit, %error, "a circuit was refused");
-    session.refuse(circuit, error.to_string()).await;
+    session.refuse(circuit, error.for_peer()).await;
 }
 
-/// Connects to a local node. By default a node listens on all addresses; otherwise most likely on the one in its name.
-async fn connect(target: &str, port: u16, relay: &Relay, config: &GatewayConfig) -> std::io::Result<TcpStream> {
-    let host = target.split_once('@').and_then(|(_, host)| host.parse::<IpAddr>().ok());
-    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
-    for ip in [host, Some(Ipv4Addr::LOCALHOST.into())].into_iter().flatten() {
-        match socket(ip, config)?.connect((ip, port).into()).await {
-            Ok(mut stream) => {
-                let mut framed = BytesMut::new();
-                handshake::encode(&relay.send_name(), &mut framed);
-                stream.write_all(&framed).await?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+/// Connects to a local node, and sends the first message of the handshake.
+async fn connect(target: &str, port: u16, relay: &Relay, config: &GatewayConfig) -> Result<TcpStream, LegError> {
+    let mut stream = near::connect(target, port, |ip| socket(ip, config)).await?;
+    let mut framed = BytesMut::new();
+    handshake::encode(&relay.send_name(), &mut framed);
+    // The message fits into the buffer of a new connection, so this does not wait.
+    stream.write_all(&framed).await?;
+    Ok(stream)
 }
 
 /// A socket for a leg, or for the listener of a persona. The receive buffer must be set before the connection exists.

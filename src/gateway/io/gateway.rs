@@ -13,9 +13,12 @@ use tracing::warn;
 use super::accept;
 use super::persona;
 use super::persona::Persona;
+use crate::endpoint::io::near;
+use crate::epmd::LOCALHOST;
 use crate::epmd::Registration;
 use crate::epmd::io::question::Question;
 use crate::gateway::GatewayConfig;
+use crate::hub::Scope;
 use crate::hub::io::directory::Caller;
 use crate::hub::io::directory::Found;
 use crate::hub::io::directory::LocalNode;
@@ -53,11 +56,26 @@ pub struct Gateway {
     hosts: Vec<String>,
     hub: mpsc::Sender<Request>,
     config: Arc<GatewayConfig>,
-    /// The registered BEAMs, with their creations.
-    beams: BTreeMap<String, u32>,
+    /// The registered BEAMs, by the parts of their names before the `@`.
+    beams: BTreeMap<String, Beam>,
     personas: BTreeMap<PersonaKey, Listening>,
-    /// The listeners, which end with the gateway.
-    listeners: JoinSet<PersonaKey>,
+    /// The tasks of personas and BEAMs, which end with the gateway.
+    tasks: JoinSet<Ended>,
+}
+
+/// A registered BEAM.
+#[derive(Debug)]
+struct Beam {
+    creation: u32,
+    /// Cancelled when its connection to the port mapper has ended.
+    gone: CancellationToken,
+}
+
+/// Whose task has ended.
+#[derive(Debug)]
+enum Ended {
+    Persona(PersonaKey),
+    Beam(String),
 }
 
 impl Gateway {
@@ -69,7 +87,7 @@ impl Gateway {
             config: Arc::new(config),
             beams: BTreeMap::new(),
             personas: BTreeMap::new(),
-            listeners: JoinSet::new(),
+            tasks: JoinSet::new(),
         }
     }
 
@@ -81,10 +99,10 @@ impl Gateway {
                     Some(question) => self.answer(question).await,
                     None => return,
                 },
-                Some(ended) = self.listeners.join_next() => {
-                    if let Ok(key) = ended {
-                        self.remove(&key);
-                    }
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(Ended::Persona(key)) => self.remove(&key),
+                    Ok(Ended::Beam(name)) => self.unregister_if_gone(&name).await,
+                    Err(_) => {}
                 }
             }
         }
@@ -92,10 +110,13 @@ impl Gateway {
 
     async fn answer(&mut self, question: Question) {
         match question {
-            Question::Register { registration, answer } => {
-                let _ = answer.send(self.register(registration).await);
+            Question::Register {
+                registration,
+                gone,
+                answer,
+            } => {
+                let _ = answer.send(self.register(registration, gone).await);
             }
-            Question::Unregister { name } => self.unregister(name).await,
             Question::LookUp {
                 name,
                 arrived_on,
@@ -104,9 +125,12 @@ impl Gateway {
                 let found = self.look_up(name, arrived_on).await;
                 let _ = answer.send(found);
             }
-            Question::Names { answer } => {
-                let names = self.ask(|answer| Request::Names { answer }).await;
-                let _ = answer.send(names.unwrap_or_default());
+            Question::Names {
+                host,
+                arrived_on,
+                answer,
+            } => {
+                let _ = answer.send(self.names(host, arrived_on).await);
             }
         }
     }
@@ -119,8 +143,13 @@ impl Gateway {
     }
 
     /// Attaches a BEAM to the hub. Returns its creation; `None` if the name is taken.
-    async fn register(&mut self, registration: Registration) -> Option<u32> {
+    async fn register(&mut self, registration: Registration, gone: CancellationToken) -> Option<u32> {
         let (name, port) = (registration.name.clone(), registration.port);
+        // A node that restarts may be faster than the task that notices its end.
+        self.unregister_if_gone(&name).await;
+        if gone.is_cancelled() {
+            return None;
+        }
         let (callers, called) = mpsc::channel(CALLERS);
         let node = LocalNode {
             registration,
@@ -128,15 +157,44 @@ impl Gateway {
             callers,
         };
         let creation = self.ask(|answer| Request::Attach { node, answer }).await??;
-        self.beams.insert(name, creation);
-        tokio::spawn(take_circuits(called, port, Arc::clone(&self.config)));
+        warn_if_exposed(&name, port);
+        let beam = Beam {
+            creation,
+            gone: gone.clone(),
+        };
+        self.beams.insert(name.clone(), beam);
+        let config = Arc::clone(&self.config);
+        self.tasks.spawn(async move {
+            gone.run_until_cancelled(take_circuits(called, port, config)).await;
+            gone.cancelled().await;
+            Ended::Beam(name)
+        });
         Some(creation)
     }
 
-    async fn unregister(&mut self, name: String) {
-        if let Some(creation) = self.beams.remove(&name) {
+    /// Detaches a BEAM whose connection to the port mapper has ended.
+    async fn unregister_if_gone(&mut self, name: &str) {
+        if self.beams.get(name).is_some_and(|beam| beam.gone.is_cancelled())
+            && let Some(Beam { creation, .. }) = self.beams.remove(name)
+        {
+            let name = name.to_owned();
             let _ = self.hub.send(Request::Detach { name, creation }).await;
         }
+    }
+
+    /// The nodes that a question for names means, with the ports that look-ups would give.
+    async fn names(&mut self, host: Option<String>, arrived_on: IpAddr) -> Vec<Registration> {
+        let scope = match host {
+            Some(host) if host.eq_ignore_ascii_case(LOCALHOST) => Scope::Here,
+            Some(host) => Scope::Host(host),
+            None => Scope::At {
+                ip: arrived_on,
+                is_own: self.hosts.contains(&arrived_on.to_string()),
+            },
+        };
+        let found = self.ask(|answer| Request::Names { scope, answer }).await;
+        let found = found.unwrap_or_default().into_iter();
+        found.filter_map(|found| self.registration(found, arrived_on)).collect()
     }
 
     async fn look_up(&mut self, name: String, arrived_on: IpAddr) -> Option<Registration> {
@@ -147,13 +205,6 @@ impl Gateway {
             answer,
         });
         match found.await? {
-            Found::Local(registration) => Some(registration),
-            Found::Remote(node) => {
-                let name = node.name.clone();
-                let port = self.persona(node, arrived_on)?;
-                Some(Registration::normal(&name, port))
-            }
-            Found::Unknown => None,
             Found::Ambiguous(nodes) => {
                 warn!(
                     name = asked,
@@ -162,6 +213,20 @@ impl Gateway {
                 );
                 None
             }
+            found => self.registration(found, arrived_on),
+        }
+    }
+
+    /// What the port mapper answers about a node that was found.
+    fn registration(&mut self, found: Found, arrived_on: IpAddr) -> Option<Registration> {
+        match found {
+            Found::Local(registration) => Some(registration),
+            Found::Remote(node) => {
+                let name = node.name.clone();
+                let port = self.persona(node, arrived_on)?;
+                Some(Registration::normal(&name, port))
+            }
+            Found::Unknown | Found::Ambiguous(_) => None,
         }
     }
 
@@ -201,9 +266,9 @@ impl Gateway {
             gone: gone.clone(),
         };
         self.personas.insert(key.clone(), listening);
-        self.listeners.spawn(async move {
+        self.tasks.spawn(async move {
             gone.run_until_cancelled(persona::serve(listener, persona)).await;
-            key
+            Ended::Persona(key)
         });
         Some(port)
     }
@@ -217,6 +282,17 @@ impl Gateway {
         {
             self.personas.remove(key);
         }
+    }
+}
+
+/// Warns if other machines can connect to a BEAM directly, in clear text. Only the kernel is asked, so this does not wait.
+fn warn_if_exposed(name: &str, port: u16) {
+    if let Some(address) = near::exposed(port) {
+        warn!(
+            node = name, port, %address,
+            "this node accepts unencrypted distribution from other machines: start it with \
+             -kernel inet_dist_use_interface '{{127,0,0,1}}', so that only this gateway reaches it"
+        );
     }
 }
 

@@ -51,12 +51,15 @@ pub(in crate::gateway) struct Leg {
 }
 
 impl Leg {
-    /// Runs the leg until it ends. Returns the reason.
-    pub(in crate::gateway) async fn run(mut self) -> LegError {
+    /// Runs the leg until it ends. Calls `established` when the nodes have shaken hands. Returns the reason.
+    pub(in crate::gateway) async fn run(mut self, established: impl FnOnce()) -> LegError {
         let circuit = self.endpoint.circuit().clone();
         let limit = self.config.handshake_time;
         let outcome = match timeout(limit, self.shake_hands()).await {
-            Ok(Ok(agreed)) => self.converse(agreed).await,
+            Ok(Ok(agreed)) => {
+                established();
+                self.converse(agreed).await
+            }
             Ok(Err(error)) => error,
             Err(_) => LegError::Late("the handshake was not complete", limit),
         };

@@ -22,15 +22,23 @@ use crate::dist::Relay;
 use crate::dist::handshake;
 use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::session::SessionHandle;
+use crate::epmd::io::entrance::Entrance;
+use crate::epmd::io::entrance::Place;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::router::Policy;
 
-/// Maximum number of connections to one persona: of local nodes, and their attempts.
+/// Maximum number of connections to one persona that have shaken hands: one for each local node.
 const CONNECTIONS: usize = 1024;
 
-/// Time-out for the first message of a connection, which says the name of the local node.
-const NAME_TIME: Duration = Duration::from_secs(10);
+/// Maximum number of connections to one persona that have not. A handshake takes two round trips to the peer.
+const NEWCOMERS: usize = 128;
+
+/// Connections that may wait until they are accepted. The kernel ignores those beyond, and they try again after a second.
+const BACKLOG: u32 = 4096;
+
+/// Time-out for the first message of a connection, which says the name of the local node. A node sends it at once.
+const NAME_TIME: Duration = Duration::from_secs(5);
 
 /// The remote node that a persona presents.
 #[derive(Clone)]
@@ -46,24 +54,27 @@ pub(in crate::gateway) struct Persona {
 pub(in crate::gateway) fn bind(ip: IpAddr, config: &GatewayConfig) -> std::io::Result<(TcpListener, u16)> {
     let listener = socket(ip, config)?;
     listener.bind((ip, 0).into())?;
-    let listener = listener.listen(CONNECTIONS as u32)?;
+    let listener = listener.listen(BACKLOG)?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))
 }
 
 /// Accepts connections of local nodes until the task is cancelled.
+///
+/// Connections that say nothing, or do not go on with the handshake, have room of their own and make room for newer ones. So they do not
+/// keep real nodes out.
 pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
+    let entrance = Entrance::new(&format!("persona of {}", persona.target), NEWCOMERS);
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let persona = persona.clone();
+                let (persona, connections, place) = (persona.clone(), Arc::clone(&connections), entrance.enter());
                 tokio::spawn(async move {
-                    open(stream, persona).await;
-                    drop(permit);
+                    let evicted = place.evicted();
+                    evicted
+                        .run_until_cancelled(open(stream, persona, place, connections))
+                        .await;
                 });
             }
             Err(error) => {
@@ -72,6 +83,7 @@ pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
                     %error,
                     "a persona cannot accept a connection; is the limit of open files too low?"
                 );
+                entrance.evict();
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -79,7 +91,7 @@ pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
 }
 
 /// Opens a circuit for a local node and runs the leg.
-async fn open(mut stream: TcpStream, persona: Persona) {
+async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections: Arc<Semaphore>) {
     let Persona {
         target,
         session,
@@ -87,8 +99,13 @@ async fn open(mut stream: TcpStream, persona: Persona) {
         config,
     } = persona;
     let peer = session.peer.clone();
+    let evicted = place.evicted();
     let mut input = BytesMut::new();
-    let relay = match timeout(NAME_TIME, read_name(&mut stream, &mut input)).await {
+    let named = timeout(NAME_TIME, read_name(&mut stream, &mut input));
+    let Some(named) = evicted.run_until_cancelled(named).await else {
+        return;
+    };
+    let relay = match named {
         Ok(Ok(name)) => Relay::new(&name).map_err(LegError::from),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(LegError::Late("the local node did not send its name", NAME_TIME)),
@@ -101,10 +118,20 @@ async fn open(mut stream: TcpStream, persona: Persona) {
         }
     };
     let from = relay.initiator_name().unwrap_or("a node without a name").to_owned();
-    let Ok(endpoint) = Endpoint::open(&session, target.clone(), relay.send_name()).await else {
+    let Ok(_permit) = connections.try_acquire_owned() else {
+        warn!(
+            from,
+            to = target,
+            max = CONNECTIONS,
+            "the connection of a local node was refused: too many"
+        );
         return;
     };
-    let circuit = endpoint.circuit().id();
+    let opening = Endpoint::open(&session, target.clone(), relay.send_name());
+    let Ok(Ok(endpoint)) = timeout(config.handshake_time, opening).await else {
+        return;
+    };
+    let circuit = endpoint.circuit().clone();
     tune(&stream, &config);
     let leg = Leg {
         stream,
@@ -115,7 +142,12 @@ async fn open(mut stream: TcpStream, persona: Persona) {
         policy,
         config,
     };
-    let reason = leg.run().await;
+    let Some(reason) = evicted.run_until_cancelled(leg.run(move || drop(place))).await else {
+        return circuit
+            .close("the local node did not go on with the handshake".to_owned())
+            .await;
+    };
+    let circuit = circuit.id();
     info!(%peer, %circuit, from, to = target, %reason, "a circuit has ended");
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::Registration;
+use crate::hub::Scope;
 use crate::router::Policy;
 use crate::wire::Open;
 
@@ -75,10 +76,12 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Found>,
     },
-    /// Asks for the registrations of all local nodes.
+    /// Asks which nodes there are.
     Names {
+        /// Which of them.
+        scope: Scope,
         /// Where the answer goes.
-        answer: oneshot::Sender<Vec<Registration>>,
+        answer: oneshot::Sender<Vec<Found>>,
     },
 }
 

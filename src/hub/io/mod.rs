@@ -1,5 +1,7 @@
-//! Access to the hub from other tasks: [`directory`] holds the requests, [`task`] answers them.
+//! Access to the hub from other tasks: [`directory`] holds the requests, [`task`] answers them. `announcer`: tells a session about
+//! local nodes.
 
+mod announcer;
 pub mod directory;
 pub mod task;
 

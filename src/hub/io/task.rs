@@ -1,7 +1,6 @@
-//! The task that runs the hub. Sessions report peers to it, and local nodes send it requests.
+//! The task that runs the hub. Sessions report peers to it, and local nodes send it requests. It waits for nobody but them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing::warn;
 
+use super::announcer::Announcer;
 use super::directory::Caller;
 use super::directory::Found;
 use super::directory::LocalNode;
@@ -40,7 +40,7 @@ pub struct HubTask {
     announces: bool,
     /// The receivers of circuits to local nodes, by the names of the nodes.
     callers: BTreeMap<String, mpsc::Sender<Caller>>,
-    sessions: BTreeMap<Arc<str>, SessionHandle>,
+    sessions: BTreeMap<Arc<str>, Announcer>,
     /// For each node of a peer that was looked up: cancelled when the node is gone. By peer and name.
     gone: BTreeMap<Arc<str>, BTreeMap<String, CancellationToken>>,
 }
@@ -67,19 +67,19 @@ impl HubTask {
     ) {
         loop {
             tokio::select! {
-                Some(request) = requests.recv() => self.serve(request).await,
-                Some(event) = events.recv() => self.handle_event(event).await,
+                Some(request) = requests.recv() => self.serve(request),
+                Some(event) = events.recv() => self.handle_event(event),
                 () = leave.cancelled() => return,
             }
         }
     }
 
-    async fn serve(&mut self, request: Request) {
+    fn serve(&mut self, request: Request) {
         match request {
             Request::Attach { node, answer } => {
-                let _ = answer.send(self.attach(node).await);
+                let _ = answer.send(self.attach(node));
             }
-            Request::Detach { name, creation } => self.detach(&name, creation).await,
+            Request::Detach { name, creation } => self.detach(&name, creation),
             Request::Find { target, answer } => {
                 let _ = answer.send(self.find(&target));
             }
@@ -88,21 +88,24 @@ impl HubTask {
                 arrived_on,
                 answer,
             } => {
-                let _ = answer.send(self.look_up(&name, arrived_on));
+                let found = self.hub.look_up(&name, arrived_on);
+                let _ = answer.send(self.found(found));
             }
-            Request::Names { answer } => {
-                let _ = answer.send(self.hub.registrations().cloned().collect());
+            Request::Names { scope, answer } => {
+                let names = self.hub.names(&scope);
+                let found = names.into_iter().map(|name| self.found(name));
+                let _ = answer.send(found.collect());
             }
         }
     }
 
     /// Attaches a node if its name is free, and announces it to the peers. Returns its creation.
-    async fn attach(&mut self, node: LocalNode) -> Option<u32> {
+    fn attach(&mut self, node: LocalNode) -> Option<u32> {
         let name = node.registration.name.clone();
         if self.callers.get(&name).is_some_and(mpsc::Sender::is_closed)
             && let Some(before) = self.hub.creation(&name)
         {
-            self.detach(&name, before).await;
+            self.detach(&name, before);
         }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -116,19 +119,24 @@ impl HubTask {
         };
         info!(node = name, creation, "local node attached");
         self.callers.insert(name.clone(), node.callers);
-        self.tell_all(|hub| hub.node_up(&name)).await;
+        for session in self.sessions.values() {
+            if let Some(up) = self.node_up(&name) {
+                session.up(&name, up);
+            }
+        }
         Some(creation)
     }
 
-    async fn detach(&mut self, name: &str, creation: u32) {
+    fn detach(&mut self, name: &str, creation: u32) {
         let Some(moved) = self.hub.detach(name, creation) else {
             return;
         };
         info!(node = name, "local node detached");
         self.callers.remove(name);
         log_moved(&moved);
-        self.tell_all(|_| Some(Command::NodeDown { name: name.to_owned() }))
-            .await;
+        for session in self.sessions.values() {
+            session.down(name);
+        }
     }
 
     /// The announcement of a local node, if local nodes are announced.
@@ -139,14 +147,6 @@ impl HubTask {
             hosts: self.hub.local_hosts(name).to_vec(),
             hidden: self.hub.registration(name)?.is_hidden(),
         })
-    }
-
-    async fn tell_all(&self, command: impl Fn(&Self) -> Option<Command>) {
-        for session in self.sessions.values() {
-            if let Some(command) = command(self) {
-                session.send(command).await;
-            }
-        }
     }
 
     fn find(&self, target: &str) -> Place {
@@ -160,8 +160,8 @@ impl HubTask {
                 Some(_) | None => unknown(),
             },
             Answer::Remote { peer, .. } => match self.sessions.get(&peer) {
-                Some(session) => Place::Peer {
-                    session: session.clone(),
+                Some(told) => Place::Peer {
+                    session: told.session.clone(),
                     policy: self.hub.policy(&peer),
                 },
                 None => unknown(),
@@ -170,14 +170,15 @@ impl HubTask {
         }
     }
 
-    fn look_up(&mut self, name: &str, arrived_on: IpAddr) -> Found {
-        match self.hub.look_up(name, arrived_on) {
+    /// The same, with what is needed to reach the node.
+    fn found(&mut self, answer: Answer) -> Found {
+        match answer {
             Answer::Local { name } => self
                 .hub
                 .registration(&name)
                 .map_or(Found::Unknown, |node| Found::Local(node.clone())),
             Answer::Remote { peer, name, host } => {
-                let Some(session) = self.sessions.get(&peer).cloned() else {
+                let Some(session) = self.sessions.get(&peer).map(|told| told.session.clone()) else {
                     return Found::Unknown;
                 };
                 let policy = self.hub.policy(&peer);
@@ -195,9 +196,9 @@ impl HubTask {
         }
     }
 
-    async fn handle_event(&mut self, event: PeerEvent) {
+    fn handle_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Up(session) => self.peer_up(session).await,
+            PeerEvent::Up(session) => self.peer_up(session),
             PeerEvent::NodeUp { peer, name, hosts, .. } => {
                 let announced = self.hub.announce(&peer, &name, hosts);
                 for (node, reason) in announced.unreachable {
@@ -218,7 +219,7 @@ impl HubTask {
                 }
                 log_moved(&moved);
             }
-            PeerEvent::Opened { session, open } => self.open(session, open).await,
+            PeerEvent::Opened { session, open } => self.open(session, open),
             PeerEvent::Down { peer, reason } => {
                 warn!(%peer, reason, "peer down: its session has ended");
                 self.sessions.remove(&peer);
@@ -230,22 +231,24 @@ impl HubTask {
         }
     }
 
-    async fn peer_up(&mut self, session: SessionHandle) {
+    fn peer_up(&mut self, session: SessionHandle) {
         info!(peer = %session.peer, "peer up: a session has started");
+        let peer = session.peer.clone();
+        let told = Announcer::new(session);
         for node in self.hub.registrations() {
             if let Some(up) = self.node_up(&node.name) {
-                session.send(up).await;
+                told.up(&node.name, up);
             }
         }
-        self.sessions.insert(session.peer.clone(), session);
+        self.sessions.insert(peer, told);
     }
 
     /// Handles a circuit that a peer opens: finds the local node, checks the initiator, and leaves the rest to the local node.
-    async fn open(&self, session: SessionHandle, open: Open) {
+    fn open(&self, session: SessionHandle, open: Open) {
         let peer = session.peer.clone();
         let local = match self.local(&peer, &open) {
             Ok(local) => local,
-            Err(error) => return refuse(&session, &open, &error).await,
+            Err(error) => return refuse(session, &open, &error),
         };
         let policy = self.hub.policy(&peer);
         let caller = Caller { session, open, policy };
@@ -253,7 +256,7 @@ impl HubTask {
             Ok(()) => {}
             Err(TrySendError::Full(refused) | TrySendError::Closed(refused)) => {
                 let error = OpenError::Busy(refused.open.target.clone());
-                refuse(&refused.session, &refused.open, &error).await;
+                refuse(refused.session, &refused.open, &error);
             }
         }
     }
@@ -267,10 +270,13 @@ impl HubTask {
     }
 }
 
-/// Closes a circuit that has no local endpoint.
-async fn refuse(session: &SessionHandle, open: &Open, error: &OpenError) {
-    warn!(peer = %session.peer, circuit = %open.circuit, %error, "a circuit was refused");
-    session.refuse(open.circuit, error.to_string()).await;
+/// Closes a circuit that has no local endpoint. The hub does not wait until the session has room for that; a session has a limited
+/// number of circuits.
+fn refuse(session: SessionHandle, open: &Open, error: &OpenError) {
+    let circuit = open.circuit;
+    warn!(peer = %session.peer, %circuit, %error, "a circuit was refused");
+    let reason = error.to_string();
+    tokio::spawn(async move { session.refuse(circuit, reason).await });
 }
 
 fn log_moved(moved: &[Moved]) {

@@ -20,6 +20,7 @@ use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::Registration;
+use crate::hub::Scope;
 use crate::router::NodePattern;
 use crate::router::Policy;
 use crate::wire::CircuitId;
@@ -79,8 +80,13 @@ impl Running {
     }
 
     async fn names(&self) -> Vec<String> {
-        let nodes = self.ask(|answer| Request::Names { answer }).await;
-        nodes.into_iter().map(|node| node.name).collect()
+        let scope = Scope::Here;
+        let nodes = self.ask(|answer| Request::Names { scope, answer }).await.into_iter();
+        let name = |found| match found {
+            Found::Local(node) => node.name,
+            other => panic!("{other:?}"),
+        };
+        nodes.map(name).collect()
     }
 
     async fn find(&self, target: &str) -> Place {
@@ -330,5 +336,40 @@ async fn a_node_that_nobody_has_is_answered_with_those_that_there_are() {
     assert_eq!(known, ["a@h", "b@svc"]);
     assert_eq!(peers, ["x".into()]);
     assert!(matches!(hub.look_up("a").await, Found::Local(node) if node.port == 7));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_takes_nothing_holds_up_nobody() {
+    /// More changes than the queue of a session holds.
+    const CHANGES: usize = 700;
+    let hub = Running::start(true);
+    let mut peer = hub.up("stuck").await;
+    let comings_and_goings = async {
+        let (_, _held) = hub.attach("kept", 1).await;
+        for number in 0..CHANGES {
+            let name = format!("n{number}");
+            let (creation, _called) = hub.attach(&name, 1).await;
+            hub.detach(&name, creation.unwrap()).await;
+            hub.open(&peer, number as u64, "nobody@h", "x@y").await;
+        }
+        hub.look_up("kept").await
+    };
+    let found = timeout(PATIENCE, comings_and_goings)
+        .await
+        .expect("an answer beside a session that takes nothing");
+    assert!(matches!(found, Found::Local(_)), "{found:?}");
+    // It is told in the end.
+    let mut told = Vec::new();
+    while let Ok(Some(command)) = timeout(PATIENCE, peer.commands.recv()).await {
+        match command {
+            Command::NodeUp { name, .. } if name == "kept" => told.push(name),
+            Command::NodeUp { .. } | Command::NodeDown { .. } => {}
+            Command::Close { circuit, .. } if circuit == CircuitId(CHANGES as u64 - 1) => break,
+            Command::Close { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(told, ["kept"]);
     hub.stop().await;
 }

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::epmd::Registry;
 use crate::epmd::io::port_mapper;
@@ -17,7 +19,7 @@ use crate::epmd::io::question::Question;
 ///
 /// When there is no free port.
 pub async fn start() -> anyhow::Result<u16> {
-    let listener = port_mapper::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    let listener = port_mapper::bind((Ipv4Addr::LOCALHOST, 0).into())?;
     let port = listener.local_addr().context("the port mapper has no address")?.port();
     let (asking, questions) = mpsc::channel(QUESTIONS);
     tokio::spawn(port_mapper::serve(listener, asking));
@@ -28,16 +30,32 @@ pub async fn start() -> anyhow::Result<u16> {
 /// Whoever does not wait for the answer any more does without.
 async fn answer(mut questions: mpsc::Receiver<Question>) {
     let mut registry = Registry::default();
+    let mut nodes: BTreeMap<String, CancellationToken> = BTreeMap::new();
     while let Some(question) = questions.recv().await {
-        match question {
-            Question::Register { registration, answer } => {
-                let _ = answer.send(registry.register(registration, unix_seconds()));
+        // Nodes are few here, so it is enough to look when somebody asks.
+        nodes.retain(|name, gone| {
+            if gone.is_cancelled() {
+                registry.unregister(name);
             }
-            Question::Unregister { name } => registry.unregister(&name),
+            !gone.is_cancelled()
+        });
+        match question {
+            Question::Register {
+                registration,
+                gone,
+                answer,
+            } => {
+                let name = registration.name.clone();
+                let creation = registry.register(registration, unix_seconds());
+                if creation.is_some() {
+                    nodes.insert(name, gone);
+                }
+                let _ = answer.send(creation);
+            }
             Question::LookUp { name, answer, .. } => {
                 let _ = answer.send(registry.get(&name).cloned());
             }
-            Question::Names { answer } => {
+            Question::Names { answer, .. } => {
                 let _ = answer.send(registry.iter().cloned().collect());
             }
         }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use super::circuit::Circuit;
 use super::node::Shared;
 use super::tcp::Wire;
 use super::ways::Ways;
+use crate::endpoint::io::near;
 use crate::epmd::EpmdError;
 use crate::epmd::io::registration::look_up;
 use crate::etf::Atom;
@@ -67,10 +69,12 @@ async fn connect(shared: Arc<Shared>, node: Atom, attempt: u64) {
 }
 
 async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrier, FarIdentity), ConnectionError> {
-    let address = match &shared.ways {
-        Ways::PortMapper(epmd) => find(*epmd, node).await?,
+    let stream = match &shared.ways {
+        Ways::PortMapper(epmd) => TcpStream::connect(find(*epmd, node).await?).await?,
         Ways::Daemon(daemon) => match circuits::find(daemon, node).await? {
-            Place::Here { port } => (Ipv4Addr::LOCALHOST, port).into(),
+            Place::Here { port } => near::connect(node.as_str(), port, new_socket)
+                .await
+                .map_err(|error| ConnectionError::Local(error.to_string()))?,
             Place::Peer { session, policy } => {
                 let (circuit, far) = Circuit::call(shared, node, attempt, session, policy).await?;
                 return Ok((Carrier::Lanes(circuit), far));
@@ -81,10 +85,17 @@ async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrie
             }
         },
     };
-    let mut wire = Wire::new(TcpStream::connect(address).await?, attempt);
+    let mut wire = Wire::new(stream, attempt);
     let party = Handshake::initiate(shared.own.clone(), node, rand::random());
     let far = wire.shake(shared, party).await?;
     Ok((Carrier::Tcp(wire), far))
+}
+
+fn new_socket(ip: IpAddr) -> std::io::Result<TcpSocket> {
+    match ip {
+        IpAddr::V4(_) => TcpSocket::new_v4(),
+        IpAddr::V6(_) => TcpSocket::new_v6(),
+    }
 }
 
 /// Asks the port mapper where a node listens on this host: plain distribution never leaves the host.

@@ -13,3 +13,6 @@ pub(super) mod node;
 pub(super) mod start;
 pub(super) mod tcp;
 pub(super) mod ways;
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -26,6 +25,8 @@ use super::tcp::Wire;
 use super::ways::Ways;
 use crate::dist::NodeName;
 use crate::epmd::Registration;
+use crate::epmd::io::entrance::Entrance;
+use crate::epmd::io::entrance::Place;
 use crate::epmd::io::registration::Registered;
 use crate::epmd::io::registration::register;
 use crate::etf::Atom;
@@ -299,22 +300,20 @@ async fn stay_registered(epmd: SocketAddr, registration: Registration, mut regis
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let callers = Arc::new(Semaphore::new(CALLERS));
+    let entrance = Entrance::new(&format!("node {}", shared.name), CALLERS);
     loop {
-        let Ok(permit) = Arc::clone(&callers).acquire_owned().await else {
-            return;
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shared.stopping.cancelled() => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                let shaking = shake(stream, Arc::clone(&shared), permit);
+                let shaking = shake(stream, Arc::clone(&shared), entrance.enter());
                 shared.tasks.spawn(shaking);
             }
             Err(error) => {
                 warn!(node = %shared.name, %error, "cannot accept a connection; is the limit of open files too low?");
+                entrance.evict();
                 sleep(Duration::from_millis(100)).await;
             }
         }
@@ -322,14 +321,20 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Serves an incoming connection. Only its handshake counts against [`CALLERS`].
-async fn shake(stream: TcpStream, shared: Arc<Shared>, permit: tokio::sync::OwnedSemaphorePermit) {
+async fn shake(stream: TcpStream, shared: Arc<Shared>, place: Place) {
     let mut wire = Wire::new(stream, 0);
     let party = Handshake::accept(shared.own.clone(), rand::random());
     let limit = shared.config.setup_time;
-    let outcome = timeout(limit, wire.shake(&shared, party))
-        .await
-        .unwrap_or(Err(ConnectionError::Late(limit)));
-    drop(permit);
+    let evicted = place.evicted();
+    let shaken = evicted
+        .run_until_cancelled(timeout(limit, wire.shake(&shared, party)))
+        .await;
+    let Some(outcome) = shaken else {
+        // The entrance has told it, for all of them.
+        return shared.apply(|machine| machine.abandon(wire.attempt, "too many connections that say nothing"));
+    };
+    let outcome = outcome.unwrap_or(Err(ConnectionError::Late(limit)));
+    drop(place);
     match outcome {
         Ok(far) => wire.carry(shared, far).await,
         Err(error) => {

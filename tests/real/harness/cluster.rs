@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::erlang::ebin;
 use super::gateway::Certificates;
 use super::gateway::Gateway;
 use super::gateway::Site;
@@ -151,6 +152,11 @@ impl Cluster {
         erlang_environment(&mut command, self.epmd_port(site), self.folder.path());
         otp::choose(&mut command, site);
         command
+    }
+
+    /// The folder with the compiled modules for nodes of a site.
+    pub(crate) fn modules(site: usize) -> &'static Path {
+        ebin(site)
     }
 
     /// Two sites with a node each, connected.

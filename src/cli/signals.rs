@@ -1,0 +1,58 @@
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use tracing::warn;
+
+use super::output;
+
+/// The signals that a daemon handles.
+#[derive(Debug)]
+pub(super) struct Signals {
+    terminated: Signal,
+    interrupted: Signal,
+    hung_up: Signal,
+}
+
+impl Signals {
+    /// Takes over the signals. This comes first, because until then each of them ends the process at once.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub(super) fn take() -> std::io::Result<Self> {
+        Ok(Self {
+            terminated: signal(SignalKind::terminate())?,
+            interrupted: signal(SignalKind::interrupt())?,
+            hung_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Handles them as long as the process lives. The first SIGTERM or SIGINT tells the daemon to leave, the second ends the
+    /// process: whoever asks twice does not want to wait for nodes that do not read. SIGHUP is what service managers and log rotation
+    /// send to make a daemon read its configuration again, so it must not end one.
+    pub(super) async fn handle(mut self, leave: CancellationToken) {
+        let mut is_told = false;
+        loop {
+            let number = tokio::select! {
+                Some(()) = self.terminated.recv() => nix::libc::SIGTERM,
+                Some(()) = self.interrupted.recv() => nix::libc::SIGINT,
+                Some(()) = self.hung_up.recv() => {
+                    warn!("SIGHUP ignored: reload is not supported yet; restart the daemon to apply a changed configuration");
+                    continue;
+                }
+                else => return,
+            };
+            if is_told {
+                output::complain(
+                    "beamway: ended at once by a second signal; peers notice it after idle_timeout and grace",
+                );
+                // The status that a shell reports for a process ended by this signal.
+                std::process::exit(128 + number);
+            }
+            info!("stopping; a second SIGTERM or SIGINT ends the daemon at once");
+            is_told = true;
+            leave.cancel();
+        }
+    }
+}
