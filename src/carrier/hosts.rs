@@ -1,8 +1,9 @@
 use std::process::Command;
 use std::process::Stdio;
 
-use nix::ifaddrs::getifaddrs;
 use nix::unistd::gethostname;
+
+use crate::gateway::io::interfaces;
 
 /// The host parts that mean this machine if none are configured: its host name, the first label of it, its full name, and the
 /// addresses of its interfaces.
@@ -15,16 +16,7 @@ pub(crate) fn own_hosts() -> Vec<String> {
         hosts.push(name);
     }
     hosts.extend(full_name());
-    for interface in getifaddrs().into_iter().flatten() {
-        let Some(address) = interface.address else {
-            continue;
-        };
-        if let Some(v4) = address.as_sockaddr_in() {
-            hosts.push(v4.ip().to_string());
-        } else if let Some(v6) = address.as_sockaddr_in6() {
-            hosts.push(v6.ip().to_string());
-        }
-    }
+    hosts.extend(interfaces::addresses().iter().map(ToString::to_string));
     hosts.sort();
     hosts.dedup();
     hosts

@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub(super) epmd: Vec<SocketAddr>,
     pub(super) hosts: Option<Vec<String>>,
     peers: Vec<Peer>,
+    /// `None`: every daemon with a certificate of the authority.
+    pub(super) accept: Option<Vec<String>>,
     pub(super) busy_wait: Option<Duration>,
 }
 
@@ -41,6 +43,7 @@ impl Settings {
             epmd: Vec::new(),
             hosts: None,
             peers: Vec::new(),
+            accept: None,
             busy_wait: None,
         }
     }
@@ -76,6 +79,10 @@ impl Settings {
         if let Some(hosts) = self.hosts {
             epmd = epmd.with("hosts", Value::from_iter(hosts));
         }
+        let mut accept = Table::default();
+        if let Some(names) = self.accept {
+            accept = accept.with("names", Value::from_iter(names));
+        }
         let peers = self.peers.into_iter().map(|peer| {
             let table = Table::default().with("name", peer.name).with("address", peer.address);
             match peer.allow {
@@ -86,6 +93,7 @@ impl Settings {
         let settings = Table::default()
             .with("gateway", gateway)
             .with("epmd", epmd)
+            .with("accept", accept)
             .with("peer", Value::from_iter(peers));
         config::read(&settings).map_err(|mistakes| mistakes.list.iter().map(ToString::to_string).collect())
     }

@@ -23,6 +23,7 @@ mod program;
 mod run;
 
 pub use args::Command;
+pub(crate) use cookie::CookieArgs;
 pub(crate) use oneshot::Joining;
 pub use output::complain;
 pub use program::execute;

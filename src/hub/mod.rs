@@ -6,6 +6,7 @@
 //! - [`io::directory`]: the requests to that task.
 
 mod announcements;
+mod answer;
 mod error;
 pub mod io;
 mod machine;
@@ -17,10 +18,10 @@ mod tests;
 pub use announcements::HOSTS_OF_A_NODE;
 #[cfg(any(test, feature = "internals"))]
 pub use announcements::NODES_OF_A_PEER;
+pub use answer::Announced;
+pub use answer::Answer;
+pub use answer::Moved;
 pub use error::AttachError;
 pub use error::OpenError;
 pub use error::Unreachable;
-pub use machine::Announced;
-pub use machine::Answer;
 pub use machine::Hub;
-pub use machine::Moved;

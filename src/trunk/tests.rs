@@ -15,6 +15,8 @@ use super::io::streams::Streams;
 use super::io::udp;
 use super::*;
 use crate::congestion::Shared;
+use crate::router::Acceptance;
+use crate::router::DaemonPattern;
 use crate::tls::Authority;
 use crate::tls::Identity;
 use crate::tls::PeerCertificate;
@@ -36,6 +38,7 @@ fn daemon(name: &str, lanes: u8) -> LocalDaemon {
         boot: [1; 16],
         lanes,
         is_temporary: false,
+        accepts: Acceptance::default(),
     }
 }
 
@@ -113,6 +116,33 @@ fn somebody_else_than_was_dialled_is_refused() {
         meet(hello("right"), Some("middle")).unwrap_err(),
         "refused \"right\": this daemon dialled \"middle\""
     );
+}
+
+#[test]
+fn who_dials_must_be_configured_or_fit_a_pattern() {
+    let meet = |names: &[&str], dialled| {
+        let names = names.iter().filter_map(|name| DaemonPattern::parse(name)).collect();
+        let left = LocalDaemon {
+            accepts: Acceptance::new(["middle".to_owned()], Some(names)),
+            ..daemon("left", 8)
+        };
+        left.agree(hello("right"), &certificate("right"), dialled)
+            .map(|agreed| agreed.peer)
+            .map_err(|error| error.to_string())
+    };
+    let refused = meet(&["db-*"], None).unwrap_err();
+    assert!(
+        refused.contains("refused \"right\"") && refused.contains("`[accept] names`"),
+        "{refused}"
+    );
+    assert!(meet(&[], None).is_err());
+    assert!(meet(&["db-*", "RI*"], None).is_ok());
+    assert!(meet(&[], Some("right")).is_ok(), "whom we dial need not fit");
+}
+
+#[test]
+fn the_hosts_of_a_peer_are_those_of_its_certificate() {
+    assert_eq!(*meet(hello("right"), None).unwrap().hosts, ["right".to_owned()]);
 }
 
 #[test]

@@ -10,11 +10,13 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 use tracing::info;
 use tracing::warn;
 
 use super::directory::Caller;
 use super::directory::Found;
+use super::directory::Initiator;
 use super::directory::LocalNode;
 use super::directory::Place;
 use super::directory::RemoteNode;
@@ -23,11 +25,14 @@ use crate::dist::Relay;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
+use crate::hub::Announced;
 use crate::hub::Answer;
 use crate::hub::Hub;
 use crate::hub::Moved;
 use crate::hub::OpenError;
+use crate::hub::Unreachable;
 use crate::router::Policies;
+use crate::router::Policy;
 use crate::wire::Open;
 
 /// The maximum number of known nodes in the answer to a question for an unknown node.
@@ -37,6 +42,8 @@ const NODES_NAMED: usize = 20;
 #[derive(Debug)]
 pub struct HubTask {
     hub: Hub,
+    /// The nodes for which peers let this daemon speak by default.
+    own: Policy,
     announces: bool,
     /// The receivers of circuits to local nodes, by the names of the nodes.
     callers: BTreeMap<String, mpsc::Sender<Caller>>,
@@ -46,11 +53,12 @@ pub struct HubTask {
 }
 
 impl HubTask {
-    /// Creates a hub with these policies. `announces` determines whether local nodes are announced to peers, so that remote nodes
-    /// can connect to them. A temporary daemon does not announce its node.
-    pub fn new(policies: Policies, announces: bool) -> Self {
+    /// Creates a hub with these policies. `own` is what peers allow this daemon by default. `announces` determines whether local
+    /// nodes are announced to peers, so that remote nodes can connect to them. A temporary daemon does not announce its node.
+    pub fn new(policies: Policies, own: Policy, announces: bool) -> Self {
         Self {
             hub: Hub::new(policies),
+            own,
             announces,
             callers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -90,6 +98,14 @@ impl HubTask {
             } => {
                 let _ = answer.send(self.look_up(&name, arrived_on));
             }
+            Request::SetHosts { name, hosts, private } => {
+                if self.hub.set_hosts(&name, hosts, private) {
+                    self.tell_all(|hub| hub.node_up(&name)).await;
+                }
+            }
+            Request::FindInitiator { node, answer } => {
+                let _ = answer.send(self.find_initiator(&node));
+            }
             Request::Names { answer } => {
                 let _ = answer.send(self.hub.registrations().cloned().collect());
             }
@@ -107,7 +123,7 @@ impl HubTask {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as u32);
-        let creation = match self.hub.attach(node.registration, node.hosts, now) {
+        let creation = match self.hub.attach(node.registration, node.hosts, node.private, now) {
             Ok(creation) => creation,
             Err(error) => {
                 warn!(node = name, %error, "refused a local node");
@@ -115,9 +131,24 @@ impl HubTask {
             }
         };
         info!(node = name, creation, "local node attached");
+        self.warn_uncovered(&name);
         self.callers.insert(name.clone(), node.callers);
         self.tell_all(|hub| hub.node_up(&name)).await;
         Some(creation)
+    }
+
+    /// Warns if peers refuse all names of a node, unless they are configured to allow them.
+    fn warn_uncovered(&self, name: &str) {
+        let hosts = self.hub.local_hosts(name);
+        let is_covered = hosts.iter().any(|host| self.own.allows(&format!("{name}@{host}")));
+        if self.announces && !is_covered && !hosts.is_empty() {
+            warn!(
+                node = name,
+                ?hosts,
+                "the certificate of this daemon names no host of this node: peers refuse the node unless their `allow` says \
+                 otherwise; issue a certificate with `--host` for it (`beamway check` prints the command)"
+            );
+        }
     }
 
     async fn detach(&mut self, name: &str, creation: u32) {
@@ -170,6 +201,17 @@ impl HubTask {
         }
     }
 
+    fn find_initiator(&self, node: &str) -> Initiator {
+        if let Some(peer) = self.hub.peer_of(node) {
+            return Initiator::Elsewhere(Arc::clone(peer));
+        }
+        let name = node.split_once('@').map_or(node, |(name, _)| name);
+        match self.hub.registration(name) {
+            Some(_) => Initiator::Registered,
+            None => Initiator::Unregistered,
+        }
+    }
+
     fn look_up(&mut self, name: &str, arrived_on: IpAddr) -> Found {
         match self.hub.look_up(name, arrived_on) {
             Answer::Local { name } => self
@@ -197,15 +239,17 @@ impl HubTask {
 
     async fn handle_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Up(session) => self.peer_up(session).await,
+            PeerEvent::Up { session, hosts } => {
+                self.hub.certify(&session.peer, hosts);
+                self.peer_up(session).await;
+            }
+            PeerEvent::Certified { peer, hosts } => {
+                info!(%peer, ?hosts, "the peer has another certificate");
+                self.hub.certify(&peer, hosts);
+            }
             PeerEvent::NodeUp { peer, name, hosts, .. } => {
                 let announced = self.hub.announce(&peer, &name, hosts);
-                for (node, reason) in announced.unreachable {
-                    info!(%peer, node, %reason, "an announced node cannot be reached through this peer");
-                }
-                if !announced.reachable.is_empty() {
-                    info!(%peer, nodes = ?announced.reachable, "remote node up");
-                }
+                log_announced(&peer, &announced);
                 log_moved(&announced.moved);
             }
             PeerEvent::NodeDown { peer, name } => {
@@ -263,7 +307,7 @@ impl HubTask {
         let name = self.hub.open(peer, &open.target, relay.initiator_name())?;
         self.callers
             .get(name)
-            .ok_or_else(|| OpenError::Unknown(open.target.clone()))
+            .ok_or_else(|| OpenError::Busy(open.target.clone()))
     }
 }
 
@@ -271,6 +315,22 @@ impl HubTask {
 async fn refuse(session: &SessionHandle, open: &Open, error: &OpenError) {
     warn!(peer = %session.peer, circuit = %open.circuit, %error, "a circuit was refused");
     session.refuse(open.circuit, error.to_string()).await;
+}
+
+/// A host has many names and addresses, and most certificates name one or two of them. So only a node that has no name at all
+/// that its daemon may use is worth a line.
+fn log_announced(peer: &str, announced: &Announced) {
+    let is_reachable = !announced.reachable.is_empty();
+    for (node, reason) in &announced.unreachable {
+        if is_reachable && matches!(reason, Unreachable::Policy(_)) {
+            debug!(peer, node, %reason, "an announced node cannot be reached through this peer");
+        } else {
+            info!(peer, node, %reason, "an announced node cannot be reached through this peer");
+        }
+    }
+    if is_reachable {
+        info!(peer, nodes = ?announced.reachable, "remote node up");
+    }
 }
 
 fn log_moved(moved: &[Moved]) {

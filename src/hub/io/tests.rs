@@ -44,7 +44,11 @@ struct Peer {
 impl Running {
     fn start(announces: bool) -> Self {
         let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
-        let hub = HubTask::new([("strict", strict)].into_iter().collect(), announces);
+        let hub = HubTask::new(
+            [("strict", Some(strict))].into_iter().collect(),
+            Policy::of_hosts([]),
+            announces,
+        );
         let (requests, requests_of_hub) = mpsc::channel(8);
         let (events, events_of_hub) = mpsc::channel(8);
         let leave = CancellationToken::new();
@@ -68,6 +72,7 @@ impl Running {
         let node = LocalNode {
             registration: Registration::normal(name, 7),
             hosts: vec!["h".to_owned()],
+            private: vec!["127.0.0.1".to_owned()],
             callers,
         };
         (self.ask(|answer| Request::Attach { node, answer }).await, called)
@@ -116,7 +121,11 @@ impl Running {
 
     async fn up(&self, name: &str) -> Peer {
         let (session, commands) = SessionHandle::new(name.into());
-        self.tell(PeerEvent::Up(session.clone())).await;
+        let up = PeerEvent::Up {
+            session: session.clone(),
+            hosts: ["svc".to_owned(), name.to_owned()].into(),
+        };
+        self.tell(up).await;
         Peer { session, commands }
     }
 

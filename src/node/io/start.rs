@@ -35,6 +35,7 @@ use crate::hub::io::directory::Caller;
 use crate::hub::io::directory::LocalNode;
 use crate::hub::io::directory::Request;
 use crate::node::ConnectionError;
+use crate::node::Cookie;
 use crate::node::NodeConfig;
 use crate::node::OwnIdentity;
 use crate::node::Raise;
@@ -65,7 +66,7 @@ const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct NodeBuilder {
     name: String,
-    cookie: String,
+    cookie: Cookie,
     is_visible: bool,
     config: NodeConfig,
     exports: Exports,
@@ -79,7 +80,7 @@ impl Node {
         let port = std::env::var("ERL_EPMD_PORT").ok().and_then(|port| port.parse().ok());
         NodeBuilder {
             name: name.to_owned(),
-            cookie: String::new(),
+            cookie: Cookie::default(),
             is_visible: false,
             config: NodeConfig::default(),
             exports: Exports::default(),
@@ -93,7 +94,7 @@ impl NodeBuilder {
     /// Sets the cookie: the secret that all nodes of the cluster share.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {
-        cookie.clone_into(&mut self.cookie);
+        self.cookie = cookie.into();
         self
     }
 
@@ -260,6 +261,7 @@ async fn attach(
     let node = LocalNode {
         registration,
         hosts: vec![name.host().to_owned()],
+        private: Vec::new(),
         callers: callers_in,
     };
     let (answer, answered) = oneshot::channel();

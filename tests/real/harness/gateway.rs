@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use beamway::internals::tls;
 use nix::sys::signal::Signal;
+use nix::unistd::gethostname;
 
 use super::node::command_in;
 use super::otp;
@@ -42,12 +43,20 @@ impl Certificates {
         Self { folder }
     }
 
-    /// `beamway certs issue NAME`; gives the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    /// `beamway certs issue NAME`, for nodes of 127.0.0.1; gives the folder of `ca.pem`, `cert.pem` and `key.pem`.
     pub(crate) fn issue(&self, name: &str) -> PathBuf {
-        run(Command::new(BEAMWAY)
-            .args(["certs", "issue", "--dir"])
-            .arg(&self.folder)
-            .arg(name));
+        self.issue_for(name, &["127.0.0.1".to_owned()])
+    }
+
+    /// The same for nodes of these hosts, and for nodes named after this machine, as C nodes are.
+    pub(crate) fn issue_for(&self, name: &str, hosts: &[String]) -> PathBuf {
+        let machine = gethostname().ok().and_then(|machine| machine.into_string().ok());
+        let mut command = Command::new(BEAMWAY);
+        command.args(["certs", "issue", "--dir"]).arg(&self.folder);
+        for host in hosts.iter().cloned().chain(machine) {
+            command.arg("--host").arg(host);
+        }
+        run(command.arg(name));
         let made = self.folder.join(name);
         for file in ["ca.pem", "cert.pem", "key.pem"] {
             assert!(
@@ -182,7 +191,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Writes the configuration and starts the gateway; returns once it answers at its port mapper.
     pub(crate) fn start(site: Site, folder: &Path, certificates: &Certificates, sites: &[Site]) -> Self {
-        let certs = certificates.issue(&site.name);
+        let certs = certificates.issue_for(&site.name, &site.hosts);
         let config = folder.join(format!("{}.toml", site.name));
         fs::write(&config, site.config(&certs, sites)).expect("a writable folder");
         let mut gateway = Self {
