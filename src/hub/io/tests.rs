@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::directory::Caller;
 use super::directory::Found;
+use super::directory::Initiator;
 use super::directory::LocalNode;
 use super::directory::Place;
 use super::directory::RemoteNode;
@@ -339,5 +340,66 @@ async fn a_node_that_nobody_has_is_answered_with_those_that_there_are() {
     assert_eq!(known, ["a@h", "b@svc"]);
     assert_eq!(peers, ["x".into()]);
     assert!(matches!(hub.look_up("a").await, Found::Local(node) if node.port == 7));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn who_claims_to_be_a_local_node_is_compared_with_those_that_there_are() {
+    let hub = Running::start(true);
+    let (_, _called) = hub.attach("a", 1).await;
+    let x = hub.up("x").await;
+    hub.announce(&x, "b").await;
+    let claim = async |node: &str| {
+        let node = node.to_owned();
+        hub.ask(|answer| Request::FindInitiator { node, answer }).await
+    };
+    assert_eq!(claim("a@h").await, Initiator::Registered);
+    assert_eq!(claim("a@127.0.0.1").await, Initiator::Registered);
+    assert_eq!(claim("b@svc").await, Initiator::Elsewhere("x".into()));
+    assert_eq!(claim("c@h").await, Initiator::Unregistered);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn peers_are_told_of_more_hosts_of_a_node() {
+    let hub = Running::start(true);
+    let (_, _called) = hub.attach("a", 1).await;
+    let mut x = hub.up("x").await;
+    assert_eq!(x.told().await, (true, "a".to_owned()));
+    let set = |name: &str| Request::SetHosts {
+        name: name.to_owned(),
+        hosts: vec!["h".to_owned(), "10.0.0.2".to_owned()],
+        private: vec!["127.0.0.1".to_owned()],
+    };
+    hub.requests.send(set("nobody")).await.unwrap();
+    hub.requests.send(set("a")).await.unwrap();
+    let Ok(Some(Command::NodeUp { name, hosts, .. })) = timeout(PATIENCE, x.commands.recv()).await else {
+        panic!("the node is announced again");
+    };
+    assert_eq!(
+        (name, hosts),
+        ("a".to_owned(), ["h", "10.0.0.2"].map(str::to_owned).to_vec())
+    );
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn another_certificate_of_a_peer_counts_at_once() {
+    let hub = Running::start(true);
+    let (_, mut called) = hub.attach("a", 2).await;
+    let mut x = hub.up("x").await;
+    x.told().await;
+    hub.announce(&x, "b").await;
+    assert!(matches!(hub.find("b@svc").await, Place::Peer { .. }));
+    let certified = PeerEvent::Certified {
+        peer: x.name(),
+        hosts: ["x".to_owned()].into(),
+    };
+    hub.tell(certified).await;
+    assert!(matches!(hub.find("b@svc").await, Place::Unknown { .. }));
+    hub.open(&x, 1, "a@h", "c@svc").await;
+    assert!(x.refusal(1).await.contains("may not speak for node c@svc"));
+    hub.open(&x, 2, "a@h", "c@x").await;
+    assert_eq!(called.recv().await.unwrap().open.circuit, CircuitId(2));
     hub.stop().await;
 }
