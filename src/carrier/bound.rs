@@ -185,7 +185,7 @@ impl BoundDaemon {
 
     /// What to do about nodes of this host for which peers do not let this daemon speak by default, if there are any.
     #[cfg(feature = "daemon")]
-    pub(crate) fn uncovered(&self) -> Option<String> {
+    fn uncovered(&self) -> Option<String> {
         let hosts = (!self.epmd.is_empty()).then(|| self.hosts.announced())?;
         uncovered(&self.daemon.name, &hosts, &self.certified)
     }
@@ -199,6 +199,10 @@ impl BoundDaemon {
     /// Serves until `leave` is cancelled, then closes all circuits gracefully. After each small signal it keeps a thread of
     /// its runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
+        #[cfg(feature = "daemon")]
+        if let Some(advice) = self.uncovered() {
+            tracing::warn!("{advice}");
+        }
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (requests_in, requests) = self.requests;
         let mut tasks = JoinSet::new();

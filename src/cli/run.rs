@@ -54,9 +54,6 @@ async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
             asked, "the UDP receive buffer is smaller than configured: raise net.core.rmem_max"
         );
     }
-    if let Some(advice) = bound.uncovered() {
-        warn!("{advice}");
-    }
     let leave = CancellationToken::new();
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
