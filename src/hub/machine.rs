@@ -221,6 +221,15 @@ impl Hub {
         }
     }
 
+    /// A node whose name differs from that in a question, bare or full, in upper and lower case only. It is given by its full name.
+    pub fn near(&self, question: &str) -> Option<String> {
+        let asked = question.split_once('@').map_or(question, |(name, _)| name);
+        self.nodes().find(|node| {
+            let name = node.split_once('@').map_or("", |(name, _)| name);
+            name != asked && name.eq_ignore_ascii_case(asked)
+        })
+    }
+
     /// All nodes, of this daemon and of its peers, each with one of its full names.
     pub fn nodes(&self) -> impl Iterator<Item = String> {
         let locals = self.locals.iter();

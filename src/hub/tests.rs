@@ -357,6 +357,22 @@ fn an_initiator_whose_name_is_up_here_or_elsewhere_is_refused() {
 }
 
 #[test]
+fn a_name_with_wrong_capitals_has_a_near_one() {
+    let mut hub = hub();
+    attach(&mut hub, "orders", &["h"]).unwrap();
+    announce(&mut hub, "x", "b", &["svc"]);
+    for (question, near) in [
+        ("Orders", Some("orders@h")),
+        ("B@svc", Some("b@svc")),
+        ("B@elsewhere", Some("b@svc")),
+        ("b@elsewhere", None),
+        ("c@svc", None),
+    ] {
+        assert_eq!(hub.near(question).as_deref(), near, "{question}");
+    }
+}
+
+#[test]
 fn private_hosts_of_a_node_are_for_this_daemon_alone() {
     let mut hub = hub();
     hub.attach(Registration::normal("a", 1), hosts(&["h"]), hosts(&["127.0.0.1"]), NOW)

@@ -232,7 +232,16 @@ impl HubTask {
                     gone: gone.clone(),
                 })
             }
-            Answer::Unknown => Found::Unknown,
+            Answer::Unknown => {
+                if let Some(near) = self.hub.near(name) {
+                    info!(
+                        asked = name,
+                        known = near,
+                        "an unknown node was asked for: names are case-sensitive"
+                    );
+                }
+                Found::Unknown
+            }
             Answer::Ambiguous(nodes) => Found::Ambiguous(nodes),
         }
     }
@@ -250,6 +259,9 @@ impl HubTask {
             PeerEvent::NodeUp { peer, name, hosts, .. } => {
                 let announced = self.hub.announce(&peer, &name, hosts);
                 log_announced(&peer, &announced);
+                if announced.moved.iter().any(|moved| moved.peer == peer) {
+                    self.forget(&name, &peer);
+                }
                 log_moved(&announced.moved);
             }
             PeerEvent::NodeDown { peer, name } => {
@@ -270,6 +282,17 @@ impl HubTask {
                     gone.cancel();
                 }
                 log_moved(&self.hub.withdraw_peer(&peer));
+            }
+        }
+    }
+
+    /// A peer has taken a name over from another one. Whoever found the node there must look it up again.
+    fn forget(&mut self, name: &str, holder: &str) {
+        for (peer, gone) in &mut self.gone {
+            if &**peer != holder
+                && let Some(gone) = gone.remove(name)
+            {
+                gone.cancel();
             }
         }
     }

@@ -45,11 +45,8 @@ struct Peer {
 impl Running {
     fn start(announces: bool) -> Self {
         let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
-        let hub = HubTask::new(
-            [("strict", Some(strict))].into_iter().collect(),
-            Policy::of_hosts([]),
-            announces,
-        );
+        let peers = [("strict", Some(strict)), ("x", None), ("y", None)];
+        let hub = HubTask::new(peers.into_iter().collect(), Policy::of_hosts([]), announces);
         let (requests, requests_of_hub) = mpsc::channel(8);
         let (events, events_of_hub) = mpsc::channel(8);
         let leave = CancellationToken::new();
@@ -401,5 +398,19 @@ async fn another_certificate_of_a_peer_counts_at_once() {
     assert!(x.refusal(1).await.contains("may not speak for node c@svc"));
     hub.open(&x, 2, "a@h", "c@x").await;
     assert_eq!(called.recv().await.unwrap().open.circuit, CircuitId(2));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_its_own_peer_announces_is_not_looked_for_elsewhere_any_more() {
+    let hub = Running::start(true);
+    let stranger = hub.up("stranger").await;
+    hub.announce(&stranger, "b").await;
+    let before = hub.remote("b@svc").await;
+    assert_eq!(&*before.session.peer, "stranger");
+    let x = hub.up("x").await;
+    hub.announce(&x, "b").await;
+    assert!(before.gone.is_cancelled());
+    assert_eq!(&*hub.remote("b@svc").await.session.peer, "x");
     hub.stop().await;
 }
