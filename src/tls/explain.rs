@@ -1,15 +1,22 @@
 use super::x509;
 
-/// What TLS says about certificates, and what to tell a person instead. rustls gives no more than its text to quinn.
-const TEXTS: [(&str, &str); 8] = [
+/// What TLS says about the certificate of the other side, and what to tell a person instead: if we refused it, and if the
+/// peer refused ours and sent the same text. rustls gives no more than its text to quinn.
+const TEXTS: [(&str, &str, &str); 2] = [
     (
         "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
         "the peer presents the certificate of an authority (CA:TRUE); it needs one of its own (`beamway certs issue`)",
+        "our certificate is that of an authority (CA:TRUE); this daemon needs one of its own (`beamway certs issue`)",
     ),
     (
         "invalid peer certificate: UnknownIssuer",
         "the peer's certificate is not signed by an authority in our ca.pem",
+        "our certificate is not signed by an authority in the peer's ca.pem",
     ),
+];
+
+/// Alerts of TLS, which a peer sends without a text.
+const ALERTS: [(&str, &str); 6] = [
     (
         "received fatal alert: CertificateExpired",
         "the peer refused our certificate: it has expired, or is not valid yet, by the peer's clock; check the clocks of \
@@ -40,13 +47,20 @@ const TEXTS: [(&str, &str); 8] = [
 /// Words of rustls that stand before a time in seconds since 1970.
 const BEFORE_TIMES: [&str; 3] = ["verification time ", "is not valid after ", "is not valid before "];
 
-/// Makes an error of TLS clear: names of variants become sentences, and seconds since 1970 become dates. Any other text is
-/// left as it is.
-pub fn explain(error: &str) -> String {
+/// Makes an error of TLS clear: names of variants become sentences, and seconds since 1970 become dates. `is_theirs` tells that
+/// the text comes from the peer, about our certificate. Any other text is left as it is.
+pub fn explain(error: &str, is_theirs: bool) -> String {
     let mut text = error.to_owned();
-    for (raw, clear) in TEXTS {
+    for (raw, ours, theirs) in TEXTS {
+        text = text.replace(raw, if is_theirs { theirs } else { ours });
+    }
+    for (raw, clear) in ALERTS {
         text = text.replace(raw, clear);
     }
+    explain_name(explain_times(text, is_theirs), is_theirs)
+}
+
+fn explain_times(mut text: String, is_theirs: bool) -> String {
     let mut has_times = false;
     for words in BEFORE_TIMES {
         let Some((before, after)) = text.split_once(words) else {
@@ -61,18 +75,34 @@ pub fn explain(error: &str) -> String {
         text = format!("{before}{words}{}{rest}", x509::date(seconds));
         has_times = true;
     }
-    if has_times {
-        text = text.replace("verification time ", "by our clock it is ");
-        text.push_str("; check the clocks of both hosts");
+    if !has_times {
+        return text;
     }
-    // The address of a peer answers with another name.
-    if let Some((before, after)) = text.split_once("invalid peer certificate: certificate not valid for name ") {
-        let after = after.replace("; certificate is only valid for ", ", but for ");
-        let after = after.replace("DnsName(\"", "`").replace("IpAddress(", "`");
-        let after = after.replace("\")", "`").replace(')', "`");
-        text = format!(
+    let (clock, whose) = if is_theirs {
+        ("by the peer's clock it is ", "our certificate: ")
+    } else {
+        ("by our clock it is ", "the peer's certificate: ")
+    };
+    text = text.replace("invalid peer certificate: ", whose);
+    text = text.replace("verification time ", clock);
+    text + "; check the clocks of both hosts"
+}
+
+/// The address of a peer answers with another name than that of the `[[peer]]`.
+fn explain_name(text: String, is_theirs: bool) -> String {
+    let Some((before, after)) = text.split_once("invalid peer certificate: certificate not valid for name ") else {
+        return text;
+    };
+    let after = after.replace("; certificate is only valid for ", ", but for ");
+    let after = after.replace("DnsName(\"", "`").replace("IpAddress(", "`");
+    let after = after.replace("\")", "`").replace(')', "`");
+    if is_theirs {
+        format!(
+            "{before}our certificate is not for the name {after}; the peer has another `name` in its [[peer]] for us"
+        )
+    } else {
+        format!(
             "{before}the certificate at this address is not for the name {after}; correct `name` or `address` of the [[peer]]"
-        );
+        )
     }
-    text
 }

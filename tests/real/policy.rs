@@ -61,6 +61,8 @@ fn a_mistyped_name_of_a_peer_is_told() {
     left.process().await_log(told, TOLD);
     let hint = "the daemon at the address of this [[peer]] has another name in its certificate";
     left.process().await_log(hint, TOLD);
+    let told = "our certificate is not for the name \"rihgt\", but for `right`";
+    right.process().await_log(told, TOLD);
     left.assert_healthy();
     right.assert_healthy();
 }

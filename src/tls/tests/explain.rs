@@ -33,12 +33,12 @@ fn times_are_dates_and_names_of_variants_are_sentences() {
     for (error, clear) in [
         (
             expired,
-            "invalid peer certificate: certificate expired: by our clock it is 2026-11-21 00:00:00 UTC, but certificate is \
+            "the peer's certificate: certificate expired: by our clock it is 2026-11-21 00:00:00 UTC, but certificate is \
              not valid after 2026-11-20 00:00:00 UTC (86400 seconds ago); check the clocks of both hosts",
         ),
         (
             early,
-            "invalid peer certificate: certificate not valid yet: by our clock it is 2026-11-20 00:00:00 UTC, but \
+            "the peer's certificate: certificate not valid yet: by our clock it is 2026-11-20 00:00:00 UTC, but \
              certificate is not valid before 2026-11-21 00:00:00 UTC (86400 seconds in future); check the clocks of both hosts",
         ),
         (
@@ -55,13 +55,46 @@ fn times_are_dates_and_names_of_variants_are_sentences() {
             "the peer's certificate is not signed by an authority in our ca.pem",
         ),
     ] {
-        assert_eq!(explain(&Error::InvalidCertificate(error).to_string()), clear);
+        assert_eq!(explain(&Error::InvalidCertificate(error).to_string(), false), clear);
     }
-    let told = explain(&Error::AlertReceived(AlertDescription::CertificateExpired).to_string());
+    let told = explain(
+        &Error::AlertReceived(AlertDescription::CertificateExpired).to_string(),
+        false,
+    );
     assert!(
         told.starts_with("the peer refused our certificate: it has expired"),
         "{told}"
     );
-    assert_eq!(explain("timed out"), "timed out");
-    assert_eq!(explain("verification time soon"), "verification time soon");
+    assert_eq!(explain("timed out", true), "timed out");
+    assert_eq!(explain("verification time soon", false), "verification time soon");
+}
+
+/// A peer that refuses our certificate sends the text that is in its own log, and means ours.
+#[test]
+fn what_a_peer_says_about_our_certificate_is_turned_round() {
+    let name = CertificateError::NotValidForNameContext {
+        expected: ServerName::try_from("rihgt").expect("a name"),
+        presented: vec!["DnsName(\"right\")".to_owned()],
+    };
+    let expired = CertificateError::ExpiredContext {
+        time: at(1_795_219_200),
+        not_after: at(1_795_132_800),
+    };
+    for (error, clear) in [
+        (
+            name,
+            "our certificate is not for the name \"rihgt\", but for `right`; the peer has another `name` in its [[peer]] for us",
+        ),
+        (
+            expired,
+            "our certificate: certificate expired: by the peer's clock it is 2026-11-21 00:00:00 UTC, but certificate is not \
+             valid after 2026-11-20 00:00:00 UTC (86400 seconds ago); check the clocks of both hosts",
+        ),
+        (
+            CertificateError::UnknownIssuer,
+            "our certificate is not signed by an authority in the peer's ca.pem",
+        ),
+    ] {
+        assert_eq!(explain(&Error::InvalidCertificate(error).to_string(), true), clear);
+    }
 }
