@@ -26,7 +26,7 @@ use crate::node::NodeBuilder;
 /// use beamway::node::Node;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// The folder holds ca.pem, cert.pem and key.pem, as created by `beamway certs issue h3`.
+/// // The folder holds ca.pem, cert.pem and key.pem, as created by `beamway certs issue h3`.
 /// let lanes = Lanes::builder("h3", "certs/h3").peer("h1", "h1.example:4471").start().await?;
 /// let orders = Node::builder("orders@h3").cookie("secret").attach(&lanes).start().await?;
 /// let stock = Node::builder("stock@h3").cookie("secret").attach(&lanes).start().await?;
