@@ -8,6 +8,8 @@
 #![allow(clippy::print_stdout, reason = "it talks with a person")]
 
 use std::fs;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
@@ -27,15 +29,17 @@ const PROCESSES: usize = 10_000;
 
 /// Lanes of two hosts: the first one's are for the hub, the other's for all other nodes.
 async fn lanes(folder: &Path) -> anyhow::Result<[Lanes; 2]> {
-    // What `beamway certs init` and `beamway certs issue` do; a program of your own only needs the folders.
+    // What `beamway certs init` and `beamway certs issue --host 127.0.0.1` do; a program of your own only needs the folders.
     let now = SystemTime::now();
     let authority = Authority::create(now)?;
     for name in ["one", "two"] {
-        let issued = authority.issue(name, 1, now)?;
+        let issued = authority.issue_with_hosts(name, &["127.0.0.1".to_owned()], 1, now)?;
         fs::create_dir(folder.join(name))?;
         fs::write(folder.join(name).join("ca.pem"), authority.certificate_pem())?;
         fs::write(folder.join(name).join("cert.pem"), issued.certificate_pem)?;
-        fs::write(folder.join(name).join("key.pem"), issued.key_pem)?;
+        let key = folder.join(name).join("key.pem");
+        fs::write(&key, issued.key_pem)?;
+        fs::set_permissions(&key, Permissions::from_mode(0o600))?;
     }
     let two = Lanes::builder("two", folder.join("two")).listen("127.0.0.1:0".parse()?);
     let two = two.peer("one", "127.0.0.1:9").start().await?;

@@ -17,7 +17,7 @@
 //!
 //! ```sh
 //! beamway certs init  --dir certs          # once per cluster: create an authority
-//! beamway certs issue --dir certs h1 h2    # issue a certificate for each host
+//! beamway certs issue --dir certs h1 h2    # issue a certificate for each host, named as in `orders@h1`
 //! beamway check --config h1.toml           # report every mistake in the configuration and certificates
 //! beamway run   --config h1.toml
 //! erl -sname a@h1 -setcookie secret -start_epmd false -kernel inet_dist_use_interface '{127,0,0,1}'

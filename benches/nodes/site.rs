@@ -1,10 +1,12 @@
 //! What both processes have: a daemon with a certificate, a node attached to it, one with plain distribution, raw QUIC.
 
 use std::fs;
+use std::fs::Permissions;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -64,12 +66,13 @@ pub(crate) fn issue(folder: &Path) -> anyhow::Result<()> {
     let now = SystemTime::now();
     let authority = Authority::create(now)?;
     for name in NAMES {
-        let issued = authority.issue(name, 1, now)?;
+        let issued = authority.issue_with_hosts(name, &["127.0.0.1".to_owned()], 1, now)?;
         let own = folder.join(name);
         fs::create_dir_all(&own)?;
         fs::write(own.join("ca.pem"), authority.certificate_pem())?;
         fs::write(own.join("cert.pem"), issued.certificate_pem)?;
         fs::write(own.join("key.pem"), issued.key_pem)?;
+        fs::set_permissions(own.join("key.pem"), Permissions::from_mode(0o600))?;
     }
     Ok(())
 }

@@ -15,10 +15,12 @@ use crate::config::Config;
 use crate::epmd;
 use crate::epmd::EpmdError;
 use crate::gateway::GatewayConfig;
+use crate::gateway::Hosts;
 use crate::gateway::io::gateway::Gateway;
 use crate::hub::io::directory::REQUESTS;
 use crate::hub::io::directory::Request;
 use crate::hub::io::task::HubTask;
+use crate::router::Acceptance;
 use crate::router::Policy;
 use crate::session::Memory;
 use crate::session::SessionConfig;
@@ -28,6 +30,8 @@ use crate::tls::client_config;
 use crate::tls::key_exchange_name;
 use crate::tls::reset_key;
 use crate::tls::server_config;
+#[cfg(feature = "daemon")]
+use crate::tls::temporary_reset_key;
 use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
@@ -47,7 +51,9 @@ pub(crate) struct BoundDaemon {
     listening: UdpEndpoint,
     client: quinn::ClientConfig,
     epmd: Vec<TcpListener>,
-    hosts: Vec<String>,
+    hosts: Hosts,
+    /// The hosts in this daemon's certificate.
+    certified: Arc<[String]>,
     busy_wait: BusyWait,
     /// The channel on which native nodes send requests.
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
@@ -91,17 +97,31 @@ impl BoundDaemon {
         let client_tls = client_config(identity).map_err(StartError::tls("TLS for outgoing connections"))?;
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
-        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
+        let reset_key = match is_temporary {
+            #[cfg(feature = "daemon")]
+            true => temporary_reset_key(identity, rand::random()),
+            _ => reset_key(identity),
+        };
+        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key))?;
         let epmd = bind_epmd(&config.epmd.listen)?;
         let daemon = Arc::new(LocalDaemon {
             name: config.gateway.name.clone(),
             boot: rand::random(),
             lanes: trunk.lanes,
             is_temporary,
+            accepts: Acceptance::new(
+                config.peers.iter().map(|peer| peer.name.clone()),
+                config.accept.names.clone(),
+            ),
         });
+        let hosts = match &config.epmd.hosts {
+            Some(hosts) => Hosts::configured(hosts.clone()),
+            None => Hosts::of_this_machine(hosts),
+        };
         Ok(Self {
             requests: mpsc::channel(REQUESTS),
-            hosts: config.epmd.hosts.clone().unwrap_or(hosts),
+            certified: identity.hosts().into(),
+            hosts,
             busy_wait: BusyWait::default(),
             config,
             daemon,
@@ -137,7 +157,7 @@ impl BoundDaemon {
             version = env!("CARGO_PKG_VERSION"),
             name = self.daemon.name,
             epmd = epmd.join(" "),
-            hosts = self.hosts.join(" "),
+            hosts = self.hosts.all().join(" "),
             lanes = self.daemon.lanes,
             exchange = key_exchange_name(),
             receive = receive / 1024,
@@ -163,6 +183,13 @@ impl BoundDaemon {
         self.listening.endpoint.local_addr()
     }
 
+    /// What to do about nodes of this host for which peers do not let this daemon speak by default, if there are any.
+    #[cfg(feature = "daemon")]
+    fn uncovered(&self) -> Option<String> {
+        let hosts = (!self.epmd.is_empty()).then(|| self.hosts.announced())?;
+        uncovered(&self.daemon.name, &hosts, &self.certified)
+    }
+
     /// The size of the UDP receive buffer in bytes: granted by the kernel, and configured.
     #[cfg(feature = "daemon")]
     pub(crate) fn receive_buffer(&self) -> (usize, usize) {
@@ -172,6 +199,10 @@ impl BoundDaemon {
     /// Serves until `leave` is cancelled, then closes all circuits gracefully. After each small signal it keeps a thread of
     /// its runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
+        #[cfg(feature = "daemon")]
+        if let Some(advice) = self.uncovered() {
+            tracing::warn!("{advice}");
+        }
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (requests_in, requests) = self.requests;
         let mut tasks = JoinSet::new();
@@ -190,9 +221,9 @@ impl BoundDaemon {
             .config
             .peers
             .iter()
-            .map(|peer| (&peer.name, Policy::of(peer.allow.clone())))
+            .map(|peer| (&peer.name, peer.allow.clone().map(Policy::of)))
             .collect();
-        let hub = HubTask::new(policies, !self.daemon.is_temporary);
+        let hub = HubTask::new(policies, Policy::of_hosts(self.certified), !self.daemon.is_temporary);
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
@@ -244,6 +275,33 @@ fn bind_epmd(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, EpmdError> {
         }
     }
     Ok(bound)
+}
+
+/// Which of these hosts of nodes the certificate of a daemon does not name, and the command that issues one that does; `None` if
+/// it names them all.
+#[cfg(feature = "daemon")]
+pub(crate) fn uncovered(name: &str, hosts: &[String], certified: &[String]) -> Option<String> {
+    let policy = Policy::of_hosts(certified);
+    let missing: Vec<&str> = hosts
+        .iter()
+        .map(String::as_str)
+        .filter(|host| !policy.allows(&format!("a@{host}")))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    // A new certificate must keep what the old one names.
+    let wanted = certified.iter().map(String::as_str).filter(|host| *host != name);
+    let options: Vec<String> = wanted
+        .chain(missing.iter().copied())
+        .map(|host| format!("--host {host}"))
+        .collect();
+    Some(format!(
+        "the certificate does not name these hosts of nodes: {}; peers refuse nodes of these hosts, unless their `allow` says \
+         otherwise; issue one for the names that your nodes use: beamway certs issue --dir DIR {} {name}",
+        missing.join(", "),
+        options.join(" "),
+    ))
 }
 
 /// Runs the port mapper and the gateway. Only a daemon with BEAMs needs them.

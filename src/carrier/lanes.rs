@@ -108,15 +108,25 @@ impl LanesBuilder {
         self
     }
 
-    /// Adds a peer and the address to dial, `host:port`. The peer may speak for nodes of any name.
+    /// Adds a peer and the address to dial, `host:port`. The peer may speak for the nodes of the hosts in its certificate:
+    /// its name, and the DNS names and IP addresses of `beamway certs issue --host`.
     pub fn peer(mut self, name: &str, address: &str) -> Self {
         self.settings.peer(name, address, None);
         self
     }
 
-    /// Adds a peer that may speak only for nodes whose names match one of the patterns, such as `"*@h1"`.
+    /// Adds a peer that may speak for the nodes whose names match one of the patterns, such as `"*@h1"`, and for no others,
+    /// whatever its certificate says.
     pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
         self.settings.peer(name, address, Some(nodes));
+        self
+    }
+
+    /// Restricts which daemons may dial in besides the peers: those whose names match one of the patterns, such as
+    /// `"web-*.example.com"`. Without patterns nobody may. By default, every daemon with a certificate of the authority may, and
+    /// speak for the nodes of the hosts in its certificate.
+    pub fn accept(mut self, names: &[&str]) -> Self {
+        self.settings.accept = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::secret::check_secret;
 #[cfg(feature = "daemon")]
 use crate::config;
 use crate::config::Config;
@@ -89,12 +90,16 @@ pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Resul
     let Some(name) = name else {
         return Err(Vec::new());
     };
-    Identity::load(&files, name, SystemTime::now()).map_err(|errors| {
-        let lines = errors.0.iter();
-        lines
-            .map(|error| key(&format!("{}/{error}", folder.display())))
-            .collect()
-    })
+    let exposed = check_secret(&folder.join(KEY_FILE)).err().map(|reason| key(&reason));
+    let loaded = Identity::load(&files, name, SystemTime::now());
+    match (loaded, exposed) {
+        (Ok(identity), None) => Ok(identity),
+        (loaded, exposed) => {
+            let errors = loaded.err().map_or_else(Vec::new, |errors| errors.0);
+            let lines = errors.iter().map(|error| key(&format!("{}/{error}", folder.display())));
+            Err(lines.chain(exposed).collect())
+        }
+    }
 }
 
 /// A folder named in a configuration file. It is relative to the folder of the file, so that the daemon can be started from

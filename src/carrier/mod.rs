@@ -15,6 +15,7 @@ mod error;
 mod hosts;
 mod lanes;
 mod load;
+mod secret;
 mod settings;
 
 #[cfg(all(test, feature = "daemon"))]
@@ -22,6 +23,8 @@ mod tests;
 
 #[cfg(feature = "daemon")]
 pub(crate) use bound::BoundDaemon;
+#[cfg(feature = "daemon")]
+pub(crate) use bound::uncovered;
 #[cfg(feature = "daemon")]
 pub use daemon::Daemon;
 #[cfg(feature = "daemon")]
@@ -34,3 +37,5 @@ pub use lanes::LanesBuilder;
 pub(crate) use load::Loaded;
 #[cfg(feature = "daemon")]
 pub(crate) use load::load;
+#[cfg(feature = "daemon")]
+pub(crate) use secret::check_secret;

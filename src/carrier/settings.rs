@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) is_epmd_public: bool,
     pub(super) hosts: Option<Vec<String>>,
     peers: Vec<Peer>,
+    /// `None`: every daemon with a certificate of the authority.
+    pub(super) accept: Option<Vec<String>>,
     pub(super) busy_wait: Option<Duration>,
 }
 
@@ -43,6 +45,7 @@ impl Settings {
             is_epmd_public: false,
             hosts: None,
             peers: Vec::new(),
+            accept: None,
             busy_wait: None,
         }
     }
@@ -81,6 +84,10 @@ impl Settings {
         if let Some(hosts) = self.hosts {
             epmd = epmd.with("hosts", Value::from_iter(hosts));
         }
+        let mut accept = Table::default();
+        if let Some(names) = self.accept {
+            accept = accept.with("names", Value::from_iter(names));
+        }
         let peers = self.peers.into_iter().map(|peer| {
             let table = Table::default().with("name", peer.name).with("address", peer.address);
             match peer.allow {
@@ -91,6 +98,7 @@ impl Settings {
         let settings = Table::default()
             .with("gateway", gateway)
             .with("epmd", epmd)
+            .with("accept", accept)
             .with("peer", Value::from_iter(peers));
         config::read(&settings).map_err(|mistakes| mistakes.list.iter().map(ToString::to_string).collect())
     }

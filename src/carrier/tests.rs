@@ -24,6 +24,7 @@ fn both() -> (Settings, String) {
     settings.is_epmd_public = true;
     settings.hosts = Some(vec!["127.0.0.1".to_owned()]);
     settings.busy_wait = Some(Duration::from_micros(50));
+    settings.accept = Some(vec!["web-*".to_owned()]);
     settings.peer("left", "left.example:4471", None);
     settings.peer("right", "[fd00::2]:4472", Some(&["*@right", "web-*@*"]));
     let file = r#"
@@ -36,6 +37,8 @@ busy_wait = "50us"
 listen = ["127.0.0.1:4369", "10.0.0.1:4369"]
 public = true
 hosts = ["127.0.0.1"]
+[accept]
+names = ["web-*"]
 [[peer]]
 name = "left"
 address = "left.example:4471"

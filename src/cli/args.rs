@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
+use super::cookie::CookieArgs;
 use super::oneshot;
 use super::oneshot::Joining;
 use crate::config::LogFormat;
@@ -33,9 +34,8 @@ pub struct JoinArgs {
     /// not disturbed
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The nodes' cookie; unlike a file, it is visible in the process list [default: ~/.erlang.cookie]
-    #[arg(long, value_name = "COOKIE")]
-    cookie: Option<String>,
+    #[command(flatten)]
+    cookie: CookieArgs,
     /// Our own node name, `name@host` [default: a unique name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -176,6 +176,10 @@ pub(super) enum CertsCommand {
         /// Validity in days, 1 to 825
         #[arg(long, value_name = "DAYS", default_value_t = LEAF_DAYS_DEFAULT)]
         days: u32,
+        /// A DNS name or IP address that the certificates name too, so that peers let the daemons speak for nodes of this
+        /// host; may be repeated
+        #[arg(long = "host", value_name = "HOST")]
+        hosts: Vec<String>,
         /// Names of daemons, which are DNS names
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,

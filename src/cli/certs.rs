@@ -24,10 +24,12 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use anyhow::anyhow;
 use anyhow::bail;
 
 use super::args::CertsCommand;
 use super::output;
+use crate::carrier::check_secret;
 use crate::tls::Authority;
 use crate::tls::CA_FILE;
 use crate::tls::CA_YEARS;
@@ -35,6 +37,7 @@ use crate::tls::CERT_FILE;
 use crate::tls::Issued;
 use crate::tls::KEY_FILE;
 use crate::tls::daemon_name;
+use crate::tls::host_name;
 
 /// The authority's key, beside its certificate [`CA_FILE`].
 const CA_KEY_FILE: &str = "ca-key.pem";
@@ -54,8 +57,13 @@ pub(super) fn run(command: &CertsCommand) -> anyhow::Result<ExitCode> {
                 dir.join(CA_KEY_FILE).display()
             ));
         }
-        CertsCommand::Issue { dir, days, names } => {
-            for (folder, issued) in issue(dir, names, *days)? {
+        CertsCommand::Issue {
+            dir,
+            days,
+            hosts,
+            names,
+        } => {
+            for (folder, issued) in issue(dir, names, hosts, *days)? {
                 output::say(&format!(
                     "issued {}/{{{CA_FILE},{CERT_FILE},{KEY_FILE}}}, valid to {}",
                     folder.display(),
@@ -94,14 +102,14 @@ pub fn init(dir: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Issues a certificate for each name: `dir/NAME/{ca.pem,cert.pem,key.pem}`, signed by the authority in `dir`. A folder
-/// appears complete or not at all. Returns the folders and what was issued, in the order of the names.
+/// Issues a certificate for each name: `dir/NAME/{ca.pem,cert.pem,key.pem}`, signed by the authority in `dir`. Each contains all
+/// `hosts` too. A folder appears complete or not at all. Returns the folders and what was issued, in the order of the names.
 ///
 /// # Errors
 ///
-/// If the authority cannot be read, a name is not a DNS name or is given twice, or a folder exists already: nothing is
-/// written then. Also if a file cannot be written.
-pub fn issue(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(PathBuf, Issued)>> {
+/// If the authority cannot be read, a name is not a DNS name or is given twice, a host is the name of another daemon, or a folder
+/// exists already: nothing is written then. Also if a file cannot be written.
+pub fn issue(dir: &Path, names: &[String], hosts: &[String], days: u32) -> anyhow::Result<Vec<(PathBuf, Issued)>> {
     let now = SystemTime::now();
     let mut folders = HashSet::new();
     let mut wanted = Vec::new();
@@ -119,10 +127,20 @@ pub fn issue(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(Pat
         }
         wanted.push((name, folder));
     }
+    for host in hosts {
+        let host = host_name(host)?;
+        let is_own = |(name, _): &(String, PathBuf)| *name == host;
+        let is_daemon = wanted.iter().any(is_own) || exists(&dir.join(&host).join(CERT_FILE))?;
+        if is_daemon && !wanted.iter().all(is_own) {
+            bail!(
+                "`{host}` is the name of a daemon: another one whose certificate names it as a host could pass for it"
+            );
+        }
+    }
     let authority = authority(dir, now)?;
     let mut done = Vec::new();
     for (name, folder) in wanted {
-        let issued = authority.issue(&name, days, now)?;
+        let issued = authority.issue_with_hosts(&name, hosts, days, now)?;
         write_folder(dir, &folder, &name, authority.certificate_pem(), &issued)?;
         done.push((folder, issued));
     }
@@ -130,6 +148,7 @@ pub fn issue(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(Pat
 }
 
 fn authority(dir: &Path, now: SystemTime) -> anyhow::Result<Authority> {
+    check_secret(&dir.join(CA_KEY_FILE)).map_err(|reason| anyhow!(reason))?;
     let read = |name| {
         let file = dir.join(name);
         fs::read(&file).with_context(|| {

@@ -4,6 +4,23 @@ use std::process::ExitCode;
 use super::open_files;
 use super::output;
 use crate::carrier;
+use crate::carrier::own_hosts;
+use crate::carrier::uncovered;
+use crate::config::AcceptSettings;
+use crate::gateway::Hosts;
+
+fn who_may_dial_in(accept: &AcceptSettings) -> String {
+    match accept.names.as_deref() {
+        None => "every daemon with a certificate of the authorities in ca.pem, for nodes of the hosts in it; if these \
+                 authorities sign for other purposes too, restrict it with `[accept] names`"
+            .to_owned(),
+        Some([]) => "the peers".to_owned(),
+        Some(names) => {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            format!("the peers, and daemons named {}", names.join(", "))
+        }
+    }
+}
 
 /// `beamway check`: for a valid file, prints a summary, the memory that the daemon may use, and what the limit on open files
 /// suffices for, with status 0. Otherwise prints all mistakes, one line each, with status 1.
@@ -28,6 +45,12 @@ pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
             output::say(&format!("memory: {}", loaded.config.worst_case()));
             // `beamway run` raises the limit in the same way.
             output::say(&open_files::suffices_for(open_files::raise(), &loaded.config.epmd));
+            output::say(&format!("dialling in: {}", who_may_dial_in(&loaded.config.accept)));
+            let hosts = loaded.config.epmd.hosts.clone();
+            let hosts = hosts.map_or_else(|| Hosts::of_this_machine(own_hosts()), Hosts::configured);
+            if let Some(advice) = uncovered(&gateway.name, &hosts.announced(), loaded.identity.hosts()) {
+                output::say(&format!("warning: {advice}"));
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(mistakes) => {

@@ -27,6 +27,7 @@ mod run;
 mod signals;
 
 pub use args::Command;
+pub(crate) use cookie::CookieArgs;
 pub(crate) use oneshot::Joining;
 pub use output::complain;
 pub use program::execute;

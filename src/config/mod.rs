@@ -34,6 +34,7 @@ pub use file::parse;
 #[cfg(feature = "daemon")]
 pub use memory::WorstCase;
 pub(crate) use read::read;
+pub use settings::AcceptSettings;
 pub use settings::Address;
 pub use settings::Config;
 pub use settings::EpmdSettings;

@@ -10,6 +10,7 @@ use super::error::Mistakes;
 use super::section::Found;
 use super::section::Report;
 use super::section::Section;
+use super::settings::AcceptSettings;
 use super::settings::Address;
 use super::settings::Config;
 use super::settings::EpmdSettings;
@@ -21,6 +22,7 @@ use super::settings::TransportSettings;
 use super::units;
 use super::value::Table;
 use super::value::Value;
+use crate::router::DaemonPattern;
 use crate::router::NodePattern;
 use crate::tls::daemon_name;
 
@@ -32,6 +34,8 @@ const PUBLIC: &str = "addresses of loopback; elsewhere remote nodes would be rea
 const ADDRESS: &str = "a host name or address and a port, e.g. \"host2:4471\", \"10.0.0.2:4471\" or \"[fd00::2]:4471\"";
 const HOSTS: &str = "a list of 1 to 64 host parts of node names, e.g. [\"127.0.0.1\", \"host1\"]";
 const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2\", \"web-*@*\"]";
+const ACCEPT: &str =
+    "a list of 0 to 1024 patterns of names of daemons, e.g. [\"web-*.example.com\"]; [] for nobody but peers";
 const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
@@ -54,6 +58,7 @@ pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'
     let gateway = read_gateway(gateway, name, certs, &mut report);
     let epmd = read_epmd(&mut root, &mut report);
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
+    let accept = read_accept(&mut root, &mut report);
     let transport = read_transport(&mut root, &mut report);
     let session = read_session(&mut root, &mut report);
     let log = read_log(&mut root, &mut report);
@@ -63,6 +68,7 @@ pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'
             gateway,
             epmd,
             peers,
+            accept,
             transport,
             session,
             log,
@@ -208,11 +214,25 @@ fn read_peers(root: &mut Section<'_>, own: Option<&str>, report: &mut Report<'_>
             peers.push(PeerSettings {
                 name: name.value,
                 address: address.value,
-                allow: allow.map_or_else(|| vec![NodePattern::any()], |found| found.value),
+                allow: allow.map(|found| found.value),
             });
         }
     }
     peers
+}
+
+fn read_accept(root: &mut Section<'_>, report: &mut Report<'_>) -> AcceptSettings {
+    let mut section = table(root, report, "accept");
+    let names = section.optional(report, "names", ACCEPT, |value| match value {
+        Value::List(items) if items.is_empty() => Some(Vec::new()),
+        _ => list(value, AcceptSettings::LIST_MAX, |item| {
+            DaemonPattern::parse(item.as_text()?)
+        }),
+    });
+    section.finish(report);
+    AcceptSettings {
+        names: names.map(|found| found.value),
+    }
 }
 
 fn unique<T>(seen: &mut HashMap<T, String>, found: &Found<T>, key: &str, report: &mut Report<'_>)

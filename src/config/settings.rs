@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::congestion::Algorithm;
 use crate::gateway::GatewayConfig;
+use crate::router::DaemonPattern;
 use crate::router::NodePattern;
 use crate::session::SessionConfig;
 use crate::trunk::TrunkConfig;
@@ -27,6 +28,8 @@ pub struct Config {
     pub epmd: EpmdSettings,
     /// `[[peer]]`, in the order of the file
     pub peers: Vec<PeerSettings>,
+    /// `[accept]`
+    pub accept: AcceptSettings,
     /// `[transport]`
     pub transport: TransportSettings,
     /// `[session]`
@@ -94,8 +97,8 @@ pub struct EpmdSettings {
     /// `public`: whether `listen` may hold addresses that other machines reach. Personas listen at the same addresses, in clear
     /// text.
     pub is_public: bool,
-    /// `hosts`: host parts of node names that mean this machine. `None`: its host name, its full name and the addresses of
-    /// its interfaces, determined at the start.
+    /// `hosts`: host parts of node names that mean this machine. They are announced to peers. `None`: its host name, its full
+    /// name and the addresses of its interfaces, of which those of loopback and link-local ones are not announced.
     pub hosts: Option<Vec<String>>,
 }
 
@@ -117,13 +120,25 @@ pub struct PeerSettings {
     pub name: String,
     /// `address`: the UDP address at which it listens.
     pub address: Address,
-    /// `allow`: nodes that it may speak for. Default: any node (`*@*`), since the cluster trusts every holder of a
-    /// certificate of its authority.
-    pub allow: Vec<NodePattern>,
+    /// `allow`: nodes that it may speak for. Default: the nodes `*@H` of each DNS name and IP address H in its certificate.
+    pub allow: Option<Vec<NodePattern>>,
 }
 
 impl PeerSettings {
     /// Maximum number of peers in one file, and of patterns for one peer.
+    pub const LIST_MAX: usize = 1024;
+}
+
+/// `[accept]`: daemons that dial in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AcceptSettings {
+    /// `names`: names of daemons that may dial in besides those of `[[peer]]`. Default: every daemon with a certificate of the
+    /// authority, so that a host that is added needs no change on others.
+    pub names: Option<Vec<DaemonPattern>>,
+}
+
+impl AcceptSettings {
+    /// Maximum number of patterns.
     pub const LIST_MAX: usize = 1024;
 }
 

@@ -32,6 +32,9 @@ name    = "far.example.com"
 address = "[FD00::2]:4472"
 allow   = ["*@host2", "web-*@*"]
 
+[accept]
+names = ["web-*.example.com", "DB"]
+
 [transport]
 udp_receive_buffer = "1MiB"
 udp_send_buffer = 131072
@@ -96,7 +99,7 @@ fn a_full_file_is_read() {
         panic!("two peers");
     };
     assert_eq!(right.address.to_string(), "127.0.0.1:4472");
-    assert!(right.allow.iter().any(|pattern| pattern.matches("anyone@anywhere")));
+    assert_eq!(right.allow, None, "the certificate decides");
     assert_eq!(far.name, "far.example.com");
     assert_eq!(
         far.address,
@@ -106,8 +109,13 @@ fn a_full_file_is_read() {
         }
     );
     assert_eq!(far.address.to_string(), "[fd00::2]:4472");
-    assert!(far.allow.iter().any(|pattern| pattern.matches("web-1@host9")));
-    assert!(!far.allow.iter().any(|pattern| pattern.matches("db@host9")));
+    let allow = far.allow.as_deref().expect("patterns");
+    assert!(allow.iter().any(|pattern| pattern.matches("web-1@host9")));
+    assert!(!allow.iter().any(|pattern| pattern.matches("db@host9")));
+    let accept = config.accept.names.as_deref().expect("patterns");
+    assert!(accept.iter().any(|name| name.matches("Web-1.example.com")));
+    assert!(accept.iter().any(|name| name.matches("db")));
+    assert!(!accept.iter().any(|name| name.matches("web-1.example.org")));
     let transport = &config.transport;
     assert_eq!(
         (transport.udp_receive_buffer, transport.udp_send_buffer),
@@ -165,6 +173,7 @@ fn the_least_file_gets_every_default() {
     assert!(!config.epmd.is_public);
     assert_eq!(config.epmd.hosts, None);
     assert!(config.peers.is_empty());
+    assert_eq!(config.accept.names, None);
     let transport = &config.transport;
     assert_eq!(
         (transport.udp_receive_buffer, transport.udp_send_buffer),
@@ -184,6 +193,22 @@ fn the_least_file_gets_every_default() {
     );
     assert_eq!(session.race_interval, Duration::from_millis(150));
     assert_eq!((config.log.format, config.log.level), (LogFormat::Text, LogLevel::Info));
+}
+
+#[test]
+fn nobody_but_peers_may_dial_in_if_the_list_is_empty() {
+    let names = |line: &str| {
+        let config = parse(&format!("{LEAST}[accept]\n{line}\n")).expect("a good file");
+        config.accept.names.map(|names| names.len())
+    };
+    assert_eq!(names("names = []"), Some(0));
+    assert_eq!(names("names = ['*']"), Some(1));
+    assert_eq!(names(""), None);
+    for line in ["names = 'web'", "names = ['a b']", "names = ['']", "names = ['a@b']"] {
+        let mistake = only("accept", line);
+        assert_eq!(mistake.key, "accept.names", "{line}");
+        assert!(mistake.allowed.contains("[] for nobody but peers"), "{mistake}");
+    }
 }
 
 #[test]

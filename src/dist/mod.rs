@@ -34,6 +34,7 @@ pub use error::PacketError;
 pub use flags::Flags;
 pub use format::Format;
 pub use name::NodeName;
+pub use name::case_hint;
 pub use operation::Operation;
 pub use packet::FRAGMENT_SIZE;
 pub use packet::FRAGMENTS_MAX;

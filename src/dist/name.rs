@@ -49,6 +49,16 @@ impl NodeName {
     }
 }
 
+/// A hint for the name of a node that is not known: one that is known and differs in upper and lower case only. Empty if there is
+/// none.
+pub fn case_hint<'a>(node: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let folded = node.to_lowercase();
+    let near = known.into_iter().find(|other| other.to_lowercase() == folded);
+    near.map_or_else(String::new, |near| {
+        format!("; there is a node {near}: names are case-sensitive")
+    })
+}
+
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

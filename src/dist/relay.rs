@@ -85,6 +85,11 @@ impl Relay {
             .then_some(&self.initiator.name)
     }
 
+    /// Whether the initiator is a visible node, which others can connect to.
+    pub fn initiator_is_visible(&self) -> bool {
+        self.initiator.flags.contains(Flags::PUBLISHED)
+    }
+
     /// The acceptor's name, once it is known.
     pub fn acceptor_name(&self) -> Option<&str> {
         self.acceptor.as_ref().map(|acceptor| acceptor.name.as_str())

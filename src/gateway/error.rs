@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::dist::HandshakeError;
 use crate::dist::PacketError;
 use crate::endpoint::Closed;
 use crate::endpoint::NotFound;
+use crate::router::NotAllowed;
 
 /// Why a leg ended.
 #[derive(Debug, Error)]
@@ -24,13 +27,29 @@ pub enum LegError {
     #[error("packet: {0}")]
     Packet(#[from] PacketError),
     /// The policy does not let the peer speak for the node.
-    #[error("peer {peer} may not speak for node {node}: no pattern of its `allow` fits")]
+    #[error("peer {peer} may not speak for node {node}: {reason}")]
     Policy {
         /// The peer.
         peer: String,
         /// The node it claims.
         node: String,
+        /// What does not fit.
+        reason: NotAllowed,
     },
+    /// A local connection claims the name of a node that is elsewhere.
+    #[error("node {node} is up at peer {peer}, so no local node can have this name")]
+    Elsewhere {
+        /// The claimed name.
+        node: String,
+        /// The peer that holds it.
+        peer: Arc<str>,
+    },
+    /// A local connection claims the name of a visible node that is not registered.
+    #[error(
+        "node {0} is not registered at the port mapper of this gateway; a visible node must be \
+         (does it register elsewhere? see ERL_EPMD_PORT)"
+    )]
+    Unregistered(String),
     /// A time-out. The fields are what did not happen, and the time.
     #[error("{0} within {1:?}")]
     Late(&'static str, std::time::Duration),

@@ -5,11 +5,13 @@
 //! its own: first [`Relay`](crate::dist::Relay) relays the handshake between the two real nodes, then packets and signals are
 //! translated.
 //!
-//! A daemon without BEAMs runs no gateway.
+//! A daemon without BEAMs runs no gateway. [`Hosts`]: which host parts of node names mean this machine.
 
 mod config;
 mod error;
+mod hosts;
 pub mod io;
 
 pub use config::GatewayConfig;
 pub use error::LegError;
+pub use hosts::Hosts;

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::Announced;
+use super::Answer;
 use super::AttachError;
+use super::Moved;
 use super::OpenError;
 use super::Unreachable;
 use super::announcements::Announcement;
@@ -10,53 +13,12 @@ use super::announcements::Announcements;
 use super::announcements::HOSTS_OF_A_NODE;
 use crate::dist::HandshakeError;
 use crate::dist::NodeName;
+use crate::dist::case_hint;
 use crate::epmd::Registration;
 use crate::epmd::Registry;
 use crate::router::Policies;
 use crate::router::Policy;
-
-/// Where a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The node is attached to this daemon.
-    Local {
-        /// The part before the `@`.
-        name: String,
-    },
-    /// A peer holds the name.
-    Remote {
-        /// The peer.
-        peer: Arc<str>,
-        /// The part before the `@`.
-        name: String,
-        /// The host part of the node.
-        host: String,
-    },
-    /// There is no such node.
-    Unknown,
-    /// The question was a bare name, and several peers have a node with it.
-    Ambiguous(Vec<String>),
-}
-
-/// The result of an announcement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Announced {
-    /// The full names that can be reached through this peer now.
-    pub reachable: Vec<String>,
-    /// The full names that cannot be reached through this peer, each with the reason.
-    pub unreachable: Vec<(String, Unreachable)>,
-    /// The full names that the peer no longer announces, and that other peers hold from now on.
-    pub moved: Vec<Moved>,
-}
-
-/// A full name that a peer holds from now on, because the former holder is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// The full name.
-    pub node: String,
-    /// The peer that holds it now.
-    pub peer: Arc<str>,
-}
+use crate::router::daemon_of;
 
 /// Who holds a full name.
 enum Holder<'a> {
@@ -66,18 +28,30 @@ enum Holder<'a> {
 
 #[derive(Debug)]
 struct Local {
-    /// The host parts by which the node can be addressed.
+    /// The host parts by which the node can be addressed, from here and from peers.
     hosts: Vec<String>,
+    /// More host parts, by which only nodes of this daemon can address it.
+    private: Vec<String>,
     creation: u32,
+}
+
+impl Local {
+    /// Whether the node can be addressed from here with this host part.
+    fn is_at(&self, host: &str) -> bool {
+        has_host(&self.hosts, host) || has_host(&self.private, host)
+    }
 }
 
 /// The directory of all nodes, those of this daemon and those of its peers.
 ///
 /// A local node holds its full names. Any other full name is held by the first peer that announced it and whose policy allows
-/// it. When that peer withdraws the name or leaves, the next such peer holds it at once.
+/// it; a configured peer takes precedence over all others. When that peer withdraws the name or leaves, the next such peer holds
+/// it at once.
 #[derive(Debug)]
 pub struct Hub {
     policies: Policies,
+    /// The hosts in the certificates of the connected peers.
+    certified: BTreeMap<Arc<str>, Arc<[String]>>,
     registry: Registry,
     locals: BTreeMap<String, Local>,
     announcements: Announcements,
@@ -85,17 +59,24 @@ pub struct Hub {
 
 impl Hub {
     /// Creates a hub without nodes. `policies` determines for which nodes each peer may speak. A peer without a policy may speak
-    /// for any node.
+    /// for the nodes of the hosts in its certificate.
     pub fn new(policies: Policies) -> Self {
         Self {
             policies,
+            certified: BTreeMap::new(),
             registry: Registry::default(),
             locals: BTreeMap::new(),
             announcements: Announcements::default(),
         }
     }
 
-    /// Attaches a local node, which can be addressed with any of `hosts` as the host part. Returns its creation.
+    /// Records which hosts the certificate of a connected peer names.
+    pub fn certify(&mut self, peer: &Arc<str>, hosts: Arc<[String]>) {
+        self.certified.insert(Arc::clone(peer), hosts);
+    }
+
+    /// Attaches a local node, which can be addressed with any of `hosts` as the host part, and from here with any of `private`
+    /// too. Returns its creation.
     ///
     /// # Errors
     /// If a local node has the name, or there are too many local nodes.
@@ -103,6 +84,7 @@ impl Hub {
         &mut self,
         registration: Registration,
         hosts: Vec<String>,
+        private: Vec<String>,
         unix_seconds: u32,
     ) -> Result<u32, AttachError> {
         let name = registration.name.clone();
@@ -111,8 +93,22 @@ impl Hub {
         }
         let creation = self.registry.register(registration, unix_seconds);
         let creation = creation.ok_or(AttachError::TooMany)?;
-        self.locals.insert(name, Local { hosts, creation });
+        let local = Local {
+            hosts,
+            private,
+            creation,
+        };
+        self.locals.insert(name, local);
         Ok(creation)
+    }
+
+    /// Replaces the host parts of a local node. Returns `false` if there is no such node.
+    pub fn set_hosts(&mut self, name: &str, hosts: Vec<String>, private: Vec<String>) -> bool {
+        let Some(local) = self.locals.get_mut(name) else {
+            return false;
+        };
+        (local.hosts, local.private) = (hosts, private);
+        true
     }
 
     /// Removes the local node with this creation. Returns the names that peers hold now, or `None` if it was not attached.
@@ -122,7 +118,8 @@ impl Hub {
         }
         let local = self.locals.remove(name)?;
         self.registry.unregister(name);
-        Some(self.moved(name, local.hosts))
+        let hosts = local.hosts.into_iter().chain(local.private);
+        Some(self.moved(name, hosts.collect()))
     }
 
     /// The creation of a local node, which identifies its incarnation.
@@ -140,7 +137,7 @@ impl Hub {
         self.registry.iter()
     }
 
-    /// The host parts by which a local node can be addressed.
+    /// The host parts by which peers can address a local node.
     pub fn local_hosts(&self, name: &str) -> &[String] {
         self.locals.get(name).map_or(&[], |local| &local.hosts)
     }
@@ -149,11 +146,12 @@ impl Hub {
     pub fn announce(&mut self, peer: &Arc<str>, name: &str, mut hosts: Vec<String>) -> Announced {
         let mut beyond = hosts.split_off(hosts.len().min(HOSTS_OF_A_NODE));
         let before = self.contested(peer, name);
+        let of_others = self.held_by_others(peer, name, &hosts);
         if !self.announcements.insert(peer, name, &hosts) {
             beyond.splice(..0, hosts.drain(..));
         }
         let mut announced = Announced::default();
-        let policy = self.policies.of(peer);
+        let policy = self.policy(peer);
         for host in hosts {
             let node = full(name, &host);
             match self.reach(peer, &policy, name, &host) {
@@ -165,6 +163,9 @@ impl Hub {
         announced.unreachable.extend(beyond);
         announced.moved = self.moved(name, before);
         announced.moved.retain(|moved| moved.peer != *peer);
+        let mut taken_over = self.moved(name, of_others);
+        taken_over.retain(|moved| moved.peer == *peer);
+        announced.moved.extend(taken_over);
         announced
     }
 
@@ -179,7 +180,9 @@ impl Hub {
     pub fn withdraw_peer(&mut self, peer: &Arc<str>) -> Vec<Moved> {
         let names: Vec<String> = self.announcements.of_peer(peer).map(str::to_owned).collect();
         let moved = names.iter().filter_map(|name| self.withdraw(peer, name));
-        moved.flatten().collect()
+        let moved = moved.flatten().collect();
+        self.certified.remove(peer);
+        moved
     }
 
     /// Finds a node by its full name, or by a bare name in a question that arrived on the local address `arrived_on`.
@@ -218,10 +221,22 @@ impl Hub {
         }
     }
 
+    /// A node whose name differs from that in a question, bare or full, in upper and lower case only. It is given by its full name.
+    pub fn near(&self, question: &str) -> Option<String> {
+        let asked = question.split_once('@').map_or(question, |(name, _)| name);
+        self.nodes().find(|node| {
+            let name = node.split_once('@').map_or("", |(name, _)| name);
+            name != asked && name.eq_ignore_ascii_case(asked)
+        })
+    }
+
     /// All nodes, of this daemon and of its peers, each with one of its full names.
     pub fn nodes(&self) -> impl Iterator<Item = String> {
         let locals = self.locals.iter();
-        let locals = locals.filter_map(|(name, local)| Some(full(name, local.hosts.first()?)));
+        let locals = locals.filter_map(|(name, local)| {
+            let host = local.hosts.first().or_else(|| local.private.first())?;
+            Some(full(name, host))
+        });
         let remotes = self.announcements.iter();
         let remotes = remotes.filter_map(|(name, one)| Some(full(name, self.held(name, one).next()?)));
         locals.chain(remotes)
@@ -229,30 +244,74 @@ impl Hub {
 
     /// The policy of a peer.
     pub fn policy(&self, peer: &str) -> Policy {
-        self.policies.of(peer)
+        static NONE: &[String] = &[];
+        match self.certified.get(peer) {
+            Some(hosts) => self.policies.of(peer, hosts),
+            None => self.policies.of(peer, &NONE.into()),
+        }
     }
 
-    /// Whether a peer may speak for a node of this full name.
-    pub fn may_speak(&self, peer: &str, full_name: &str) -> bool {
-        self.policies.of(peer).allows(full_name)
+    /// The peer that holds a full name, if it is not a local node's.
+    pub fn peer_of(&self, full_name: &str) -> Option<&Arc<str>> {
+        let (name, host) = full_name.split_once('@')?;
+        match self.holder(name, host)? {
+            Holder::Peer(peer) => Some(peer),
+            Holder::Local => None,
+        }
     }
 
     /// Checks a circuit that a peer opens to `target`. `initiator` is the full name of the remote node, if it has one yet. Returns
     /// the name of the local node.
     ///
     /// # Errors
-    /// If the initiator's name is invalid, the peer may not speak for it, or there is no such local node.
+    /// If the initiator's name is invalid, the peer may not speak for it, a node with that name is up here or at another peer, or
+    /// there is no such local node.
     pub fn open(&self, peer: &str, target: &str, initiator: Option<&str>) -> Result<&str, OpenError> {
-        match initiator {
-            Some(name) if NodeName::new(name).is_err() => Err(HandshakeError::Name(name.to_owned()).into()),
-            Some(name) if !self.may_speak(peer, name) => Err(OpenError::Policy {
-                peer: peer.to_owned(),
-                node: name.to_owned(),
-            }),
-            _ => self
-                .local_target(target)
-                .ok_or_else(|| OpenError::Unknown(target.to_owned())),
+        if let Some(node) = initiator {
+            self.check_initiator(peer, node)?;
         }
+        self.local_target(target).ok_or_else(|| OpenError::Unknown {
+            node: target.to_owned(),
+            hint: self.local_hint(target),
+        })
+    }
+
+    fn check_initiator(&self, peer: &str, node: &str) -> Result<(), OpenError> {
+        let Ok(name) = NodeName::new(node) else {
+            return Err(HandshakeError::Name(node.to_owned()).into());
+        };
+        let (peer, node) = (peer.to_owned(), node.to_owned());
+        if let Err(reason) = self.policy(&peer).check(&node) {
+            return Err(OpenError::Policy { peer, node, reason });
+        }
+        match self.holder(name.name(), name.host()) {
+            Some(Holder::Local) => Err(OpenError::Here { peer, node }),
+            // Nodes of a temporary daemon are not announced, and may have the name of a node of its host.
+            Some(Holder::Peer(holder))
+                if !daemon_of(holder).eq_ignore_ascii_case(daemon_of(&peer))
+                    && self.rank(holder) <= self.rank(&peer) =>
+            {
+                let holder = Arc::clone(holder);
+                Err(OpenError::Elsewhere { peer, node, holder })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Configured peers come before all others.
+    fn rank(&self, peer: &str) -> bool {
+        !self.policies.is_configured(peer)
+    }
+
+    fn local_hint(&self, target: &str) -> String {
+        let (name, host) = target.split_once('@').unwrap_or((target, ""));
+        let locals = self.locals.iter();
+        let at_host = locals.filter(|(_, local)| has_host(&local.hosts, host));
+        let near: Vec<String> = at_host
+            .filter(|(local, _)| local.eq_ignore_ascii_case(name))
+            .map(|(local, _)| full(local, host))
+            .collect();
+        case_hint(target, near.iter().map(String::as_str))
     }
 
     fn local_target(&self, full_name: &str) -> Option<&str> {
@@ -276,7 +335,7 @@ impl Hub {
 
     /// Who holds a full name now.
     fn holder(&self, name: &str, host: &str) -> Option<Holder<'_>> {
-        if self.locals.get(name).is_some_and(|local| has_host(&local.hosts, host)) {
+        if self.locals.get(name).is_some_and(|local| local.is_at(host)) {
             return Some(Holder::Local);
         }
         let of_name = self.announcements.of_name(name).iter();
@@ -287,22 +346,20 @@ impl Hub {
                 .filter(|other| other.host.eq_ignore_ascii_case(host))
                 .peekable();
             same.peek()?;
-            let policy = self.policies.of(&one.peer);
+            let policy = self.policy(&one.peer);
             let since = same
                 .filter(|other| policy.allows(&full(name, &other.host)))
                 .map(|other| other.since)
                 .min()?;
-            Some((since, &one.peer))
+            Some((self.rank(&one.peer), since, &one.peer))
         });
-        let (_, peer) = claims.min_by_key(|(since, _)| *since)?;
+        let (_, _, peer) = claims.min_by_key(|(rank, since, _)| (*rank, *since))?;
         Some(Holder::Peer(peer))
     }
 
     /// Whether a full name that a peer announced can be reached through it.
     fn reach(&self, peer: &Arc<str>, policy: &Policy, name: &str, host: &str) -> Result<(), Unreachable> {
-        if !policy.allows(&full(name, host)) {
-            return Err(Unreachable::Policy);
-        }
+        policy.check(&full(name, host)).map_err(Unreachable::Policy)?;
         match self.holder(name, host) {
             Some(Holder::Local) => Err(Unreachable::Local),
             Some(Holder::Peer(other)) if other != peer => Err(Unreachable::Held(Arc::clone(other))),
@@ -312,7 +369,7 @@ impl Hub {
 
     /// The host parts of an announcement with which its peer holds the name.
     fn held<'a>(&'a self, name: &'a str, one: &'a Announcement) -> impl Iterator<Item = &'a str> {
-        let policy = self.policies.of(&one.peer);
+        let policy = self.policy(&one.peer);
         let hosts = one.hosts.iter().map(|host| host.host.as_str());
         hosts.filter(move |host| self.reach(&one.peer, &policy, name, host).is_ok())
     }
@@ -326,6 +383,18 @@ impl Hub {
                 own.flat_map(|own| self.held(name, own)).map(str::to_owned).collect()
             }
         }
+    }
+
+    /// Those of the host parts with which another peer holds the name.
+    fn held_by_others(&self, peer: &Arc<str>, name: &str, hosts: &[String]) -> Vec<String> {
+        if self.announcements.of_name(name).is_empty() {
+            return Vec::new();
+        }
+        let hosts = hosts.iter().filter(|host| match self.holder(name, host) {
+            Some(Holder::Peer(holder)) => holder != peer,
+            _ => false,
+        });
+        hosts.cloned().collect()
     }
 
     /// The full names of a node that any peer holds now.

@@ -7,6 +7,7 @@
 //! - [`io::directory`]: the requests to that task.
 
 mod announcements;
+mod answer;
 mod error;
 pub mod io;
 mod machine;
@@ -20,11 +21,11 @@ mod tests;
 pub use announcements::HOSTS_OF_A_NODE;
 #[cfg(any(test, feature = "internals"))]
 pub use announcements::NODES_OF_A_PEER;
+pub use answer::Announced;
+pub use answer::Answer;
+pub use answer::Moved;
 pub use error::AttachError;
 pub use error::OpenError;
 pub use error::Unreachable;
-pub use machine::Announced;
-pub use machine::Answer;
 pub use machine::Hub;
-pub use machine::Moved;
 pub use names::Scope;

@@ -19,8 +19,30 @@ fn at(address: &str) -> IpAddr {
 }
 
 fn hub() -> Hub {
-    let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
-    Hub::new([("strict", strict)].into_iter().collect())
+    let only = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
+    let any = || Some(Policy::of(vec![NodePattern::any()]));
+    let of_any = ["free", "x", "y", "one", "two", "five", "six", "right"].map(|peer| (peer, any()));
+    let mut hub = Hub::new(
+        of_any
+            .into_iter()
+            .chain([("strict", Some(only)), ("plain", None)])
+            .collect(),
+    );
+    // It is no [[peer]].
+    certify(&mut hub, "stranger", &["h"]);
+    hub
+}
+
+fn certify(hub: &mut Hub, name: &str, at: &[&str]) {
+    hub.certify(&peer(name), hosts(at).into());
+}
+
+fn may_speak(hub: &Hub, peer: &str, node: &str) -> bool {
+    hub.policy(peer).allows(node)
+}
+
+fn is_against_policy(announced: &Announced, node: &str) -> bool {
+    matches!(announced.unreachable.as_slice(), [(only, Unreachable::Policy(_))] if only == node)
 }
 
 fn peer(name: &str) -> Arc<str> {
@@ -32,7 +54,7 @@ fn hosts(hosts: &[&str]) -> Vec<String> {
 }
 
 fn attach(hub: &mut Hub, name: &str, at: &[&str]) -> Result<u32, AttachError> {
-    hub.attach(Registration::normal(name, 1), hosts(at), NOW)
+    hub.attach(Registration::normal(name, 1), hosts(at), hosts(&[]), NOW)
 }
 
 fn announce(hub: &mut Hub, from: &str, name: &str, at: &[&str]) -> Announced {
@@ -126,14 +148,14 @@ fn a_peer_speaks_only_for_what_its_policy_allows() {
     let mut hub = hub();
     let announced = announce(&mut hub, "strict", "b", &["only", "other"]);
     assert_eq!(announced.reachable, ["b@only"]);
-    assert_eq!(announced.unreachable, [("b@other".to_owned(), Unreachable::Policy)]);
+    assert!(is_against_policy(&announced, "b@other"));
     assert_eq!(holder(&hub, "b@other"), None);
-    assert!(!hub.may_speak("STRICT", "b@other"));
+    assert!(!may_speak(&hub, "STRICT", "b@other"));
     assert!(
-        !hub.may_speak("strict/0badcafe", "b@other"),
+        !may_speak(&hub, "strict/0badcafe", "b@other"),
         "a temporary daemon of its name has its policy"
     );
-    assert!(hub.may_speak("free", "b@other"));
+    assert!(may_speak(&hub, "free", "b@other"));
 }
 
 #[test]
@@ -256,7 +278,117 @@ fn a_circuit_is_opened_by_nodes_that_the_peer_may_speak_for() {
         "peer strict may not speak for node b@other: no pattern of its `allow` fits"
     );
     assert_eq!(refused("b@only", "c@h"), "no node c@h is registered here");
+    assert_eq!(
+        refused("b@only", "A@h"),
+        "no node A@h is registered here; there is a node a@h: names are case-sensitive"
+    );
     assert!(refused("b", "a@h").starts_with("handshake: \"b\" is not a node name"));
+}
+
+#[test]
+fn without_patterns_the_certificate_says_for_which_hosts_a_peer_speaks() {
+    let mut hub = hub();
+    for name in ["plain", "newcomer"] {
+        assert!(!may_speak(&hub, name, "b@h2"), "{name} is not connected");
+        certify(&mut hub, name, &["h2", "10.0.0.2"]);
+        assert_eq!(announce(&mut hub, name, "b", &["H2"]).reachable, ["b@H2"], "{name}");
+        let announced = announce(&mut hub, name, "b", &["10.0.0.2", "h3"]);
+        assert_eq!(announced.reachable, ["b@10.0.0.2"], "{name}");
+        assert!(is_against_policy(&announced, "b@h3"), "{name}");
+        certify(&mut hub, name, &["h3"]);
+        assert_eq!(holder(&hub, "b@h3"), Some(peer(name)), "it has another certificate now");
+        assert_eq!(holder(&hub, "b@10.0.0.2"), None);
+        hub.withdraw_peer(&peer(name));
+        assert!(!may_speak(&hub, name, "b@h3"), "{name} has left");
+    }
+}
+
+#[test]
+fn a_configured_peer_takes_its_nodes_back_from_one_that_is_not() {
+    let mut hub = hub();
+    assert_eq!(announce(&mut hub, "stranger", "b", &["h"]).reachable, ["b@h"]);
+    assert_eq!(
+        hub.open("x", "a@i", Some("b@h")).unwrap_err().to_string(),
+        "no node a@i is registered here"
+    );
+    let announced = announce(&mut hub, "x", "b", &["h"]);
+    assert_eq!(
+        (announced.reachable, announced.moved),
+        (vec!["b@h".to_owned()], vec![moved("b@h", "x")])
+    );
+    let late = announce(&mut hub, "stranger", "b", &["h"]);
+    assert_eq!(late.unreachable, [("b@h".to_owned(), Unreachable::Held(peer("x")))]);
+    assert_eq!(hub.withdraw(&peer("x"), "b"), Some(vec![moved("b@h", "stranger")]));
+}
+
+#[test]
+fn an_initiator_whose_name_is_up_here_or_elsewhere_is_refused() {
+    let mut hub = hub();
+    attach(&mut hub, "a", &["h"]).unwrap();
+    announce(&mut hub, "x", "b", &["svc"]);
+    let open = |hub: &Hub, from: &str, node: &str| {
+        let opened = hub.open(from, "a@h", Some(node));
+        opened.map(str::to_owned).map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        open(&hub, "x", "a@H").unwrap_err(),
+        "peer x may not speak for node a@H: a node of this name is up here; give one of the two another name"
+    );
+    assert_eq!(
+        open(&hub, "y", "b@svc").unwrap_err(),
+        "peer y may not speak for node b@svc: it is up at peer x; give one of the two another name"
+    );
+    for (from, node) in [
+        ("x", "b@svc"),
+        ("x/0badcafe", "b@svc"),
+        ("y", "b@elsewhere"),
+        ("y", "c@svc"),
+    ] {
+        assert_eq!(open(&hub, from, node).as_deref(), Ok("a"), "{from} {node}");
+    }
+    hub.withdraw(&peer("x"), "b");
+    assert_eq!(open(&hub, "y", "b@svc").as_deref(), Ok("a"), "it has moved");
+    announce(&mut hub, "stranger", "c", &["h"]);
+    assert_eq!(
+        open(&hub, "y", "c@h").as_deref(),
+        Ok("a"),
+        "who is no peer keeps a peer's node from nothing"
+    );
+    certify(&mut hub, "other", &["h"]);
+    assert!(open(&hub, "other", "c@h").is_err());
+}
+
+#[test]
+fn a_name_with_wrong_capitals_has_a_near_one() {
+    let mut hub = hub();
+    attach(&mut hub, "orders", &["h"]).unwrap();
+    announce(&mut hub, "x", "b", &["svc"]);
+    for (question, near) in [
+        ("Orders", Some("orders@h")),
+        ("B@svc", Some("b@svc")),
+        ("B@elsewhere", Some("b@svc")),
+        ("b@elsewhere", None),
+        ("c@svc", None),
+    ] {
+        assert_eq!(hub.near(question).as_deref(), near, "{question}");
+    }
+}
+
+#[test]
+fn private_hosts_of_a_node_are_for_this_daemon_alone() {
+    let mut hub = hub();
+    hub.attach(Registration::normal("a", 1), hosts(&["h"]), hosts(&["127.0.0.1"]), NOW)
+        .unwrap();
+    let local = Answer::Local { name: "a".into() };
+    assert_eq!(hub.look_up("a@127.0.0.1", at("127.0.0.1")), local);
+    assert_eq!(hub.local_hosts("a"), ["h"]);
+    assert_eq!(
+        hub.open("x", "a@127.0.0.1", None).unwrap_err().to_string(),
+        "no node a@127.0.0.1 is registered here"
+    );
+    assert!(hub.set_hosts("a", hosts(&["h", "10.0.0.2"]), hosts(&["127.0.0.1"])));
+    assert_eq!(hub.open("x", "a@10.0.0.2", None).unwrap(), "a");
+    assert!(!hub.set_hosts("b", vec![], vec![]));
 }
 
 /// A model of the hub: plain lists, searched from end to end.
@@ -276,10 +408,21 @@ impl Model {
         {
             return Some("here");
         }
-        let mut claims = self.claims.iter();
-        claims
-            .find(|(peer, other, at)| *other == name && *at == host && (*peer != "strict" || host == "only"))
+        let claims = self.claims.iter();
+        let mut claims: Vec<&str> = claims
+            .filter(|(peer, other, at)| {
+                let is_allowed = match *peer {
+                    "strict" => host == "only",
+                    "stranger" => host == "h",
+                    _ => true,
+                };
+                *other == name && *at == host && is_allowed
+            })
             .map(|(peer, ..)| *peer)
+            .collect();
+        // The sort is stable: the first comes first, but one that is no peer after all peers.
+        claims.sort_by_key(|peer| *peer == "stranger");
+        claims.first().copied()
     }
 
     /// The holders of a bare name; several if it is ambiguous.
@@ -304,7 +447,7 @@ impl Model {
 
 const NAMES: [&str; 2] = ["a", "b"];
 const HOSTS: [&str; 3] = ["127.0.0.1", "only", "h"];
-const PEERS: [&str; 3] = ["x", "y", "strict"];
+const PEERS: [&str; 4] = ["x", "y", "strict", "stranger"];
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -362,7 +505,9 @@ fn take(step: Step, hub: &mut Hub, model: &mut Model) -> Vec<Moved> {
         }
         Step::Leave(from) => {
             model.withdraw(from, None);
-            hub.withdraw_peer(&peer(from))
+            let moved = hub.withdraw_peer(&peer(from));
+            certify(hub, "stranger", &["h"]);
+            moved
         }
     }
 }

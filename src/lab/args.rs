@@ -8,6 +8,7 @@ use super::bench;
 use super::demo::native;
 use super::sim;
 use super::testbed::carriers::Carrier;
+use crate::cli::CookieArgs;
 use crate::cli::Joining;
 
 /// Commands for demonstrations and measurements.
@@ -138,9 +139,8 @@ pub struct BenchArgs {
     /// run, and is not disturbed if it does
     #[arg(long, value_name = "FILE", requires = "between")]
     config: Option<PathBuf>,
-    /// With --between: the nodes' cookie; visible in the list of processes, unlike a file [default: ~/.erlang.cookie]
-    #[arg(long, value_name = "COOKIE", requires = "between")]
-    cookie: Option<String>,
+    #[command(flatten)]
+    cookie: CookieArgs,
     /// With --between: our own node name, `name@host` [default: a unique name]
     #[arg(long, value_name = "NAME", requires = "between")]
     name: Option<String>,
@@ -153,7 +153,7 @@ impl BenchArgs {
     fn between(
         nodes: Vec<String>,
         config: PathBuf,
-        cookie: Option<String>,
+        cookie: CookieArgs,
         name: Option<String>,
     ) -> Option<bench::Between> {
         let [near, far] = <[String; 2]>::try_from(nodes).ok()?;

@@ -96,18 +96,22 @@ pub enum ConnectionError {
     #[error("node {1} is not registered with the port mapper at {0}")]
     Unknown(String, String),
     /// The policy does not let the peer speak for the node.
-    #[error("peer {peer} may not speak for node {node}: no pattern of its `allow` fits")]
+    #[error("peer {peer} may not speak for node {node}: {reason}")]
     Policy {
         /// The peer.
         peer: String,
         /// The node.
         node: String,
+        /// What does not fit, and what would.
+        reason: String,
     },
     /// The node is neither local nor announced by a peer.
-    #[error("node {node} is neither local nor announced by a peer; known nodes: {known}")]
+    #[error("node {node} is neither local nor announced by a peer{hint}; known nodes: {known}")]
     Nowhere {
         /// The node.
         node: String,
+        /// A similar name, as text, or nothing.
+        hint: String,
         /// Some of the known nodes, separated by commas.
         known: String,
     },

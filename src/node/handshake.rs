@@ -5,6 +5,7 @@ use md5::Digest;
 use md5::Md5;
 
 use super::ConnectionError;
+use super::Cookie;
 use crate::dist::Flags;
 use crate::dist::HandshakeError;
 use crate::dist::handshake::Acknowledgement;
@@ -42,7 +43,7 @@ pub(crate) struct OwnIdentity {
     /// Whether other nodes list this one in `nodes()`.
     pub(crate) is_visible: bool,
     /// The cookie that all nodes share.
-    pub(crate) cookie: String,
+    pub(crate) cookie: Cookie,
 }
 
 impl OwnIdentity {
@@ -56,7 +57,7 @@ impl OwnIdentity {
 
     fn digest(&self, challenge: u32) -> [u8; 16] {
         Md5::new()
-            .chain_update(self.cookie.as_bytes())
+            .chain_update(self.cookie.expose())
             .chain_update(challenge.to_string())
             .finalize()
             .into()

@@ -17,6 +17,7 @@
 // | `machine`, with `links`, `monitors`, `peers`, `peer`, `signals`, `spawning` | the state machine: links, monitors, nodes |
 // | `mail`, `mailbox`, `queue`, `message` | one mailbox entry; the mailbox; entries taken out of it but not yet received; a message |
 // | `outlet`, `inlet`, `arrivals` | signals waiting to be sent; reassembly of fragments; delivery to mailboxes |
+// | `cookie` | the cookie, which is never shown |
 // | `handshake` | the native node's side of the distribution handshake |
 // | `exports`, `calls`, `gen_server`, `destination` | exported functions; calls to other nodes; servers; message destinations |
 // | `system`, `pg`, `life` | processes that every Erlang node has (`rex`, `net_kernel`); process groups; how a process ends |
@@ -25,6 +26,7 @@
 mod arrivals;
 mod calls;
 mod config;
+mod cookie;
 mod destination;
 mod error;
 mod exports;
@@ -56,6 +58,7 @@ pub use calls::RpcError;
 pub use config::MailboxBound;
 pub use config::NodeConfig;
 pub use config::WhenFull;
+pub(crate) use cookie::Cookie;
 pub use destination::Destination;
 pub use error::CallError;
 pub use error::ConnectionError;

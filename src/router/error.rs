@@ -9,3 +9,16 @@ pub struct PatternError {
     /// The rule that it breaks.
     pub reason: &'static str,
 }
+
+/// Why a peer may not speak for a node.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{reason}")]
+pub struct NotAllowed {
+    /// What does not fit, and what would.
+    pub(super) reason: String,
+}
+
+/// Why a daemon may not dial in.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("it is no [[peer]] here, and no pattern of `[accept] names` fits; add one of the two")]
+pub struct NotAccepted;

@@ -24,6 +24,7 @@ pub struct NodePattern {
 
 impl NodePattern {
     /// The pattern that matches any node.
+    #[cfg(any(test, feature = "internals"))]
     pub fn any() -> Self {
         Self { text: "*@*".to_owned() }
     }
@@ -62,9 +63,53 @@ impl NodePattern {
             _ => false,
         }
     }
+
+    /// The pattern in lower case, to find names that differ in case only.
+    pub(super) fn folded(&self) -> Self {
+        Self {
+            text: self.text.to_lowercase(),
+        }
+    }
 }
 
 impl fmt::Display for NodePattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+/// A pattern of the names of daemons, in which `*` matches any sequence of characters. Case does not matter.
+///
+/// ```
+/// use beamway::internals::router::DaemonPattern;
+///
+/// let pattern = DaemonPattern::parse("web-*.example.com").expect("a pattern");
+/// assert!(pattern.matches("Web-1.example.com"));
+/// assert!(!pattern.matches("db.example.com"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonPattern {
+    /// In lower case.
+    text: String,
+}
+
+impl DaemonPattern {
+    /// Parses a pattern: letters, digits, `-`, `_`, dots and `*`. `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
+        let fits = !text.is_empty() && text.len() <= PATTERN_BYTES_MAX && text.chars().all(is_fit);
+        fits.then(|| Self {
+            text: text.to_ascii_lowercase(),
+        })
+    }
+
+    /// Whether the pattern matches the name of a daemon.
+    pub fn matches(&self, daemon: &str) -> bool {
+        glob(&self.text, &daemon.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for DaemonPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }

@@ -1,7 +1,12 @@
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::DaemonPattern;
 use super::NodePattern;
+use super::NotAccepted;
+use super::NotAllowed;
 use super::daemon_of;
 
 /// The nodes for which a peer may speak: it may announce them, open circuits in their names, and accept circuits for them.
@@ -13,52 +18,169 @@ use super::daemon_of;
 /// let policy = Policy::of(vec![NodePattern::parse("*@host2").expect("a pattern")]);
 /// assert!(policy.allows("web-1@host2"));
 /// assert!(!policy.allows("web-1@host3"));
-/// assert!(Policy::default().allows("web-1@host3"));
+/// let policy = Policy::of_hosts(["host2".to_owned(), "10.0.0.2".to_owned()]);
+/// assert!(policy.allows("web-1@Host2"));
+/// assert!(!policy.allows("web-1@host3"));
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct Policy {
-    /// The allowed patterns. `None` allows any node.
-    patterns: Option<Arc<[NodePattern]>>,
+#[derive(Clone, Debug)]
+pub struct Policy(Rule);
+
+#[derive(Clone, Debug)]
+enum Rule {
+    /// `allow` of the `[[peer]]`.
+    Patterns(Arc<[NodePattern]>),
+    /// The DNS names and IP addresses in the peer's certificate.
+    Hosts(Arc<[String]>),
 }
 
 impl Policy {
     /// A policy that allows only nodes that match one of the patterns.
     pub fn of(patterns: impl Into<Arc<[NodePattern]>>) -> Self {
-        Self {
-            patterns: Some(patterns.into()),
-        }
+        Self(Rule::Patterns(patterns.into()))
+    }
+
+    /// The policy of a peer without `allow`: only nodes of the hosts that its certificate names. A wildcard names no host.
+    pub fn of_hosts(hosts: impl Into<Arc<[String]>>) -> Self {
+        Self(Rule::Hosts(hosts.into()))
     }
 
     /// Whether the peer may speak for a node of this full name.
     pub fn allows(&self, node: &str) -> bool {
-        self.patterns
-            .as_ref()
-            .is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(node)))
+        match &self.0 {
+            Rule::Patterns(patterns) => patterns.iter().any(|pattern| pattern.matches(node)),
+            Rule::Hosts(hosts) => node
+                .split_once('@')
+                .is_some_and(|(_, host)| hosts.iter().any(|held| is_same_host(held, host))),
+        }
+    }
+
+    /// The same, with the reason why it may not.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAllowed`], which says what would allow it.
+    pub fn check(&self, node: &str) -> Result<(), NotAllowed> {
+        if self.allows(node) {
+            return Ok(());
+        }
+        let mut reason = String::new();
+        // Writing to a string cannot fail.
+        let _ = match &self.0 {
+            Rule::Patterns(patterns) => {
+                let folded = node.to_lowercase();
+                let near = patterns.iter().find(|pattern| pattern.folded().matches(&folded));
+                match near {
+                    Some(near) => write!(
+                        reason,
+                        "the pattern `{near}` of its `allow` differs in upper and lower case"
+                    ),
+                    None => write!(reason, "no pattern of its `allow` fits"),
+                }
+            }
+            Rule::Hosts(hosts) => {
+                let host = node.split_once('@').map_or(node, |(_, host)| host);
+                write!(
+                    reason,
+                    "its certificate is for the hosts {}; issue one with `--host {host}`, or set `allow` in its [[peer]]",
+                    shown(hosts)
+                )
+            }
+        };
+        Err(NotAllowed { reason })
     }
 }
 
-/// The policies of a daemon's peers.
+/// At most this many host names are shown in a message.
+const SHOWN: usize = 8;
+
+fn shown(hosts: &[String]) -> String {
+    let more = hosts.len().saturating_sub(SHOWN);
+    let mut names: Vec<String> = hosts.iter().take(SHOWN).map(|host| format!("`{host}`")).collect();
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.join(", ")
+}
+
+/// Whether a host part of a node name means a host of a certificate. DNS names have no case, and an address has several
+/// spellings.
+fn is_same_host(held: &str, host: &str) -> bool {
+    match (held.parse::<IpAddr>(), host.parse::<IpAddr>()) {
+        (Ok(held), Ok(host)) => held == host,
+        _ => !held.contains('*') && held.eq_ignore_ascii_case(host),
+    }
+}
+
+/// The configured peers of a daemon, each with its policy if it has one of its own.
 #[derive(Clone, Debug, Default)]
-pub struct Policies(BTreeMap<String, Policy>);
+pub struct Policies(BTreeMap<String, Option<Policy>>);
 
 impl Policies {
-    /// The policy of a peer. If none is set for its name, any node is allowed. Names are compared without case. A temporary
-    /// daemon has the policy of the name in its certificate.
-    pub fn of(&self, peer: &str) -> Policy {
-        self.0
-            .get(&daemon_of(peer).to_ascii_lowercase())
-            .cloned()
-            .unwrap_or_default()
+    /// The policy of a peer with these hosts in its certificate. They decide, unless the peer is configured with a policy of
+    /// its own. Names are compared without case. A temporary daemon has the policy of the name in its certificate.
+    pub fn of(&self, peer: &str, hosts: &Arc<[String]>) -> Policy {
+        self.get(peer)
+            .and_then(Clone::clone)
+            .unwrap_or_else(|| Policy::of_hosts(Arc::clone(hosts)))
+    }
+
+    /// Whether a peer is configured.
+    pub fn is_configured(&self, peer: &str) -> bool {
+        self.get(peer).is_some()
+    }
+
+    fn get(&self, peer: &str) -> Option<&Option<Policy>> {
+        self.0.get(&daemon_of(peer).to_ascii_lowercase())
     }
 }
 
-impl<N: AsRef<str>> FromIterator<(N, Policy)> for Policies {
-    fn from_iter<I: IntoIterator<Item = (N, Policy)>>(policies: I) -> Self {
+impl<N: AsRef<str>> FromIterator<(N, Option<Policy>)> for Policies {
+    fn from_iter<I: IntoIterator<Item = (N, Option<Policy>)>>(policies: I) -> Self {
         let policies = policies.into_iter();
         Self(
             policies
                 .map(|(peer, policy)| (peer.as_ref().to_ascii_lowercase(), policy))
                 .collect(),
         )
+    }
+}
+
+/// Which daemons may dial in.
+#[derive(Clone, Debug, Default)]
+pub struct Acceptance {
+    /// The configured peers, which may always dial in.
+    peers: Arc<[String]>,
+    /// `[accept] names`. `None` accepts every certificate of the authority.
+    names: Option<Arc<[DaemonPattern]>>,
+}
+
+impl Acceptance {
+    /// Accepts these peers, and other daemons whose names match one of the patterns; without patterns, all of them.
+    pub fn new(peers: impl IntoIterator<Item = String>, names: Option<Vec<DaemonPattern>>) -> Self {
+        Self {
+            peers: peers.into_iter().collect(),
+            names: names.map(Into::into),
+        }
+    }
+
+    /// Whether a daemon is configured as a peer.
+    pub fn is_configured(&self, daemon: &str) -> bool {
+        self.peers.iter().any(|peer| peer.eq_ignore_ascii_case(daemon))
+    }
+
+    /// Whether a daemon with this name in its certificate may dial in.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAccepted`], which says what would accept it.
+    pub fn check(&self, daemon: &str) -> Result<(), NotAccepted> {
+        let is_accepted = match &self.names {
+            None => true,
+            Some(names) => self.is_configured(daemon) || names.iter().any(|name| name.matches(daemon)),
+        };
+        is_accepted.then_some(()).ok_or(NotAccepted)
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -41,6 +43,84 @@ fn patterns_match_whole_names_with_their_case() {
         assert_eq!(parsed.matches(node), matches, "{pattern} {node}");
     }
     assert!(NodePattern::any().matches("x@y"));
+}
+
+fn hosts(names: &[&str]) -> Arc<[String]> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn without_patterns_a_peer_speaks_for_the_hosts_of_its_certificate_alone() {
+    let policies: Policies = [("Configured", None)].into_iter().collect();
+    let held = hosts(&["host2", "10.0.0.2", "fd00::2", "*.example.com"]);
+    for peer in ["configured", "stranger", "stranger/0badcafe"] {
+        let policy = policies.of(peer, &held);
+        for node in ["a@host2", "a@HOST2", "a@10.0.0.2", "a@fd00::2", "a@FD00:0::2"] {
+            assert!(policy.allows(node), "{peer} {node}");
+        }
+        for node in [
+            "a@host3",
+            "a@host2.example.com",
+            "a@10.0.0.20",
+            "a@*.example.com",
+            "host2",
+            "a@b@host2",
+        ] {
+            assert!(!policy.allows(node), "{peer} {node}");
+        }
+        assert!(!policies.of(peer, &hosts(&[])).allows("a@host2"), "{peer}");
+    }
+    assert!(policies.is_configured("CONFIGURED/0badcafe") && !policies.is_configured("stranger"));
+}
+
+#[test]
+fn patterns_of_a_peer_widen_and_narrow_what_its_certificate_says() {
+    let only = Policy::of(vec![NodePattern::parse("web-*@host3").expect("a pattern")]);
+    let policies: Policies = [("right", Some(only))].into_iter().collect();
+    let policy = policies.of("right/0badcafe", &hosts(&["host2"]));
+    assert!(policy.allows("web-1@host3"));
+    assert!(!policy.allows("a@host2"), "its own host, which no pattern has");
+}
+
+#[test]
+fn who_may_not_speak_for_a_node_is_told_what_would_help() {
+    let why = |policy: &Policy, node: &str| policy.check(node).expect_err("refused").to_string();
+    let certified = Policy::of_hosts(hosts(&["left", "127.0.0.1"]));
+    assert_eq!(
+        why(&certified, "a@host2"),
+        "its certificate is for the hosts `left`, `127.0.0.1`; issue one with `--host host2`, or set `allow` in its [[peer]]"
+    );
+    assert_eq!(certified.check("a@left"), Ok(()));
+    let patterns = Policy::of(vec![NodePattern::parse("*@Host2").expect("a pattern")]);
+    assert_eq!(why(&patterns, "a@host3"), "no pattern of its `allow` fits");
+    assert_eq!(
+        why(&patterns, "a@host2"),
+        "the pattern `*@Host2` of its `allow` differs in upper and lower case"
+    );
+}
+
+#[test]
+fn who_may_dial_in_is_a_matter_of_patterns_and_peers() {
+    let names = |names: &[&str]| Some(names.iter().filter_map(|name| DaemonPattern::parse(name)).collect());
+    let peers = || ["right".to_owned()];
+    let open = Acceptance::new(peers(), None);
+    let nobody = Acceptance::new(peers(), names(&[]));
+    let some = Acceptance::new(peers(), names(&["web-*", "db.Example.com"]));
+    for (acceptance, daemon, is_accepted) in [
+        (&open, "stranger", true),
+        (&nobody, "stranger", false),
+        (&nobody, "RIGHT", true),
+        (&some, "right", true),
+        (&some, "Web-1", true),
+        (&some, "DB.example.com", true),
+        (&some, "db.example.com.evil", false),
+        (&some, "stranger", false),
+    ] {
+        assert_eq!(acceptance.check(daemon).is_ok(), is_accepted, "{daemon} {acceptance:?}");
+    }
+    for text in ["", "a b", "a@b", "a/b", "ä"] {
+        assert_eq!(DaemonPattern::parse(text), None, "{text}");
+    }
 }
 
 /// The definition of a match, without regard to speed.

@@ -16,6 +16,7 @@ use rustls_pki_types::pem::PemObject;
 
 use super::error::AuthorityError;
 use super::name::daemon_name;
+use super::name::host_name;
 use super::x509;
 use super::x509::Facts;
 
@@ -138,14 +139,39 @@ impl Authority {
         self.issuer.key().serialize_pem()
     }
 
-    /// Creates a key and a certificate for the daemon `name`. The certificate is valid for `days` from `now`, but not longer than
-    /// the authority, and for both sides of a handshake. It contains one DNS name.
+    /// As [`Authority::issue_with_hosts`], without further hosts.
     ///
     /// # Errors
     ///
-    /// [`AuthorityError::Name`] and [`AuthorityError::Days`] for invalid arguments, and [`AuthorityError::Make`].
+    /// [`AuthorityError::Name`], [`AuthorityError::Days`] and [`AuthorityError::Make`].
+    #[cfg(any(test, feature = "internals"))]
     pub fn issue(&self, name: &str, days: u32, now: SystemTime) -> Result<Issued, AuthorityError> {
+        self.issue_with_hosts(name, &[], days, now)
+    }
+
+    /// Creates a key and a certificate for the daemon `name`. The certificate is valid for `days` from `now`, but not longer than
+    /// the authority, and for both sides of a handshake. It contains the name, and the DNS names and IP addresses `hosts`: by
+    /// default, the daemon may speak for the nodes of all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorityError::Name`] and [`AuthorityError::Days`] for invalid arguments, also if a host is neither a DNS name nor an IP
+    /// address, and [`AuthorityError::Make`].
+    pub fn issue_with_hosts(
+        &self,
+        name: &str,
+        hosts: &[String],
+        days: u32,
+        now: SystemTime,
+    ) -> Result<Issued, AuthorityError> {
         let name = daemon_name(name)?;
+        let mut names = vec![name.clone()];
+        for host in hosts {
+            let host = host_name(host)?;
+            if !names.contains(&host) {
+                names.push(host);
+            }
+        }
         if !(1..=LEAF_DAYS_MAX).contains(&days) {
             return Err(AuthorityError::Days {
                 days,
@@ -153,7 +179,7 @@ impl Authority {
             });
         }
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec![name.clone()])?;
+        let mut params = CertificateParams::new(names)?;
         let not_after = period(&mut params, now, DAY * days, self.not_after)?;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

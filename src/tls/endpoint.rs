@@ -19,8 +19,20 @@ pub const ALPN: &[u8] = b"beamway/1";
 /// once that its former connections are gone. It is derived from the private key as the HMAC of a fixed text, which does not
 /// reveal the private key.
 pub fn reset_key(identity: &Identity) -> hmac::Key {
+    derived_key(identity, &[])
+}
+
+/// The key of stateless resets of a temporary daemon, which has no former connections. `random` makes it its own: with the key
+/// of the host's daemon, whose private key it shares, it could end connections of that daemon.
+#[cfg(any(test, feature = "daemon"))]
+pub fn temporary_reset_key(identity: &Identity, random: [u8; 32]) -> hmac::Key {
+    derived_key(identity, &random)
+}
+
+fn derived_key(identity: &Identity, random: &[u8]) -> hmac::Key {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, identity.key().secret_der());
-    let derived = hmac::sign(&secret, b"beamway stateless reset");
+    let text = [b"beamway stateless reset", random].concat();
+    let derived = hmac::sign(&secret, &text);
     hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 

@@ -107,10 +107,14 @@ pub enum IdentityError {
         number: usize,
     },
     /// No authority is valid now.
-    #[error("ca.pem: contains no authority that is valid now; certificate {number} is valid from {from} to {to}")]
+    #[error(
+        "ca.pem: contains no authority that is valid now; it is {now}, and certificate {number} is valid from {from} to {to}"
+    )]
     AuthorityTime {
         /// The position of the last certificate that was checked, counted from 1.
         number: usize,
+        /// The time by the clock of this machine.
+        now: String,
         /// The start of its validity.
         from: String,
         /// The end of its validity.
@@ -126,17 +130,23 @@ pub enum IdentityError {
     #[error("key.pem: the key does not belong to the first certificate of cert.pem; copy both from the same issue")]
     KeyMismatch,
     /// The certificate has expired.
-    #[error("cert.pem: expired on {0}; issue a new one (`beamway certs issue`) or set the clock")]
-    Expired(String),
+    #[error("cert.pem: expired on {0}, and it is {1}; issue a new one (`beamway certs issue`), or set the clock")]
+    Expired(String, String),
     /// The certificate is not valid yet.
-    #[error("cert.pem: not valid before {0}; wait, or set the clock of this machine")]
-    NotYetValid(String),
+    #[error("cert.pem: not valid before {0}, and it is {1}; wait, or set the clock of this machine")]
+    NotYetValid(String, String),
     /// Not signed by a known authority.
     #[error(
         "cert.pem: not signed by an authority in ca.pem; copy both files from the same issue, or append the missing \
          intermediate certificates to cert.pem"
     )]
     UnknownIssuer,
+    /// The first certificate is not a daemon's own.
+    #[error(
+        "cert.pem: the first certificate is that of an authority (CA:TRUE); put the daemon's own certificate first \
+         (`beamway certs issue` makes one)"
+    )]
+    IsAuthority,
     /// A key usage is missing.
     #[error("cert.pem: may not be used for {usage}; a daemon needs both serverAuth and clientAuth")]
     Usage {
@@ -199,4 +209,7 @@ pub enum PeerError {
     /// The certificate is malformed.
     #[error("the certificate of the peer cannot be read: {0}")]
     Unreadable(webpki::Error),
+    /// The same, with the reason of another parser.
+    #[error("the certificate of the peer cannot be read: {0}")]
+    Malformed(String),
 }

@@ -57,6 +57,7 @@ pub struct Identity {
     key: PrivateKeyDer<'static>,
     authorities: Arc<RootCertStore>,
     not_after: i64,
+    hosts: Vec<String>,
 }
 
 impl Identity {
@@ -88,6 +89,7 @@ impl Identity {
         }
         match (name, authorities, key, leaf) {
             (Some(name), Some(authorities), Some(key), Some(leaf)) if errors.is_empty() => Ok(Self {
+                hosts: PeerCertificate::from_chain(&chain).map_or_else(|_| Vec::new(), |own| own.hosts()),
                 name,
                 chain,
                 key,
@@ -107,6 +109,11 @@ impl Identity {
     /// The certificate and its intermediates, as sent to peers.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
+    }
+
+    /// The hosts for whose nodes peers let this daemon speak by default: the DNS names and IP addresses in the certificate.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
     }
 
     /// A copy of the private key.
@@ -202,6 +209,7 @@ fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Optio
             Ok(facts) if !facts.valid_at(now) => {
                 out_of_time = Some(IdentityError::AuthorityTime {
                     number,
+                    now: x509::date(now),
                     from: x509::date(facts.not_before),
                     to: x509::date(facts.not_after),
                 });
@@ -256,9 +264,9 @@ fn check_chain(
     errors: &mut Vec<IdentityError>,
 ) {
     if now > leaf.not_after {
-        errors.push(IdentityError::Expired(x509::date(leaf.not_after)));
+        errors.push(IdentityError::Expired(x509::date(leaf.not_after), x509::date(now)));
     } else if now < leaf.not_before {
-        errors.push(IdentityError::NotYetValid(x509::date(leaf.not_before)));
+        errors.push(IdentityError::NotYetValid(x509::date(leaf.not_before), x509::date(now)));
     }
     let Some((first, intermediates)) = chain.split_first() else {
         return;
@@ -277,6 +285,7 @@ fn check_chain(
     ] {
         let error = match certificate.verify_for_usage(algorithms, anchors, intermediates, at, usage, None, None) {
             Ok(_) => continue,
+            Err(webpki::Error::CaUsedAsEndEntity) => IdentityError::IsAuthority,
             Err(webpki::Error::UnknownIssuer) => IdentityError::UnknownIssuer,
             Err(webpki::Error::RequiredEkuNotFoundContext(_)) => IdentityError::Usage { usage: text },
             Err(error) => IdentityError::Chain(error.to_string()),
@@ -292,9 +301,11 @@ fn check_name(chain: &[CertificateDer<'static>], name: &str, errors: &mut Vec<Id
         return;
     };
     if !certificate.carries(name) {
-        let held = match certificate.names() {
+        let names = certificate.names().iter().map(|name| format!("`{name}`"));
+        let held: Vec<String> = names.chain(certificate.others()).collect();
+        let held = match held.as_slice() {
             [] => "no DNS name at all".to_owned(),
-            names => format!("`{}`", names.join("`, `")),
+            held => held.join(", "),
         };
         errors.push(IdentityError::Name {
             wanted: name.to_owned(),

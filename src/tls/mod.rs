@@ -6,6 +6,7 @@
 //!   mistake is found and named before the first handshake.
 //! - [`server_config`] and [`client_config`]: the TLS configuration of both sides of a trunk. It is always mutual TLS.
 //! - [`PeerCertificate`]: the names in the certificate of a peer.
+//! - [`explain()`]: clear words for what TLS says about certificates.
 //!
 //! Nothing here opens a file or reads the clock. File contents and the time are arguments.
 
@@ -13,6 +14,7 @@
 mod authority;
 mod endpoint;
 mod error;
+mod explain;
 mod identity;
 mod name;
 mod peer;
@@ -37,18 +39,23 @@ pub use endpoint::client_config;
 pub use endpoint::reset_key;
 pub use endpoint::server_config;
 #[cfg(any(test, feature = "daemon"))]
+pub use endpoint::temporary_reset_key;
+#[cfg(any(test, feature = "daemon"))]
 pub use error::AuthorityError;
 pub use error::EndpointError;
 pub use error::IdentityError;
 pub use error::IdentityErrors;
 pub use error::NameError;
 pub use error::PeerError;
+pub use explain::explain;
 pub use identity::CA_FILE;
 pub use identity::CERT_FILE;
 pub use identity::Identity;
 pub use identity::KEY_FILE;
 pub use identity::PemFiles;
 pub use name::daemon_name;
+#[cfg(any(test, feature = "daemon"))]
+pub use name::host_name;
 pub use peer::PeerCertificate;
 #[cfg(any(test, feature = "daemon"))]
 pub use provider::key_exchange_name;

@@ -38,3 +38,17 @@ pub fn daemon_name(text: &str) -> Result<String, NameError> {
     })?;
     Ok(text.to_ascii_lowercase())
 }
+
+/// Checks that `text` can be a host in a certificate: a DNS name as in [`daemon_name`], or an IP address. Returns it in the
+/// usual spelling.
+///
+/// # Errors
+///
+/// [`NameError`] with the rule that is broken.
+#[cfg(any(test, feature = "daemon"))]
+pub fn host_name(text: &str) -> Result<String, NameError> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Ok(address.to_string()),
+        Err(_) => daemon_name(text),
+    }
+}

@@ -2,16 +2,20 @@ use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
 use super::error::PeerError;
+use super::x509::Facts;
 
 /// The names in a peer's certificate. The handshake has already verified the certificate itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate {
     names: Vec<String>,
+    addresses: Vec<String>,
+    /// Names that name no daemon, such as URIs, each with its kind.
+    others: Vec<String>,
 }
 
 impl PeerCertificate {
-    /// Reads the DNS names from the subject alternative names of the first certificate of a chain. The subject's common
-    /// name does not count (RFC 9525 §2).
+    /// Reads the subject alternative names of the first certificate of a chain. The subject's common name does not count
+    /// (RFC 9525 §2).
     ///
     /// # Errors
     ///
@@ -19,14 +23,32 @@ impl PeerCertificate {
     pub fn from_chain(chain: &[CertificateDer<'_>]) -> Result<Self, PeerError> {
         let first = chain.first().ok_or(PeerError::Missing)?;
         let certificate = EndEntityCert::try_from(first).map_err(PeerError::Unreadable)?;
+        let facts = Facts::read(first).map_err(PeerError::Malformed)?;
+        let names = certificate.valid_dns_names().map(str::to_ascii_lowercase);
         Ok(Self {
-            names: certificate.valid_dns_names().map(str::to_ascii_lowercase).collect(),
+            names: names.filter(|name| !name.contains('*')).collect(),
+            addresses: facts.addresses.iter().map(ToString::to_string).collect(),
+            others: facts.other_names,
         })
     }
 
-    /// All DNS names, in lower case, in the order of the certificate.
+    /// All DNS names except wildcards, in lower case, in the order of the certificate.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The hosts for whose nodes the daemon may speak by default: all DNS names except wildcards, and all IP addresses.
+    pub fn hosts(&self) -> Vec<String> {
+        self.names.iter().chain(&self.addresses).cloned().collect()
+    }
+
+    /// Names that cannot name a daemon, each with its kind: addresses, wildcards, URIs and others.
+    pub fn others(&self) -> impl Iterator<Item = String> {
+        let addresses = self
+            .addresses
+            .iter()
+            .map(|address| format!("the IP address `{address}`"));
+        addresses.chain(self.others.iter().cloned())
     }
 
     /// Whether the certificate contains the daemon name `name`, ignoring case. A wildcard matches no name: it would let the

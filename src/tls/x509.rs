@@ -1,9 +1,11 @@
+use std::net::IpAddr;
 use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::FromDer;
+use x509_parser::prelude::GeneralName;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::time::ASN1Time;
 #[cfg(any(test, feature = "daemon"))]
@@ -17,6 +19,10 @@ pub(super) struct Facts {
     pub(super) not_after: i64,
     /// Whether the certificate may sign others.
     pub(super) is_authority: bool,
+    /// The IP addresses among the subject alternative names.
+    pub(super) addresses: Vec<IpAddr>,
+    /// The subject alternative names that are neither DNS names nor addresses, and wildcards, each with its kind.
+    pub(super) other_names: Vec<String>,
     /// The subject's public key in DER.
     #[cfg(any(test, feature = "daemon"))]
     pub(super) public_key: Vec<u8>,
@@ -32,7 +38,11 @@ impl Facts {
         if !rest.is_empty() {
             return Err(format!("{} bytes after its end", rest.len()));
         }
+        let names = parsed.subject_alternative_name().ok().flatten();
+        let names = names.map_or(&[][..], |names| &names.value.general_names);
         Ok(Self {
+            addresses: names.iter().filter_map(address).collect(),
+            other_names: names.iter().filter_map(other_name).collect(),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             is_authority: parsed.is_ca(),
@@ -46,6 +56,26 @@ impl Facts {
     /// Whether the certificate is valid at `now`, in seconds since 1970.
     pub(super) fn valid_at(&self, now: i64) -> bool {
         (self.not_before..=self.not_after).contains(&now)
+    }
+}
+
+fn address(name: &GeneralName<'_>) -> Option<IpAddr> {
+    let GeneralName::IPAddress(bytes) = name else {
+        return None;
+    };
+    let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok()
+}
+
+fn other_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) if name.contains('*') => {
+            Some(format!("the wildcard `{name}`, which names no single daemon"))
+        }
+        GeneralName::DNSName(_) | GeneralName::IPAddress(_) => None,
+        GeneralName::URI(uri) => Some(format!("the URI `{uri}`")),
+        GeneralName::RFC822Name(mail) => Some(format!("the e-mail address `{mail}`")),
+        _ => Some("a name of another kind".to_owned()),
     }
 }
 

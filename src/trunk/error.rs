@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::TrunkConfig;
 use crate::session::SessionError;
+use crate::tls::explain;
 use crate::wire::WireError;
 
 /// Why a trunk could not be established, or why it ended.
@@ -71,7 +72,8 @@ impl From<quinn::ConnectionError> for TrunkError {
             ApplicationClosed(close) if close.error_code == TrunkConfig::DROPPED => Self::Withdrawn,
             // Before the handshake is complete, an application can send only this code (RFC 9000 section 10.2.3).
             ConnectionClosed(close) if close.error_code == TransportErrorCode::APPLICATION_ERROR => Self::Withdrawn,
-            error => Self::Connection(error.to_string()),
+            // The peer sends the text of its error with its close.
+            error => Self::Connection(explain(&error.to_string(), matches!(error, ConnectionClosed(_)))),
         }
     }
 }

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::TrunkError;
+use crate::router::Acceptance;
 use crate::router::daemon_of;
 use crate::router::temporary_name;
 use crate::tls::PeerCertificate;
@@ -17,6 +20,8 @@ pub struct LocalDaemon {
     pub lanes: u8,
     /// Whether the daemon runs only for a single command, possibly while another daemon with the same name is running.
     pub is_temporary: bool,
+    /// Who may dial this daemon.
+    pub accepts: Acceptance,
 }
 
 /// What two daemons agreed on in their greeting.
@@ -32,6 +37,8 @@ pub struct Agreement {
     pub software: String,
     /// The session that the peer still holds with this daemon.
     pub session: Option<SessionId>,
+    /// The hosts in the peer's certificate: DNS names and IP addresses.
+    pub hosts: Arc<[String]>,
 }
 
 impl LocalDaemon {
@@ -51,8 +58,8 @@ impl LocalDaemon {
     /// Checks a peer's greeting against its certificate and, if this daemon dialled, against the name that it dialled.
     ///
     /// # Errors
-    /// If the certificate does not contain the peer's name, if that name is not the dialled one or is this daemon's own, or if
-    /// there is no common protocol version.
+    /// If the certificate does not contain the peer's name, if that name is not the dialled one or is this daemon's own, if the
+    /// peer dialled and may not, or if there is no common protocol version.
     pub fn agree(
         &self,
         hello: Hello,
@@ -76,6 +83,11 @@ impl LocalDaemon {
                 "that is this daemon's own name; give each daemon its own".into(),
             ));
         }
+        if dialled.is_none() {
+            self.accepts
+                .check(&hello.name)
+                .map_err(|error| refuse(error.to_string()))?;
+        }
         let (min, max) = hello.versions;
         if !(min..=max).contains(&VERSION) {
             return Err(TrunkError::Version(min, max));
@@ -90,6 +102,7 @@ impl LocalDaemon {
             boot: hello.boot,
             software: hello.software,
             session: hello.session,
+            hosts: certificate.hosts().into(),
         })
     }
 

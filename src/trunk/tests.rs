@@ -6,15 +6,24 @@ use std::time::SystemTime;
 use bytes::BytesMut;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio_util::sync::CancellationToken;
 
 use super::io::accept;
+use super::io::busy_wait::BusyWait;
 use super::io::dial;
 use super::io::greet::Greeted;
+use super::io::leave::LeaveBarrier;
+use super::io::session;
 use super::io::streams::Arrival;
 use super::io::streams::Streams;
+use super::io::trunks::trunks;
 use super::io::udp;
 use super::*;
 use crate::congestion::Shared;
+use crate::endpoint::io::session::PeerEvent;
+use crate::router::Acceptance;
+use crate::router::DaemonPattern;
+use crate::session::SessionConfig;
 use crate::tls::Authority;
 use crate::tls::Identity;
 use crate::tls::PeerCertificate;
@@ -36,6 +45,7 @@ fn daemon(name: &str, lanes: u8) -> LocalDaemon {
         boot: [1; 16],
         lanes,
         is_temporary: false,
+        accepts: Acceptance::default(),
     }
 }
 
@@ -116,6 +126,33 @@ fn somebody_else_than_was_dialled_is_refused() {
 }
 
 #[test]
+fn who_dials_must_be_configured_or_fit_a_pattern() {
+    let meet = |names: &[&str], dialled| {
+        let names = names.iter().filter_map(|name| DaemonPattern::parse(name)).collect();
+        let left = LocalDaemon {
+            accepts: Acceptance::new(["middle".to_owned()], Some(names)),
+            ..daemon("left", 8)
+        };
+        left.agree(hello("right"), &certificate("right"), dialled)
+            .map(|agreed| agreed.peer)
+            .map_err(|error| error.to_string())
+    };
+    let refused = meet(&["db-*"], None).unwrap_err();
+    assert!(
+        refused.contains("refused \"right\"") && refused.contains("`[accept] names`"),
+        "{refused}"
+    );
+    assert!(meet(&[], None).is_err());
+    assert!(meet(&["db-*", "RI*"], None).is_ok());
+    assert!(meet(&[], Some("right")).is_ok(), "whom we dial need not fit");
+}
+
+#[test]
+fn the_hosts_of_a_peer_are_those_of_its_certificate() {
+    assert_eq!(*meet(hello("right"), None).unwrap().hosts, ["right".to_owned()]);
+}
+
+#[test]
 fn our_own_name_is_refused() {
     for name in ["right", "Right"] {
         let refused = daemon(name, 16).agree(hello("right"), &certificate("right"), None);
@@ -166,8 +203,18 @@ fn exactly_one_side_is_lower() {
 
 /// A daemon's UDP endpoint on loopback, and the QUIC configuration for dialling.
 fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::Endpoint, quinn::ClientConfig) {
+    endpoint_for(authority, name, &[], config)
+}
+
+/// The same with these hosts in its certificate.
+fn endpoint_for(
+    authority: &Authority,
+    name: &str,
+    hosts: &[String],
+    config: &TrunkConfig,
+) -> (quinn::Endpoint, quinn::ClientConfig) {
     let now = SystemTime::now();
-    let issued = authority.issue(name, 30, now).unwrap();
+    let issued = authority.issue_with_hosts(name, hosts, 30, now).unwrap();
     let files = PemFiles {
         authorities: authority.certificate_pem().as_bytes(),
         certificate: issued.certificate_pem.as_bytes(),
@@ -282,6 +329,50 @@ async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
     };
     let counted = tokio::time::timeout(SOON, grown).await;
     assert!(counted.is_ok(), "{before} before, then {begin}, and no more");
+}
+
+/// Whom a peer may speak for follows from the certificate of the trunk that carries its session now.
+#[tokio::test]
+async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, _) = endpoint(&authority, "near", &TrunkConfig::default());
+    let address = near.local_addr().unwrap().to_string();
+    let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
+    let us = Arc::new(daemon("near", 1));
+    tokio::spawn(accept::accept(near, us, Held::default(), greeted));
+    let mut accepted = Vec::new();
+    let mut kept = Vec::new();
+    for hosts in [&["h1".to_owned()], &["h1".to_owned()], &["h2".to_owned()]] {
+        let (far, client) = endpoint_for(&authority, "far", hosts, &TrunkConfig::default());
+        let (them, held) = (daemon("far", 1), Held::default());
+        kept.push(dial::dial(&far, client, &them, &held, "near", &address).await.unwrap());
+        accepted.push(peers.recv().await.unwrap());
+    }
+    let [first, same, other] = <[Greeted; 3]>::try_from(accepted).unwrap();
+    let (hub, mut events) = tokio::sync::mpsc::channel(8);
+    let settings = session::SessionSettings {
+        config: SessionConfig {
+            lanes: 1,
+            ..SessionConfig::default()
+        },
+        race_interval: Duration::from_secs(1),
+        hub,
+        leave: CancellationToken::new(),
+        barrier: LeaveBarrier::default(),
+        busy_wait: BusyWait::default(),
+    };
+    let (trunks, receiver) = trunks(tokio::sync::watch::channel(TrunkState::Fresh).0);
+    let running = tokio::spawn(session::run(first, settings, receiver));
+    let certified = |hosts: Arc<[String]>| hosts.join(" ");
+    assert!(matches!(events.recv().await, Some(PeerEvent::Up { hosts, .. }) if certified(hosts.clone()) == "far h1"));
+    trunks.trunks.send(same).await.unwrap();
+    trunks.trunks.send(other).await.unwrap();
+    match events.recv().await {
+        Some(PeerEvent::Certified { peer, hosts }) => assert_eq!((&*peer, &*certified(hosts)), ("far", "far h2")),
+        event => panic!("{event:?}"),
+    }
+    trunks.end.cancel();
+    running.await.unwrap();
 }
 
 /// Attempts that lost a race are frequent and normal, so they are not logged as warnings. A refused peer is.

@@ -126,8 +126,9 @@ make_hosts() {
         ip -n "$(net "$right")" link set "$left" up
     done
     "$beamway" certs init --dir "$work/certs"
-    # shellcheck disable=SC2086 # one word for each
-    "$beamway" certs issue --dir "$work/certs" $hosts
+    for host in $hosts; do
+        "$beamway" certs issue --dir "$work/certs" --host "$host.test" "$host"
+    done
     for host in $hosts; do
         make_root "$host"
         configure_gateway "$host"

@@ -53,6 +53,7 @@ mod netns;
 mod oneshot;
 mod order;
 mod otp;
+mod policy;
 mod pressure;
 mod releases;
 #[path = "../system/golden/samples.rs"]

@@ -1,6 +1,7 @@
 //! `beamway call`, `send` and `ping` towards real nodes: through a peer's gateway, on this host, beside a daemon that runs
 //! under the same name and certificate, and without one.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -251,7 +252,9 @@ fn the_cookie_is_that_of_the_home_folder() {
     let home = cluster.folder().join("somebody");
     std::fs::create_dir(&home).expect("a folder");
     for (cookie, is_right) in [(format!("{COOKIE}\n"), true), ("another".to_owned(), false)] {
-        std::fs::write(home.join(".erlang.cookie"), cookie).expect("a file");
+        let file = home.join(".erlang.cookie");
+        std::fs::write(&file, cookie).expect("a file");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("our own file");
         for node in [&a, &b] {
             let words = ["call", node.full_name(), "erlang", "node"];
             let output = run_at(&home, cluster.folder(), "left", &words);

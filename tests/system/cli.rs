@@ -88,6 +88,10 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it exists").permissions().mode() & 0o777
 }
 
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
+}
+
 /// Whether the tool is here; without it, what it would confirm is left out.
 fn openssl_is_here() -> bool {
     Command::new("openssl").arg("version").output().is_ok()
@@ -300,9 +304,70 @@ fn certificates_out_of_their_time_are_told() {
     fs::write(root.join("certs/left/ca.pem"), authority.certificate_pem()).expect("written");
     fs::write(root.join("certs/left/cert.pem"), issued.certificate_pem).expect("written");
     fs::write(root.join("certs/left/key.pem"), issued.key_pem).expect("written");
+    set_mode(&root.join("certs/left/key.pem"), 0o600);
     fs::write(root.join("left.toml"), CONFIG).expect("written");
     let text = fails(root, &["check", "--config", "left.toml"], 1);
     assert!(text.contains("certs/left/cert.pem: expired on "), "{text}");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    let folder = certified();
+    let root = folder.path();
+    fs::write(root.join("left.toml"), CONFIG).expect("written");
+    let key = root.join("certs/left/key.pem");
+    for mode in [0o644, 0o604, 0o660] {
+        set_mode(&key, mode);
+        for command in ["check", "run"] {
+            let text = fails(root, &[command, "--config", "left.toml"], 1);
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert!(
+                text.contains("certs/left/key.pem can be read or changed by ") && text.contains("`chmod 600 "),
+                "{command} {mode:o}: {text}"
+            );
+        }
+    }
+    set_mode(&key, 0o400);
+    works(root, &["check", "--config", "left.toml"]);
+    set_mode(&root.join("certs/ca-key.pem"), 0o644);
+    let text = fails(root, &["certs", "issue", "--dir", "certs", "new"], 1);
+    assert!(text.contains("certs/ca-key.pem can be read"), "{text}");
+}
+
+/// The command that `beamway check` prints is followed to the letter.
+#[test]
+fn a_certificate_that_does_not_name_the_hosts_of_nodes_is_told_with_the_remedy() {
+    let folder = certified();
+    let root = folder.path();
+    let config = CONFIG.replace("[\"127.0.0.1\"]", "[\"127.0.0.1\", \"host1\", \"left\"]");
+    fs::write(root.join("left.toml"), config).expect("written");
+    let text = works(root, &["check", "--config", "left.toml"]);
+    let (_, warning) = text.split_once("warning: ").expect("a warning");
+    assert!(
+        warning.contains("does not name these hosts of nodes: 127.0.0.1, host1;"),
+        "{text}"
+    );
+    let (_, command) = warning.trim_end().split_once(": beamway ").expect("a command");
+    assert_eq!(command, "certs issue --dir DIR --host 127.0.0.1 --host host1 left");
+    fs::rename(root.join("certs/left"), root.join("certs/left.old")).expect("moved");
+    let words: Vec<&str> = command
+        .split(' ')
+        .map(|word| if word == "DIR" { "certs" } else { word })
+        .collect();
+    works(root, &words);
+    let text = works(root, &["check", "--config", "left.toml"]);
+    assert!(!text.contains("warning"), "{text}");
+    assert!(
+        text.contains("dialling in: every daemon with a certificate") && text.contains("`[accept] names`"),
+        "{text}"
+    );
+    // A name of another daemon would let this one pass for it.
+    let text = fails(root, &["certs", "issue", "--dir", "certs", "--host", "right", "new"], 1);
+    assert!(text.contains("`right` is the name of a daemon"), "{text}");
+    for host in ["*.example.com", "a b", "host:1"] {
+        fails(root, &["certs", "issue", "--dir", "certs", "--host", host, "new"], 1);
+    }
+    assert!(!root.join("certs/new").exists());
 }
 
 /// A root, an intermediate and a daemon's certificate, all by openssl, with a key of the given kind.

@@ -7,4 +7,5 @@ mod golden;
 mod linkem;
 mod protocol;
 mod regressions;
+mod secrets;
 mod shape;

@@ -16,11 +16,12 @@ use crate::carrier;
 use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
 use crate::carrier::own_hosts;
-use crate::cli::cookie::cookie;
+use crate::cli::cookie::CookieArgs;
 use crate::cli::output;
 use crate::config::Config;
 use crate::config::PeerSettings;
 use crate::dist::NodeName;
+use crate::dist::case_hint;
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::io::registration::names;
 use crate::etf::Atom;
@@ -28,6 +29,7 @@ use crate::hub::io::directory::Place;
 use crate::hub::io::directory::Request;
 use crate::node;
 use crate::node::Node;
+use crate::router::Policy;
 
 /// Time-out for a port mapper of this host. It answers at once, if there is one.
 const EPMD_TIME: Duration = Duration::from_secs(1);
@@ -45,7 +47,7 @@ pub struct Joining {
     /// The configuration of this host's daemon, which does not have to be running.
     pub config: PathBuf,
     /// The cookie; by default the one in `~/.erlang.cookie`.
-    pub cookie: Option<String>,
+    pub(crate) cookie: CookieArgs,
     /// The full name of the command's node; by default a unique one.
     pub name: Option<String>,
     /// How long the command may take.
@@ -87,7 +89,7 @@ impl Joining {
     pub(super) async fn join(self) -> anyhow::Result<Visit> {
         let deadline = Instant::now() + self.timeout;
         let target = NodeName::new(&self.node).with_context(|| format!("{:?} is not a node name", self.node))?;
-        let cookie = cookie(self.cookie)?;
+        let cookie = self.cookie.cookie()?;
         let Loaded { config, identity } = carrier::load(&self.config).map_err(|mistakes| {
             for line in &mistakes {
                 output::complain(line);
@@ -96,10 +98,10 @@ impl Joining {
         })?;
         let hosts = config.epmd.hosts.clone().unwrap_or_else(own_hosts);
         let name = self.name.unwrap_or_else(|| {
-            let host = host_like(&hosts, target.host());
+            let host = own_host(&hosts, identity.hosts(), target.host());
             format!("beamway-{}-{:04x}@{host}", std::process::id(), rand::random::<u16>())
         });
-        let builder = Node::builder(&name).cookie(&cookie);
+        let builder = Node::builder(&name).cookie(cookie.expose());
         let (builder, way, temporary) = match here(&config, &hosts, &target).await {
             Some(epmd) => (builder.epmd(epmd), Way::Here(epmd), None),
             None => {
@@ -229,7 +231,8 @@ async fn find(
         let all_have_told = complete_since.is_some_and(|since| now >= since + TELL);
         if all_have_told || now >= deadline {
             bail!(
-                "no peer has announced node {target}; known nodes: {}; unreachable peers: {}",
+                "no peer has announced node {target}{}; known nodes: {}; unreachable peers: {}",
+                case_hint(target.as_str(), known.iter().map(String::as_str)),
                 list(&known),
                 list(&absent)
             );
@@ -255,11 +258,23 @@ fn list(words: &[String]) -> String {
     }
 }
 
+/// The host part for our own name: of those that our certificate names, if there are any, since peers refuse others by default.
+fn own_host<'a>(hosts: &'a [String], certified: &[String], like: &str) -> &'a str {
+    let policy = Policy::of_hosts(certified);
+    let is_certified = |host: &&String| policy.allows(&format!("a@{host}"));
+    let certified: Vec<&String> = hosts.iter().filter(is_certified).collect();
+    if certified.is_empty() {
+        host_like(hosts.iter().collect(), like)
+    } else {
+        host_like(certified, like)
+    }
+}
+
 /// The host part for our own name: an address, a full name or a short one, as in the name of the other node.
-fn host_like<'a>(hosts: &'a [String], like: &str) -> &'a str {
+fn host_like<'a>(hosts: Vec<&'a String>, like: &str) -> &'a str {
     let kind = |host: &str| (host.parse::<std::net::IpAddr>().is_ok(), host.contains('.'));
     let same = hosts.iter().find(|host| kind(host) == kind(like));
-    same.or(hosts.first()).map_or("localhost", String::as_str)
+    same.or(hosts.first()).map_or("localhost", |host| host.as_str())
 }
 
 #[cfg(test)]
@@ -269,10 +284,17 @@ mod tests {
     #[test]
     fn the_host_part_is_of_the_kind_that_the_other_node_has() {
         let hosts = ["10.0.0.1", "h1", "h1.example"].map(str::to_owned);
-        assert_eq!(host_like(&hosts, "127.0.0.1"), "10.0.0.1");
-        assert_eq!(host_like(&hosts, "h2"), "h1");
-        assert_eq!(host_like(&hosts, "h2.example"), "h1.example");
-        assert_eq!(host_like(&hosts[..1], "h2"), "10.0.0.1");
-        assert_eq!(host_like(&[], "h2"), "localhost");
+        assert_eq!(own_host(&hosts, &[], "127.0.0.1"), "10.0.0.1");
+        assert_eq!(own_host(&hosts, &[], "h2"), "h1");
+        assert_eq!(own_host(&hosts, &[], "h2.example"), "h1.example");
+        assert_eq!(own_host(&hosts[..1], &[], "h2"), "10.0.0.1");
+        assert_eq!(own_host(&[], &[], "h2"), "localhost");
+        let certified = ["other", "H1"].map(str::to_owned);
+        assert_eq!(
+            own_host(&hosts, &certified, "h2.example"),
+            "h1",
+            "peers refuse the others"
+        );
+        assert_eq!(own_host(&hosts[..1], &certified, "h2"), "10.0.0.1");
     }
 }

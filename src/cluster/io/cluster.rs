@@ -20,6 +20,7 @@ use tracing::debug;
 use super::dialling::Dialler;
 use super::dialling::WELCOME_TIME;
 use super::dialling::keep_dialling;
+use super::unexpected::Unexpected;
 use crate::cluster::StaticPeer;
 use crate::cluster::choice::Choice;
 use crate::cluster::choice::Offer;
@@ -123,6 +124,7 @@ impl Cluster {
             held: cluster.held.clone(),
             race_interval: cluster.race_interval,
         });
+        let mut unexpected = Unexpected::new(peers.clone());
         let mut dialling = JoinSet::new();
         for peer in peers {
             let state = sessions.state(&key(&peer.name)).subscribe();
@@ -136,6 +138,11 @@ impl Cluster {
                 () = cluster.leave.cancelled() => break,
                 Some(peer) = welcomed.recv() => cluster.go_on(peer, &mut sessions).await,
                 Some(peer) = greeted.recv() => {
+                    let name = peer.agreement.peer.as_str();
+                    if !peer.is_ours && !is_temporary(name) && !cluster.daemon.accepts.is_configured(name) {
+                        let from = peer.connection.remote_address();
+                        unexpected.greet(name, from, |peer| sessions.is_absent(peer));
+                    }
                     if cluster.daemon.is_lower_than(&peer.agreement.peer) {
                         cluster.choose(peer, &mut sessions).await;
                     } else {
@@ -256,6 +263,11 @@ impl Sessions {
         self.states
             .entry(name.to_owned())
             .or_insert_with(|| watch::channel(TrunkState::Down).0)
+    }
+
+    fn is_absent(&self, peer: &str) -> bool {
+        let state = self.states.get(&key(peer));
+        state.is_none_or(|state| *state.borrow() == TrunkState::Down)
     }
 
     /// Removes temporary daemons that have left. Returns whether there is room for this one.

@@ -140,7 +140,19 @@ impl SessionHandle {
 #[derive(Debug)]
 pub enum PeerEvent {
     /// A session with a peer has started.
-    Up(SessionHandle),
+    Up {
+        /// The session.
+        session: SessionHandle,
+        /// The hosts in the peer's certificate.
+        hosts: Arc<[String]>,
+    },
+    /// The session goes on over a trunk on which the peer presented another certificate.
+    Certified {
+        /// The peer.
+        peer: Arc<str>,
+        /// The hosts in the certificate.
+        hosts: Arc<[String]>,
+    },
     /// A node of the peer came up.
     NodeUp {
         /// The peer.

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 use tracing::warn;
 
 use super::accept;
@@ -18,6 +21,7 @@ use crate::epmd::LOCALHOST;
 use crate::epmd::Registration;
 use crate::epmd::io::question::Question;
 use crate::gateway::GatewayConfig;
+use crate::gateway::Hosts;
 use crate::hub::Scope;
 use crate::hub::io::directory::Caller;
 use crate::hub::io::directory::Found;
@@ -27,6 +31,9 @@ use crate::hub::io::directory::Request;
 
 /// Maximum number of personas. Each is a listening socket.
 const PERSONAS: usize = 4096;
+
+/// How long look-ups may rely on the addresses of this host that were read last.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// Circuits that may wait for the task that connects them to a BEAM. That task waits for nothing else, so only a burst
 /// reaches the limit.
@@ -53,7 +60,9 @@ struct Listening {
 #[derive(Debug)]
 pub struct Gateway {
     /// The host parts of node names that mean this host.
-    hosts: Vec<String>,
+    hosts: Hosts,
+    /// When the addresses of this host were last read.
+    read_at: Instant,
     hub: mpsc::Sender<Request>,
     config: Arc<GatewayConfig>,
     /// The registered BEAMs, by the parts of their names before the `@`.
@@ -80,9 +89,10 @@ enum Ended {
 
 impl Gateway {
     /// A gateway for a host with these host parts of node names.
-    pub fn new(hosts: Vec<String>, hub: mpsc::Sender<Request>, config: GatewayConfig) -> Self {
+    pub fn new(hosts: Hosts, hub: mpsc::Sender<Request>, config: GatewayConfig) -> Self {
         Self {
             hosts,
+            read_at: Instant::now(),
             hub,
             config: Arc::new(config),
             beams: BTreeMap::new(),
@@ -115,6 +125,7 @@ impl Gateway {
                 gone,
                 answer,
             } => {
+                self.read_addresses().await;
                 let _ = answer.send(self.register(registration, gone).await);
             }
             Question::LookUp {
@@ -122,6 +133,9 @@ impl Gateway {
                 arrived_on,
                 answer,
             } => {
+                if self.read_at.elapsed() >= READ_AGAIN {
+                    self.read_addresses().await;
+                }
                 let found = self.look_up(name, arrived_on).await;
                 let _ = answer.send(found);
             }
@@ -153,7 +167,8 @@ impl Gateway {
         let (callers, called) = mpsc::channel(CALLERS);
         let node = LocalNode {
             registration,
-            hosts: self.hosts.clone(),
+            hosts: self.hosts.announced(),
+            private: self.hosts.private(),
             callers,
         };
         let creation = self.ask(|answer| Request::Attach { node, answer }).await??;
@@ -170,6 +185,27 @@ impl Gateway {
             Ended::Beam(name)
         });
         Some(creation)
+    }
+
+    /// Notices addresses that this host has got since the start, and tells the hub.
+    async fn read_addresses(&mut self) {
+        self.read_at = Instant::now();
+        if self.hosts.is_configured() {
+            return;
+        }
+        let added = self.hosts.add(near::interfaces());
+        if added.is_empty() {
+            return;
+        }
+        info!(addresses = ?added, "this host has more addresses now; its nodes can be named after them");
+        for name in self.beams.keys().cloned() {
+            let request = Request::SetHosts {
+                name,
+                hosts: self.hosts.announced(),
+                private: self.hosts.private(),
+            };
+            let _ = self.hub.send(request).await;
+        }
     }
 
     /// Detaches a BEAM whose connection to the port mapper has ended.
@@ -256,6 +292,7 @@ impl Gateway {
         };
         let persona = Persona {
             target,
+            hub: self.hub.clone(),
             session: node.session,
             policy: node.policy,
             config: Arc::clone(&self.config),

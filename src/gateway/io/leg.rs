@@ -115,13 +115,16 @@ impl Leg {
             Party::Acceptor => self.relay.initiator_name(),
             Party::Initiator => self.relay.acceptor_name(),
         };
-        match claimed {
-            Some(node) if !self.policy.allows(node) => Err(LegError::Policy {
+        if let Some(node) = claimed
+            && let Err(reason) = self.policy.check(node)
+        {
+            return Err(LegError::Policy {
                 peer: self.endpoint.circuit().peer().to_string(),
                 node: node.to_owned(),
-            }),
-            _ => Ok((message, is_complete)),
+                reason,
+            });
         }
+        Ok((message, is_complete))
     }
 
     fn agreed(&self) -> Result<Agreed, LegError> {

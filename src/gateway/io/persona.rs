@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -10,6 +11,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio::time::timeout;
 use tracing::info;
 use tracing::warn;
@@ -26,6 +30,8 @@ use crate::epmd::io::entrance::Entrance;
 use crate::epmd::io::entrance::Place;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
+use crate::hub::io::directory::Initiator;
+use crate::hub::io::directory::Request;
 use crate::router::Policy;
 
 /// Maximum number of connections to one persona that have shaken hands: one for each local node.
@@ -40,11 +46,19 @@ const BACKLOG: u32 = 4096;
 /// Time-out for the first message of a connection, which says the name of the local node. A node sends it at once.
 const NAME_TIME: Duration = Duration::from_secs(5);
 
+/// How long a visible node may take to register. It gives up its attempt to connect after 7 s.
+const REGISTER_TIME: Duration = Duration::from_secs(4);
+
+/// Interval of looks whether a node has registered.
+const REGISTER_LOOK: Duration = Duration::from_millis(50);
+
 /// The remote node that a persona presents.
 #[derive(Clone)]
 pub(in crate::gateway) struct Persona {
     /// The remote node, `name@host`.
     pub(in crate::gateway) target: String,
+    /// Knows which nodes there are.
+    pub(in crate::gateway) hub: mpsc::Sender<Request>,
     pub(in crate::gateway) session: SessionHandle,
     pub(in crate::gateway) policy: Policy,
     pub(in crate::gateway) config: Arc<GatewayConfig>,
@@ -94,6 +108,7 @@ pub(in crate::gateway) async fn serve(listener: TcpListener, persona: Persona) {
 async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections: Arc<Semaphore>) {
     let Persona {
         target,
+        hub,
         session,
         policy,
         config,
@@ -110,7 +125,11 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
         Ok(Err(error)) => Err(error),
         Err(_) => Err(LegError::Late("the local node did not send its name", NAME_TIME)),
     };
-    let relay = match relay {
+    let checked = match relay {
+        Ok(relay) => check_initiator(&hub, &relay).await.map(|()| relay),
+        Err(error) => Err(error),
+    };
+    let relay = match checked {
         Ok(relay) => relay,
         Err(error) => {
             warn!(to = target, %error, "the connection of a local node was refused");
@@ -149,6 +168,37 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
     };
     let circuit = circuit.id();
     info!(%peer, %circuit, from, to = target, %reason, "a circuit has ended");
+}
+
+/// Checks that the connection can be that of a local node with the name that it claims.
+///
+/// A visible node is registered at this port mapper, or it could not be found by others. A hidden one need not be: nodes with
+/// `-dist_listen false`, remote shells and C nodes never register. Such a node may have any name that no other node has. A node
+/// without a name gets one from the node that it connects to. Registration may also come a moment later: after a restart of the
+/// gateway nodes register again within two seconds.
+async fn check_initiator(hub: &mpsc::Sender<Request>, relay: &Relay) -> Result<(), LegError> {
+    let Some(node) = relay.initiator_name() else {
+        return Ok(());
+    };
+    let until = Instant::now() + REGISTER_TIME;
+    loop {
+        let (answer, answered) = oneshot::channel();
+        let request = Request::FindInitiator {
+            node: node.to_owned(),
+            answer,
+        };
+        hub.send(request).await.map_err(|_| LegError::NoSession)?;
+        match answered.await.map_err(|_| LegError::NoSession)? {
+            Initiator::Registered => return Ok(()),
+            Initiator::Elsewhere(peer) => {
+                let node = node.to_owned();
+                return Err(LegError::Elsewhere { node, peer });
+            }
+            Initiator::Unregistered if !relay.initiator_is_visible() => return Ok(()),
+            Initiator::Unregistered if Instant::now() >= until => return Err(LegError::Unregistered(node.to_owned())),
+            Initiator::Unregistered => sleep(REGISTER_LOOK).await,
+        }
+    }
 }
 
 async fn read_name(stream: &mut TcpStream, input: &mut BytesMut) -> Result<Bytes, LegError> {

@@ -26,8 +26,10 @@ pub struct LocalNode {
     /// The part of its name before the `@`, its type, and the port on which it listens for plain distribution on this host, or
     /// 0 if it does not listen.
     pub registration: Registration,
-    /// The host parts by which it can be addressed.
+    /// The host parts by which it can be addressed. They are announced to peers.
     pub hosts: Vec<String>,
+    /// More host parts, by which only nodes of this host can address it.
+    pub private: Vec<String>,
     /// Receives circuits to the node. When the receiver is dropped, the node counts as gone.
     pub callers: mpsc::Sender<Caller>,
 }
@@ -76,6 +78,22 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Found>,
     },
+    /// Replaces the host parts of a local node, because this host has more addresses now.
+    SetHosts {
+        /// The part of its name before the `@`.
+        name: String,
+        /// The host parts by which it can be addressed.
+        hosts: Vec<String>,
+        /// More host parts, by which only nodes of this host can address it.
+        private: Vec<String>,
+    },
+    /// Asks about the name that a connection claims to be a local node's.
+    FindInitiator {
+        /// The claimed full name.
+        node: String,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Initiator>,
+    },
     /// Asks which nodes there are.
     Names {
         /// Which of them.
@@ -83,6 +101,17 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Vec<Found>>,
     },
+}
+
+/// Whether a connection can be that of a local node with the name that it claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Initiator {
+    /// A local node has registered the name.
+    Registered,
+    /// Nobody has the name.
+    Unregistered,
+    /// A peer holds the full name.
+    Elsewhere(Arc<str>),
 }
 
 /// How a node can be reached.

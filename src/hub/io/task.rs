@@ -9,12 +9,14 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 use tracing::info;
 use tracing::warn;
 
 use super::announcer::Announcer;
 use super::directory::Caller;
 use super::directory::Found;
+use super::directory::Initiator;
 use super::directory::LocalNode;
 use super::directory::Place;
 use super::directory::RemoteNode;
@@ -23,11 +25,14 @@ use crate::dist::Relay;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
+use crate::hub::Announced;
 use crate::hub::Answer;
 use crate::hub::Hub;
 use crate::hub::Moved;
 use crate::hub::OpenError;
+use crate::hub::Unreachable;
 use crate::router::Policies;
+use crate::router::Policy;
 use crate::wire::Open;
 
 /// The maximum number of known nodes in the answer to a question for an unknown node.
@@ -37,6 +42,8 @@ const NODES_NAMED: usize = 20;
 #[derive(Debug)]
 pub struct HubTask {
     hub: Hub,
+    /// The nodes for which peers let this daemon speak by default.
+    own: Policy,
     announces: bool,
     /// The receivers of circuits to local nodes, by the names of the nodes.
     callers: BTreeMap<String, mpsc::Sender<Caller>>,
@@ -46,11 +53,12 @@ pub struct HubTask {
 }
 
 impl HubTask {
-    /// Creates a hub with these policies. `announces` determines whether local nodes are announced to peers, so that remote nodes
-    /// can connect to them. A temporary daemon does not announce its node.
-    pub fn new(policies: Policies, announces: bool) -> Self {
+    /// Creates a hub with these policies. `own` is what peers allow this daemon by default. `announces` determines whether local
+    /// nodes are announced to peers, so that remote nodes can connect to them. A temporary daemon does not announce its node.
+    pub fn new(policies: Policies, own: Policy, announces: bool) -> Self {
         Self {
             hub: Hub::new(policies),
+            own,
             announces,
             callers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -89,7 +97,24 @@ impl HubTask {
                 answer,
             } => {
                 let found = self.hub.look_up(&name, arrived_on);
+                if found == Answer::Unknown
+                    && let Some(near) = self.hub.near(&name)
+                {
+                    info!(
+                        asked = name,
+                        known = near,
+                        "an unknown node was asked for: names are case-sensitive"
+                    );
+                }
                 let _ = answer.send(self.found(found));
+            }
+            Request::SetHosts { name, hosts, private } => {
+                if self.hub.set_hosts(&name, hosts, private) {
+                    self.announce(&name);
+                }
+            }
+            Request::FindInitiator { node, answer } => {
+                let _ = answer.send(self.find_initiator(&node));
             }
             Request::Names { scope, answer } => {
                 let names = self.hub.names(&scope);
@@ -110,7 +135,7 @@ impl HubTask {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as u32);
-        let creation = match self.hub.attach(node.registration, node.hosts, now) {
+        let creation = match self.hub.attach(node.registration, node.hosts, node.private, now) {
             Ok(creation) => creation,
             Err(error) => {
                 warn!(node = name, %error, "refused a local node");
@@ -118,13 +143,33 @@ impl HubTask {
             }
         };
         info!(node = name, creation, "local node attached");
+        self.warn_uncovered(&name);
         self.callers.insert(name.clone(), node.callers);
+        self.announce(&name);
+        Some(creation)
+    }
+
+    /// Tells all peers of a local node.
+    fn announce(&self, name: &str) {
         for session in self.sessions.values() {
-            if let Some(up) = self.node_up(&name) {
-                session.up(&name, up);
+            if let Some(up) = self.node_up(name) {
+                session.up(name, up);
             }
         }
-        Some(creation)
+    }
+
+    /// Warns if peers refuse all names of a node, unless they are configured to allow them.
+    fn warn_uncovered(&self, name: &str) {
+        let hosts = self.hub.local_hosts(name);
+        let is_covered = hosts.iter().any(|host| self.own.allows(&format!("{name}@{host}")));
+        if self.announces && !is_covered && !hosts.is_empty() {
+            warn!(
+                node = name,
+                ?hosts,
+                "the certificate of this daemon names no host of this node: peers refuse the node unless their `allow` says \
+                 otherwise; issue a certificate with `--host` for it (`beamway check` prints the command)"
+            );
+        }
     }
 
     fn detach(&mut self, name: &str, creation: u32) {
@@ -170,6 +215,17 @@ impl HubTask {
         }
     }
 
+    fn find_initiator(&self, node: &str) -> Initiator {
+        if let Some(peer) = self.hub.peer_of(node) {
+            return Initiator::Elsewhere(Arc::clone(peer));
+        }
+        let name = node.split_once('@').map_or(node, |(name, _)| name);
+        match self.hub.registration(name) {
+            Some(_) => Initiator::Registered,
+            None => Initiator::Unregistered,
+        }
+    }
+
     /// The same, with what is needed to reach the node.
     fn found(&mut self, answer: Answer) -> Found {
         match answer {
@@ -198,14 +254,19 @@ impl HubTask {
 
     fn handle_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Up(session) => self.peer_up(session),
+            PeerEvent::Up { session, hosts } => {
+                self.hub.certify(&session.peer, hosts);
+                self.peer_up(session);
+            }
+            PeerEvent::Certified { peer, hosts } => {
+                info!(%peer, ?hosts, "the peer has another certificate");
+                self.hub.certify(&peer, hosts);
+            }
             PeerEvent::NodeUp { peer, name, hosts, .. } => {
                 let announced = self.hub.announce(&peer, &name, hosts);
-                for (node, reason) in announced.unreachable {
-                    info!(%peer, node, %reason, "an announced node cannot be reached through this peer");
-                }
-                if !announced.reachable.is_empty() {
-                    info!(%peer, nodes = ?announced.reachable, "remote node up");
+                log_announced(&peer, &announced);
+                if announced.moved.iter().any(|moved| moved.peer == peer) {
+                    self.forget(&name, &peer);
                 }
                 log_moved(&announced.moved);
             }
@@ -227,6 +288,17 @@ impl HubTask {
                     gone.cancel();
                 }
                 log_moved(&self.hub.withdraw_peer(&peer));
+            }
+        }
+    }
+
+    /// A peer has taken a name over from another one. Whoever found the node there must look it up again.
+    fn forget(&mut self, name: &str, holder: &str) {
+        for (peer, gone) in &mut self.gone {
+            if &**peer != holder
+                && let Some(gone) = gone.remove(name)
+            {
+                gone.cancel();
             }
         }
     }
@@ -266,7 +338,7 @@ impl HubTask {
         let name = self.hub.open(peer, &open.target, relay.initiator_name())?;
         self.callers
             .get(name)
-            .ok_or_else(|| OpenError::Unknown(open.target.clone()))
+            .ok_or_else(|| OpenError::Busy(open.target.clone()))
     }
 }
 
@@ -277,6 +349,22 @@ fn refuse(session: SessionHandle, open: &Open, error: &OpenError) {
     warn!(peer = %session.peer, %circuit, %error, "a circuit was refused");
     let reason = error.to_string();
     tokio::spawn(async move { session.refuse(circuit, reason).await });
+}
+
+/// A host has many names and addresses, and most certificates name one or two of them. So only a node that has no name at all
+/// that its daemon may use is worth a line.
+fn log_announced(peer: &str, announced: &Announced) {
+    let is_reachable = !announced.reachable.is_empty();
+    for (node, reason) in &announced.unreachable {
+        if is_reachable && matches!(reason, Unreachable::Policy(_)) {
+            debug!(peer, node, %reason, "an announced node cannot be reached through this peer");
+        } else {
+            info!(peer, node, %reason, "an announced node cannot be reached through this peer");
+        }
+    }
+    if is_reachable {
+        info!(peer, nodes = ?announced.reachable, "remote node up");
+    }
 }
 
 fn log_moved(moved: &[Moved]) {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::directory::Caller;
 use super::directory::Found;
+use super::directory::Initiator;
 use super::directory::LocalNode;
 use super::directory::Place;
 use super::directory::RemoteNode;
@@ -45,7 +46,8 @@ struct Peer {
 impl Running {
     fn start(announces: bool) -> Self {
         let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
-        let hub = HubTask::new([("strict", strict)].into_iter().collect(), announces);
+        let peers = [("strict", Some(strict)), ("x", None), ("y", None)];
+        let hub = HubTask::new(peers.into_iter().collect(), Policy::of_hosts([]), announces);
         let (requests, requests_of_hub) = mpsc::channel(8);
         let (events, events_of_hub) = mpsc::channel(8);
         let leave = CancellationToken::new();
@@ -69,6 +71,7 @@ impl Running {
         let node = LocalNode {
             registration: Registration::normal(name, 7),
             hosts: vec!["h".to_owned()],
+            private: vec!["127.0.0.1".to_owned()],
             callers,
         };
         (self.ask(|answer| Request::Attach { node, answer }).await, called)
@@ -122,7 +125,11 @@ impl Running {
 
     async fn up(&self, name: &str) -> Peer {
         let (session, commands) = SessionHandle::new(name.into());
-        self.tell(PeerEvent::Up(session.clone())).await;
+        let up = PeerEvent::Up {
+            session: session.clone(),
+            hosts: ["svc".to_owned(), name.to_owned()].into(),
+        };
+        self.tell(up).await;
         Peer { session, commands }
     }
 
@@ -371,5 +378,80 @@ async fn a_session_that_takes_nothing_holds_up_nobody() {
         }
     }
     assert_eq!(told, ["kept"]);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn who_claims_to_be_a_local_node_is_compared_with_those_that_there_are() {
+    let hub = Running::start(true);
+    let (_, _called) = hub.attach("a", 1).await;
+    let x = hub.up("x").await;
+    hub.announce(&x, "b").await;
+    let claim = async |node: &str| {
+        let node = node.to_owned();
+        hub.ask(|answer| Request::FindInitiator { node, answer }).await
+    };
+    assert_eq!(claim("a@h").await, Initiator::Registered);
+    assert_eq!(claim("a@127.0.0.1").await, Initiator::Registered);
+    assert_eq!(claim("b@svc").await, Initiator::Elsewhere("x".into()));
+    assert_eq!(claim("c@h").await, Initiator::Unregistered);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn peers_are_told_of_more_hosts_of_a_node() {
+    let hub = Running::start(true);
+    let (_, _called) = hub.attach("a", 1).await;
+    let mut x = hub.up("x").await;
+    assert_eq!(x.told().await, (true, "a".to_owned()));
+    let set = |name: &str| Request::SetHosts {
+        name: name.to_owned(),
+        hosts: vec!["h".to_owned(), "10.0.0.2".to_owned()],
+        private: vec!["127.0.0.1".to_owned()],
+    };
+    hub.requests.send(set("nobody")).await.unwrap();
+    hub.requests.send(set("a")).await.unwrap();
+    let Ok(Some(Command::NodeUp { name, hosts, .. })) = timeout(PATIENCE, x.commands.recv()).await else {
+        panic!("the node is announced again");
+    };
+    assert_eq!(
+        (name, hosts),
+        ("a".to_owned(), ["h", "10.0.0.2"].map(str::to_owned).to_vec())
+    );
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn another_certificate_of_a_peer_counts_at_once() {
+    let hub = Running::start(true);
+    let (_, mut called) = hub.attach("a", 2).await;
+    let mut x = hub.up("x").await;
+    x.told().await;
+    hub.announce(&x, "b").await;
+    assert!(matches!(hub.find("b@svc").await, Place::Peer { .. }));
+    let certified = PeerEvent::Certified {
+        peer: x.name(),
+        hosts: ["x".to_owned()].into(),
+    };
+    hub.tell(certified).await;
+    assert!(matches!(hub.find("b@svc").await, Place::Unknown { .. }));
+    hub.open(&x, 1, "a@h", "c@svc").await;
+    assert!(x.refusal(1).await.contains("may not speak for node c@svc"));
+    hub.open(&x, 2, "a@h", "c@x").await;
+    assert_eq!(called.recv().await.unwrap().open.circuit, CircuitId(2));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_its_own_peer_announces_is_not_looked_for_elsewhere_any_more() {
+    let hub = Running::start(true);
+    let stranger = hub.up("stranger").await;
+    hub.announce(&stranger, "b").await;
+    let before = hub.remote("b@svc").await;
+    assert_eq!(&*before.session.peer, "stranger");
+    let x = hub.up("x").await;
+    hub.announce(&x, "b").await;
+    assert!(before.gone.is_cancelled());
+    assert_eq!(&*hub.remote("b@svc").await.session.peer, "x");
     hub.stop().await;
 }

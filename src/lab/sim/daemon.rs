@@ -25,6 +25,7 @@ use super::socket::Sent;
 use super::socket::SimSocket;
 use crate::cluster::Cluster;
 use crate::cluster::StaticPeer;
+use crate::router::Acceptance;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk;
@@ -80,12 +81,7 @@ impl Daemon {
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (greeted_in, greeted) = Cluster::channel();
         let cluster = Cluster {
-            daemon: Arc::new(trunk::LocalDaemon {
-                name: name_of(host),
-                boot: random.bytes(),
-                lanes: setting.lanes,
-                is_temporary: false,
-            }),
+            daemon: Arc::new(local_daemon(host, random.bytes(), setting.lanes)),
             endpoint: endpoint.clone(),
             client,
             session: SessionConfig {
@@ -165,6 +161,16 @@ impl Daemon {
     /// Which session it has with a peer, and the how-manieth trunk carries it.
     pub(super) fn session(&self, peer: usize) -> Option<SessionId> {
         self.held.get(&name_of(peer))
+    }
+}
+
+fn local_daemon(host: usize, boot: [u8; 16], lanes: u8) -> trunk::LocalDaemon {
+    trunk::LocalDaemon {
+        name: name_of(host),
+        boot,
+        lanes,
+        is_temporary: false,
+        accepts: Acceptance::default(),
     }
 }
 

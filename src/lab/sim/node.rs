@@ -143,7 +143,7 @@ pub(super) async fn serve(host: Arc<Host>, mut news: mpsc::Receiver<PeerEvent>) 
     let complain = |text: String| host.ledger.lock().complain(host.now(), &text);
     while let Some(event) = news.recv().await {
         match event {
-            PeerEvent::Up(session) => {
+            PeerEvent::Up { session, .. } => {
                 let peer = session.peer.clone();
                 host.ledger
                     .lock()
@@ -159,6 +159,8 @@ pub(super) async fn serve(host: Arc<Host>, mut news: mpsc::Receiver<PeerEvent>) 
                 };
                 session.send(node).await;
             }
+            // Here a certificate decides nothing.
+            PeerEvent::Certified { .. } => {}
             PeerEvent::NodeUp { peer, name, .. } => {
                 let is_new = peers.get_mut(&peer).is_some_and(|nodes| nodes.insert(name.clone()));
                 if !is_new {

@@ -158,7 +158,12 @@ fn configuration(testbed: &Testbed<'_>, transport: &Transport, side: usize, quic
                 host = host.name
             )
         } else {
-            write!(text, "[[peer]]\nname    = \"{name}\"\naddress = \"{address}:{quic}\"\n")
+            // The certificates name the gateways only, since the hosts of an emulated path are not known when they are made.
+            let allow = format!("*@{}", host.name);
+            write!(
+                text,
+                "[[peer]]\nname    = \"{name}\"\naddress = \"{address}:{quic}\"\nallow   = [{allow:?}]\n"
+            )
         };
     }
     if let Some(congestion) = &transport.congestion {

@@ -137,12 +137,10 @@ impl Circuit {
 
     /// Checks that the peer may speak for the node that has answered.
     fn check(&self, far: &FarIdentity) -> Result<(), ConnectionError> {
-        if self.policy.allows(&far.name) {
-            return Ok(());
-        }
-        Err(ConnectionError::Policy {
+        self.policy.check(&far.name).map_err(|reason| ConnectionError::Policy {
             peer: self.endpoint.circuit().peer().to_string(),
             node: far.name.clone(),
+            reason: reason.to_string(),
         })
     }
 

@@ -16,6 +16,7 @@ use super::circuit::Circuit;
 use super::node::Shared;
 use super::tcp::Wire;
 use super::ways::Ways;
+use crate::dist::case_hint;
 use crate::endpoint::io::near;
 use crate::epmd::EpmdError;
 use crate::epmd::io::registration::look_up;
@@ -80,8 +81,9 @@ async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrie
                 return Ok((Carrier::Lanes(circuit), far));
             }
             Place::Unknown { known, .. } => {
+                let hint = case_hint(node.as_str(), known.iter().map(String::as_str));
                 let (node, known) = (node.as_str().to_owned(), known.join(", "));
-                return Err(ConnectionError::Nowhere { node, known });
+                return Err(ConnectionError::Nowhere { node, hint, known });
             }
         },
     };

@@ -36,6 +36,7 @@ use crate::hub::io::directory::Caller;
 use crate::hub::io::directory::LocalNode;
 use crate::hub::io::directory::Request;
 use crate::node::ConnectionError;
+use crate::node::Cookie;
 use crate::node::NodeConfig;
 use crate::node::OwnIdentity;
 use crate::node::Raise;
@@ -66,7 +67,7 @@ const REGISTER_AGAIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct NodeBuilder {
     name: String,
-    cookie: String,
+    cookie: Cookie,
     is_visible: bool,
     config: NodeConfig,
     exports: Exports,
@@ -80,7 +81,7 @@ impl Node {
         let port = std::env::var("ERL_EPMD_PORT").ok().and_then(|port| port.parse().ok());
         NodeBuilder {
             name: name.to_owned(),
-            cookie: String::new(),
+            cookie: Cookie::default(),
             is_visible: false,
             config: NodeConfig::default(),
             exports: Exports::default(),
@@ -94,7 +95,7 @@ impl NodeBuilder {
     /// Sets the cookie: the secret that all nodes of the cluster share.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {
-        cookie.clone_into(&mut self.cookie);
+        self.cookie = cookie.into();
         self
     }
 
@@ -261,6 +262,7 @@ async fn attach(
     let node = LocalNode {
         registration,
         hosts: vec![name.host().to_owned()],
+        private: Vec::new(),
         callers: callers_in,
     };
     let (answer, answered) = oneshot::channel();

@@ -12,8 +12,18 @@ fn own(name: &str, cookie: &str) -> OwnIdentity {
         name: name.to_owned(),
         creation: 7,
         is_visible: true,
-        cookie: cookie.to_owned(),
+        cookie: cookie.into(),
     }
+}
+
+#[test]
+fn an_identity_does_not_show_its_cookie() {
+    let own = own("a@h", "SECRET");
+    assert!(!format!("{own:?}").contains("SECRET"), "{own:?}");
+    let party = Handshake::accept(own, 1);
+    assert!(!format!("{party:?}").contains("SECRET"));
+    let builder = crate::node::Node::builder("a@h").cookie("SECRET");
+    assert!(!format!("{builder:?}").contains("SECRET"), "{builder:?}");
 }
 
 /// The outcomes of both sides. `decision` is the acceptor's answer.

@@ -23,7 +23,9 @@ use crate::tls::PeerCertificate;
 use crate::tls::client_config;
 use crate::tls::key_exchange_name;
 use crate::tls::provider;
+use crate::tls::reset_key;
 use crate::tls::server_config;
+use crate::tls::temporary_reset_key;
 
 /// Both ends after the handshake, with the error of each, if any.
 struct Outcome {
@@ -260,4 +262,18 @@ fn the_settings_forbid_every_shortcut_and_serve_quic() {
     assert!(!client.key_log.will_log("CLIENT_TRAFFIC_SECRET_0"));
     QuicServerConfig::try_from(server).expect("usable by quinn");
     QuicClientConfig::try_from(client).expect("usable by quinn");
+}
+
+#[test]
+fn a_temporary_daemon_has_a_reset_key_of_its_own() {
+    let authority = authority();
+    let left = identity(&authority, "left", now());
+    let sign = |key: &aws_lc_rs::hmac::Key| aws_lc_rs::hmac::sign(key, b"a connection").as_ref().to_vec();
+    let lasting = sign(&reset_key(&left));
+    assert_eq!(lasting, sign(&reset_key(&left)), "it survives a restart");
+    let (one, other) = (
+        sign(&temporary_reset_key(&left, [1; 32])),
+        sign(&temporary_reset_key(&left, [2; 32])),
+    );
+    assert!(lasting != one && lasting != other && one != other);
 }

@@ -133,14 +133,14 @@ fn time_is_checked_on_both_ends() {
         "left",
         now() - hour - DAY / 2,
         "ca.pem",
-        "2026-11-20 23:00:00 UTC",
+        "it is 2026-11-20 11:00:00 UTC, and certificate 1 is valid from 2026-11-20 23:00:00 UTC",
     );
     only(
         &files,
         "left",
         now() + 91 * DAY,
         "cert.pem",
-        "expired on 2027-02-19 00:00:00 UTC",
+        "expired on 2027-02-19 00:00:00 UTC, and it is 2027-02-20 00:00:00 UTC;",
     );
     let early = foreign_leaf(&["left"], now() + 5 * DAY);
     let files = foreign_files(&early, &KeyPair::generate().expect("a key"), now());
@@ -166,14 +166,57 @@ fn the_name_must_be_in_the_certificate() {
         "left.example.com",
         now(),
         "cert.pem",
-        "issued for `*.example.com`, not for",
+        "issued for the wildcard `*.example.com`, which names no single daemon, not for `left.example.com`",
     );
     let several = foreign_leaf(&["one.example.com", "Left.example.com"], now());
     foreign_files(&several, &key, now())
         .load("left.example.com", now())
         .expect("one of several names, in any case");
-    let files = foreign_files(&foreign_leaf(&["10.0.0.1"], now()), &key, now());
-    only(&files, "left", now(), "cert.pem", "no DNS name at all");
+    let mut params = foreign_leaf(&["10.0.0.1"], now());
+    let uri = "spiffe://example.com/beam/left".try_into().expect("ASCII");
+    params.subject_alt_names.push(rcgen::SanType::URI(uri));
+    only(
+        &foreign_files(&params, &key, now()),
+        "left",
+        now(),
+        "cert.pem",
+        "issued for the IP address `10.0.0.1`, the URI `spiffe://example.com/beam/left`, not for `left`",
+    );
+}
+
+#[test]
+fn hosts_of_a_certificate_are_its_names_and_addresses() {
+    let authority = authority();
+    let hosts = ["Host1.example.com", "10.0.0.1", "FD00:0::1", "left"].map(str::to_owned);
+    let issued = authority
+        .issue_with_hosts("Left", &hosts, 1, now())
+        .expect("a certificate");
+    let files = Files {
+        authorities: authority.certificate_pem().to_owned(),
+        certificate: issued.certificate_pem,
+        key: issued.key_pem,
+    };
+    let identity = files.load("left", now()).expect("good files");
+    assert_eq!(identity.hosts(), ["left", "host1.example.com", "10.0.0.1", "fd00::1"]);
+    files.load("10.0.0.1", now()).expect_err("an address names no daemon");
+    for bad in ["*.example.com", "a b", "", "host1:80", "a@b"] {
+        let refused = authority.issue_with_hosts("left", &[bad.to_owned()], 1, now()).err();
+        assert!(matches!(refused, Some(AuthorityError::Name(_))), "{bad}");
+    }
+}
+
+#[test]
+fn the_certificate_of_an_authority_is_no_daemons() {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = foreign_leaf(&["left"], now());
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    only(
+        &foreign_files(&params, &key, now()),
+        "left",
+        now(),
+        "cert.pem",
+        "the first certificate is that of an authority (CA:TRUE)",
+    );
 }
 
 #[test]
@@ -373,7 +416,8 @@ fn a_peer_is_known_by_the_names_of_its_first_certificate() {
     let read = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
     let chain = [read(&files.certificate), read(&files.authorities)];
     let peer = PeerCertificate::from_chain(&chain).expect("a certificate");
-    assert_eq!(peer.names(), ["right.example.com", "r2", "*.w.example"]);
+    assert_eq!(peer.names(), ["right.example.com", "r2"]);
+    assert_eq!(peer.hosts(), peer.names(), "a wildcard names no host");
     assert!(peer.carries("RIGHT.example.com") && peer.carries("r2"));
     for name in ["right", "example.com", "a.w.example", "*.w.example", "", "root"] {
         assert!(!peer.carries(name), "{name}");

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
@@ -85,13 +86,18 @@ pub struct SessionSettings {
 pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkReceiver) -> String {
     let (handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
     let peer = handle.peer.clone();
+    let hosts = Arc::clone(&greeted.agreement.hosts);
     let judge = Keeper::new(settings.config.grace, settings.race_interval);
     let mut task = SessionTask {
         trunk: TrunkKeeper::new(greeted, settings.config.lanes, judge, trunks.state),
         session: Session::new(settings.config.clone()),
         endpoints: Endpoints::default(),
         handle: handle.clone(),
-        news: VecDeque::from([PeerEvent::Up(handle)]),
+        news: VecDeque::from([PeerEvent::Up {
+            session: handle,
+            hosts: Arc::clone(&hosts),
+        }]),
+        hosts,
         peer_left: None,
         leaving: None,
         guard: Some(settings.barrier.join()),
@@ -128,6 +134,8 @@ struct SessionTask {
     handle: SessionHandle,
     /// Events that wait until the hub has room for them.
     news: VecDeque<PeerEvent>,
+    /// The hosts in the peer's certificate.
+    hosts: Arc<[String]>,
     /// Why the peer has left, if it has.
     peer_left: Option<String>,
     /// The deadline for delivering what is left, if this daemon is leaving.
@@ -188,6 +196,7 @@ impl SessionTask {
                 return reason;
             }
             if let Some(trunk) = next {
+                self.certify(&trunk);
                 self.session.resume(now);
                 self.trunk.resume(trunk, self.session.lanes());
             }
@@ -207,6 +216,18 @@ impl SessionTask {
             {
                 return self.end_session().await;
             }
+        }
+    }
+
+    /// Tells the hub if the peer has another certificate than before.
+    fn certify(&mut self, trunk: &Greeted) {
+        let hosts = &trunk.agreement.hosts;
+        if self.hosts != *hosts {
+            self.hosts = Arc::clone(hosts);
+            self.news.push_back(PeerEvent::Certified {
+                peer: Arc::clone(&self.handle.peer),
+                hosts: Arc::clone(hosts),
+            });
         }
     }
 

@@ -5,8 +5,9 @@
 
 -include("real.hrl").
 
-%% What OTP 25 offers, without the atom cache: a stock node does not speak it through a gateway either.
--define(FLAGS, (16#d07df7fbd band bnot 16#2000)).
+%% What OTP 25 offers, without the atom cache: a stock node does not speak it through a gateway either. Hidden, since a visible
+%% node must register before it may connect.
+-define(FLAGS, (16#d07df7fbd band bnot 16#2001)).
 -define(HEADER, 131, 68, 0).
 
 %% As one that starts a connection to the node that stands behind Port.

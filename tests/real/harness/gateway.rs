@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use beamway::internals::tls;
 use nix::sys::signal::Signal;
+use nix::unistd::gethostname;
 
 use super::node::command_in;
 use super::otp;
@@ -42,12 +43,20 @@ impl Certificates {
         Self { folder }
     }
 
-    /// `beamway certs issue NAME`; gives the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    /// `beamway certs issue NAME`, for nodes of 127.0.0.1; gives the folder of `ca.pem`, `cert.pem` and `key.pem`.
     pub(crate) fn issue(&self, name: &str) -> PathBuf {
-        run(Command::new(BEAMWAY)
-            .args(["certs", "issue", "--dir"])
-            .arg(&self.folder)
-            .arg(name));
+        self.issue_for(name, &["127.0.0.1".to_owned()])
+    }
+
+    /// The same for nodes of these hosts, and for nodes named after this machine, as C nodes are.
+    pub(crate) fn issue_for(&self, name: &str, hosts: &[String]) -> PathBuf {
+        let machine = gethostname().ok().and_then(|machine| machine.into_string().ok());
+        let mut command = Command::new(BEAMWAY);
+        command.args(["certs", "issue", "--dir"]).arg(&self.folder);
+        for host in hosts.iter().cloned().chain(machine) {
+            command.arg("--host").arg(host);
+        }
+        run(command.arg(name));
         let made = self.folder.join(name);
         for file in ["ca.pem", "cert.pem", "key.pem"] {
             assert!(
@@ -87,8 +96,10 @@ fn run(command: &mut Command) {
 pub(crate) struct Site {
     /// The daemon's name.
     pub(crate) name: String,
-    /// Host parts that mean this machine.
+    /// Host parts that mean this machine; those by default if empty.
     pub(crate) hosts: Vec<String>,
+    /// Hosts in the certificate, if not these.
+    pub(crate) certified: Option<Vec<String>>,
     /// Addresses of the port mapper.
     pub(crate) epmd: Vec<IpAddr>,
     pub(crate) epmd_port: u16,
@@ -115,6 +126,7 @@ impl Site {
         Self {
             name: name.to_owned(),
             hosts: vec!["127.0.0.1".to_owned()],
+            certified: None,
             epmd_port: free_tcp_port(&epmd),
             epmd,
             quic: SocketAddr::new(localhost, free_udp_port(localhost)),
@@ -150,7 +162,10 @@ impl Site {
             "[gateway]\nname = \"{name}\"\nlisten = \"{quic}\"\ncerts = \"{certs}\"\n{settings}\n"
         )
         .expect("a string takes everything");
-        writeln!(text, "[epmd]\nlisten = {epmd:?}\nhosts = {hosts:?}").expect("a string takes everything");
+        writeln!(text, "[epmd]\nlisten = {epmd:?}").expect("a string takes everything");
+        if !hosts.is_empty() {
+            writeln!(text, "hosts = {hosts:?}").expect("a string takes everything");
+        }
         for peer in peers.iter().filter(|peer| peer.name != *name) {
             writeln!(
                 text,
@@ -182,7 +197,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Writes the configuration and starts the gateway; returns once it answers at its port mapper.
     pub(crate) fn start(site: Site, folder: &Path, certificates: &Certificates, sites: &[Site]) -> Self {
-        let certs = certificates.issue(&site.name);
+        let certs = certificates.issue_for(&site.name, site.certified.as_ref().unwrap_or(&site.hosts));
         let config = folder.join(format!("{}.toml", site.name));
         fs::write(&config, site.config(&certs, sites)).expect("a writable folder");
         let mut gateway = Self {

@@ -113,6 +113,12 @@ impl Hosts {
         ip(&format!("-n {one} link set cable {state}")).unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// Gives a host one more address.
+    pub(crate) fn add_address(&self, host: usize, address: &str) {
+        let name = &self.names[host];
+        ip(&format!("-n {name} addr add {address}/32 dev cable")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// What one host sends to the other is lost (`add`) or no longer (`del`), but not the other way.
     pub(crate) fn deaf(&self, from: usize, action: &str) {
         let (name, to) = (&self.names[from], 2 - from);

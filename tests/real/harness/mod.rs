@@ -24,6 +24,7 @@ pub(crate) use cluster::Carrier;
 pub(crate) use cluster::Cluster;
 pub(crate) use gateway::BEAMWAY;
 pub(crate) use gateway::Certificates;
+pub(crate) use gateway::Gateway;
 pub(crate) use gateway::Site;
 pub(crate) use hosts::Hosts;
 pub(crate) use node::COOKIE;

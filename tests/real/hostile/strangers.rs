@@ -196,6 +196,35 @@ fn at_a_persona() {
     healthy.assert_unharmed("60 half handshakes that end");
 }
 
+/// A process of this host cannot pass for a node of another host, nor for a visible node that nobody registered. One that is
+/// hidden may come unregistered, as remote shells and C nodes do.
+#[test]
+fn with_a_name_that_is_not_theirs() {
+    const PUBLISHED: u64 = 1;
+    let mut healthy = Healthy::new();
+    let port = healthy.persona_port();
+    // What the node behind the persona says to a name.
+    let mut answer = |flags: u64, claimed: &str| {
+        let mut stream = connect(port);
+        let claim = name(flags, claimed.as_bytes());
+        stream.write_all(&claim).expect("an open connection");
+        let mut length = [0; 2];
+        let answered = stream.read_exact(&mut length).is_ok();
+        drop(stream);
+        healthy.assert_unharmed(claimed);
+        answered
+    };
+    for (flags, claimed, is_heard) in [
+        (FLAGS | PUBLISHED, "ghost@127.0.0.1", false),
+        (FLAGS & !PUBLISHED, "ghost@127.0.0.1", true),
+        (FLAGS | PUBLISHED, "b@127.0.0.1", false),
+        (FLAGS & !PUBLISHED, "b@127.0.0.1", false),
+    ] {
+        assert_eq!(answer(flags, claimed), is_heard, "{claimed} with flags {flags:#x}");
+    }
+    healthy.assert_open();
+}
+
 #[test]
 fn at_the_quic_port() {
     let mut healthy = Healthy::new();

@@ -18,7 +18,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     pub(super) fn start(site: &Site, sites: &[Site], certificates: &Certificates) -> Self {
-        let folder = certificates.issue(&site.name);
+        let folder = certificates.issue_for(&site.name, &site.hosts);
         let file = folder.join("beamway.toml");
         fs::write(&file, site.config(&folder, sites)).expect("a writable folder");
         let (sender, started) = std::sync::mpsc::channel();
