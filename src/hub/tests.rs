@@ -21,7 +21,7 @@ fn at(address: &str) -> IpAddr {
 fn hub() -> Hub {
     let only = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
     let any = || Some(Policy::of(vec![NodePattern::any()]));
-    let of_any = ["free", "x", "y", "one", "two", "five", "six", "right"].map(|peer| (peer, any()));
+    let of_any = ["free", "x", "y", "one", "two", "five", "six", "right", "near", "third"].map(|peer| (peer, any()));
     let mut hub = Hub::new(
         of_any
             .into_iter()
