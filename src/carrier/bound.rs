@@ -211,6 +211,7 @@ impl BoundDaemon {
             endpoint: self.listening.endpoint.clone(),
             client: self.client,
             session: session_config(&self.config),
+            memory: Memory::new(self.config.gateway.memory),
             race_interval: self.config.session.race_interval,
             held,
             hub: news_in,
@@ -255,7 +256,6 @@ fn trunk_config(config: &Config) -> TrunkConfig {
 fn session_config(config: &Config) -> SessionConfig {
     SessionConfig {
         circuit_budget: config.gateway.circuit_budget,
-        memory: Memory::new(config.gateway.memory),
         close_deadline: config.gateway.close_deadline,
         grace: config.session.grace,
         backlog: config.session.replay_budget,

@@ -43,7 +43,7 @@ impl Session {
                 Err(error) => self.close_now(frame.circuit, format!("the peer broke the protocol: {error}"), true),
             }
             if self.config.memory.is_exceeded() {
-                self.close_the_largest();
+                self.give_up_memory()?;
             }
         }
         Ok(())
@@ -70,13 +70,32 @@ impl Session {
         SessionError::Lane { lane, lanes }
     }
 
-    /// The memory limit is exceeded: closes the circuit with the most buffered bytes, so that all others survive.
-    fn close_the_largest(&mut self) {
-        let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
-        if let Some((kept, circuit)) = self.circuits.iter().map(kept).max() {
-            let reason = format!("the local node has {kept} unread bytes, and the memory for unread bytes is used up");
-            self.close_now(circuit, reason, true);
+    /// If the memory limit is exceeded and nobody keeps more: closes the circuit with the most buffered bytes, so that all
+    /// others survive.
+    ///
+    /// # Errors
+    /// If the memory is not in circuits: it holds parts of frames, or frames that no circuit was there for.
+    pub fn give_up_memory(&mut self) -> Result<(), SessionError> {
+        if !self.config.memory.take_claim() {
+            return Ok(());
         }
+        let kept = |(id, state): (&CircuitId, &Circuit)| (state.kept(), *id);
+        let in_circuits: u64 = self.circuits.values().map(Circuit::kept).sum();
+        let in_all = self.config.memory.account().kept();
+        match self.circuits.iter().map(kept).max() {
+            Some((kept, circuit)) if in_circuits >= in_all / 4 => {
+                let reason =
+                    format!("the local node has {kept} unread bytes, and the memory for unread bytes is used up");
+                self.close_now(circuit, reason, true);
+                Ok(())
+            }
+            _ => Err(SessionError::Memory { kept: in_all }),
+        }
+    }
+
+    /// Wakes the task when this session keeps most, and the memory is used up.
+    pub fn poll_claim(&self, context: &std::task::Context<'_>) -> std::task::Poll<()> {
+        self.config.memory.poll_claim(context)
     }
 
     /// Handles the next notice.

@@ -14,6 +14,7 @@ use super::io::streams::Arrival;
 use super::io::streams::Streams;
 use super::io::udp;
 use super::*;
+use crate::codec::Account;
 use crate::congestion::Shared;
 use crate::tls::Authority;
 use crate::tls::Identity;
@@ -182,7 +183,7 @@ fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::
 }
 
 fn streams(trunk: Greeted, lanes: u8) -> Streams {
-    Streams::new(trunk.connection, trunk.control, trunk.notices, lanes)
+    Streams::new(trunk, lanes, Account::default())
 }
 
 /// Loopback carries more than any setting allows.

@@ -10,12 +10,14 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use tracing::warn;
 
 use super::dialling::Dialler;
 use super::dialling::WELCOME_TIME;
@@ -27,6 +29,7 @@ use crate::cluster::choice::Running;
 use crate::cluster::choice::choose;
 use crate::endpoint::io::session::PeerEvent;
 use crate::router::daemon_of;
+use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
@@ -58,8 +61,10 @@ pub struct Cluster {
     pub endpoint: Endpoint,
     /// QUIC's settings for dialling.
     pub client: quinn::ClientConfig,
-    /// Settings of sessions. Lanes and rank are set for each peer.
+    /// Settings of sessions. Lanes, rank and memory are set for each peer.
     pub session: SessionConfig,
+    /// What is kept for all peers.
+    pub memory: Memory,
     /// Interval of attempts to get another trunk while a session has none that works.
     pub race_interval: Duration,
     /// The existing sessions, as announced in greetings.
@@ -179,9 +184,19 @@ impl Cluster {
         };
         let mut welcome = BytesMut::new();
         Notice::Welcome(id).encode(0, &mut welcome);
-        match trunk.control.write_all(&welcome).await {
-            Ok(()) => self.go_on(Welcomed { trunk, id }, sessions).await,
-            Err(error) => debug!(peer = trunk.agreement.peer, %error, "a trunk was lost before it was used"),
+        // All other peers would wait with us for one that has no room for it. QUIC takes it at once unless the peer has granted
+        // less than the first notices need.
+        match timeout(Duration::ZERO, trunk.control.write_all(&welcome)).await {
+            Ok(Ok(())) => self.go_on(Welcomed { trunk, id }, sessions).await,
+            Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk was lost before it was used"),
+            Err(_) => {
+                let reason = b"the control stream has no room for a Welcome notice";
+                trunk.connection.close(TrunkConfig::BROKEN, reason);
+                warn!(
+                    peer = trunk.agreement.peer,
+                    "the peer leaves no room for a Welcome notice; its connection is closed"
+                );
+            }
         }
     }
 
@@ -194,13 +209,26 @@ impl Cluster {
             running.state != TrunkState::Down
                 && running.boot == trunk.agreement.boot
                 && running.id.session == id.session
+                // An older welcome may come after a newer one.
+                && running.id.trunk < id.trunk
         });
         if id.trunk == 1 && sessions.has_room_for(&peer) {
             self.begin(trunk, id, sessions).await;
         } else if is_running && let Some(active) = sessions.active.get_mut(&key(&peer)) {
-            self.held.set(&peer, id);
-            active.id = id;
-            let _ = active.trunks.trunks.send(trunk).await;
+            match active.trunks.trunks.try_send(trunk) {
+                Ok(()) => {
+                    self.held.set(&peer, id);
+                    active.id = id;
+                }
+                // Trunks come faster than the session takes them: it has a newer one than the peer knows of.
+                Err(TrySendError::Full(trunk)) => {
+                    let reason = b"the session has other trunks to choose from";
+                    trunk.connection.close(TrunkConfig::DUPLICATE, reason);
+                }
+                Err(TrySendError::Closed(trunk)) => {
+                    trunk.connection.close(TrunkConfig::ENDED, b"this session has ended");
+                }
+            }
         } else {
             trunk.connection.close(TrunkConfig::ENDED, b"this session has ended");
         }
@@ -222,6 +250,7 @@ impl Cluster {
             config: SessionConfig {
                 lanes: trunk.agreement.lanes,
                 is_lower: self.daemon.is_lower_than(&peer),
+                memory: self.memory.share(daemon_of(&peer)),
                 ..self.session.clone()
             },
             race_interval: self.race_interval,

@@ -90,7 +90,6 @@ impl Daemon {
             client,
             session: SessionConfig {
                 circuit_budget: setting.budget,
-                memory: memory.clone(),
                 backlog: setting.backlog,
                 grace: setting.grace,
                 // Longer than any node reads nothing.
@@ -99,6 +98,7 @@ impl Daemon {
                 bug: setting.bug,
                 ..SessionConfig::default()
             },
+            memory: memory.clone(),
             race_interval: setting.race_interval,
             held: Held::default(),
             hub: news_in,

@@ -87,7 +87,13 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     let peer = handle.peer.clone();
     let judge = Keeper::new(settings.config.grace, settings.race_interval);
     let mut task = SessionTask {
-        trunk: TrunkKeeper::new(greeted, settings.config.lanes, judge, trunks.state),
+        trunk: TrunkKeeper::new(
+            greeted,
+            settings.config.lanes,
+            judge,
+            trunks.state,
+            &settings.config.memory,
+        ),
         session: Session::new(settings.config.clone()),
         endpoints: Endpoints::default(),
         handle: handle.clone(),
@@ -160,7 +166,8 @@ impl SessionTask {
             let input = poll_fn(|context| {
                 let is_arrived = self.trunk.poll_arrive(context, &mut arrived, BATCH).is_ready();
                 let is_commanded = commands.poll_recv_many(context, &mut commanded, BATCH).is_ready();
-                if is_arrived || is_commanded {
+                let is_claimed = self.session.poll_claim(context).is_ready();
+                if is_arrived || is_commanded || is_claimed {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
@@ -189,12 +196,15 @@ impl SessionTask {
             }
             if let Some(trunk) = next {
                 self.session.resume(now);
-                self.trunk.resume(trunk, self.session.lanes());
+                self.trunk.resume(trunk, self.session.lanes(), &settings.config.memory);
             }
             for command in commanded.drain(..) {
                 self.handle_command(command, now);
             }
             self.session.handle_timeout(now);
+            if let Err(error) = self.session.give_up_memory() {
+                return self.broken(&error.into());
+            }
             let ended = self.drain(now);
             if let Some(reason) = ended.or_else(|| self.trunk.watch(self.session.stalled_since(), now)) {
                 return reason;
@@ -230,13 +240,17 @@ impl SessionTask {
                 Err(error @ (TrunkError::Connection(_) | TrunkError::Withdrawn)) => {
                     return self.lose(error.to_string(), now);
                 }
-                Err(error) => {
-                    self.trunk.close(TrunkConfig::BROKEN, &error.to_string());
-                    return Some(error.to_string());
-                }
+                Err(error) => return Some(self.broken(&error)),
             }
         }
         None
+    }
+
+    /// The peer broke the protocol, or keeps too much: returns the reason that ends the session.
+    fn broken(&self, error: &TrunkError) -> String {
+        let reason = error.to_string();
+        self.trunk.close(TrunkConfig::BROKEN, &reason);
+        reason
     }
 
     fn handle_arrival(&mut self, arrival: Arrival, now: Instant) -> Result<(), TrunkError> {
