@@ -62,6 +62,7 @@ impl Joined {
             is_reader: false,
         };
         far.established(circuit, terms);
+        notices(&mut far, &mut near);
         Self {
             near,
             far,

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use quinn::crypto::HmacKey;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,10 +27,12 @@ use crate::tls::key_exchange_name;
 use crate::tls::reset_key;
 use crate::tls::server_config;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::accept;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
@@ -42,6 +45,7 @@ pub(crate) struct BoundDaemon {
     config: Config,
     daemon: Arc<LocalDaemon>,
     listening: UdpEndpoint,
+    sockets: Arc<Sockets>,
     client: quinn::ClientConfig,
     epmd: Vec<TcpListener>,
     hosts: Vec<String>,
@@ -88,7 +92,9 @@ impl BoundDaemon {
         let client_tls = client_config(identity).map_err(StartError::tls("TLS for outgoing connections"))?;
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
-        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key(identity)))?;
+        let reset_key: Arc<dyn HmacKey> = Arc::new(reset_key(identity));
+        let listening = udp::bind(config.gateway.listen, &trunk, Some(server), Arc::clone(&reset_key))?;
+        let sockets = Arc::new(Sockets::new(listening.endpoint.clone(), trunk.clone(), reset_key));
         let mut epmd = Vec::new();
         for address in &config.epmd.listen {
             epmd.push(epmd::io::port_mapper::bind(*address).await?);
@@ -106,6 +112,7 @@ impl BoundDaemon {
             config,
             daemon,
             listening,
+            sockets,
             client,
             epmd,
         })
@@ -198,22 +205,26 @@ impl BoundDaemon {
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
         let held = Held::default();
+        let known = KnownAddresses::default();
         if !self.daemon.is_temporary {
             tasks.spawn(accept::accept(
                 self.listening.endpoint.clone(),
                 Arc::clone(&self.daemon),
                 held.clone(),
+                known.clone(),
                 greeted_in.clone(),
             ));
         }
         let cluster = Cluster {
             daemon: self.daemon,
             endpoint: self.listening.endpoint.clone(),
+            sockets: self.sockets,
             client: self.client,
             session: session_config(&self.config),
             memory: Memory::new(self.config.gateway.memory),
             race_interval: self.config.session.race_interval,
             held,
+            known,
             hub: news_in,
             busy_wait: self.busy_wait,
             leave,

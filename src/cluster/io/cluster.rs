@@ -32,10 +32,12 @@ use crate::router::daemon_of;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkState;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::greet::Greeted;
 use crate::trunk::io::leave::LeaveBarrier;
 use crate::trunk::io::session;
@@ -57,8 +59,10 @@ const GREETED: usize = 64;
 pub struct Cluster {
     /// This daemon.
     pub daemon: Arc<LocalDaemon>,
-    /// The UDP endpoint.
+    /// The UDP endpoint that listens.
     pub endpoint: Endpoint,
+    /// The sockets from which peers are dialled.
+    pub sockets: Arc<Sockets>,
     /// QUIC's settings for dialling.
     pub client: quinn::ClientConfig,
     /// Settings of sessions. Lanes, rank and memory are set for each peer.
@@ -69,6 +73,8 @@ pub struct Cluster {
     pub race_interval: Duration,
     /// The existing sessions, as announced in greetings.
     pub held: Held,
+    /// Where peers were reached, for those who let newcomers in.
+    pub known: KnownAddresses,
     /// The channel to the hub for events of peers.
     pub hub: mpsc::Sender<PeerEvent>,
     /// Is notified of frames that arrive for sessions.
@@ -123,9 +129,10 @@ impl Cluster {
         };
         let dialler = Arc::new(Dialler {
             daemon: Arc::clone(&cluster.daemon),
-            endpoint: cluster.endpoint.clone(),
+            sockets: Arc::clone(&cluster.sockets),
             client: cluster.client.clone(),
             held: cluster.held.clone(),
+            known: cluster.known.clone(),
             race_interval: cluster.race_interval,
         });
         let mut dialling = JoinSet::new();

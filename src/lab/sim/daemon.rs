@@ -29,8 +29,10 @@ use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Sockets;
 use crate::wire::SessionId;
 
 /// News of peers that may wait for the gateway, as in the real daemon.
@@ -87,6 +89,7 @@ impl Daemon {
                 is_temporary: false,
             }),
             endpoint: endpoint.clone(),
+            sockets: Arc::new(Sockets::only(endpoint.clone())),
             client,
             session: SessionConfig {
                 circuit_budget: setting.budget,
@@ -101,6 +104,7 @@ impl Daemon {
             memory: memory.clone(),
             race_interval: setting.race_interval,
             held: Held::default(),
+            known: KnownAddresses::default(),
             hub: news_in,
             // It is for a thread, whose time is not simulated.
             busy_wait: BusyWait::default(),
@@ -112,6 +116,7 @@ impl Daemon {
             endpoint,
             Arc::clone(&cluster.daemon),
             held.clone(),
+            cluster.known.clone(),
             greeted_in.clone(),
         ));
         let peers = (0..setting.hosts).filter(|peer| setting.dials(host, *peer));
