@@ -9,7 +9,8 @@
 //! - [`certs`]: creates an authority and certificates.
 //! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
-//! - `log`: starts the log, with format and level from options, environment or file.
+//! - `log`: starts the log, with format and level from options, environment or file. `log_limit`: a bound on what it grows by.
+//!   `log_escape`: foreign text in it forges no line.
 //! - `output`: results on standard output, errors on standard error.
 
 mod args;
@@ -17,6 +18,8 @@ pub mod certs;
 mod check;
 pub(crate) mod cookie;
 mod log;
+mod log_escape;
+mod log_limit;
 pub mod oneshot;
 pub(crate) mod output;
 mod program;
