@@ -37,7 +37,7 @@ use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
 /// Peer events that may wait for the hub.
-const PEER_EVENTS: usize = 256;
+const PEER_EVENTS: usize = 64;
 
 /// A daemon whose sockets are bound.
 #[derive(Debug)]

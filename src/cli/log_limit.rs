@@ -262,7 +262,7 @@ mod tests {
             impl tracing::Callsite for Never {
                 fn set_interest(&self, _: tracing::subscriber::Interest) {}
                 fn metadata(&self) -> &Metadata<'_> {
-                    unimplemented!("nobody asks")
+                    &KIND
                 }
             }
             static SITE: Never = Never;

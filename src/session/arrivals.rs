@@ -8,6 +8,7 @@ use super::SessionConfig;
 use super::SessionError;
 use super::circuit::Circuit;
 use super::machine::Lanes;
+use crate::dist::NodeName;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Frame;
@@ -15,6 +16,10 @@ use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Receipt;
+
+/// The host parts of one announcement that are looked at: one more than a peer may announce of a node, so that the hub can
+/// tell that there were more.
+const HOSTS_MAX: usize = 513;
 
 /// Input from the trunk.
 impl Session {
@@ -118,8 +123,20 @@ impl Session {
             Notice::Hello(_) => return Err(SessionError::OutOfState("hello")),
             Notice::Welcome(_) => return Err(SessionError::OutOfState("welcome")),
             Notice::Receipt(receipt) => self.handle_receipt(receipt)?,
-            Notice::NodeUp { name, hosts, hidden } => self.events.push_back(Event::NodeUp { name, hosts, hidden }),
-            Notice::NodeDown { name } => self.events.push_back(Event::NodeDown { name }),
+            Notice::NodeUp { name, hosts, hidden } => {
+                let count = hosts.len();
+                let hosts: Vec<_> = hosts
+                    .into_iter()
+                    .filter(|host| is_node(&name, host))
+                    .take(HOSTS_MAX)
+                    .collect();
+                self.stats.names_refused += (count - hosts.len()) as u64;
+                if !hosts.is_empty() {
+                    self.events.push_back(Event::NodeUp { name, hosts, hidden });
+                }
+            }
+            Notice::NodeDown { name } if is_node(&name, "host") => self.events.push_back(Event::NodeDown { name }),
+            Notice::NodeDown { .. } => self.stats.names_refused += 1,
             Notice::Open(open) => self.handle_open(open)?,
             Notice::Handshake {
                 circuit,
@@ -218,6 +235,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Whether a node may have this name. What a peer announces is looked up, logged and shown.
+fn is_node(name: &str, host: &str) -> bool {
+    NodeName::new(&format!("{name}@{host}")).is_ok()
 }
 
 const fn unsent(what: &'static str, number: u64, sent: u64) -> SessionError {

@@ -203,6 +203,11 @@ impl Session {
         }
     }
 
+    /// Sends something that the peer's QUIC acknowledges if it is there: what has arrived, once more.
+    pub fn probe(&mut self) {
+        self.receipts.restate();
+    }
+
     /// A local node is up.
     pub fn node_up(&mut self, name: String, hosts: Vec<String>, hidden: bool) {
         self.notify(Notice::NodeUp { name, hosts, hidden });

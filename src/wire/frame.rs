@@ -43,7 +43,7 @@ pub const SMALL: usize = 4 * 1024;
 /// The maximum length of the head of a frame: one with a fence for each strand.
 const HEAD_MAX: usize = 1 + 8 * 6 + STRANDS as usize * (2 + 8);
 
-/// A head that is cut off by the end of a packet is read again after this many bytes: nearly all are shorter.
+/// A head that is cut off by the end of a packet is read again after this many bytes at first: nearly all are shorter.
 const START_STEP: usize = 64;
 
 /// The first part of a body that did not arrive whole: most bodies are not longer.
@@ -399,7 +399,8 @@ impl FrameDecoder {
         }
         while !input.is_empty() {
             let before = self.start.len();
-            let (step, rest) = input.split_at(START_STEP.min(input.len()));
+            // Each step is as long as all before: a long head is not read again and again.
+            let (step, rest) = input.split_at(before.max(START_STEP).min(input.len()));
             self.start.extend_from_slice(step);
             if let Some((found, length)) = read(&self.start)? {
                 *input = input.get(length - before..).unwrap_or_default();

@@ -91,16 +91,7 @@ impl Daemon {
             endpoint: endpoint.clone(),
             sockets: Arc::new(Sockets::only(endpoint.clone())),
             client,
-            session: SessionConfig {
-                circuit_budget: setting.budget,
-                backlog: setting.backlog,
-                grace: setting.grace,
-                // Longer than any node reads nothing.
-                close_deadline: Duration::from_secs(30),
-                #[cfg(test)]
-                bug: setting.bug,
-                ..SessionConfig::default()
-            },
+            session: session(setting),
             memory: memory.clone(),
             race_interval: setting.race_interval,
             held: Held::default(),
@@ -181,4 +172,17 @@ fn runtime() -> std::io::Result<Runtime> {
         // What arrives from outside is looked at when there is nothing else to do, not each time so many tasks have run.
         .global_queue_interval(u32::MAX)
         .build()
+}
+
+fn session(setting: &Setting) -> SessionConfig {
+    SessionConfig {
+        circuit_budget: setting.budget,
+        backlog: setting.backlog,
+        grace: setting.grace,
+        // Longer than any node reads nothing.
+        close_deadline: Duration::from_secs(30),
+        #[cfg(test)]
+        bug: setting.bug,
+        ..SessionConfig::default()
+    }
 }

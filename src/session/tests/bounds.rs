@@ -317,3 +317,45 @@ fn receipts_do_not_pile_up_while_nobody_takes_them() {
     let receipt = pair.sides[1].session.poll_control().unwrap();
     assert!(receipt.len() < 100, "{} bytes", receipt.len());
 }
+
+/// Announced names reach look-ups, other nodes and the log.
+#[test]
+fn names_that_no_node_can_have_are_not_announced() {
+    let mut pair = Pair::new(&config(1));
+    let now = pair.now;
+    let session = &mut pair.sides[1].session;
+    let up = |name: &str, hosts: Vec<String>| Notice::NodeUp {
+        name: name.into(),
+        hosts,
+        hidden: false,
+    };
+    let odd = ["h\n2026 INFO all is well", "", "h@i", "\u{1b}[2J", "日本"].map(str::to_owned);
+    let mut hosts = odd.to_vec();
+    hosts.push("h".into());
+    let notices = [
+        up("a\nb", vec!["h".into()]),
+        up("a", hosts),
+        up("b", odd.to_vec()),
+        up("c", (0..20_000).map(|number| format!("h{number}")).collect()),
+        Notice::NodeDown { name: "a\u{1b}".into() },
+        Notice::NodeDown { name: "a".into() },
+    ];
+    for (number, notice) in (1..).zip(notices) {
+        session.handle_notice(number, notice, now).unwrap();
+    }
+    assert_eq!(session.stats().names_refused, 1 + 5 + 5 + (20_000 - 513) + 1);
+    let events = pair.events(1);
+    let [
+        Event::NodeUp { name, hosts, .. },
+        Event::NodeUp { hosts: many, .. },
+        Event::NodeDown { name: down },
+    ] = &events[..]
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!(
+        (name.as_str(), hosts.as_slice(), down.as_str()),
+        ("a", &["h".to_owned()][..], "a")
+    );
+    assert_eq!(many.len(), 513);
+}

@@ -141,7 +141,7 @@ fn refused(from: SocketAddr, error: &TrunkError) {
     match error {
         // A peer begins many connections while the network is down, and keeps one.
         TrunkError::Withdrawn => {
-            debug!(%from, %error, "the peer closed a connection that it had dialled and no longer needs")
+            debug!(%from, %error, "the peer closed a connection that it had dialled and no longer needs");
         }
         error => warn!(%from, %error, "a connection was refused"),
     }

@@ -40,8 +40,11 @@ pub struct Sockets {
     /// What it takes to open another one; `None` if only this one may be used.
     settings: Option<(TrunkConfig, Arc<dyn HmacKey>)>,
     /// The last fresh ones, for IPv4 and IPv6, and when they were opened.
-    fresh: Mutex<[Option<(Instant, Endpoint)>; 2]>,
+    fresh: Mutex<(Option<Fresh>, Option<Fresh>)>,
 }
+
+/// A socket, and when it was opened.
+type Fresh = (Instant, Endpoint);
 
 impl fmt::Debug for Sockets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,8 +82,8 @@ impl Sockets {
         if is_fit && !fresh {
             return Ok(self.listening.clone());
         }
-        let mut sockets = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = &mut sockets[usize::from(remote.is_ipv6())];
+        let (four, six) = &mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = if remote.is_ipv4() { four } else { six };
         if let Some((opened, endpoint)) = last
             && (!fresh || opened.elapsed() < FRESH_TIME)
         {

@@ -56,7 +56,7 @@ impl Resolver {
         let reason = match timeout(time, look_up).await {
             Ok(found) => {
                 *pending = None;
-                match found.map_err(io::Error::other).flatten() {
+                match found.map_err(io::Error::other).and_then(|found| found) {
                     Ok(found) if found.is_empty() => "the name has no address".to_owned(),
                     Ok(found) => {
                         last.clone_from(&found);

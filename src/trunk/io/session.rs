@@ -3,7 +3,6 @@
 //! It never waits for one of them alone: it waits for the next input from any of them, and passes on the output of the machine.
 //! If the trunk is lost or silent, the session waits up to its grace time for another one.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::greet::Greeted;
 use super::keeper::TrunkKeeper;
 use super::leave::LeaveBarrier;
 use super::leave::LeaveGuard;
+use super::news::News;
 use super::streams::Arrival;
 use super::trunks::TrunkReceiver;
 use crate::endpoint::io::attachment::EndpointEvent;
@@ -31,10 +31,6 @@ use crate::session::SessionConfig;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 use crate::trunk::keeper::Keeper;
-
-/// The maximum number of events that wait for the hub: enough for every possible circuit, and for an announcement and a withdrawal
-/// of every node that a peer may announce. Only a peer that floods this daemon exceeds it.
-const NEWS: usize = 16_384;
 
 /// How many inputs are handled before the outputs are drained: large enough for batching, small enough to starve nobody.
 const BATCH: usize = 64;
@@ -91,19 +87,20 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
             greeted,
             settings.config.lanes,
             judge,
-            trunks.state,
+            trunks.state.clone(),
             &settings.config.memory,
         ),
         session: Session::new(settings.config.clone()),
         endpoints: Endpoints::default(),
         handle: handle.clone(),
-        news: VecDeque::from([PeerEvent::Up(handle)]),
+        news: News::default(),
         peer_left: None,
         leaving: None,
         guard: Some(settings.barrier.join()),
         close_deadline: settings.config.close_deadline,
     };
-    let reason = task.run(commands, trunks.trunks, &settings, &trunks.end).await;
+    task.news.push(PeerEvent::Up(handle));
+    let reason = task.run(commands, trunks, &settings).await;
     // This has an effect only if the connection is not closed yet.
     task.trunk.close(TrunkConfig::ENDED, &reason);
     let stats = task.session.stats();
@@ -111,11 +108,11 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         %peer, reason,
         sent = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced,
         aliases_resolved = stats.aliases.resolved, aliases_ambiguous = stats.aliases.ambiguous,
-        stale = stats.signals_stale, late = stats.frames_late,
+        stale = stats.signals_stale, late = stats.frames_late, names_refused = stats.names_refused,
         "a session has ended"
     );
     task.endpoints.close_all(&reason);
-    for news in task.news.drain(..) {
+    while let Some(news) = task.news.pop() {
         let _ = settings.hub.send(news).await;
     }
     let down = PeerEvent::Down {
@@ -133,7 +130,7 @@ struct SessionTask {
     trunk: TrunkKeeper,
     handle: SessionHandle,
     /// Events that wait until the hub has room for them.
-    news: VecDeque<PeerEvent>,
+    news: News,
     /// Why the peer has left, if it has.
     peer_left: Option<String>,
     /// The deadline for delivering what is left, if this daemon is leaving.
@@ -148,9 +145,8 @@ impl SessionTask {
     async fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
-        mut trunks: mpsc::Receiver<Greeted>,
+        mut trunks: TrunkReceiver,
         settings: &SessionSettings,
-        end: &CancellationToken,
     ) -> String {
         let mut commanded = Vec::with_capacity(BATCH);
         let mut arrived = Vec::with_capacity(BATCH);
@@ -177,12 +173,13 @@ impl SessionTask {
             // The order is fixed (rare inputs first), so that a simulated run can be repeated.
             tokio::select! {
                 biased;
-                () = end.cancelled() => return "the peer has started a new session".to_owned(),
+                () = trunks.end.cancelled() => return "the peer has started a new session".to_owned(),
                 () = settings.leave.cancelled(), if self.leaving.is_none() => self.start_leaving(clock()),
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
-                Some(trunk) = trunks.recv() => next = Some(trunk),
+                Some(trunk) = trunks.trunks.recv() => next = Some(trunk),
+                () = trunks.probe.notified() => self.session.probe(),
                 room = settings.hub.reserve(), if !self.news.is_empty() => {
-                    if let (Ok(room), Some(news)) = (room, self.news.pop_front()) {
+                    if let (Ok(room), Some(news)) = (room, self.news.pop()) {
                         room.send(news);
                     }
                 }
@@ -316,7 +313,7 @@ impl SessionTask {
             self.handle_event(event, now);
         }
         self.trunk.fill(&mut self.session);
-        if self.news.len() > NEWS || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
+        if self.news.is_flooded() || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
             let reason = "the peer sends too many notices, or does not read those of this daemon";
             self.trunk.close(TrunkConfig::BROKEN, reason);
             return Some(reason.to_owned());
@@ -329,7 +326,7 @@ impl SessionTask {
         let peer = self.handle.peer.clone();
         let session = &mut self.session;
         match event {
-            Event::Opened(open) => self.news.push_back(PeerEvent::Opened {
+            Event::Opened(open) => self.news.push(PeerEvent::Opened {
                 session: self.handle.clone(),
                 open,
             }),
@@ -344,13 +341,13 @@ impl SessionTask {
                 self.endpoints.remove(circuit);
             }
             Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
-            Event::NodeUp { name, hosts, hidden } => self.news.push_back(PeerEvent::NodeUp {
+            Event::NodeUp { name, hosts, hidden } => self.news.push(PeerEvent::NodeUp {
                 peer,
                 name,
                 hosts,
                 hidden,
             }),
-            Event::NodeDown { name } => self.news.push_back(PeerEvent::NodeDown { peer, name }),
+            Event::NodeDown { name } => self.news.push(PeerEvent::NodeDown { peer, name }),
             Event::Goodbye { reason } => self.peer_left = Some(format!("the peer is leaving: {reason}")),
         }
     }
