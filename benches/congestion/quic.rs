@@ -108,7 +108,7 @@ fn endpoint(config: &TrunkConfig, identity: &Identity, port: u16) -> anyhow::Res
         .server(Arc::new(server_config(identity)?))
         .map_err(anyhow::Error::msg)?;
     let address = SocketAddr::from(([0, 0, 0, 0], port));
-    Ok(bind(address, config, tls, Arc::new(reset_key(identity)))?.endpoint)
+    Ok(bind(address, config, Some(tls), Arc::new(reset_key(identity)))?.endpoint)
 }
 
 /// Streams that end when told to, `back` of them towards here, and calls; gives the bytes of bulk that were sent.

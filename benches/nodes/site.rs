@@ -163,7 +163,7 @@ impl Site {
         let server = config.server(Arc::new(server)).map_err(anyhow::Error::msg)?;
         let client = client_config(&self.identity)?;
         let client = config.client(Arc::new(client)).map_err(anyhow::Error::msg)?;
-        let bound = bind(address, &config, server, Arc::new(reset_key(&self.identity)))?;
+        let bound = bind(address, &config, Some(server), Arc::new(reset_key(&self.identity)))?;
         Ok((bound.endpoint, client))
     }
 }

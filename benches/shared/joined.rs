@@ -62,6 +62,7 @@ impl Joined {
             is_reader: false,
         };
         far.established(circuit, terms);
+        notices(&mut far, &mut near);
         Self {
             near,
             far,
@@ -76,10 +77,13 @@ impl Joined {
         self.near.signals(self.circuit, signals);
         self.near.poll_start();
         for (lane, stream) in (0..LANES).zip(&mut self.streams) {
+            let mut frames = Vec::new();
             while let Some(batch) = self.near.poll_lane(lane) {
-                batch.iter().for_each(|bytes| stream.push(bytes));
+                for bytes in &batch {
+                    let mut input = &bytes[..];
+                    frames.extend(std::iter::from_fn(|| stream.decode(&mut input).expect("frames")));
+                }
             }
-            let frames: Vec<_> = std::iter::from_fn(|| stream.poll_frame().expect("frames")).collect();
             self.far
                 .handle_frames(lane, frames, now)
                 .expect("a lane of the session");

@@ -191,10 +191,9 @@ pub(crate) fn port_mapper(data: &[u8]) {
 fn all_frames(pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<Frame> {
     let mut decoder = FrameDecoder::default();
     let mut frames = Vec::new();
-    for piece in pieces {
-        decoder.push(piece);
+    for mut piece in pieces {
         loop {
-            match decoder.poll_frame() {
+            match decoder.decode(&mut piece) {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => break,
                 Err(_) => return frames,
@@ -268,7 +267,7 @@ pub(crate) fn peer(data: &[u8]) {
         lanes: 2,
         ..SessionConfig::default()
     };
-    let memory = config.memory.clone();
+    let memory = config.memory.account().clone();
     let mut session = Session::new(config);
     let mut script = Script(data);
     let mut now = Instant::now();
@@ -462,10 +461,10 @@ impl Side {
         let index = usize::from(stream - 1);
         let lane = &mut self.lanes[index];
         let length = length.min(lane.len());
-        self.frames[index].push(&lane[..length]);
-        lane.drain(..length);
+        let arrived: Vec<u8> = lane.drain(..length).collect();
+        let mut input = &arrived[..];
         let mut frames = Vec::new();
-        while let Some(frame) = self.frames[index].poll_frame().expect("frames") {
+        while let Some(frame) = self.frames[index].decode(&mut input).expect("frames") {
             frames.push(frame);
         }
         self.session

@@ -2,6 +2,7 @@ use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use quinn::crypto::HmacKey;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -33,15 +34,17 @@ use crate::tls::server_config;
 #[cfg(feature = "daemon")]
 use crate::tls::temporary_reset_key;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::accept;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
 /// Peer events that may wait for the hub.
-const PEER_EVENTS: usize = 256;
+const PEER_EVENTS: usize = 64;
 
 /// A daemon whose sockets are bound.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ pub(crate) struct BoundDaemon {
     config: Config,
     daemon: Arc<LocalDaemon>,
     listening: UdpEndpoint,
+    sockets: Arc<Sockets>,
     client: quinn::ClientConfig,
     epmd: Vec<TcpListener>,
     hosts: Hosts,
@@ -102,7 +106,9 @@ impl BoundDaemon {
             true => temporary_reset_key(identity, rand::random()),
             _ => reset_key(identity),
         };
-        let listening = udp::bind(config.gateway.listen, &trunk, server, Arc::new(reset_key))?;
+        let reset_key: Arc<dyn HmacKey> = Arc::new(reset_key);
+        let listening = udp::bind(config.gateway.listen, &trunk, Some(server), Arc::clone(&reset_key))?;
+        let sockets = Arc::new(Sockets::new(listening.endpoint.clone(), trunk.clone(), reset_key));
         let epmd = bind_epmd(&config.epmd.listen)?;
         let daemon = Arc::new(LocalDaemon {
             name: config.gateway.name.clone(),
@@ -126,6 +132,7 @@ impl BoundDaemon {
             config,
             daemon,
             listening,
+            sockets,
             client,
             epmd,
         })
@@ -229,21 +236,26 @@ impl BoundDaemon {
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
         let held = Held::default();
+        let known = KnownAddresses::default();
         if !self.daemon.is_temporary {
             tasks.spawn(accept::accept(
                 self.listening.endpoint.clone(),
                 Arc::clone(&self.daemon),
                 held.clone(),
+                known.clone(),
                 greeted_in.clone(),
             ));
         }
         let cluster = Cluster {
             daemon: self.daemon,
             endpoint: self.listening.endpoint.clone(),
+            sockets: self.sockets,
             client: self.client,
             session: session_config(&self.config),
+            memory: Memory::new(self.config.gateway.memory),
             race_interval: self.config.session.race_interval,
             held,
+            known,
             hub: news_in,
             busy_wait: self.busy_wait,
             leave,
@@ -329,7 +341,6 @@ fn trunk_config(config: &Config) -> TrunkConfig {
 fn session_config(config: &Config) -> SessionConfig {
     SessionConfig {
         circuit_budget: config.gateway.circuit_budget,
-        memory: Memory::new(config.gateway.memory),
         close_deadline: config.gateway.close_deadline,
         grace: config.session.grace,
         backlog: config.session.replay_budget,

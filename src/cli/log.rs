@@ -1,13 +1,22 @@
 use std::env;
 use std::io;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use anyhow::Context;
+use tracing::warn;
 use tracing_appender::non_blocking::NonBlockingBuilder;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::FilterExt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::RunArgs;
+use super::log_escape::Escaped;
+use super::log_limit::Limit;
+use super::log_limit::Suppressed;
 use crate::config::LogFormat;
 use crate::config::LogSettings;
 
@@ -17,10 +26,15 @@ const VARIABLE: &str = "RUST_LOG";
 /// Log lines that may wait for a slow reader of standard error. Beyond that, lines are lost, so that signals are not delayed.
 const LINES: usize = 16_384;
 
+/// How often suppressed lines are reported.
+const SUPPRESSED_TIME: Duration = Duration::from_secs(10);
+
 /// Starts the log on standard error. A thread of its own writes it: a full disk or a stopped reader must not stop the daemon.
 /// Waiting lines are written when the guard is dropped. The level comes from `--log-level`, else from `RUST_LOG`, else from
 /// the file; the format from `--log`, else from the file.
-pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<WorkerGuard> {
+///
+/// Returns the guard, and what knows which lines were suppressed.
+pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(WorkerGuard, Limit)> {
     let variable = env::var(VARIABLE).ok();
     let filter = EnvFilter::try_new(directives(args, settings, variable.as_deref()))
         .with_context(|| format!("{VARIABLE}: allowed: a level, or `module=level` pairs joined by commas"))?;
@@ -28,17 +42,32 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<Wo
         .buffered_lines_limit(LINES)
         .lossy(true)
         .finish(io::stderr());
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // No escape sequences for colours in files and pipes.
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(writer);
-    let started = match args.log.unwrap_or(settings.format) {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
+    let limit = Limit::default();
+    // No escape sequences for colours in files and pipes.
+    let is_coloured = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt::layer()
+        .with_ansi(is_coloured)
+        .with_writer(Escaped::new(writer, is_coloured));
+    let log = match args.log.unwrap_or(settings.format) {
+        LogFormat::Text => log.boxed(),
+        LogFormat::Json => log.json().boxed(),
     };
+    let started = tracing_subscriber::registry()
+        .with(log.with_filter(limit.clone().and(filter)))
+        .try_init();
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
-    Ok(guard)
+    Ok((guard, limit))
+}
+
+/// Tells what was suppressed, every ten seconds if there was anything.
+pub(super) async fn tell_suppressed(limit: Limit) {
+    let mut tick = tokio::time::interval(SUPPRESSED_TIME);
+    loop {
+        tick.tick().await;
+        for Suppressed { kind, source, count } in limit.take_suppressed() {
+            warn!(kind, source, count, "suppressed log lines of one kind and source");
+        }
+    }
 }
 
 /// The flag has precedence over the variable, unless that is empty, and both over the file.

@@ -11,7 +11,8 @@
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
 //! - `open_files`: raises the limit on open files, and says what it suffices for.
 //! - `signals`: what SIGTERM, SIGINT and SIGHUP do to a running daemon.
-//! - `log`: starts the log, with format and level from options, environment or file.
+//! - `log`: starts the log, with format and level from options, environment or file. `log_limit`: a bound on what it grows by.
+//!   `log_escape`: foreign text in it forges no line.
 //! - `output`: results on standard output, errors on standard error.
 
 mod args;
@@ -19,6 +20,8 @@ pub mod certs;
 mod check;
 pub(crate) mod cookie;
 mod log;
+mod log_escape;
+mod log_limit;
 pub mod oneshot;
 mod open_files;
 pub(crate) mod output;

@@ -32,7 +32,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let _written_at_the_end = log::start(args, &loaded.config.log)?;
+    let (_written_at_the_end, limit) = log::start(args, &loaded.config.log)?;
     let open_files = open_files::raise();
     info!(
         limit = open_files,
@@ -43,6 +43,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .event_interval(EVENT_INTERVAL)
         .build()
         .context("cannot start the threads of the daemon")?;
+    runtime.spawn(log::tell_suppressed(limit));
     runtime.block_on(serve(loaded, args.until_input_ends))?;
     Ok(ExitCode::SUCCESS)
 }

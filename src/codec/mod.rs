@@ -4,8 +4,9 @@
 //! indexes into a buffer. Multi-byte integers are big-endian in every protocol that beamway speaks. Variable-length
 //! integers are those of QUIC (RFC 9000 §16).
 //!
-//! `buffers`: bytes that are written together, without a copy of large ones.
+//! `buffers`: bytes that are written together, without a copy of large ones. `account`: who keeps how many bytes in memory.
 
+mod account;
 mod buffers;
 mod error;
 mod reader;
@@ -14,6 +15,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use account::Account;
+pub use account::Charge;
 pub use buffers::Buffers;
 pub use buffers::OWN_BUFFER_MIN;
 pub use error::CodecError;

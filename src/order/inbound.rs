@@ -81,7 +81,14 @@ pub struct Inbound {
     /// The value of `written` when the window last grew.
     written_at_growth: u64,
     granted: u64,
+    /// The bytes in memory of the fences that wait.
+    fence_bytes: u64,
     closing: Option<Vec<FrameId>>,
+}
+
+/// The size of a frame's fences in memory.
+const fn fence_bytes(fences: &Vec<FrameId>) -> u64 {
+    (fences.capacity() * size_of::<FrameId>()) as u64
 }
 
 impl Inbound {
@@ -97,6 +104,7 @@ impl Inbound {
             written: 0,
             written_at_growth: 0,
             granted: window,
+            fence_bytes: 0,
             closing: None,
         }
     }
@@ -105,7 +113,7 @@ impl Inbound {
     ///
     /// # Errors
     /// If the frame can never be delivered or exceeds the credit. The circuit must be closed in that case.
-    pub fn accept(&mut self, strand: StrandId, fences: Vec<FrameId>, content: Content) -> Result<(), InboundError> {
+    pub fn accept(&mut self, strand: StrandId, mut fences: Vec<FrameId>, content: Content) -> Result<(), InboundError> {
         let state = self.strands.entry(strand).or_default();
         state.arrived += 1;
         if let Some(fence) = fences.iter().find(|fence| fence.strand == strand) {
@@ -124,6 +132,12 @@ impl Inbound {
             });
         }
         self.charged = charged;
+        if !fences.is_empty() {
+            fences.retain(|fence| !self.is_delivered(fence));
+            fences.shrink_to_fit();
+            self.fence_bytes += fence_bytes(&fences);
+        }
+        let state = self.strands.entry(strand).or_default();
         let queue = state.queue.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
         if queue.parked.is_empty() {
             self.turns.begin(strand, content.cost());
@@ -176,6 +190,7 @@ impl Inbound {
         let queue = state.queue.as_mut()?;
         let parked = queue.parked.pop_front()?;
         state.delivered += 1;
+        self.fence_bytes -= fence_bytes(&parked.fences);
         if !state.is_news {
             state.is_news = true;
             self.news.push(strand);
@@ -256,6 +271,16 @@ impl Inbound {
     /// The number of bytes that arrived and have not been written to the BEAM.
     pub const fn kept(&self) -> u64 {
         self.charged - self.written
+    }
+
+    /// The bytes in memory of the fences that wait. No credit is charged for them.
+    pub const fn fence_bytes(&self) -> u64 {
+        self.fence_bytes
+    }
+
+    /// Allows up to `window` bytes in flight or parked, if it is more than now.
+    pub fn widen(&mut self, window: u64) {
+        self.window = self.window.max(window);
     }
 
     /// The peer closed the circuit. Everything up to `last` must still be delivered.

@@ -8,6 +8,7 @@ use super::SessionConfig;
 use super::SessionError;
 use super::circuit::Circuit;
 use super::machine::Lanes;
+use crate::dist::NodeName;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Frame;
@@ -15,6 +16,10 @@ use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Receipt;
+
+/// The host parts of one announcement that are looked at: one more than a peer may announce of a node, so that the hub can
+/// tell that there were more.
+const HOSTS_MAX: usize = 513;
 
 /// Input from the trunk.
 impl Session {
@@ -43,7 +48,7 @@ impl Session {
                 Err(error) => self.close_now(frame.circuit, format!("the peer broke the protocol: {error}"), true),
             }
             if self.config.memory.is_exceeded() {
-                self.close_the_largest();
+                self.give_up_memory()?;
             }
         }
         Ok(())
@@ -70,13 +75,32 @@ impl Session {
         SessionError::Lane { lane, lanes }
     }
 
-    /// The memory limit is exceeded: closes the circuit with the most buffered bytes, so that all others survive.
-    fn close_the_largest(&mut self) {
-        let kept = |(id, state): (&CircuitId, &Circuit)| (state.inbound.kept(), *id);
-        if let Some((kept, circuit)) = self.circuits.iter().map(kept).max() {
-            let reason = format!("the local node has {kept} unread bytes, and the memory for unread bytes is used up");
-            self.close_now(circuit, reason, true);
+    /// If the memory limit is exceeded and nobody keeps more: closes the circuit with the most buffered bytes, so that all
+    /// others survive.
+    ///
+    /// # Errors
+    /// If the memory is not in circuits: it holds parts of frames, or frames that no circuit was there for.
+    pub fn give_up_memory(&mut self) -> Result<(), SessionError> {
+        if !self.config.memory.take_claim() {
+            return Ok(());
         }
+        let kept = |(id, state): (&CircuitId, &Circuit)| (state.kept(), *id);
+        let in_circuits: u64 = self.circuits.values().map(Circuit::kept).sum();
+        let in_all = self.config.memory.account().kept();
+        match self.circuits.iter().map(kept).max() {
+            Some((kept, circuit)) if in_circuits >= in_all / 4 => {
+                let reason =
+                    format!("the local node has {kept} unread bytes, and the memory for unread bytes is used up");
+                self.close_now(circuit, reason, true);
+                Ok(())
+            }
+            _ => Err(SessionError::Memory { kept: in_all }),
+        }
+    }
+
+    /// Wakes the task when this session keeps most, and the memory is used up.
+    pub fn poll_claim(&self, context: &std::task::Context<'_>) -> std::task::Poll<()> {
+        self.config.memory.poll_claim(context)
     }
 
     /// Handles the next notice.
@@ -99,8 +123,20 @@ impl Session {
             Notice::Hello(_) => return Err(SessionError::OutOfState("hello")),
             Notice::Welcome(_) => return Err(SessionError::OutOfState("welcome")),
             Notice::Receipt(receipt) => self.handle_receipt(receipt)?,
-            Notice::NodeUp { name, hosts, hidden } => self.events.push_back(Event::NodeUp { name, hosts, hidden }),
-            Notice::NodeDown { name } => self.events.push_back(Event::NodeDown { name }),
+            Notice::NodeUp { name, hosts, hidden } => {
+                let count = hosts.len();
+                let hosts: Vec<_> = hosts
+                    .into_iter()
+                    .filter(|host| is_node(&name, host))
+                    .take(HOSTS_MAX)
+                    .collect();
+                self.stats.names_refused += (count - hosts.len()) as u64;
+                if !hosts.is_empty() {
+                    self.events.push_back(Event::NodeUp { name, hosts, hidden });
+                }
+            }
+            Notice::NodeDown { name } if is_node(&name, "host") => self.events.push_back(Event::NodeDown { name }),
+            Notice::NodeDown { .. } => self.stats.names_refused += 1,
             Notice::Open(open) => self.handle_open(open)?,
             Notice::Handshake {
                 circuit,
@@ -199,6 +235,11 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Whether a node may have this name. What a peer announces is looked up, logged and shown.
+fn is_node(name: &str, host: &str) -> bool {
+    NodeName::new(&format!("{name}@{host}")).is_ok()
 }
 
 const fn unsent(what: &'static str, number: u64, sent: u64) -> SessionError {

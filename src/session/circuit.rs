@@ -3,9 +3,10 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 
 use super::Intake;
-use super::Memory;
 use super::SessionConfig;
+use super::Share;
 use super::draining::Draining;
+use crate::codec::Charge;
 use crate::dist;
 use crate::dist::Run;
 use crate::dist::scan;
@@ -36,12 +37,20 @@ pub struct Agreed {
 /// memory.
 pub const DROPPED_MAX: usize = 65_536;
 
+/// The memory that a frame needs besides its body, in bytes: its entry in a queue that may be half empty, and what the
+/// allocator rounds up.
+const FRAME: u64 = 160;
+
 /// One circuit, as seen by this daemon.
 #[derive(Debug)]
 pub(super) struct Circuit {
     pub(super) outbound: Outbound,
     pub(super) inbound: Inbound,
-    memory: Memory,
+    memory: Share,
+    /// The memory of everything that arrived and was not written: all frames, and their fences.
+    charge: Charge,
+    /// The part of it without fences.
+    frames: u64,
     /// The aliases of the remote node's processes.
     pub(super) aliases: Aliases,
     /// Signals from the BEAM that the credit does not allow yet. Bounded by the read-ahead of the leg.
@@ -71,11 +80,13 @@ impl Circuit {
     pub(super) fn new(config: &SessionConfig, granted: u64) -> Self {
         let window = config
             .memory
-            .window(config.circuit_budget.min(SessionConfig::FIRST_WINDOW));
+            .window(config.circuit_budget.min(SessionConfig::HANDSHAKE_WINDOW));
         Self {
             // With one lane the whole connection is in order, so one strand is enough.
             outbound: Outbound::new(if config.lanes == 1 { 1 } else { STRANDS }, granted),
             inbound: Inbound::new(window),
+            charge: config.memory.account().charge(0),
+            frames: 0,
             memory: config.memory.clone(),
             aliases: Aliases::default(),
             waiting: VecDeque::new(),
@@ -98,29 +109,45 @@ impl Circuit {
         fences: Vec<FrameId>,
         content: Content,
     ) -> Result<(), InboundError> {
-        let cost = content.cost();
+        let size = FRAME + content.body().len() as u64;
         self.inbound.accept(strand, fences, content)?;
-        self.memory.keep(cost);
+        self.frames += size;
+        self.settle();
         Ok(())
     }
 
     /// Bytes that were handed to the leg have been written.
     pub(super) fn written(&mut self, cost: u64) {
         let cost = cost.min(self.underway);
+        let kept = self.inbound.kept();
         self.underway -= cost;
         self.inbound.written(cost);
-        self.memory.free(cost);
+        // Which frames these were is not known here: they have their share, and the last ones what is left.
+        let share = u128::from(self.frames) * u128::from(cost) / u128::from(kept.max(1));
+        self.frames -= u64::try_from(share).unwrap_or(self.frames).min(self.frames);
+        self.settle();
+    }
+
+    /// Updates the account.
+    fn settle(&mut self) {
+        self.charge.set(self.frames + self.inbound.fence_bytes());
+    }
+
+    /// The memory that is kept until the local node has read what arrived, in bytes.
+    pub(super) fn kept(&self) -> u64 {
+        self.inbound.kept() + self.inbound.fence_bytes()
+    }
+
+    /// Both legs exchange packets from now on: the peer may have as much in flight as a node that reads.
+    pub(super) fn establish(&mut self, agreed: Agreed, config: &SessionConfig) {
+        self.agreed = Some(agreed);
+        let most = config.circuit_budget.min(SessionConfig::FIRST_WINDOW);
+        self.inbound.widen(self.memory.window(most));
     }
 
     /// The credit and the delivered frames, for the remote side.
     pub(super) fn grant(&mut self, config: &SessionConfig) -> (u64, Vec<FrameId>) {
         self.inbound.grant(self.memory.window(config.circuit_budget))
-    }
-}
-
-impl Drop for Circuit {
-    fn drop(&mut self) {
-        self.memory.free(self.inbound.kept());
     }
 }
 

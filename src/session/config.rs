@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::Memory;
+use super::Share;
 
 /// The configuration of a session: settings of the daemon, and what was agreed on with the peer.
 #[derive(Clone, Debug)]
@@ -12,8 +13,8 @@ pub struct SessionConfig {
     /// The maximum window of one circuit in bytes: what the remote BEAM may have in flight to the local one. If it is
     /// exhausted, small signals wait behind bulk data in the remote VM, so it is generous.
     pub circuit_budget: u64,
-    /// The account for bytes buffered for BEAMs, shared by all sessions of the daemon.
-    pub memory: Memory,
+    /// Where the memory is counted that the session keeps for its peer.
+    pub memory: Share,
     /// The maximum number of bytes that wait for the lanes or for an acknowledgement. Above it, legs are not read.
     pub backlog: u64,
     /// How long the session survives the loss or silence of a trunk. Zero means not at all; then nothing is kept for
@@ -49,6 +50,10 @@ impl SessionConfig {
     /// reads has at most this much buffered.
     pub const FIRST_WINDOW: u64 = 4 << 20;
 
+    /// The window of a circuit in bytes until the handshake of its nodes is complete: what is sent right after it passes,
+    /// and whoever never completes one can make us keep little.
+    pub const HANDSHAKE_WINDOW: u64 = 64 << 10;
+
     /// The maximum number of circuits of a session: all pairs of 64 nodes on each side. An idle circuit takes a few
     /// kilobytes.
     pub const CIRCUITS_MAX: usize = 4096;
@@ -73,7 +78,7 @@ impl Default for SessionConfig {
             lanes: Self::LANES,
             is_lower: true,
             circuit_budget: Self::CIRCUIT_BUDGET,
-            memory: Memory::new(Self::MEMORY),
+            memory: Memory::new(Self::MEMORY).share(""),
             backlog: Self::BACKLOG,
             grace: Self::GRACE,
             receipt_delay: Duration::from_millis(5),

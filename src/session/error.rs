@@ -47,6 +47,12 @@ pub enum SessionError {
         /// The last frame that arrived before.
         received: u64,
     },
+    /// The memory of the daemon is used up, and this peer's frames without an end keep most of it.
+    #[error("{kept} bytes are kept in incomplete frames of the peer, and the memory for unread bytes is used up")]
+    Memory {
+        /// The number of bytes kept for the session.
+        kept: u64,
+    },
     /// A notice that is not allowed in a running session.
     #[error("unexpected {0} in a running session")]
     OutOfState(&'static str),

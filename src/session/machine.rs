@@ -162,7 +162,9 @@ impl Session {
     /// Both legs exchange packets now: delivery begins.
     pub fn established(&mut self, circuit: CircuitId, agreed: Agreed) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            state.agreed = Some(agreed);
+            state.establish(agreed, &self.config);
+            owe(state, circuit, &mut self.receipts);
+            self.receipts.restate();
             self.mark_ready(circuit);
         }
     }
@@ -199,6 +201,11 @@ impl Session {
             self.drop_deliveries(circuit, now);
             self.send_waiting(circuit);
         }
+    }
+
+    /// Sends something that the peer's QUIC acknowledges if it is there: what has arrived, once more.
+    pub fn probe(&mut self) {
+        self.receipts.restate();
     }
 
     /// A local node is up.

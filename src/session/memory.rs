@@ -1,6 +1,16 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use crate::codec::Account;
 
 /// The minimum window of a circuit in bytes: a few fragments.
 const WINDOW_MIN: u64 = 256 * 1024;
@@ -8,46 +18,134 @@ const WINDOW_MIN: u64 = 256 * 1024;
 /// A window is at most this fraction of the remaining memory, so that several circuits may stall before it runs short.
 const SHARE: u64 = 8;
 
-/// The bytes that arrived and wait until a local BEAM reads them. All sessions of a daemon share one account.
+/// What a daemon keeps for its peers: everything that arrived and that local nodes have not read, with the size that it
+/// really has.
 ///
 /// More credit is granted than there is memory, since most circuits use little of theirs, and a window grows only as
-/// its BEAM reads. Windows shrink as memory runs short. At the limit, the circuit with the most buffered bytes is
-/// closed.
+/// its BEAM reads. Windows shrink as memory runs short. At the limit, the peer for which the daemon keeps most has to
+/// give up something. So a peer harms no other, whatever it sends over however many circuits and sessions.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub struct Memory(Arc<Shares>);
+
+#[derive(Debug)]
+struct Shares {
     limit: u64,
-    kept: Arc<AtomicU64>,
+    account: Account,
+    /// By the name of the peer's daemon.
+    peers: Mutex<BTreeMap<String, Peer>>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    account: Account,
+    shares: Vec<Weak<Entry>>,
+}
+
+/// What is kept for one session.
+#[derive(Clone, Debug)]
+pub struct Share(Arc<Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    memory: Memory,
+    account: Account,
+    is_over: AtomicBool,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Memory {
     /// Creates an empty account with a limit in bytes.
     pub fn new(limit: u64) -> Self {
-        Self {
+        Self(Arc::new(Shares {
             limit,
-            kept: Arc::default(),
+            account: Account::default(),
+            peers: Mutex::default(),
+        }))
+    }
+
+    /// The number of bytes kept for all sessions.
+    pub fn kept(&self) -> u64 {
+        self.0.account.kept()
+    }
+
+    /// The share of a session with the daemon of this name. Sessions with daemons of one name, as those of temporary
+    /// daemons, are together one peer.
+    pub fn share(&self, daemon: &str) -> Share {
+        let mut peers = locked(&self.0.peers);
+        peers.retain(|_, peer| {
+            peer.shares.retain(|share| share.strong_count() > 0);
+            !peer.shares.is_empty()
+        });
+        let peer = peers.entry(daemon.to_ascii_lowercase()).or_insert_with(|| Peer {
+            account: self.0.account.part(),
+            shares: Vec::new(),
+        });
+        let share = Arc::new(Entry {
+            memory: self.clone(),
+            account: peer.account.part(),
+            is_over: AtomicBool::new(false),
+            waker: Mutex::default(),
+        });
+        peer.shares.push(Arc::downgrade(&share));
+        Share(share)
+    }
+
+    /// The limit is exceeded: asks the session that keeps most of the peer that keeps most to give up something.
+    fn claim(&self) {
+        let peers = locked(&self.0.peers);
+        let Some(peer) = peers.values().max_by_key(|peer| peer.account.kept()) else {
+            return;
+        };
+        let shares = peer.shares.iter().filter_map(Weak::upgrade);
+        if let Some(share) = shares.max_by_key(|share| share.account.kept()) {
+            share.is_over.store(true, Relaxed);
+            if let Some(waker) = locked(&share.waker).take() {
+                waker.wake();
+            }
         }
     }
+}
 
-    /// The number of bytes buffered by all sessions.
-    pub fn kept(&self) -> u64 {
-        self.kept.load(Relaxed)
+impl Share {
+    /// Where the session's bytes are counted.
+    pub fn account(&self) -> &Account {
+        &self.0.account
     }
 
-    pub(super) fn keep(&self, bytes: u64) {
-        self.kept.fetch_add(bytes, Relaxed);
-    }
-
-    pub(super) fn free(&self, bytes: u64) {
-        self.kept.fetch_sub(bytes, Relaxed);
-    }
-
+    /// Whether the daemon's limit is exceeded. If so, whoever keeps most has been asked to give up something.
     pub(super) fn is_exceeded(&self) -> bool {
-        self.kept() > self.limit
+        let memory = &self.0.memory;
+        let is_exceeded = memory.kept() > memory.0.limit;
+        if is_exceeded {
+            memory.claim();
+        }
+        is_exceeded
+    }
+
+    /// Whether this session must give up something. It is asked once for each time.
+    pub(super) fn take_claim(&self) -> bool {
+        self.0.is_over.load(Relaxed) && self.0.is_over.swap(false, Relaxed)
+    }
+
+    /// Whether this session must give up something, because of what arrived for another one. Otherwise the task is woken
+    /// when it must.
+    pub(super) fn poll_claim(&self, context: &Context<'_>) -> Poll<()> {
+        *locked(&self.0.waker) = Some(context.waker().clone());
+        if self.0.is_over.load(Relaxed) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// The current window of a circuit, of at most `most` bytes.
     pub(super) fn window(&self, most: u64) -> u64 {
-        let share = self.limit.saturating_sub(self.kept()) / SHARE;
+        let memory = &self.0.memory;
+        let share = memory.0.limit.saturating_sub(memory.kept()) / SHARE;
         share.clamp(WINDOW_MIN.min(most), most)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -46,4 +46,5 @@ pub use event::Event;
 pub use intake::Intake;
 pub use machine::Session;
 pub use memory::Memory;
+pub use memory::Share;
 pub use stats::SessionStats;

@@ -14,6 +14,8 @@ pub struct SessionStats {
     /// Signals not delivered because their receiver belongs to an earlier incarnation of the node, which would close
     /// its connection.
     pub signals_stale: u64,
+    /// Names in announcements that no node can have, or that are too many.
+    pub names_refused: u64,
     /// Frames that arrived for a circuit that is closed.
     pub frames_late: u64,
 }

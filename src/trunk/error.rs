@@ -59,6 +59,9 @@ pub enum TrunkError {
     /// The peer did not answer in time.
     #[error("the peer did not {0} in time")]
     Late(&'static str),
+    /// A newer connection took its place.
+    #[error("the connection gave way to a newer one: too many are being set up")]
+    Displaced,
     /// There is a session with this peer already.
     #[error("there is a session with this peer already")]
     Duplicate,

@@ -5,15 +5,18 @@
 //! and the endpoints. One task owns the machine. A session outlives its trunk: the next trunk arrives through [`io::trunks`].
 //!
 //! - `greeting`: what both sides agree on. [`Held`]: the sessions that a daemon holds, for its greetings.
+//! - `admission`: which handshakes begin, so that strangers do not keep peers out. [`KnownAddresses`]: where peers were.
 //! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends. `liveness`:
 //!   distinguishes a slow trunk from a dead one.
 
+mod admission;
 mod config;
 mod error;
 mod greeting;
 mod held;
 pub mod io;
 mod keeper;
+mod known;
 mod liveness;
 mod state;
 
@@ -25,4 +28,5 @@ pub use error::TrunkError;
 pub use greeting::Agreement;
 pub use greeting::LocalDaemon;
 pub use held::Held;
+pub use known::KnownAddresses;
 pub use state::TrunkState;

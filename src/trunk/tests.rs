@@ -1,4 +1,7 @@
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -19,6 +22,7 @@ use super::io::streams::Streams;
 use super::io::trunks::trunks;
 use super::io::udp;
 use super::*;
+use crate::codec::Account;
 use crate::congestion::Shared;
 use crate::endpoint::io::session::PeerEvent;
 use crate::router::Acceptance;
@@ -201,9 +205,24 @@ fn exactly_one_side_is_lower() {
     }
 }
 
+fn identity(authority: &Authority, name: &str) -> Identity {
+    identity_for(authority, name, &[])
+}
+
+fn identity_for(authority: &Authority, name: &str, hosts: &[String]) -> Identity {
+    let now = SystemTime::now();
+    let issued = authority.issue_with_hosts(name, hosts, 30, now).unwrap();
+    let files = PemFiles {
+        authorities: authority.certificate_pem().as_bytes(),
+        certificate: issued.certificate_pem.as_bytes(),
+        key: issued.key_pem.as_bytes(),
+    };
+    Identity::load(&files, name, now).unwrap()
+}
+
 /// A daemon's UDP endpoint on loopback, and the QUIC configuration for dialling.
 fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::Endpoint, quinn::ClientConfig) {
-    endpoint_for(authority, name, &[], config)
+    endpoint_at(authority, name, config, (Ipv4Addr::LOCALHOST, 0).into())
 }
 
 /// The same with these hosts in its certificate.
@@ -213,23 +232,52 @@ fn endpoint_for(
     hosts: &[String],
     config: &TrunkConfig,
 ) -> (quinn::Endpoint, quinn::ClientConfig) {
-    let now = SystemTime::now();
-    let issued = authority.issue_with_hosts(name, hosts, 30, now).unwrap();
-    let files = PemFiles {
-        authorities: authority.certificate_pem().as_bytes(),
-        certificate: issued.certificate_pem.as_bytes(),
-        key: issued.key_pem.as_bytes(),
-    };
-    let identity = Identity::load(&files, name, now).unwrap();
-    let server = config.server(Arc::new(server_config(&identity).unwrap())).unwrap();
-    let client = config.client(Arc::new(client_config(&identity).unwrap())).unwrap();
-    let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let listening = udp::bind(address, config, server, Arc::new(reset_key(&identity))).unwrap();
+    let identity = identity_for(authority, name, hosts);
+    bound(&identity, config, (Ipv4Addr::LOCALHOST, 0).into())
+}
+
+fn endpoint_at(
+    authority: &Authority,
+    name: &str,
+    config: &TrunkConfig,
+    address: SocketAddr,
+) -> (quinn::Endpoint, quinn::ClientConfig) {
+    bound(&identity(authority, name), config, address)
+}
+
+fn bound(identity: &Identity, config: &TrunkConfig, address: SocketAddr) -> (quinn::Endpoint, quinn::ClientConfig) {
+    let server = config.server(Arc::new(server_config(identity).unwrap())).unwrap();
+    let client = config.client(Arc::new(client_config(identity).unwrap())).unwrap();
+    let listening = udp::bind(address, config, Some(server), Arc::new(reset_key(identity))).unwrap();
     (listening.endpoint, client)
 }
 
+async fn dial_from(
+    near: &quinn::Endpoint,
+    client: quinn::ClientConfig,
+    us: &LocalDaemon,
+    address: SocketAddr,
+) -> Result<Greeted, TrunkError> {
+    dial_at(near, client, us, "far", address).await
+}
+
+async fn dial_at(
+    near: &quinn::Endpoint,
+    client: quinn::ClientConfig,
+    us: &LocalDaemon,
+    name: &str,
+    address: SocketAddr,
+) -> Result<Greeted, TrunkError> {
+    let target = dial::Target {
+        name,
+        addresses: &[address],
+        fresh: false,
+    };
+    dial::dial(&dial::Sockets::only(near.clone()), client, us, &Held::default(), target).await
+}
+
 fn streams(trunk: Greeted, lanes: u8) -> Streams {
-    Streams::new(trunk.connection, trunk.control, trunk.notices, lanes)
+    Streams::new(trunk, lanes, Account::default())
 }
 
 /// Loopback carries more than any setting allows.
@@ -267,16 +315,17 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
     let authority = Authority::create(SystemTime::now()).unwrap();
     let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
     let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
-    let address = far.local_addr().unwrap().to_string();
+    let address = far.local_addr().unwrap();
     let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
     tokio::spawn(accept::accept(
         far,
         Arc::new(daemon("far", 4)),
         Held::default(),
+        KnownAddresses::default(),
         greeted,
     ));
-    let (us, held) = (daemon("near", 4), Held::default());
-    let trunk = dial::dial(&near, client, &us, &held, "far", &address).await.unwrap();
+    let us = daemon("near", 4);
+    let trunk = dial_from(&near, client, &us, address).await.unwrap();
     let _peer = peers.recv().await.unwrap();
     let connection = trunk.connection.clone();
     streams(trunk, 4).tell_calls(7);
@@ -292,16 +341,17 @@ async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
     let authority = Authority::create(SystemTime::now()).unwrap();
     let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
     let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
-    let address = far.local_addr().unwrap().to_string();
+    let address = far.local_addr().unwrap();
     let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
     tokio::spawn(accept::accept(
         far,
         Arc::new(daemon("far", 1)),
         Held::default(),
+        KnownAddresses::default(),
         greeted,
     ));
-    let (us, held) = (daemon("near", 1), Held::default());
-    let dialled = dial::dial(&near, client, &us, &held, "far", &address).await.unwrap();
+    let us = daemon("near", 1);
+    let dialled = dial_from(&near, client, &us, address).await.unwrap();
     let accepted = peers.recv().await.unwrap();
     let connection = accepted.connection.clone();
     let (mut here, mut there) = (streams(dialled, 1), streams(accepted, 1));
@@ -336,16 +386,22 @@ async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
 async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub() {
     let authority = Authority::create(SystemTime::now()).unwrap();
     let (near, _) = endpoint(&authority, "near", &TrunkConfig::default());
-    let address = near.local_addr().unwrap().to_string();
+    let address = near.local_addr().unwrap();
     let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
     let us = Arc::new(daemon("near", 1));
-    tokio::spawn(accept::accept(near, us, Held::default(), greeted));
+    tokio::spawn(accept::accept(
+        near,
+        us,
+        Held::default(),
+        KnownAddresses::default(),
+        greeted,
+    ));
     let mut accepted = Vec::new();
     let mut kept = Vec::new();
     for hosts in [&["h1".to_owned()], &["h1".to_owned()], &["h2".to_owned()]] {
         let (far, client) = endpoint_for(&authority, "far", hosts, &TrunkConfig::default());
-        let (them, held) = (daemon("far", 1), Held::default());
-        kept.push(dial::dial(&far, client, &them, &held, "near", &address).await.unwrap());
+        let them = daemon("far", 1);
+        kept.push(dial_at(&far, client, &them, "near", address).await.unwrap());
         accepted.push(peers.recv().await.unwrap());
     }
     let [first, same, other] = <[Greeted; 3]>::try_from(accepted).unwrap();
@@ -422,7 +478,13 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
             address.send(far.local_addr().unwrap()).unwrap();
             let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
             let us = Arc::new(daemon("far", CALL + 1));
-            tokio::spawn(accept::accept(far, us, Held::default(), greeted));
+            tokio::spawn(accept::accept(
+                far,
+                us,
+                Held::default(),
+                KnownAddresses::default(),
+                greeted,
+            ));
             let mut streams = streams(peers.recv().await.unwrap(), CALL + 1);
             let (mut bulk, mut arrived) = (0, Vec::new());
             loop {
@@ -443,9 +505,8 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
         })
     });
 
-    let (us, held, address) = (daemon("near", CALL + 1), Held::default(), far_address.await.unwrap());
-    let trunk = dial::dial(&near, client, &us, &held, "far", &address.to_string()).await;
-    let trunk = trunk.unwrap();
+    let (us, address) = (daemon("near", CALL + 1), far_address.await.unwrap());
+    let trunk = dial_from(&near, client, &us, address).await.unwrap();
     // If packets grew meanwhile, the window would grow too.
     while trunk.connection.stats().path.current_mtu < TrunkConfig::default().datagram_max - 20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -482,4 +543,76 @@ async fn a_call_leaves_before_the_bulk_of_other_lanes() {
         first + 50_000 < usual,
         "{first} bytes before a call, {usual} before another frame"
     );
+}
+
+/// Strangers begin handshakes and fall silent: whoever wants to greet is let in at once, from their address too.
+#[tokio::test]
+async fn handshakes_that_nobody_completes_keep_no_peer_out() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let address = far.local_addr().unwrap();
+    let (greeted, mut peers) = tokio::sync::mpsc::channel(1);
+    let us = Arc::new(daemon("far", 4));
+    tokio::spawn(accept::accept(
+        far,
+        us,
+        Held::default(),
+        KnownAddresses::default(),
+        greeted,
+    ));
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(half_a_handshake(&authority, address).await);
+    }
+    for _ in 0..5 {
+        let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+        let began = std::time::Instant::now();
+        let trunk = dial_from(&near, client, &daemon("near", 4), address).await.unwrap();
+        peers.recv().await.unwrap();
+        // A packet that was ignored is sent again after a second.
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        drop(trunk);
+        silent.push(half_a_handshake(&authority, address).await);
+    }
+}
+
+/// A client that sends its first packet, proves its address if it must, and then nothing.
+async fn half_a_handshake(authority: &Authority, address: SocketAddr) -> quinn::Endpoint {
+    let (near, client) = endpoint(authority, "near", &TrunkConfig::default());
+    let connecting = near.connect_with(client, address, "far").unwrap();
+    // Neither quinn nor the kernel is asked for what comes back.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let _ = near.rebind(std::net::UdpSocket::bind("127.0.0.9:0").unwrap());
+    std::mem::forget(connecting);
+    near
+}
+
+#[tokio::test]
+async fn peers_of_both_families_are_dialled_and_from_fresh_ports() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let far = |ip: IpAddr| endpoint_at(&authority, "far", &TrunkConfig::default(), (ip, 0).into()).0;
+    let (four, six) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let key = Arc::new(reset_key(&identity(&authority, "near")));
+    let sockets = dial::Sockets::new(near.clone(), TrunkConfig::default(), key);
+    let usual = near.local_addr().unwrap();
+    for (far, fresh, is_usual) in [
+        (far(four), false, true),
+        (far(four), true, false),
+        (far(six), false, false),
+    ] {
+        let target = dial::Target {
+            name: "far",
+            addresses: &[far.local_addr().unwrap()],
+            fresh,
+        };
+        let (us, held) = (daemon("near", 4), Held::default());
+        let dialled = dial::dial(&sockets, client.clone(), &us, &held, target);
+        let from = async { far.accept().await.map(|incoming| incoming.remote_address()) };
+        let from = tokio::select! {
+            from = from => from.unwrap(),
+            dialled = dialled => panic!("{dialled:?}"),
+        };
+        assert_eq!(from == usual, is_usual, "{from}, fresh: {fresh}");
+    }
 }

@@ -1,8 +1,9 @@
-use bytes::Buf;
 use bytes::Bytes;
 use bytes::BytesMut;
 
 use super::WireError;
+use crate::codec::Account;
+use crate::codec::Charge;
 use crate::codec::CodecError;
 use crate::codec::Reader;
 use crate::codec::Writer;
@@ -42,8 +43,11 @@ pub const SMALL: usize = 4 * 1024;
 /// The maximum length of the head of a frame: one with a fence for each strand.
 const HEAD_MAX: usize = 1 + 8 * 6 + STRANDS as usize * (2 + 8);
 
-/// The size of a receive buffer. Many frames share one.
-const BUFFER: usize = 64 * 1024;
+/// A head that is cut off by the end of a packet is read again after this many bytes at first: nearly all are shorter.
+const START_STEP: usize = 64;
+
+/// The first part of a body that did not arrive whole: most bodies are not longer.
+const BODY_STEP: usize = 64 * 1024;
 
 const KIND_MASK: u8 = 0x03;
 const KIND_SIGNAL: u8 = 0;
@@ -171,6 +175,7 @@ impl FrameHead<'_> {
 }
 
 /// The kind of a frame and its numbers.
+#[derive(Debug)]
 enum Kind {
     Signal,
     Run,
@@ -179,6 +184,7 @@ enum Kind {
 }
 
 /// A decoded head, and the length of the body that follows.
+#[derive(Debug)]
 struct Announced {
     circuit: CircuitId,
     strand: StrandId,
@@ -298,58 +304,135 @@ pub fn lane_header(lane: LaneId, first: u64, out: &mut BytesMut) {
 }
 
 /// Decodes the stream of one lane into its header and frames.
-#[derive(Debug, Default)]
+///
+/// Each body is copied once, into memory of its own. Frames that shared a buffer would keep all of it as long as one of them
+/// waits for its node, so that a few small ones could keep a thousand times their size.
+#[derive(Debug)]
 pub struct FrameDecoder {
-    buffer: BytesMut,
+    /// The beginning of a head, or of the lane's header.
+    start: Vec<u8>,
+    /// A frame whose head is complete, and the part of its body that has arrived.
+    partial: Option<(Announced, Vec<u8>)>,
+    /// The memory of both.
+    charge: Charge,
+}
+
+impl Default for FrameDecoder {
+    fn default() -> Self {
+        Self::new(&Account::default())
+    }
 }
 
 impl FrameDecoder {
-    /// Adds received bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
-        if self.buffer.capacity() - self.buffer.len() < bytes.len() {
-            self.buffer.reserve(bytes.len().max(BUFFER));
+    /// Creates a decoder that counts what is incomplete in `account`.
+    pub fn new(account: &Account) -> Self {
+        Self {
+            start: Vec::new(),
+            partial: None,
+            charge: account.charge(0),
         }
-        self.buffer.extend_from_slice(bytes);
     }
 
-    /// The header of the stream, once it has arrived. Call this before [`poll_frame`](Self::poll_frame).
-    pub fn header(&mut self) -> Result<Option<(LaneId, u64)>, WireError> {
-        let mut reader = Reader::new(&self.buffer);
-        let read = |reader: &mut Reader<'_>| Ok((reader.u8("lane")?, reader.varint("first frame")?));
-        match read(&mut reader) {
-            Ok(header) => {
-                let used = self.buffer.len() - reader.len();
-                let _ = self.buffer.split_to(used);
-                Ok(Some(header))
+    /// Takes the header of the stream from `input`, once it is complete. Call this before [`decode`](Self::decode).
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn header(&mut self, input: &mut &[u8]) -> Result<Option<(LaneId, u64)>, WireError> {
+        self.start_with(input, |bytes| {
+            let mut reader = Reader::new(bytes);
+            let read = |reader: &mut Reader<'_>| Ok((reader.u8("lane")?, reader.varint("first frame")?));
+            match read(&mut reader) {
+                Ok(header) => Ok(Some((header, bytes.len() - reader.len()))),
+                Err(CodecError::Truncated { .. }) => Ok(None),
+                Err(source) => Err(WireError::Malformed {
+                    what: "lane header",
+                    source,
+                }),
             }
-            Err(CodecError::Truncated { .. }) => Ok(None),
-            Err(source) => Err(WireError::Malformed {
-                what: "lane header",
-                source,
-            }),
-        }
+        })
     }
 
-    /// The next complete frame, if it has arrived.
+    /// Takes the next frame from `input`. If a part of it is missing, takes all of `input`, and continues with the next.
     ///
     /// # Errors
     /// If the bytes are malformed, or the body is longer than [`BODY_MAX`], or [`RUN_MAX`] for a run.
-    pub fn poll_frame(&mut self) -> Result<Option<Frame>, WireError> {
-        let mut reader = Reader::new(&self.buffer);
-        let announced = match Announced::read(&mut reader) {
-            Ok(announced) => announced,
-            Err(CodecError::Truncated { .. }) if self.buffer.len() < HEAD_MAX => return Ok(None),
-            Err(source) => return Err(WireError::Malformed { what: "frame", source }),
+    pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, WireError> {
+        if self.partial.is_none() {
+            let Some(announced) = self.start_with(input, read_head)? else {
+                return Ok(None);
+            };
+            if let Some((body, rest)) = input.split_at_checked(announced.length) {
+                *input = rest;
+                return Ok(Some(announced.with_body(Bytes::copy_from_slice(body))));
+            }
+            self.partial = Some((announced, Vec::new()));
+        }
+        let Some((announced, body)) = &mut self.partial else {
+            return Ok(None);
         };
-        announced.check()?;
-        if reader.len() < announced.length {
-            let missing = announced.length - reader.len();
-            self.buffer.reserve(missing);
+        let missing = announced.length - body.len();
+        let (part, rest) = input.split_at(missing.min(input.len()));
+        *input = rest;
+        grow(body, part.len(), announced.length);
+        body.extend_from_slice(part);
+        if body.len() < announced.length {
+            let fences = announced.fences.capacity() * size_of::<FrameId>();
+            self.charge.set((body.capacity() + fences) as u64);
             return Ok(None);
         }
-        let head = self.buffer.len() - reader.len();
-        self.buffer.advance(head);
-        let body = self.buffer.split_to(announced.length).freeze();
-        Ok(Some(announced.with_body(body)))
+        let whole = self.partial.take();
+        self.charge.set(0);
+        Ok(whole.map(|(announced, body)| announced.with_body(body.into())))
+    }
+
+    /// Reads from what there was and `input`, which loses what was read, or all if it is not enough.
+    fn start_with<T>(
+        &mut self,
+        input: &mut &[u8],
+        read: impl Fn(&[u8]) -> Result<Option<(T, usize)>, WireError>,
+    ) -> Result<Option<T>, WireError> {
+        if self.start.is_empty()
+            && let Some((found, length)) = read(input)?
+        {
+            *input = input.get(length..).unwrap_or_default();
+            return Ok(Some(found));
+        }
+        while !input.is_empty() {
+            let before = self.start.len();
+            // Each step is as long as all before: a long head is not read again and again.
+            let (step, rest) = input.split_at(before.max(START_STEP).min(input.len()));
+            self.start.extend_from_slice(step);
+            if let Some((found, length)) = read(&self.start)? {
+                *input = input.get(length - before..).unwrap_or_default();
+                self.start = Vec::new();
+                self.charge.set(0);
+                return Ok(Some(found));
+            }
+            *input = rest;
+        }
+        self.charge.set(self.start.capacity() as u64);
+        Ok(None)
+    }
+}
+
+/// Reads a head, and tells its length. `None` if a part of it is missing.
+fn read_head(bytes: &[u8]) -> Result<Option<(Announced, usize)>, WireError> {
+    let mut reader = Reader::new(bytes);
+    let announced = match Announced::read(&mut reader) {
+        Ok(announced) => announced,
+        Err(CodecError::Truncated { .. }) if bytes.len() < HEAD_MAX => return Ok(None),
+        Err(source) => return Err(WireError::Malformed { what: "frame", source }),
+    };
+    announced.check()?;
+    Ok(Some((announced, bytes.len() - reader.len())))
+}
+
+/// Makes room for `more` bytes of a body. It grows with what has arrived, since a length is easily announced, and ends with
+/// exactly `length`.
+fn grow(body: &mut Vec<u8>, more: usize, length: usize) {
+    let needed = body.len() + more;
+    if needed > body.capacity() {
+        let size = (body.capacity() * 2).max(BODY_STEP).max(needed).min(length);
+        body.reserve_exact(size - body.len());
     }
 }

@@ -139,9 +139,8 @@ proptest! {
         let stream: Vec<u8> = frames.iter().flat_map(|frame| encoded(frame).to_vec()).collect();
         let mut decoder = FrameDecoder::default();
         let mut seen = Vec::new();
-        for chunk in stream.chunks(cut) {
-            decoder.push(chunk);
-            while let Some(frame) = decoder.poll_frame().unwrap() {
+        for mut chunk in stream.chunks(cut) {
+            while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
                 seen.push(frame);
             }
         }
@@ -151,8 +150,9 @@ proptest! {
     #[test]
     fn damaged_frames_never_panic(frame in any_frame(), at in any::<usize>(), kind in any::<u8>(), with in any::<u8>()) {
         let mut decoder = FrameDecoder::default();
-        decoder.push(&damage(encoded(&frame).to_vec(), at, kind, with));
-        while let Ok(Some(_)) = decoder.poll_frame() {}
+        let damaged = damage(encoded(&frame).to_vec(), at, kind, with);
+        let mut input = &damaged[..];
+        while let Ok(Some(_)) = decoder.decode(&mut input) {}
     }
 
     #[test]
@@ -194,19 +194,20 @@ fn a_run_longer_than_a_turn_is_refused_before_it_arrives() {
         };
         let bytes = encoded(&frame);
         let mut decoder = FrameDecoder::default();
-        decoder.push(&bytes[..bytes.len() - 1]);
-        assert_eq!(decoder.poll_frame().is_ok(), is_fine, "{length}");
-        decoder.push(&bytes[bytes.len() - 1..]);
-        assert_eq!(decoder.poll_frame().ok().flatten(), is_fine.then_some(frame));
+        let (mut most, mut last) = bytes.split_at(bytes.len() - 1);
+        assert_eq!(decoder.decode(&mut most).is_ok(), is_fine, "{length}");
+        if is_fine {
+            assert_eq!(decoder.decode(&mut last).ok().flatten(), Some(frame));
+        }
     }
 }
 
 #[test]
 fn an_oversized_body_is_refused_before_it_arrives() {
     let mut decoder = FrameDecoder::default();
-    decoder.push(&[KIND_OF_A_SIGNAL, 1, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    let mut input = &[KIND_OF_A_SIGNAL, 1, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..];
     assert!(matches!(
-        decoder.poll_frame(),
+        decoder.decode(&mut input),
         Err(WireError::Oversized { what: "frame body", .. })
     ));
     let mut decoder = NoticeDecoder::default();

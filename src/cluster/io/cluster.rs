@@ -5,21 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use quinn::Connection;
 use quinn::Endpoint;
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use tracing::warn;
 
 use super::dialling::Dialler;
-use super::dialling::WELCOME_TIME;
 use super::dialling::keep_dialling;
+use super::steps::Step;
+use super::steps::await_welcome;
+use super::steps::find_alone;
 use super::unexpected::Unexpected;
 use crate::cluster::StaticPeer;
 use crate::cluster::choice::Choice;
@@ -28,12 +33,16 @@ use crate::cluster::choice::Running;
 use crate::cluster::choice::choose;
 use crate::endpoint::io::session::PeerEvent;
 use crate::router::daemon_of;
+use crate::session::Memory;
 use crate::session::SessionConfig;
+use crate::trunk::Agreement;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkState;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::greet::Greeted;
 use crate::trunk::io::leave::LeaveBarrier;
 use crate::trunk::io::session;
@@ -47,24 +56,33 @@ use crate::wire::SessionId;
 /// parallel, and a bound for one that runs wild.
 const TEMPORARY: usize = 256;
 
+/// Of these with one certificate: nobody takes all of them.
+const TEMPORARY_OF_ONE: usize = 64;
+
 /// Greeted connections that may wait for a decision.
-const GREETED: usize = 64;
+const GREETED: usize = 256;
 
 /// The settings and handles needed to create trunks and sessions.
 #[derive(Debug)]
 pub struct Cluster {
     /// This daemon.
     pub daemon: Arc<LocalDaemon>,
-    /// The UDP endpoint.
+    /// The UDP endpoint that listens.
     pub endpoint: Endpoint,
+    /// The sockets from which peers are dialled.
+    pub sockets: Arc<Sockets>,
     /// QUIC's settings for dialling.
     pub client: quinn::ClientConfig,
-    /// Settings of sessions. Lanes and rank are set for each peer.
+    /// Settings of sessions. Lanes, rank and memory are set for each peer.
     pub session: SessionConfig,
+    /// What is kept for all peers.
+    pub memory: Memory,
     /// Interval of attempts to get another trunk while a session has none that works.
     pub race_interval: Duration,
     /// The existing sessions, as announced in greetings.
     pub held: Held,
+    /// Where peers were reached, for those who let newcomers in.
+    pub known: KnownAddresses,
     /// The channel to the hub for events of peers.
     pub hub: mpsc::Sender<PeerEvent>,
     /// Is notified of frames that arrive for sessions.
@@ -80,19 +98,14 @@ pub struct Cluster {
 struct Active {
     boot: [u8; 16],
     id: SessionId,
+    /// The connection that carries it.
+    connection: Connection,
     trunks: TrunkSender,
     task: JoinHandle<()>,
 }
 
 /// The state of the trunk of each peer, by the name of the peer.
 type States = BTreeMap<String, watch::Sender<TrunkState>>;
-
-/// A trunk that is in use: the daemon with the lower name has sent its welcome.
-#[derive(Debug)]
-struct Welcomed {
-    trunk: Greeted,
-    id: SessionId,
-}
 
 impl Cluster {
     /// The channel for greeted connections.
@@ -119,9 +132,10 @@ impl Cluster {
         };
         let dialler = Arc::new(Dialler {
             daemon: Arc::clone(&cluster.daemon),
-            endpoint: cluster.endpoint.clone(),
+            sockets: Arc::clone(&cluster.sockets),
             client: cluster.client.clone(),
             held: cluster.held.clone(),
+            known: cluster.known.clone(),
             race_interval: cluster.race_interval,
         });
         let mut unexpected = Unexpected::new(peers.clone());
@@ -130,23 +144,29 @@ impl Cluster {
             let state = sessions.state(&key(&peer.name)).subscribe();
             dialling.spawn(keep_dialling(Arc::clone(&dialler), peer, state, greeted_in.clone()));
         }
-        let (welcomed_in, mut welcomed) = mpsc::channel(GREETED);
+        let (steps_in, mut steps) = mpsc::channel(GREETED);
+        let mut welcomes = JoinSet::new();
         loop {
             // The order is fixed, so that a simulation can be repeated.
             tokio::select! {
                 biased;
                 () = cluster.leave.cancelled() => break,
-                Some(peer) = welcomed.recv() => cluster.go_on(peer, &mut sessions).await,
-                Some(peer) = greeted.recv() => {
-                    let name = peer.agreement.peer.as_str();
-                    if !peer.is_ours && !is_temporary(name) && !cluster.daemon.accepts.is_configured(name) {
-                        let from = peer.connection.remote_address();
+                Some(step) = steps.recv() => cluster.take(step, &mut sessions, &steps_in).await,
+                Some(_) = welcomes.join_next() => {}
+                Some(trunk) = greeted.recv() => {
+                    let name = trunk.agreement.peer.as_str();
+                    if !trunk.is_ours && !is_temporary(name) && !cluster.daemon.accepts.is_configured(name) {
+                        let from = trunk.connection.remote_address();
                         unexpected.greet(name, from, |peer| sessions.is_absent(peer));
                     }
-                    if cluster.daemon.is_lower_than(&peer.agreement.peer) {
-                        cluster.choose(peer, &mut sessions).await;
+                    if cluster.daemon.is_lower_than(name) {
+                        cluster.take(Step::Choose { trunk, is_alone: false }, &mut sessions, &steps_in).await;
                     } else {
-                        tokio::spawn(await_welcome(peer, welcomed_in.clone()));
+                        if welcomes.len() < GREETED {
+                            welcomes.spawn(await_welcome(trunk, steps_in.clone()));
+                        } else {
+                            trunk.connection.close(TrunkConfig::DROPPED, b"too many connections wait for a Welcome notice");
+                        }
                     }
                 }
             }
@@ -156,6 +176,25 @@ impl Cluster {
         dialling.shutdown().await;
         for (_, session) in sessions.active {
             let _ = session.task.await;
+        }
+    }
+
+    async fn take(&self, step: Step, sessions: &mut Sessions, steps: &mpsc::Sender<Step>) {
+        let (trunk, is_alone, begins) = match &step {
+            Step::Choose { trunk, is_alone } => (trunk, *is_alone, true),
+            Step::Welcomed { trunk, id, is_alone } => (trunk, *is_alone, id.trunk == 1),
+        };
+        if !is_alone
+            && begins
+            && let Some(active) = sessions.other_life(&trunk.agreement)
+        {
+            let (connection, probe) = (active.connection.clone(), Arc::clone(&active.trunks.probe));
+            tokio::spawn(find_alone(step, connection, probe, steps.clone()));
+            return;
+        }
+        match step {
+            Step::Choose { trunk, .. } => self.choose(trunk, sessions).await,
+            Step::Welcomed { trunk, id, .. } => self.go_on(trunk, id, sessions).await,
         }
     }
 
@@ -186,28 +225,52 @@ impl Cluster {
         };
         let mut welcome = BytesMut::new();
         Notice::Welcome(id).encode(0, &mut welcome);
-        match trunk.control.write_all(&welcome).await {
-            Ok(()) => self.go_on(Welcomed { trunk, id }, sessions).await,
-            Err(error) => debug!(peer = trunk.agreement.peer, %error, "a trunk was lost before it was used"),
+        // All other peers would wait with us for one that has no room for it. QUIC takes it at once unless the peer has granted
+        // less than the first notices need.
+        match timeout(Duration::ZERO, trunk.control.write_all(&welcome)).await {
+            Ok(Ok(())) => self.go_on(trunk, id, sessions).await,
+            Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk was lost before it was used"),
+            Err(_) => {
+                let reason = b"the control stream has no room for a Welcome notice";
+                trunk.connection.close(TrunkConfig::BROKEN, reason);
+                warn!(
+                    peer = trunk.agreement.peer,
+                    "the peer leaves no room for a Welcome notice; its connection is closed"
+                );
+            }
         }
     }
 
     /// Gives the trunk to the existing session, or starts a session after ending the previous one.
-    async fn go_on(&self, welcomed: Welcomed, sessions: &mut Sessions) {
-        let Welcomed { trunk, id } = welcomed;
+    async fn go_on(&self, trunk: Greeted, id: SessionId, sessions: &mut Sessions) {
         let peer = trunk.agreement.peer.clone();
         let running = sessions.running(&peer);
         let is_running = running.is_some_and(|running| {
             running.state != TrunkState::Down
                 && running.boot == trunk.agreement.boot
                 && running.id.session == id.session
+                // An older welcome may come after a newer one.
+                && running.id.trunk < id.trunk
         });
         if id.trunk == 1 && sessions.has_room_for(&peer) {
             self.begin(trunk, id, sessions).await;
         } else if is_running && let Some(active) = sessions.active.get_mut(&key(&peer)) {
-            self.held.set(&peer, id);
-            active.id = id;
-            let _ = active.trunks.trunks.send(trunk).await;
+            let connection = trunk.connection.clone();
+            match active.trunks.trunks.try_send(trunk) {
+                Ok(()) => {
+                    self.held.set(&peer, id);
+                    active.id = id;
+                    active.connection = connection;
+                }
+                // Trunks come faster than the session takes them: it has a newer one than the peer knows of.
+                Err(TrySendError::Full(trunk)) => {
+                    let reason = b"the session has other trunks to choose from";
+                    trunk.connection.close(TrunkConfig::DUPLICATE, reason);
+                }
+                Err(TrySendError::Closed(trunk)) => {
+                    trunk.connection.close(TrunkConfig::ENDED, b"this session has ended");
+                }
+            }
         } else {
             trunk.connection.close(TrunkConfig::ENDED, b"this session has ended");
         }
@@ -229,6 +292,7 @@ impl Cluster {
             config: SessionConfig {
                 lanes: trunk.agreement.lanes,
                 is_lower: self.daemon.is_lower_than(&peer),
+                memory: self.memory.share(daemon_of(&peer)),
                 ..self.session.clone()
             },
             race_interval: self.race_interval,
@@ -237,13 +301,20 @@ impl Cluster {
             barrier: sessions.barrier.clone(),
             busy_wait: self.busy_wait.clone(),
         };
+        let connection = trunk.connection.clone();
         let held = self.held.clone();
         let task = tokio::spawn(async move {
             session::run(trunk, settings, receiver).await;
             held.remove(&peer, id.session);
             state.send_replace(TrunkState::Down);
         });
-        let active = Active { boot, id, trunks, task };
+        let active = Active {
+            boot,
+            id,
+            connection,
+            trunks,
+            task,
+        };
         sessions.active.insert(name, active);
     }
 }
@@ -270,6 +341,14 @@ impl Sessions {
         state.is_none_or(|state| *state.borrow() == TrunkState::Down)
     }
 
+    /// The session that works with a daemon of this name, if it is another life than the one that greets.
+    fn other_life(&self, agreement: &Agreement) -> Option<&Active> {
+        let running = self.running(&agreement.peer)?;
+        let works = matches!(running.state, TrunkState::Up | TrunkState::Fresh);
+        let active = self.active.get(&key(&agreement.peer))?;
+        (works && running.boot != agreement.boot).then_some(active)
+    }
+
     /// Removes temporary daemons that have left. Returns whether there is room for this one.
     fn has_room_for(&mut self, peer: &str) -> bool {
         if !is_temporary(peer) {
@@ -283,7 +362,9 @@ impl Sessions {
             }
             is_kept
         });
-        self.active.keys().filter(|name| is_temporary(name)).count() < TEMPORARY
+        let temporary = || self.active.keys().filter(|name| is_temporary(name));
+        let same = temporary().filter(|name| daemon_of(name).eq_ignore_ascii_case(daemon_of(peer)));
+        temporary().count() < TEMPORARY && same.count() < TEMPORARY_OF_ONE
     }
 
     fn running(&self, peer: &str) -> Option<Running> {
@@ -303,20 +384,4 @@ fn is_temporary(peer: &str) -> bool {
 
 fn key(name: &str) -> String {
     name.to_ascii_lowercase()
-}
-
-/// Waits for the welcome of the peer, which has the lower name.
-async fn await_welcome(mut trunk: Greeted, welcomed: mpsc::Sender<Welcomed>) {
-    match timeout(WELCOME_TIME, trunk.notices.read()).await {
-        Ok(Ok((_, Notice::Welcome(id)))) => drop(welcomed.send(Welcomed { trunk, id }).await),
-        Ok(Ok(_)) => trunk
-            .connection
-            .close(TrunkConfig::BROKEN, b"expected a Welcome notice"),
-        Ok(Err(error)) => debug!(peer = trunk.agreement.peer, %error, "a trunk ended before its welcome"),
-        // The welcome may be in flight on a path that is broken in our direction. The session that it was for must not end
-        // because of that.
-        Err(_) => trunk
-            .connection
-            .close(TrunkConfig::DROPPED, b"no Welcome notice arrived in time"),
-    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::Endpoint;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,11 +14,15 @@ use tracing::warn;
 
 use crate::cluster::StaticPeer;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkError;
 use crate::trunk::TrunkState;
+use crate::trunk::io::dial::Sockets;
+use crate::trunk::io::dial::Target;
 use crate::trunk::io::dial::dial;
 use crate::trunk::io::greet::Greeted;
+use crate::trunk::io::resolve::Resolver;
 
 /// Time-out for the welcome of the other side.
 pub(super) const WELCOME_TIME: Duration = Duration::from_secs(5);
@@ -44,26 +47,31 @@ const RACE_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Dialler {
     pub(super) daemon: Arc<LocalDaemon>,
-    pub(super) endpoint: Endpoint,
+    pub(super) sockets: Arc<Sockets>,
     pub(super) client: quinn::ClientConfig,
     pub(super) held: Held,
+    pub(super) known: KnownAddresses,
     /// Interval of attempts to get another trunk while a session has none that works.
     pub(super) race_interval: Duration,
 }
 
 impl Dialler {
-    async fn dial(&self, peer: &StaticPeer) -> Result<Greeted, TrunkError> {
-        let client = self.client.clone();
-        dial(
-            &self.endpoint,
-            client,
-            &self.daemon,
-            &self.held,
-            &peer.name,
-            &peer.address,
-        )
-        .await
+    async fn dial(&self, peer: &StaticPeer, resolver: &Resolver, fresh: bool) -> Result<Greeted, TrunkError> {
+        let addresses = resolver.resolve().await?;
+        let target = Target {
+            name: &peer.name,
+            addresses: &addresses,
+            fresh,
+        };
+        let trunk = dial(&self.sockets, self.client.clone(), &self.daemon, &self.held, target).await?;
+        self.known.add(&peer.name, trunk.connection.remote_address());
+        Ok(trunk)
     }
+}
+
+/// Whether an attempt is made from a fresh port, after this many that failed: the usual one may be what is in the way.
+const fn wants_fresh_port(failures: u32) -> bool {
+    failures >= 3 && failures % 2 == 1
 }
 
 /// Waits for a state that satisfies `is_such`; `None` if there will be no more states.
@@ -83,6 +91,8 @@ pub(super) async fn keep_dialling(
     greeted: mpsc::Sender<Greeted>,
 ) {
     let mut pause = DIAL_PAUSE;
+    let mut failures: u32 = 0;
+    let resolver = Arc::new(Resolver::new(&peer.address));
     let is_lower = dialler.daemon.is_lower_than(&peer.name);
     loop {
         let Some(wanted) = until(&mut state, |state| {
@@ -93,7 +103,7 @@ pub(super) async fn keep_dialling(
             return;
         };
         if wanted == TrunkState::Stalled {
-            race(&dialler, &peer, &mut state, &greeted).await;
+            race(&dialler, &peer, &resolver, &mut state, &greeted).await;
             continue;
         }
         if !is_lower && timeout(HEAD_START, until(&mut state, is_there)).await.is_ok() {
@@ -103,11 +113,12 @@ pub(super) async fn keep_dialling(
             biased;
             // A session may have begun meanwhile, and may need another trunk before an attempt on a dead path times out.
             _ = until(&mut state, is_there) => continue,
-            dialled = dialler.dial(&peer) => dialled,
+            dialled = dialler.dial(&peer, &resolver, wants_fresh_port(failures)) => dialled,
         };
         match dialled {
             Ok(trunk) => {
                 pause = DIAL_PAUSE;
+                failures = 0;
                 if greeted.send(trunk).await.is_err() {
                     return;
                 }
@@ -118,6 +129,7 @@ pub(super) async fn keep_dialling(
             }
             Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),
         }
+        failures += 1;
         sleep(pause).await;
         pause = (pause * 2).min(DIAL_PAUSE_MAX);
     }
@@ -128,12 +140,14 @@ pub(super) async fn keep_dialling(
 async fn race(
     dialler: &Arc<Dialler>,
     peer: &StaticPeer,
+    resolver: &Arc<Resolver>,
     state: &mut watch::Receiver<TrunkState>,
     greeted: &mpsc::Sender<Greeted>,
 ) {
     let mut attempts = JoinSet::new();
     let mut tick = tokio::time::interval(dialler.race_interval);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut begun: u32 = 0;
     loop {
         tokio::select! {
             biased;
@@ -145,8 +159,10 @@ async fn race(
             }
             _ = tick.tick() => {
                 if attempts.len() < RACERS {
-                    let (dialler, peer) = (Arc::clone(dialler), peer.clone());
-                    attempts.spawn(timeout(RACE_TIME, async move { dialler.dial(&peer).await }));
+                    let (dialler, peer, resolver) = (Arc::clone(dialler), peer.clone(), Arc::clone(resolver));
+                    let fresh = wants_fresh_port(begun);
+                    begun = begun.wrapping_add(1);
+                    attempts.spawn(timeout(RACE_TIME, async move { dialler.dial(&peer, &resolver, fresh).await }));
                 }
             }
         }

@@ -1,5 +1,7 @@
-//! The task that chooses trunks and starts sessions ([`cluster`]), and the tasks that dial (`dialling`).
+//! The task that chooses trunks and starts sessions ([`cluster`]), the tasks that dial (`dialling`), and those that
+//! wait for what a connection is used for (`steps`).
 
 pub mod cluster;
 mod dialling;
+mod steps;
 mod unexpected;

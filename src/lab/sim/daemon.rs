@@ -30,8 +30,10 @@ use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk;
 use crate::trunk::Held;
+use crate::trunk::KnownAddresses;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Sockets;
 use crate::wire::SessionId;
 
 /// News of peers that may wait for the gateway, as in the real daemon.
@@ -83,20 +85,13 @@ impl Daemon {
         let cluster = Cluster {
             daemon: Arc::new(local_daemon(host, random.bytes(), setting.lanes)),
             endpoint: endpoint.clone(),
+            sockets: Arc::new(Sockets::only(endpoint.clone())),
             client,
-            session: SessionConfig {
-                circuit_budget: setting.budget,
-                memory: memory.clone(),
-                backlog: setting.backlog,
-                grace: setting.grace,
-                // Longer than any node reads nothing.
-                close_deadline: Duration::from_secs(30),
-                #[cfg(test)]
-                bug: setting.bug,
-                ..SessionConfig::default()
-            },
+            session: session(setting),
+            memory: memory.clone(),
             race_interval: setting.race_interval,
             held: Held::default(),
+            known: KnownAddresses::default(),
             hub: news_in,
             // It is for a thread, whose time is not simulated.
             busy_wait: BusyWait::default(),
@@ -108,6 +103,7 @@ impl Daemon {
             endpoint,
             Arc::clone(&cluster.daemon),
             held.clone(),
+            cluster.known.clone(),
             greeted_in.clone(),
         ));
         let peers = (0..setting.hosts).filter(|peer| setting.dials(host, *peer));
@@ -182,4 +178,17 @@ fn runtime() -> std::io::Result<Runtime> {
         // What arrives from outside is looked at when there is nothing else to do, not each time so many tasks have run.
         .global_queue_interval(u32::MAX)
         .build()
+}
+
+fn session(setting: &Setting) -> SessionConfig {
+    SessionConfig {
+        circuit_budget: setting.budget,
+        backlog: setting.backlog,
+        grace: setting.grace,
+        // Longer than any node reads nothing.
+        close_deadline: Duration::from_secs(30),
+        #[cfg(test)]
+        bug: setting.bug,
+        ..SessionConfig::default()
+    }
 }

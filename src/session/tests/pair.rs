@@ -129,10 +129,15 @@ pub(super) fn config(lanes: u8) -> SessionConfig {
     }
 }
 
+fn decoder(memory: &Share) -> FrameDecoder {
+    FrameDecoder::new(memory.account())
+}
+
 /// One daemon, and the bytes that are on their way to it.
 pub(super) struct Side {
     pub(super) session: Session,
     decoders: Vec<FrameDecoder>,
+    memory: Share,
     notices: NoticeDecoder,
     /// Bytes towards this side: the control stream first, then the lanes.
     pub(super) streams: Vec<VecDeque<u8>>,
@@ -143,8 +148,9 @@ impl Side {
     fn new(config: SessionConfig) -> Self {
         let lanes = usize::from(config.lanes);
         Self {
+            decoders: (0..lanes).map(|_| decoder(&config.memory)).collect(),
+            memory: config.memory.clone(),
             session: Session::new(config),
-            decoders: (0..lanes).map(|_| FrameDecoder::default()).collect(),
             notices: NoticeDecoder::default(),
             streams: vec![VecDeque::new(); lanes + 1],
             arrived: HashSet::new(),
@@ -167,14 +173,17 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(config: &SessionConfig) -> Self {
-        let side = |is_lower| {
+        let side = |is_lower, memory| {
             Side::new(SessionConfig {
                 is_lower,
+                memory,
                 ..config.clone()
             })
         };
+        // The account given is the second side's.
+        let other = SessionConfig::default().memory;
         Self {
-            sides: [side(true), side(false)],
+            sides: [side(true, other), side(false, config.memory.clone())],
             now: Instant::now(),
             keeps_fences: true,
         }
@@ -215,10 +224,9 @@ impl Pair {
             }
             return true;
         }
-        let decoder = &mut side.decoders[stream - 1];
-        decoder.push(&bytes);
+        let mut input = &bytes[..];
         let mut frames = Vec::new();
-        while let Some(mut frame) = decoder.poll_frame().unwrap() {
+        while let Some(mut frame) = side.decoders[stream - 1].decode(&mut input).unwrap() {
             if !self.keeps_fences {
                 frame.fences.clear();
             }
@@ -242,9 +250,7 @@ impl Pair {
         let side = &mut self.sides[at];
         side.session.resume(now);
         side.streams.iter_mut().for_each(VecDeque::clear);
-        side.decoders
-            .iter_mut()
-            .for_each(|decoder| *decoder = FrameDecoder::default());
+        side.decoders.iter_mut().for_each(|lane| *lane = decoder(&side.memory));
         side.notices = NoticeDecoder::default();
     }
 
@@ -255,6 +261,7 @@ impl Pair {
             for side in [0, 1] {
                 let now = self.now;
                 self.sides[side].session.handle_timeout(now);
+                self.sides[side].session.give_up_memory().unwrap();
                 self.flush(side);
                 for stream in 0..self.sides[1 - side].streams.len() {
                     moved |= self.arrive(1 - side, stream, usize::MAX);
@@ -304,6 +311,7 @@ impl Pair {
             self.events(side);
             self.sides[side].session.established(circuit, TERMS);
         }
+        self.settle();
         circuit
     }
 }

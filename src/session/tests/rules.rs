@@ -48,7 +48,7 @@ fn a_circuit_is_opened_with_the_first_handshake_message() {
             circuit,
             target: target.into(),
             send_name: send_name.into(),
-            credit: SessionConfig::FIRST_WINDOW,
+            credit: SessionConfig::HANDSHAKE_WINDOW,
         };
         assert_eq!(pair.events(side), [Event::Opened(open)]);
     }

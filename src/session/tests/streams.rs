@@ -171,9 +171,9 @@ impl Pair {
         let Some(bytes) = side.lanes[lane].1.pop_front() else {
             return;
         };
-        side.lanes[lane].0.push(&bytes);
+        let mut input = &bytes[..];
         let mut frames = Vec::new();
-        while let Some(frame) = side.lanes[lane].0.poll_frame().unwrap() {
+        while let Some(frame) = side.lanes[lane].0.decode(&mut input).unwrap() {
             frames.push(frame);
         }
         side.session.handle_frames(lane as u8, frames, self.now).unwrap();

@@ -30,10 +30,14 @@ fn written(session: &mut Session) -> Vec<Vec<Frame>> {
     let lanes = 0..session.lanes();
     let frames = lanes.map(|lane| {
         let mut decoder = FrameDecoder::default();
+        let mut frames = Vec::new();
         while let Some(batch) = session.poll_lane(lane) {
-            batch.iter().for_each(|bytes: &Bytes| decoder.push(bytes));
+            for bytes in &batch {
+                let mut input = &bytes[..];
+                frames.extend(std::iter::from_fn(|| decoder.decode(&mut input).unwrap()));
+            }
         }
-        std::iter::from_fn(|| decoder.poll_frame().unwrap()).collect()
+        frames
     });
     frames.collect()
 }

@@ -1,51 +1,140 @@
 //! Peers that the daemon dials.
 
+use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use quinn::Endpoint;
+use quinn::crypto::HmacKey;
+use tokio::time::Instant;
+use tokio::time::timeout;
 
 use super::greet::Greeted;
 use super::greet::greet;
+use super::udp;
 use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
+use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 
 /// An attempt that takes longer fails, and the peer is tried again later.
 const DIAL_TIME: Duration = Duration::from_secs(10);
 
-/// Dials a peer at `address`, in the form `host:port`. The peer's certificate must contain `name`.
+/// Attempts within this time share a fresh port.
+const FRESH_TIME: Duration = Duration::from_secs(2);
+
+/// The sockets from which peers are dialled.
+///
+/// Usually it is the one on which the daemon listens, so a firewall needs one rule. But something on the way may remember
+/// wrongly where packets of that port belong, and every attempt renews its memory: an address translation that was made
+/// before the rule for a service came, for instance. So failed attempts are repeated from a fresh port now and then. So are
+/// those to a peer whose address has not the family of the listening one.
+pub struct Sockets {
+    listening: Endpoint,
+    /// What it takes to open another one; `None` if only this one may be used.
+    settings: Option<(TrunkConfig, Arc<dyn HmacKey>)>,
+    /// The last fresh ones, for IPv4 and IPv6, and when they were opened.
+    fresh: Mutex<(Option<Fresh>, Option<Fresh>)>,
+}
+
+/// A socket, and when it was opened.
+type Fresh = (Instant, Endpoint);
+
+impl fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sockets")
+            .field("listening", &self.listening)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sockets {
+    /// Dials from the listening socket only.
+    pub fn only(listening: Endpoint) -> Self {
+        Self {
+            listening,
+            settings: None,
+            fresh: Mutex::default(),
+        }
+    }
+
+    /// Dials from the listening socket, and from fresh ones with these settings.
+    pub fn new(listening: Endpoint, config: TrunkConfig, reset_key: Arc<dyn HmacKey>) -> Self {
+        Self {
+            settings: Some((config, reset_key)),
+            ..Self::only(listening)
+        }
+    }
+
+    /// A socket for packets to `remote`.
+    fn towards(&self, remote: SocketAddr, fresh: bool) -> Result<Endpoint, TrunkError> {
+        let local = self.listening.local_addr().ok();
+        let is_fit = local.is_some_and(|local| local.is_ipv4() == remote.is_ipv4());
+        let Some((config, reset_key)) = &self.settings else {
+            return Ok(self.listening.clone());
+        };
+        if is_fit && !fresh {
+            return Ok(self.listening.clone());
+        }
+        let (four, six) = &mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = if remote.is_ipv4() { four } else { six };
+        if let Some((opened, endpoint)) = last
+            && (!fresh || opened.elapsed() < FRESH_TIME)
+        {
+            return Ok(endpoint.clone());
+        }
+        let ip = match local {
+            Some(local) if is_fit => local.ip(),
+            _ if remote.is_ipv4() => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            _ => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let opened = udp::bind((ip, 0).into(), config, None, Arc::clone(reset_key))?.endpoint;
+        *last = Some((Instant::now(), opened.clone()));
+        Ok(opened)
+    }
+}
+
+/// Whom to dial.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The name that the peer's certificate must contain.
+    pub name: &'a str,
+    /// Where it may be.
+    pub addresses: &'a [SocketAddr],
+    /// Whether to dial from a fresh port.
+    pub fresh: bool,
+}
+
+/// Dials a peer, at one address after another.
 ///
 /// # Errors
-/// If the address cannot be resolved, no peer answers there, or the peer that answers has another name.
+/// If no peer answers there, or the peer that answers has another name: the error of the last attempt.
 pub async fn dial(
-    endpoint: &Endpoint,
+    sockets: &Sockets,
     config: quinn::ClientConfig,
     daemon: &LocalDaemon,
     held: &Held,
-    name: &str,
-    address: &str,
+    target: Target<'_>,
 ) -> Result<Greeted, TrunkError> {
-    let resolve = |reason: String| TrunkError::Resolve {
-        address: address.to_owned(),
-        reason,
-    };
-    let local_is_v4 = endpoint.local_addr().is_ok_and(|local| local.is_ipv4());
-    let found = tokio::net::lookup_host(address)
-        .await
-        .map_err(|error| resolve(error.to_string()))?;
-    let found: Vec<SocketAddr> = found.filter(|found| found.is_ipv4() == local_is_v4).collect();
-    let mut last = resolve("no address of the IP family of [gateway] listen".into());
-    for remote in found {
+    let mut last = TrunkError::Late("answer");
+    for &remote in target.addresses {
         let attempt = async {
-            let connecting = endpoint.connect_with(config.clone(), remote, name);
+            let connecting = sockets
+                .towards(remote, target.fresh)?
+                .connect_with(config.clone(), remote, target.name);
             let connection = connecting
                 .map_err(|error| TrunkError::Connection(error.to_string()))?
                 .await?;
             let (control, receiving) = connection.open_bi().await?;
-            greet(connection, control, receiving, daemon, held, Some(name)).await
+            greet(connection, control, receiving, daemon, held, Some(target.name)).await
         };
-        match tokio::time::timeout(DIAL_TIME, attempt).await {
+        match timeout(DIAL_TIME, attempt).await {
             Ok(Ok(greeted)) => return Ok(greeted),
             Ok(Err(error)) => last = error,
             Err(_) => last = TrunkError::Late("answer"),

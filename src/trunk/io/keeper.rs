@@ -15,6 +15,7 @@ use super::greet::Greeted;
 use super::streams::Arrival;
 use super::streams::Streams;
 use crate::session::Session;
+use crate::session::Share;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkState;
 use crate::trunk::keeper::Keeper;
@@ -32,10 +33,16 @@ pub(super) struct TrunkKeeper {
 impl TrunkKeeper {
     /// Creates the keeper of a session with `lanes` lanes, which starts on `trunk`. The trunk's state is published through
     /// `state`.
-    pub(super) fn new(trunk: Greeted, lanes: u8, judge: Keeper, state: watch::Sender<TrunkState>) -> Self {
+    pub(super) fn new(
+        trunk: Greeted,
+        lanes: u8,
+        judge: Keeper,
+        state: watch::Sender<TrunkState>,
+        memory: &Share,
+    ) -> Self {
         let keeper = Self {
             peer: trunk.agreement.peer.as_str().into(),
-            streams: Some(Streams::new(trunk.connection, trunk.control, trunk.notices, lanes)),
+            streams: Some(Streams::new(trunk, lanes, memory.account().clone())),
             judge,
             state,
         };
@@ -86,9 +93,9 @@ impl TrunkKeeper {
     }
 
     /// Replaces the trunk by another one, which carries the session from now on.
-    pub(super) fn resume(&mut self, trunk: Greeted, lanes: u8) {
+    pub(super) fn resume(&mut self, trunk: Greeted, lanes: u8, memory: &Share) {
         self.close(TrunkConfig::DUPLICATE, "a newer trunk carries the session");
-        self.streams = Some(Streams::new(trunk.connection, trunk.control, trunk.notices, lanes));
+        self.streams = Some(Streams::new(trunk, lanes, memory.account().clone()));
         self.judge.resume();
         self.tell_state();
         info!(peer = %self.peer, "the session has resumed on another trunk");

@@ -1,10 +1,10 @@
 //! The UDP socket, QUIC connections and their streams, and the task that owns a session.
 //!
 //! - [`udp`]: quinn's UDP endpoint. `datagrams`: our implementation of its socket. `nowhere`: its replacement once it is closed.
-//! - [`accept`], [`dial`]: incoming and outgoing connections. [`greet`]: checks who the peer is.
+//! - [`accept`], [`dial`]: incoming and outgoing connections. [`resolve`]: the addresses of a peer. [`greet`]: checks who it is.
 //! - `streams`: one small task per stream moves bytes, so that a blocked stream delays only itself.
 //! - [`notices`]: reads the control stream.
-//! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. [`leave`]: when
+//! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. `news`: what the hub must hear. [`leave`]: when
 //!   circuits are closed while the daemon leaves.
 //! - [`trunks`]: how the cluster hands trunks to a session. [`busy_wait`]: polling instead of sleeping after a small signal.
 
@@ -16,8 +16,10 @@ mod endpoints;
 pub mod greet;
 mod keeper;
 pub mod leave;
+mod news;
 pub mod notices;
 mod nowhere;
+pub mod resolve;
 pub mod session;
 pub(super) mod streams;
 pub mod trunks;

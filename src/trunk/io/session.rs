@@ -3,7 +3,6 @@
 //! It never waits for one of them alone: it waits for the next input from any of them, and passes on the output of the machine.
 //! If the trunk is lost or silent, the session waits up to its grace time for another one.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,6 +19,7 @@ use super::greet::Greeted;
 use super::keeper::TrunkKeeper;
 use super::leave::LeaveBarrier;
 use super::leave::LeaveGuard;
+use super::news::News;
 use super::streams::Arrival;
 use super::trunks::TrunkReceiver;
 use crate::endpoint::io::attachment::EndpointEvent;
@@ -32,10 +32,6 @@ use crate::session::SessionConfig;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 use crate::trunk::keeper::Keeper;
-
-/// The maximum number of events that wait for the hub: enough for every possible circuit, and for an announcement and a withdrawal
-/// of every node that a peer may announce. Only a peer that floods this daemon exceeds it.
-const NEWS: usize = 16_384;
 
 /// How many inputs are handled before the outputs are drained: large enough for batching, small enough to starve nobody.
 const BATCH: usize = 64;
@@ -89,21 +85,25 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     let hosts = Arc::clone(&greeted.agreement.hosts);
     let judge = Keeper::new(settings.config.grace, settings.race_interval);
     let mut task = SessionTask {
-        trunk: TrunkKeeper::new(greeted, settings.config.lanes, judge, trunks.state),
+        trunk: TrunkKeeper::new(
+            greeted,
+            settings.config.lanes,
+            judge,
+            trunks.state.clone(),
+            &settings.config.memory,
+        ),
         session: Session::new(settings.config.clone()),
         endpoints: Endpoints::default(),
         handle: handle.clone(),
-        news: VecDeque::from([PeerEvent::Up {
-            session: handle,
-            hosts: Arc::clone(&hosts),
-        }]),
-        hosts,
+        news: News::default(),
+        hosts: Arc::clone(&hosts),
         peer_left: None,
         leaving: None,
         guard: Some(settings.barrier.join()),
         close_deadline: settings.config.close_deadline,
     };
-    let reason = task.run(commands, trunks.trunks, &settings, &trunks.end).await;
+    task.news.push(PeerEvent::Up { session: handle, hosts });
+    let reason = task.run(commands, trunks, &settings).await;
     // This has an effect only if the connection is not closed yet.
     task.trunk.close(TrunkConfig::ENDED, &reason);
     let stats = task.session.stats();
@@ -111,11 +111,11 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         %peer, reason,
         sent = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced,
         aliases_resolved = stats.aliases.resolved, aliases_ambiguous = stats.aliases.ambiguous,
-        stale = stats.signals_stale, late = stats.frames_late,
+        stale = stats.signals_stale, late = stats.frames_late, names_refused = stats.names_refused,
         "a session has ended"
     );
     task.endpoints.close_all(&reason);
-    for news in task.news.drain(..) {
+    while let Some(news) = task.news.pop() {
         let _ = settings.hub.send(news).await;
     }
     let down = PeerEvent::Down {
@@ -133,7 +133,7 @@ struct SessionTask {
     trunk: TrunkKeeper,
     handle: SessionHandle,
     /// Events that wait until the hub has room for them.
-    news: VecDeque<PeerEvent>,
+    news: News,
     /// The hosts in the peer's certificate.
     hosts: Arc<[String]>,
     /// Why the peer has left, if it has.
@@ -150,9 +150,8 @@ impl SessionTask {
     async fn run(
         &mut self,
         mut commands: mpsc::Receiver<Command>,
-        mut trunks: mpsc::Receiver<Greeted>,
+        mut trunks: TrunkReceiver,
         settings: &SessionSettings,
-        end: &CancellationToken,
     ) -> String {
         let mut commanded = Vec::with_capacity(BATCH);
         let mut arrived = Vec::with_capacity(BATCH);
@@ -168,7 +167,8 @@ impl SessionTask {
             let input = poll_fn(|context| {
                 let is_arrived = self.trunk.poll_arrive(context, &mut arrived, BATCH).is_ready();
                 let is_commanded = commands.poll_recv_many(context, &mut commanded, BATCH).is_ready();
-                if is_arrived || is_commanded {
+                let is_claimed = self.session.poll_claim(context).is_ready();
+                if is_arrived || is_commanded || is_claimed {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
@@ -178,12 +178,13 @@ impl SessionTask {
             // The order is fixed (rare inputs first), so that a simulated run can be repeated.
             tokio::select! {
                 biased;
-                () = end.cancelled() => return "the peer has started a new session".to_owned(),
+                () = trunks.end.cancelled() => return "the peer has started a new session".to_owned(),
                 () = settings.leave.cancelled(), if self.leaving.is_none() => self.start_leaving(clock()),
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
-                Some(trunk) = trunks.recv() => next = Some(trunk),
+                Some(trunk) = trunks.trunks.recv() => next = Some(trunk),
+                () = trunks.probe.notified() => self.session.probe(),
                 room = settings.hub.reserve(), if !self.news.is_empty() => {
-                    if let (Ok(room), Some(news)) = (room, self.news.pop_front()) {
+                    if let (Ok(room), Some(news)) = (room, self.news.pop()) {
                         room.send(news);
                     }
                 }
@@ -198,12 +199,15 @@ impl SessionTask {
             if let Some(trunk) = next {
                 self.certify(&trunk);
                 self.session.resume(now);
-                self.trunk.resume(trunk, self.session.lanes());
+                self.trunk.resume(trunk, self.session.lanes(), &settings.config.memory);
             }
             for command in commanded.drain(..) {
                 self.handle_command(command, now);
             }
             self.session.handle_timeout(now);
+            if let Err(error) = self.session.give_up_memory() {
+                return self.broken(&error.into());
+            }
             let ended = self.drain(now);
             if let Some(reason) = ended.or_else(|| self.trunk.watch(self.session.stalled_since(), now)) {
                 return reason;
@@ -224,7 +228,7 @@ impl SessionTask {
         let hosts = &trunk.agreement.hosts;
         if self.hosts != *hosts {
             self.hosts = Arc::clone(hosts);
-            self.news.push_back(PeerEvent::Certified {
+            self.news.push(PeerEvent::Certified {
                 peer: Arc::clone(&self.handle.peer),
                 hosts: Arc::clone(hosts),
             });
@@ -251,13 +255,17 @@ impl SessionTask {
                 Err(error @ (TrunkError::Connection(_) | TrunkError::Withdrawn)) => {
                     return self.lose(error.to_string(), now);
                 }
-                Err(error) => {
-                    self.trunk.close(TrunkConfig::BROKEN, &error.to_string());
-                    return Some(error.to_string());
-                }
+                Err(error) => return Some(self.broken(&error)),
             }
         }
         None
+    }
+
+    /// The peer broke the protocol, or keeps too much: returns the reason that ends the session.
+    fn broken(&self, error: &TrunkError) -> String {
+        let reason = error.to_string();
+        self.trunk.close(TrunkConfig::BROKEN, &reason);
+        reason
     }
 
     fn handle_arrival(&mut self, arrival: Arrival, now: Instant) -> Result<(), TrunkError> {
@@ -323,7 +331,7 @@ impl SessionTask {
             self.handle_event(event, now);
         }
         self.trunk.fill(&mut self.session);
-        if self.news.len() > NEWS || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
+        if self.news.is_flooded() || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
             let reason = "the peer sends too many notices, or does not read those of this daemon";
             self.trunk.close(TrunkConfig::BROKEN, reason);
             return Some(reason.to_owned());
@@ -336,7 +344,7 @@ impl SessionTask {
         let peer = self.handle.peer.clone();
         let session = &mut self.session;
         match event {
-            Event::Opened(open) => self.news.push_back(PeerEvent::Opened {
+            Event::Opened(open) => self.news.push(PeerEvent::Opened {
                 session: self.handle.clone(),
                 open,
             }),
@@ -351,13 +359,13 @@ impl SessionTask {
                 self.endpoints.remove(circuit);
             }
             Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
-            Event::NodeUp { name, hosts, hidden } => self.news.push_back(PeerEvent::NodeUp {
+            Event::NodeUp { name, hosts, hidden } => self.news.push(PeerEvent::NodeUp {
                 peer,
                 name,
                 hosts,
                 hidden,
             }),
-            Event::NodeDown { name } => self.news.push_back(PeerEvent::NodeDown { peer, name }),
+            Event::NodeDown { name } => self.news.push(PeerEvent::NodeDown { peer, name }),
             Event::Goodbye { reason } => self.peer_left = Some(format!("the peer is leaving: {reason}")),
         }
     }

@@ -15,7 +15,9 @@ use quinn::VarInt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::greet::Greeted;
 use super::notices::NoticeReader;
+use crate::codec::Account;
 use crate::congestion::Shared;
 use crate::session::SessionError;
 use crate::trunk::TrunkError;
@@ -77,13 +79,19 @@ struct Writer {
 
 impl Streams {
     /// Starts the tasks that read, and the task of the control stream. Lanes can be written after [`Streams::open_lanes`].
-    pub(in crate::trunk) fn new(connection: Connection, control: SendStream, notices: NoticeReader, lanes: u8) -> Self {
+    pub(in crate::trunk) fn new(trunk: Greeted, lanes: u8, account: Account) -> Self {
+        let Greeted {
+            connection,
+            control,
+            notices,
+            ..
+        } = trunk;
         let (arrivals_in, arrivals) = mpsc::channel(ARRIVALS);
         let mut tasks = JoinSet::new();
         let (control, written) = writer(control, None, arrivals_in.clone());
         tasks.spawn(written);
         tasks.spawn(read_notices(notices, arrivals_in.clone()));
-        tasks.spawn(accept_lanes(connection.clone(), lanes, arrivals_in.clone()));
+        tasks.spawn(accept_lanes(connection.clone(), lanes, arrivals_in.clone(), account));
         Self {
             controller: SharedController::of(&connection),
             connection,
@@ -285,12 +293,12 @@ async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>
 }
 
 /// Accepts the peer's lanes. Each is read by its own task, which ends with this one.
-async fn accept_lanes(connection: Connection, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
+async fn accept_lanes(connection: Connection, lanes: u8, arrivals: mpsc::Sender<Arrival>, account: Account) {
     let mut readers = JoinSet::new();
     for _ in 0..lanes {
         match connection.accept_uni().await {
             Ok(stream) => {
-                readers.spawn(read_lane(stream, lanes, arrivals.clone()));
+                readers.spawn(read_lane(stream, lanes, arrivals.clone(), account.clone()));
             }
             Err(error) => {
                 let _ = arrivals.send(Arrival::Broken(error.into())).await;
@@ -301,44 +309,52 @@ async fn accept_lanes(connection: Connection, lanes: u8, arrivals: mpsc::Sender<
     readers.join_all().await;
 }
 
-async fn read_lane(stream: RecvStream, lanes: u8, arrivals: mpsc::Sender<Arrival>) {
-    if let Err(error) = read_frames(stream, lanes, &arrivals).await {
+async fn read_lane(stream: RecvStream, lanes: u8, arrivals: mpsc::Sender<Arrival>, account: Account) {
+    if let Err(error) = read_frames(stream, lanes, &arrivals, &account).await {
         let _ = arrivals.send(Arrival::Broken(error)).await;
     }
 }
 
-async fn read_frames(mut stream: RecvStream, lanes: u8, arrivals: &mpsc::Sender<Arrival>) -> Result<(), TrunkError> {
+async fn read_frames(
+    mut stream: RecvStream,
+    lanes: u8,
+    arrivals: &mpsc::Sender<Arrival>,
+    account: &Account,
+) -> Result<(), TrunkError> {
     /// The number of chunks read at once. Each holds at most the payload of one datagram.
     const CHUNKS: usize = 64;
-    let mut decoder = FrameDecoder::default();
+    let mut decoder = FrameDecoder::new(account);
     let mut lane = None;
     let mut chunks = vec![Bytes::new(); CHUNKS];
     loop {
         let Some(count) = stream.read_chunks(&mut chunks).await? else {
             return Err(TrunkError::Ended("a lane"));
         };
-        for chunk in chunks.iter_mut().take(count) {
-            decoder.push(&std::mem::take(chunk));
-        }
-        if lane.is_none()
-            && let Some((found, first)) = decoder.header()?
-        {
-            if found >= lanes {
-                return Err(SessionError::Lane { lane: found, lanes }.into());
-            }
-            lane = Some(found);
-            if arrivals.send(Arrival::Lane { lane: found, first }).await.is_err() {
-                return Ok(());
-            }
-        }
-        let Some(lane) = lane else {
-            continue;
-        };
         let mut frames = Vec::new();
-        while let Some(frame) = decoder.poll_frame()? {
-            frames.push(frame);
+        for chunk in chunks.iter_mut().take(count) {
+            let chunk = std::mem::take(chunk);
+            let mut input = &chunk[..];
+            if lane.is_none()
+                && let Some((found, first)) = decoder.header(&mut input)?
+            {
+                if found >= lanes {
+                    return Err(SessionError::Lane { lane: found, lanes }.into());
+                }
+                lane = Some(found);
+                if arrivals.send(Arrival::Lane { lane: found, first }).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if lane.is_some() {
+                while let Some(frame) = decoder.decode(&mut input)? {
+                    frames.push(frame);
+                }
+            }
         }
-        if !frames.is_empty() && arrivals.send(Arrival::Frames { lane, frames }).await.is_err() {
+        if let Some(lane) = lane
+            && !frames.is_empty()
+            && arrivals.send(Arrival::Frames { lane, frames }).await.is_err()
+        {
             return Ok(());
         }
     }

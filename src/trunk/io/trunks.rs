@@ -1,5 +1,8 @@
 //! How the cluster hands trunks to the task that owns a session.
 
+use std::sync::Arc;
+
+use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +20,8 @@ pub struct TrunkReceiver {
     pub trunks: mpsc::Receiver<Greeted>,
     /// Publishes the state of the trunk.
     pub state: watch::Sender<TrunkState>,
+    /// Notified when the peer must be sent something that it acknowledges.
+    pub probe: Arc<Notify>,
     /// Cancelled when the session must end, because the peer has started a new one.
     pub end: CancellationToken,
 }
@@ -26,6 +31,8 @@ pub struct TrunkReceiver {
 pub struct TrunkSender {
     /// Takes new trunks.
     pub trunks: mpsc::Sender<Greeted>,
+    /// Notify it to see whether the peer acknowledges.
+    pub probe: Arc<Notify>,
     /// Cancel it to end the session.
     pub end: CancellationToken,
 }
@@ -34,13 +41,16 @@ pub struct TrunkSender {
 pub fn trunks(state: watch::Sender<TrunkState>) -> (TrunkSender, TrunkReceiver) {
     let (trunks, receiver) = mpsc::channel(TRUNKS);
     let end = CancellationToken::new();
+    let probe = Arc::new(Notify::new());
     let sender = TrunkSender {
         trunks,
+        probe: Arc::clone(&probe),
         end: end.clone(),
     };
     let receiver = TrunkReceiver {
         trunks: receiver,
         state,
+        probe,
         end,
     };
     (sender, receiver)

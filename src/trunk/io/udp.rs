@@ -49,14 +49,14 @@ impl UdpEndpoint {
     }
 }
 
-/// Binds the UDP socket.
+/// Binds a UDP socket. Without `tls` it serves outgoing connections only.
 ///
 /// # Errors
 /// If the address cannot be bound.
 pub fn bind(
     address: SocketAddr,
     config: &TrunkConfig,
-    tls: quinn::ServerConfig,
+    tls: Option<quinn::ServerConfig>,
     reset_key: Arc<dyn HmacKey>,
 ) -> Result<UdpEndpoint, TrunkError> {
     let refuse = |source| TrunkError::Bind { address, source };
@@ -74,7 +74,7 @@ pub fn bind(
     let (socket, closed) = Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?;
     let socket = Arc::new(socket);
     let endpoint =
-        Endpoint::new_with_abstract_socket(config.endpoint(reset_key), Some(tls), socket, runtime).map_err(refuse)?;
+        Endpoint::new_with_abstract_socket(config.endpoint(reset_key), tls, socket, runtime).map_err(refuse)?;
     Ok(UdpEndpoint {
         endpoint,
         buffers,

@@ -4,7 +4,9 @@
 //! * [`strangers`]: bytes and half requests at every port of a gateway.
 //! * [`nodes`]: nodes that know the cookie and misbehave after, or in, the handshake.
 //! * [`peers`]: QUIC clients without the right certificate.
+//! * [`floods`]: peers with the right certificate that make a gateway keep as much as they can.
 
+mod floods;
 mod nodes;
 mod peers;
 mod strangers;

@@ -19,6 +19,7 @@ use quinn::ConnectionError;
 use quinn::Endpoint;
 use quinn::RecvStream;
 use quinn::SendStream;
+use quinn::TransportConfig;
 use quinn::crypto::rustls::QuicClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
@@ -42,15 +43,28 @@ fn identity(folder: &Path, name: &str) -> tls::Identity {
 }
 
 /// How a client comes: with what certificate, believing what authority, claiming what name.
-struct Visitor {
+pub(super) struct Visitor {
     tls: rustls::ClientConfig,
     claims: &'static str,
+    /// What it grants on each stream, in bytes.
+    pub(super) window: u32,
+    /// How long it stays.
+    pub(super) patience: Duration,
 }
 
 impl Visitor {
-    fn with(certs: &Path, name: &str, claims: &'static str) -> Self {
+    fn of(tls: rustls::ClientConfig, claims: &'static str) -> Self {
+        Self {
+            tls,
+            claims,
+            window: 1 << 20,
+            patience: ANSWER,
+        }
+    }
+
+    pub(super) fn with(certs: &Path, name: &str, claims: &'static str) -> Self {
         let tls = tls::client_config(&identity(certs, name)).expect("settings that beamway makes");
-        Self { tls, claims }
+        Self::of(tls, claims)
     }
 
     /// Believes the cluster's authority and shows no certificate.
@@ -61,7 +75,7 @@ impl Visitor {
             .with_root_certificates(identity(certs, name).authorities())
             .with_no_client_auth();
         tls.alpn_protocols = vec![tls::ALPN.to_vec()];
-        Self { tls, claims }
+        Self::of(tls, claims)
     }
 
     /// Shows a certificate that may be worth nothing, but believes the authority of `certs`, so that it goes on with the
@@ -76,7 +90,7 @@ impl Visitor {
             .with_client_auth_cert(chain.expect("certificates"), key)
             .expect("a certificate and its key");
         tls.alpn_protocols = vec![tls::ALPN.to_vec()];
-        Self { tls, claims }
+        Self::of(tls, claims)
     }
 
     /// Dials, says hello on a stream and gives what it is answered there: nothing, if it is shut out.
@@ -98,7 +112,7 @@ impl Visitor {
         })
     }
 
-    fn visit<T: Default>(self, address: SocketAddr, stay: impl AsyncFnOnce(&Connection, &str) -> T) -> T {
+    pub(super) fn visit<T: Default>(self, address: SocketAddr, stay: impl AsyncFnOnce(&Connection, &str) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -106,7 +120,11 @@ impl Visitor {
         runtime.block_on(async move {
             let mut endpoint = Endpoint::client(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a UDP socket");
             let quic = QuicClientConfig::try_from(self.tls).expect("a cipher for QUIC");
-            endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(quic)));
+            let mut client = quinn::ClientConfig::new(Arc::new(quic));
+            let mut transport = TransportConfig::default();
+            transport.stream_receive_window(self.window.into());
+            client.transport_config(Arc::new(transport));
+            endpoint.set_default_client_config(client);
             let visit = async {
                 let connecting = endpoint.connect(address, "left").expect("an address to dial");
                 match connecting.await {
@@ -114,7 +132,7 @@ impl Visitor {
                     Err(_) => T::default(),
                 }
             };
-            let brought = tokio::time::timeout(ANSWER, visit).await;
+            let brought = tokio::time::timeout(self.patience, visit).await;
             endpoint.close(0u32.into(), b"");
             brought.unwrap_or_default()
         })
@@ -137,7 +155,7 @@ async fn greet(connection: &Connection, claims: &str) -> (Option<(SendStream, Re
     (Some((send, receive)), answer)
 }
 
-fn hello(claims: &str) -> Notice {
+pub(super) fn hello(claims: &str) -> Notice {
     Notice::Hello(Hello {
         session: None,
         versions: (VERSION, VERSION),
@@ -149,7 +167,7 @@ fn hello(claims: &str) -> Notice {
     })
 }
 
-fn notice(number: u64, notice: Notice) -> BytesMut {
+pub(super) fn notice(number: u64, notice: Notice) -> BytesMut {
     let mut bytes = BytesMut::new();
     notice.encode(number, &mut bytes);
     bytes
