@@ -1,7 +1,6 @@
 //! The announcements of peers, kept completely and in order, even if others hold the names.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The maximum number of nodes that one peer may announce: more than one host runs. It bounds the memory that a peer can use.
@@ -9,6 +8,9 @@ pub const NODES_OF_A_PEER: usize = 4096;
 
 /// The maximum number of host parts of one node: more than a host has addresses.
 pub const HOSTS_OF_A_NODE: usize = 512;
+
+/// The maximum memory of the names that one peer announced, in bytes: thousands of nodes with dozens of host parts each.
+pub const NAMES_OF_A_PEER: usize = 8 << 20;
 
 /// A node name that a peer announced.
 #[derive(Debug)]
@@ -30,19 +32,37 @@ pub(super) struct AnnouncedHost {
 pub(super) struct Announcements {
     /// By node name. Announcements of one name are in the order of arrival.
     of_name: BTreeMap<String, Vec<Announcement>>,
-    of_peer: BTreeMap<Arc<str>, BTreeSet<String>>,
+    of_peer: BTreeMap<Arc<str>, Names>,
     count: u64,
+}
+
+/// The names that one peer announced.
+#[derive(Debug, Default)]
+struct Names {
+    /// With the memory that each takes.
+    sizes: BTreeMap<String, usize>,
+    size: usize,
+}
+
+/// The memory of an announcement, in bytes.
+fn size(name: &str, hosts: &[String]) -> usize {
+    let hosts = hosts.iter().map(|host| size_of::<AnnouncedHost>() + host.len());
+    size_of::<Announcement>() + 2 * (size_of::<String>() + name.len()) + hosts.sum::<usize>()
 }
 
 impl Announcements {
     /// Adds an announcement, which replaces an earlier one of the same node. Returns `false` if the peer has announced too many
-    /// nodes.
+    /// nodes, or too many names of them; then an earlier one stays.
     pub(super) fn insert(&mut self, peer: &Arc<str>, name: &str, hosts: &[String]) -> bool {
         let names = self.of_peer.entry(Arc::clone(peer)).or_default();
-        if !names.contains(name) && names.len() >= NODES_OF_A_PEER {
+        let before = names.sizes.get(name).copied();
+        let size = size(name, hosts);
+        let all = names.size - before.unwrap_or(0) + size;
+        if all > NAMES_OF_A_PEER || (before.is_none() && names.sizes.len() >= NODES_OF_A_PEER) {
             return false;
         }
-        names.insert(name.to_owned());
+        names.size = all;
+        names.sizes.insert(name.to_owned(), size);
         let of_name = self.of_name.entry(name.to_owned()).or_default();
         let before = of_name.iter_mut().find(|announcement| announcement.peer == *peer);
         let count = &mut self.count;
@@ -72,8 +92,9 @@ impl Announcements {
         let Some(names) = self.of_peer.get_mut(peer) else {
             return false;
         };
-        let was_there = names.remove(name);
-        if names.is_empty() {
+        let size = names.sizes.remove(name);
+        names.size -= size.unwrap_or(0);
+        if names.sizes.is_empty() {
             self.of_peer.remove(peer);
         }
         if let Some(of_name) = self.of_name.get_mut(name) {
@@ -82,12 +103,13 @@ impl Announcements {
                 self.of_name.remove(name);
             }
         }
-        was_there
+        size.is_some()
     }
 
     /// The names that a peer announced.
     pub(super) fn of_peer(&self, peer: &str) -> impl Iterator<Item = &str> {
-        self.of_peer.get(peer).into_iter().flatten().map(String::as_str)
+        let names = self.of_peer.get(peer).into_iter();
+        names.flat_map(|names| names.sizes.keys().map(String::as_str))
     }
 
     /// The announcements of a name.

@@ -20,6 +20,8 @@ mod tests;
 #[cfg(any(test, feature = "internals"))]
 pub use announcements::HOSTS_OF_A_NODE;
 #[cfg(any(test, feature = "internals"))]
+pub use announcements::NAMES_OF_A_PEER;
+#[cfg(any(test, feature = "internals"))]
 pub use announcements::NODES_OF_A_PEER;
 pub use answer::Announced;
 pub use answer::Answer;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::announcements::HOSTS_OF_A_NODE;
+use super::announcements::NAMES_OF_A_PEER;
 use super::announcements::NODES_OF_A_PEER;
 use super::outbox::Outbox;
 use super::outbox::Told;
@@ -237,6 +238,28 @@ fn local_nodes_are_bounded() {
     }
     assert_eq!(attach(&mut hub, "more", &["h"]), Err(AttachError::TooMany));
     assert_eq!(attach(&mut hub, "n0", &["h"]), Err(AttachError::Taken));
+}
+
+#[test]
+fn the_names_that_a_peer_announces_are_bounded_by_their_size() {
+    let mut hub = hub();
+    let hosts: Vec<String> = (0..HOSTS_OF_A_NODE).map(|n| format!("{n:0200}")).collect();
+    let count = (0..).take_while(|n| {
+        let announced = hub.announce(&peer("x"), &format!("n{n}"), hosts.clone());
+        !announced.reachable.is_empty()
+    });
+    let count = count.count();
+    let size = NAMES_OF_A_PEER / (HOSTS_OF_A_NODE * 200);
+    assert!((size / 2..=size).contains(&count), "{count} nodes");
+    // Other peers have room of their own, and one that is withdrawn makes room.
+    assert_eq!(announce(&mut hub, "y", "b", &["h"]).reachable, ["b@h"]);
+    assert_eq!(
+        announce(&mut hub, "x", "n0", &["h"]).reachable,
+        ["n0@h"],
+        "it is smaller now"
+    );
+    hub.withdraw(&peer("x"), "n1");
+    assert!(!hub.announce(&peer("x"), "again", hosts).reachable.is_empty());
 }
 
 #[test]

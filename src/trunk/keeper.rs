@@ -50,8 +50,10 @@ impl Keeper {
         self.state = TrunkState::Up;
     }
 
-    pub(super) const fn lose(&mut self, now: Instant) {
-        self.lost = Some(now);
+    /// Records that the trunk is lost. A peer that had been silent before has been silent since then: QUIC gives up a trunk only
+    /// after its idle timeout.
+    pub(super) fn lose(&mut self, stalled: Option<Instant>, now: Instant) {
+        self.lost = Some(self.silent_since(stalled).map_or(now, |since| since.min(now)));
     }
 
     /// Records the total number of acknowledgements on the trunk. Call it when [`Keeper::is_count_due`].
@@ -183,7 +185,7 @@ mod tests {
     fn a_lost_trunk_is_replaced_at_once_or_the_session_is_over_after_the_grace() {
         let (mut keeper, start) = keeper();
         keeper.heard();
-        keeper.lose(start);
+        keeper.lose(None, start);
         assert_eq!(keeper.judge(None, MS, start), None);
         assert_eq!(keeper.state(), TrunkState::Stalled);
         assert_eq!(keeper.poll_timeout(None), Some(start + GRACE));
@@ -194,8 +196,22 @@ mod tests {
         keeper.resume();
         assert_eq!(keeper.state(), TrunkState::Fresh);
         assert_eq!(keeper.judge(None, MS, start + GRACE), None, "the timer has stopped");
-        keeper.lose(start + GRACE);
+        keeper.lose(None, start + GRACE);
         assert!(keeper.judge(None, MS, start + 2 * GRACE).is_some());
+    }
+
+    /// QUIC gives up a trunk when its peer has been silent for the idle timeout: of the grace time, that much is over.
+    #[test]
+    fn silence_before_the_loss_is_part_of_the_grace_time() {
+        let (mut keeper, start) = keeper();
+        keeper.heard();
+        let stalled = Some(start);
+        let lost = start + GRACE - MS;
+        assert_eq!(keeper.judge(stalled, MS, lost), None);
+        keeper.lose(stalled, lost);
+        assert_eq!(keeper.judge(stalled, MS, lost), None);
+        assert_eq!(keeper.poll_timeout(stalled), Some(start + GRACE));
+        assert!(keeper.judge(stalled, MS, start + GRACE).is_some());
     }
 
     #[test]

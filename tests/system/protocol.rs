@@ -9,6 +9,7 @@ use beamway::internals::dist::FRAGMENTS_MAX;
 use beamway::internals::dist::RUN_MAX;
 use beamway::internals::dist::SEQUENCES_MAX;
 use beamway::internals::hub::HOSTS_OF_A_NODE;
+use beamway::internals::hub::NAMES_OF_A_PEER;
 use beamway::internals::hub::NODES_OF_A_PEER;
 use beamway::internals::session::DROPPED_MAX;
 use beamway::internals::session::SessionConfig;
@@ -39,6 +40,7 @@ fn of_the_code() -> BTreeMap<&'static str, u64> {
         ("DROPPED_MAX", DROPPED_MAX as u64),
         ("CONTROL_MAX", SessionConfig::CONTROL_MAX as u64),
         ("HOSTS_OF_A_NODE", HOSTS_OF_A_NODE as u64),
+        ("NAMES_OF_A_PEER", NAMES_OF_A_PEER as u64),
         // Close codes.
         ("DROPPED", TrunkConfig::DROPPED.into_inner()),
         ("DUPLICATE", TrunkConfig::DUPLICATE.into_inner()),

@@ -351,11 +351,14 @@ fn refuse(session: SessionHandle, open: &Open, error: &OpenError) {
     tokio::spawn(async move { session.refuse(circuit, reason).await });
 }
 
+/// The names of one announcement that are logged.
+const NAMES_SHOWN: usize = 16;
+
 /// A host has many names and addresses, and most certificates name one or two of them. So only a node that has no name at all
 /// that its daemon may use is worth a line.
 fn log_announced(peer: &str, announced: &Announced) {
     let is_reachable = !announced.reachable.is_empty();
-    for (node, reason) in &announced.unreachable {
+    for (node, reason) in announced.unreachable.iter().take(NAMES_SHOWN) {
         if is_reachable && matches!(reason, Unreachable::Policy(_)) {
             debug!(peer, node, %reason, "an announced node cannot be reached through this peer");
         } else {
@@ -363,7 +366,8 @@ fn log_announced(peer: &str, announced: &Announced) {
         }
     }
     if is_reachable {
-        info!(peer, nodes = ?announced.reachable, "remote node up");
+        let (count, nodes) = (announced.reachable.len(), announced.reachable.get(..NAMES_SHOWN));
+        info!(peer, nodes = ?nodes.unwrap_or(&announced.reachable), count, "remote node up");
     }
 }
 

@@ -77,7 +77,7 @@ impl TrunkKeeper {
     }
 
     /// Gives up the trunk. Returns `false` if the session ends with it: the peer ended it, or it cannot be resumed.
-    pub(super) fn lose(&mut self, reason: &str, is_resumable: bool, now: Instant) -> bool {
+    pub(super) fn lose(&mut self, reason: &str, is_resumable: bool, stalled: Option<Instant>, now: Instant) -> bool {
         let ended = self.streams.take().and_then(|streams| streams.close_reason());
         // A peer that ends the session says so by its close code. A peer that closes with `DUPLICATE` is about to use a newer
         // trunk. A peer that gave up an attempt to dial may have closed, with `DROPPED`, the very trunk that we chose.
@@ -88,7 +88,7 @@ impl TrunkKeeper {
             return false;
         }
         info!(peer = %self.peer, reason, ?grace, "trunk lost; trying to get another one");
-        self.judge.lose(now);
+        self.judge.lose(stalled, now);
         true
     }
 

@@ -285,7 +285,10 @@ impl SessionTask {
     /// Gives up the trunk. Returns a reason if the session ends with it.
     fn lose(&mut self, reason: String, now: Instant) -> Option<String> {
         let is_resumable = self.peer_left.is_none() && self.leaving.is_none();
-        if self.trunk.lose(&reason, is_resumable, now) {
+        if self
+            .trunk
+            .lose(&reason, is_resumable, self.session.stalled_since(), now)
+        {
             None
         } else {
             Some(self.peer_left.take().unwrap_or(reason))
