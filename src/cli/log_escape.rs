@@ -69,9 +69,10 @@ fn escaped(line: &[u8], is_coloured: bool) -> String {
 
 /// Whether a terminal or a reader of lines does something else with it than show it.
 fn is_misleading(character: char) -> bool {
-    character.is_control()
-        // Ends of lines and paragraphs, marks that change the direction of writing, and the byte order mark.
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    // Besides control characters: ends of lines and paragraphs, marks that change the direction of writing, and the byte order mark.
+    let is_format =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    character.is_control() || is_format
 }
 
 #[cfg(test)]

@@ -93,11 +93,12 @@ impl Memory {
     /// The limit is exceeded: asks the session that keeps most of the peer that keeps most to give up something.
     fn claim(&self) {
         let peers = locked(&self.0.peers);
-        let Some(peer) = peers.values().max_by_key(|peer| peer.account.kept()) else {
-            return;
-        };
-        let shares = peer.shares.iter().filter_map(Weak::upgrade);
-        if let Some(share) = shares.max_by_key(|share| share.account.kept()) {
+        let of_peers = peers.values().filter_map(|peer| {
+            let shares = peer.shares.iter().filter_map(Weak::upgrade);
+            let share = shares.max_by_key(|share| share.account.kept())?;
+            Some((peer.account.kept(), share))
+        });
+        if let Some((_, share)) = of_peers.max_by_key(|(kept, _)| *kept) {
             share.is_over.store(true, Relaxed);
             if let Some(waker) = locked(&share.waker).take() {
                 waker.wake();

@@ -148,7 +148,7 @@ fn killed_under_load() {
     }
 }
 
-/// However long the grace: a daemon in its next life says that the former one is over.
+/// However long the grace: a daemon in its next life says that the former one is over, and nothing answers for that one.
 #[test]
 fn restarted_at_once() {
     let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Bridge);
@@ -156,7 +156,7 @@ fn restarted_at_once() {
         cluster.gateway(site).kill();
         cluster.gateway(site).run();
         let far = if site == 1 { &mut a } else { &mut b };
-        far.await_nodes(&[], Duration::from_millis(500));
+        far.await_nodes(&[], Duration::from_secs(1));
         a.await_value(&format!("net_adm:ping({})", b.atom()), "pong", BACK);
         b.eval(&format!("real_connections:chat({})", a.atom()));
     }

@@ -17,9 +17,10 @@ use crate::trunk::io::greet::Greeted;
 use crate::wire::Notice;
 use crate::wire::SessionId;
 
-/// How often, and how many times, it is looked whether a peer acknowledges: three round trips around the earth in all.
-const PROBE_INTERVAL: Duration = Duration::from_millis(50);
-const PROBES: u32 = 20;
+/// How long a peer may take to acknowledge besides four round trips: what a busy daemon, and QUIC's delay of
+/// acknowledgements, take. And how often it is looked.
+const PROBE_TIME: Duration = Duration::from_millis(100);
+const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What becomes of a greeted connection.
 #[derive(Debug)]
@@ -85,15 +86,16 @@ pub(super) async fn find_alone(step: Step, connection: Connection, probe: Arc<No
 /// Whether the peer acknowledges what it is sent now. A daemon that was restarted at the same address resets the connection.
 async fn acknowledges(connection: &Connection, probe: &Notify) -> bool {
     let before = connection.stats().frame_rx.acks;
+    let time = PROBE_TIME + connection.rtt() * 4;
     probe.notify_one();
-    for _ in 0..PROBES {
-        sleep(PROBE_INTERVAL).await;
-        if connection.close_reason().is_some() {
-            return false;
+    let acknowledged = async {
+        while connection.stats().frame_rx.acks == before {
+            sleep(PROBE_INTERVAL).await;
         }
-        if connection.stats().frame_rx.acks > before {
-            return true;
-        }
+    };
+    tokio::select! {
+        biased;
+        _ = connection.closed() => false,
+        acknowledged = timeout(time, acknowledged) => acknowledged.is_ok(),
     }
-    false
 }

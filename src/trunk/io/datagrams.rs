@@ -6,11 +6,16 @@ use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::RwLockReadGuard;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
+use std::time::Instant;
 
 use quinn::AsyncUdpSocket;
 use quinn::UdpPoller;
@@ -31,7 +36,9 @@ const BURST_MAX: usize = 65_507;
 #[derive(Debug)]
 pub(in crate::trunk) struct Datagrams {
     socket: AsyncFd<UdpSocket>,
-    state: UdpSocketState,
+    offload: RwLock<Offload>,
+    /// The number of datagrams that the kernel splits for us (GSO), unless it has failed to.
+    segments: usize,
     /// The maximum number of datagrams that the kernel may join in one read (GRO).
     joined: usize,
     /// Whether the kernel had no room for the last datagram.
@@ -39,6 +46,19 @@ pub(in crate::trunk) struct Datagrams {
     /// Dropped after the socket, which tells the receiver that it is closed.
     _closed: oneshot::Sender<()>,
 }
+
+/// The options of the socket, and what is known of them.
+#[derive(Debug)]
+struct Offload {
+    state: UdpSocketState,
+    /// When they may be tried again, if quinn has turned some off.
+    again: Option<Instant>,
+    pause: Duration,
+}
+
+/// After a failure, options of the socket are tried again after this time, and twice as long each time that they fail again.
+const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(600);
 
 #[allow(
     deprecated,
@@ -58,12 +78,40 @@ impl Datagrams {
         let (sender, closed) = oneshot::channel();
         let datagrams = Self {
             joined: state.gro_segments().min(BURST_MAX.div_ceil(usize::from(most.max(1)))),
-            state,
+            segments: state.max_gso_segments(),
+            offload: RwLock::new(Offload {
+                state,
+                again: None,
+                pause: PAUSE,
+            }),
             socket: registered(socket, Interest::READABLE)?,
             is_full: AtomicBool::new(false),
             _closed: sender,
         };
         Ok((datagrams, closed))
+    }
+
+    fn offload(&self) -> RwLockReadGuard<'_, Offload> {
+        self.offload.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// quinn turns segmentation and ECN off for ever when the kernel refuses a datagram with `EINVAL`, which it also does while
+    /// there is no route. So they are turned on again after a while.
+    pub(in crate::trunk) fn restore(&self, now: Instant) {
+        let mut offload = self.offload.write().unwrap_or_else(PoisonError::into_inner);
+        match offload.again {
+            None => {
+                offload.again = Some(now + offload.pause);
+                offload.pause = (offload.pause * 2).min(PAUSE_MAX);
+            }
+            Some(again) if again <= now => {
+                if let Ok(state) = UdpSocketState::new(self.socket.get_ref().into()) {
+                    offload.state = state;
+                }
+                offload.again = None;
+            }
+            Some(_) => {}
+        }
     }
 }
 
@@ -76,7 +124,13 @@ impl AsyncUdpSocket for Datagrams {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let sent = bursts(transmit).try_for_each(|burst| self.state.send(self.socket.get_ref().into(), &burst));
+        let offload = self.offload();
+        let sent = bursts(transmit).try_for_each(|burst| offload.state.send(self.socket.get_ref().into(), &burst));
+        let is_reduced = offload.state.max_gso_segments() < self.segments;
+        drop(offload);
+        if is_reduced {
+            self.restore(Instant::now());
+        }
         if matches!(&sent, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
             self.is_full.store(true, Relaxed);
         }
@@ -91,7 +145,8 @@ impl AsyncUdpSocket for Datagrams {
     ) -> Poll<io::Result<usize>> {
         loop {
             let mut ready = ready!(self.socket.poll_read_ready(context))?;
-            let Ok(received) = ready.try_io(|socket| self.state.recv(socket.get_ref().into(), buffers, meta)) else {
+            let Ok(received) = ready.try_io(|socket| self.offload().state.recv(socket.get_ref().into(), buffers, meta))
+            else {
                 continue;
             };
             // Fewer than there was room for: the socket is empty, and the kernel wakes the task for the next datagram.
@@ -107,7 +162,7 @@ impl AsyncUdpSocket for Datagrams {
     }
 
     fn max_transmit_segments(&self) -> usize {
-        self.state.max_gso_segments()
+        self.offload().state.max_gso_segments()
     }
 
     /// quinn allocates a buffer for 32 times as many datagrams of the largest size. The kernel may join 64 small datagrams, but
@@ -117,7 +172,7 @@ impl AsyncUdpSocket for Datagrams {
     }
 
     fn may_fragment(&self) -> bool {
-        self.state.may_fragment()
+        self.offload().state.may_fragment()
     }
 }
 

@@ -5,8 +5,8 @@ use quinn::RecvStream;
 use quinn::SendStream;
 use rustls_pki_types::CertificateDer;
 
+use super::notices::CONTROL_PRIORITY;
 use super::notices::NoticeReader;
-use super::streams::CONTROL_PRIORITY;
 use crate::tls::PeerCertificate;
 use crate::trunk::Agreement;
 use crate::trunk::Held;

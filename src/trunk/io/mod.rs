@@ -4,8 +4,8 @@
 //! - [`accept`], [`dial`]: incoming and outgoing connections. [`resolve`]: the addresses of a peer. [`greet`]: checks who it is.
 //! - `streams`: one small task per stream moves bytes, so that a blocked stream delays only itself.
 //! - [`notices`]: reads the control stream.
-//! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. `news`: what the hub must hear. [`leave`]: when
-//!   circuits are closed while the daemon leaves.
+//! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. `news`: what the hub must
+//!   hear. [`leave`]: when circuits are closed while the daemon leaves.
 //! - [`trunks`]: how the cluster hands trunks to a session. [`busy_wait`]: polling instead of sleeping after a small signal.
 
 pub mod accept;

@@ -6,6 +6,9 @@ use crate::trunk::TrunkError;
 use crate::wire::Notice;
 use crate::wire::NoticeDecoder;
 
+/// The priority of the control stream: notices are sent before what is on the lanes.
+pub(in crate::trunk) const CONTROL_PRIORITY: i32 = 2;
+
 /// Reads notices from a control stream.
 #[derive(Debug)]
 pub struct NoticeReader {

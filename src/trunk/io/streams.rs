@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::greet::Greeted;
+use super::notices::CONTROL_PRIORITY;
 use super::notices::NoticeReader;
 use crate::codec::Account;
 use crate::congestion::Shared;
@@ -27,9 +28,7 @@ use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::lane_header;
 
-/// Streams with a higher priority are sent first: notices, then calls that would wait behind bulk data (these are few), then all
-/// others in turns.
-pub(in crate::trunk) const CONTROL_PRIORITY: i32 = 2;
+/// A call that would wait behind bulk data goes before other lanes, which take turns. These are few.
 const CALL_PRIORITY: i32 = 1;
 const PRIORITY: i32 = 0;
 

@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use std::time::Instant;
 
 use quinn::AsyncUdpSocket as _;
 use quinn::udp::RecvMeta;
@@ -106,5 +107,33 @@ async fn a_full_socket_is_waited_for() {
             .await
             .expect("room for all")
             .expect("a socket");
+    }
+}
+
+/// The kernel refuses datagrams with `EINVAL` while there is no route, as here for port 0. quinn then sends them one by one.
+#[tokio::test]
+async fn segmentation_comes_back_after_a_failure() {
+    let (near, far) = (socket(), socket());
+    let usual = near.max_transmit_segments();
+    let nowhere = |socket: &Datagrams| {
+        let transmit = Transmit {
+            destination: (Ipv4Addr::LOCALHOST, 0).into(),
+            ecn: None,
+            contents: &[0; 2400],
+            segment_size: Some(1200),
+            src_ip: None,
+        };
+        socket.try_send(&transmit).expect("the error is quinn's to log");
+    };
+    for pause in [5, 10, 20] {
+        nowhere(&near);
+        assert_eq!(near.max_transmit_segments(), 1, "it is quinn that turns it off");
+        let failed = Instant::now();
+        near.restore(failed + Duration::from_secs(pause - 1));
+        assert_eq!(near.max_transmit_segments(), 1, "not yet");
+        near.restore(failed + Duration::from_secs(pause));
+        assert_eq!(near.max_transmit_segments(), usual);
+        send(&near, &far, &[7; 2400], Some(1200));
+        assert_eq!(receive(&far).await.concat(), [7; 2400]);
     }
 }

@@ -31,7 +31,7 @@ use super::peers::notice;
 use crate::harness::Site;
 
 /// `[gateway] memory` of the gateway that is flooded.
-const MEMORY: u64 = 32 << 20;
+const MEMORY: u64 = 8 << 20;
 
 /// What a gateway may hold beyond it: what is underway, and the allocator's own.
 const BEYOND: u64 = 64 << 20;
@@ -52,7 +52,7 @@ impl Flooded {
     fn new() -> Self {
         let left = Site::loopback("left")
             .setting(&format!("memory = {MEMORY}"))
-            .setting("circuit_budget = \"8MiB\"");
+            .setting("circuit_budget = \"4MiB\"");
         let sites = vec![left, Site::loopback("right"), Site::loopback("third")];
         let mut healthy = Healthy::of(sites, 2);
         let address = healthy.cluster.gateway(0).site().quic;
@@ -207,7 +207,7 @@ fn fences_are_memory() {
         let fences: Vec<_> = (1..STRANDS).map(|strand| FrameId { strand, number: 1 }).collect();
         let mut stream = lane(connection, 0).await.expect("a lane");
         let mut sent = 0;
-        for circuit in open(&mut control, 8).await {
+        for circuit in open(&mut control, 3).await {
             sent += send(&mut stream, &frame(circuit, 0, &fences, b"x"), 900).await;
         }
         sent
@@ -222,13 +222,13 @@ fn small_frames_keep_no_large_buffers() {
         let mut stream = lane(connection, 0).await.expect("a lane");
         let nowhere = frame(CircuitId(4_000_000), 0, &[], &FILLER);
         let mut sent = 0;
-        for circuit in open(&mut control, 5).await {
+        for circuit in open(&mut control, 2).await {
             let both = [
                 &frame(circuit, 0, &[FrameId { strand: 1, number: 1 }], b"x")[..],
                 &nowhere,
             ]
             .concat();
-            sent += send(&mut stream, &both, 800).await;
+            sent += send(&mut stream, &both, 900).await;
         }
         sent
     });
@@ -264,7 +264,7 @@ fn announced_names_are_bounded() {
     Flooded::new().flood("announcements", 1, async |_connection, mut control| {
         let hosts: Vec<_> = (0..20_000).map(|number| format!("host{number}")).collect();
         let mut sent = 0;
-        for number in 1..=400 {
+        for number in 1..=150 {
             let name = format!("node{number}");
             let up = Notice::NodeUp {
                 name,
