@@ -70,6 +70,11 @@ impl Charge {
         }
         self.bytes = bytes;
     }
+
+    /// The number of bytes counted.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 impl Drop for Charge {

@@ -41,6 +41,9 @@ pub const DROPPED_MAX: usize = 65_536;
 /// allocator rounds up.
 const FRAME: u64 = 160;
 
+/// The account of a circuit may be wrong by this many bytes, since counting costs more than carrying a small frame.
+const CHANGE: u64 = 4096;
+
 /// One circuit, as seen by this daemon.
 #[derive(Debug)]
 pub(super) struct Circuit {
@@ -123,14 +126,25 @@ impl Circuit {
         self.underway -= cost;
         self.inbound.written(cost);
         // Which frames these were is not known here: they have their share, and the last ones what is left.
-        let share = u128::from(self.frames) * u128::from(cost) / u128::from(kept.max(1));
-        self.frames -= u64::try_from(share).unwrap_or(self.frames).min(self.frames);
+        let share = match self.frames.checked_mul(cost) {
+            Some(product) => product / kept.max(1),
+            None => self.frames / kept.max(1) * cost,
+        };
+        self.frames -= if cost == kept {
+            self.frames
+        } else {
+            share.min(self.frames)
+        };
         self.settle();
     }
 
-    /// Updates the account.
+    /// Updates the account, unless little has changed: calls come and go without it.
     fn settle(&mut self) {
-        self.charge.set(self.frames + self.inbound.fence_bytes());
+        let kept = self.frames + self.inbound.fence_bytes();
+        let counted = self.charge.bytes();
+        if kept.abs_diff(counted) >= CHANGE || (kept == 0 && counted > 0) {
+            self.charge.set(kept);
+        }
     }
 
     /// The memory that is kept until the local node has read what arrived, in bytes.
