@@ -295,3 +295,26 @@ fn a_peer_that_breaks_the_protocol_loses_its_trunk_only() {
         healthy.assert_unharmed(&format!("{breach:?}"));
     }
 }
+
+/// A copied configuration: two daemons would end each other's sessions for ever.
+#[test]
+fn a_second_daemon_of_one_name_is_refused_while_the_first_one_answers() {
+    let mut healthy = Healthy::new();
+    let address = healthy.cluster.gateway(0).site().quic;
+    let running = healthy.cluster.gateway(1).site().quic;
+    let certs = healthy.cluster.folder().join("certs/right");
+    for _ in 0..3 {
+        let twin = Visitor::with(&certs, "right", "right");
+        let reason = twin.visit(address, async |connection, claims| {
+            let (_streams, answer) = greet(connection, claims).await;
+            assert_ne!(answer, b"", "a daemon with this certificate was not answered");
+            match connection.closed().await {
+                ConnectionError::ApplicationClosed(close) => String::from_utf8_lossy(&close.reason).into_owned(),
+                other => other.to_string(),
+            }
+        });
+        let named = format!("another daemon named \"right\" is running, at {running}; this one came from 127.0.0.1:");
+        assert!(reason.starts_with(&named), "{reason}");
+    }
+    healthy.assert_unharmed("a second daemon of the same name");
+}
