@@ -125,13 +125,19 @@ impl Share {
 
     /// Whether this session must give up something. It is asked once for each time.
     pub(super) fn take_claim(&self) -> bool {
-        self.0.is_over.load(Relaxed) && self.0.is_over.swap(false, Relaxed)
+        let memory = &self.0.memory;
+        let is_over = self.0.is_over.load(Relaxed) && self.0.is_over.swap(false, Relaxed);
+        // Others may have given up enough meanwhile.
+        is_over && memory.kept() > memory.0.limit
     }
 
     /// Whether this session must give up something, because of what arrived for another one. Otherwise the task is woken
     /// when it must.
     pub(super) fn poll_claim(&self, context: &Context<'_>) -> Poll<()> {
-        *locked(&self.0.waker) = Some(context.waker().clone());
+        let mut waker = locked(&self.0.waker);
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
         if self.0.is_over.load(Relaxed) {
             Poll::Ready(())
         } else {
@@ -149,4 +155,22 @@ impl Share {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gives_up_what_is_no_longer_needed() {
+        let memory = Memory::new(10);
+        let (most, least) = (memory.share("most"), memory.share("least"));
+        let kept = [most.account().charge(20), least.account().charge(1)];
+        assert!(least.is_exceeded());
+        assert!(!least.take_claim());
+        assert!(most.take_claim() && !most.take_claim());
+        assert!(least.is_exceeded());
+        drop(kept);
+        assert!(!most.take_claim());
+    }
 }
