@@ -81,7 +81,7 @@ impl Joined {
             while let Some(batch) = self.near.poll_lane(lane) {
                 for bytes in &batch {
                     let mut input = &bytes[..];
-                    frames.extend(std::iter::from_fn(|| stream.decode(&mut input).expect("frames")));
+                    stream.decode(&mut input, &mut frames, usize::MAX).expect("frames");
                 }
             }
             self.far

@@ -192,12 +192,8 @@ fn all_frames(pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<Frame> {
     let mut decoder = FrameDecoder::default();
     let mut frames = Vec::new();
     for mut piece in pieces {
-        loop {
-            match decoder.decode(&mut piece) {
-                Ok(Some(frame)) => frames.push(frame),
-                Ok(None) => break,
-                Err(_) => return frames,
-            }
+        if decoder.decode(&mut piece, &mut frames, usize::MAX).is_err() {
+            break;
         }
     }
     frames
@@ -464,9 +460,9 @@ impl Side {
         let arrived: Vec<u8> = lane.drain(..length).collect();
         let mut input = &arrived[..];
         let mut frames = Vec::new();
-        while let Some(frame) = self.frames[index].decode(&mut input).expect("frames") {
-            frames.push(frame);
-        }
+        self.frames[index]
+            .decode(&mut input, &mut frames, usize::MAX)
+            .expect("frames");
         self.session
             .handle_frames(stream - 1, frames, now)
             .expect("an honest peer");

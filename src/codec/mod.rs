@@ -22,7 +22,6 @@ pub use account::Charge;
 pub use buffers::Buffers;
 pub use buffers::OWN_BUFFER_MIN;
 pub use error::CodecError;
-pub use pages::PAGE;
 pub use pages::Pages;
 pub use pages::detach;
 pub use reader::Reader;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use bytes::BytesMut;
 
 /// The memory that several small pieces share, in bytes. One of them that stays keeps all of it.
-pub const PAGE: usize = 1024;
+const PAGE: usize = 1024;
 
 /// The longest piece that shares a page, in bytes: most calls and their answers.
 const PIECE_MAX: usize = PAGE / 4;

@@ -8,7 +8,6 @@ use super::Share;
 use super::draining::Draining;
 use crate::codec;
 use crate::codec::Charge;
-use crate::codec::PAGE;
 use crate::dist;
 use crate::dist::Run;
 use crate::dist::scan;
@@ -46,13 +45,12 @@ const FRAME: u64 = 160;
 /// The account of a circuit may be wrong by this many bytes, since counting costs more than carrying a small frame.
 const CHANGE: u64 = 4096;
 
-/// A circuit that keeps this many bytes lags: from then on each small body gets memory of its own. Until then it shares a
-/// page of its lane, so that calls come and go without an allocation.
-const LAG: u64 = 12 * FRAME;
+/// A circuit that keeps this many bytes lags: from then on each small body gets memory of its own, so that it keeps no page with
+/// bodies of others. As much may be underway to a node that reads.
+const LAG: u64 = 256 * 1024;
 
-/// What each circuit counts from its beginning: the pages that its first small bodies may keep, what is not counted yet, and
-/// its own state.
-const CIRCUIT: u64 = LAG / FRAME * PAGE as u64 + CHANGE + 4096;
+/// What each circuit counts from its beginning: its own state, and what is not counted yet.
+const CIRCUIT: u64 = 4096 + CHANGE;
 
 /// One circuit, as seen by this daemon.
 #[derive(Debug)]

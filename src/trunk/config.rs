@@ -17,6 +17,10 @@ use crate::session::SessionConfig;
 /// How long datagrams stay small after large ones appeared to be lost, before larger ones are tried again.
 const DISCOVERY_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long after a search for the largest datagram the next one begins. A path may have become wider, or dropped everything
+/// during the last search. Where a search finds nothing it costs some 30 datagrams.
+pub(crate) const DISCOVERY_INTERVAL: Duration = Duration::from_secs(20);
+
 /// Settings of trunks, and the QUIC settings that follow from them.
 #[derive(Clone, Debug)]
 pub struct TrunkConfig {
@@ -79,7 +83,8 @@ impl TrunkConfig {
         // can tell the difference, and they cost little.
         discovery
             .upper_bound(self.datagram_max)
-            .black_hole_cooldown(DISCOVERY_PAUSE);
+            .black_hole_cooldown(DISCOVERY_PAUSE)
+            .interval(DISCOVERY_INTERVAL);
         let mut transport = TransportConfig::default();
         transport
             .max_concurrent_bidi_streams(1u8.into())

@@ -3,6 +3,8 @@ use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -11,6 +13,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_util::sync::CancellationToken;
 
+use super::config::DISCOVERY_INTERVAL;
 use super::io::accept;
 use super::io::busy_wait::BusyWait;
 use super::io::dial;
@@ -308,6 +311,50 @@ async fn datagrams_grow_to_what_both_sides_allow() {
         let mtu = connection.stats().path.current_mtu;
         assert!(settled.is_ok() && mtu <= most, "{mtu} bytes between {near} and {far}");
     }
+}
+
+/// Passes datagrams of at most `limit` bytes between whoever sends here first and `far`.
+async fn narrow_path(far: SocketAddr, limit: Arc<AtomicUsize>) -> SocketAddr {
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut near, mut buffer) = (far, vec![0; 65_536]);
+        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            if from != far {
+                near = from;
+            }
+            if length <= limit.load(Relaxed) {
+                let to = if from == far { near } else { far };
+                let _ = socket.send_to(&buffer[..length], to).await;
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn datagrams_grow_again_when_the_path_does() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let limit = Arc::new(AtomicUsize::new(1300));
+    let path = narrow_path(far.local_addr().unwrap(), Arc::clone(&limit)).await;
+    let dialled = near.connect_with(client, path, "far").unwrap();
+    let accepted = async { far.accept().await.unwrap().await.unwrap() };
+    let (dialled, _accepted) = tokio::join!(dialled, accepted);
+    let connection = dialled.unwrap();
+    let size = || usize::from(connection.stats().path.current_mtu);
+    // The search is over when it gets no further.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!((1200..=1300).contains(&size()), "{} bytes where 1300 pass", size());
+    limit.store(65_536, Relaxed);
+    let grown = async {
+        while size() <= 1300 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let grown = tokio::time::timeout(2 * DISCOVERY_INTERVAL, grown).await;
+    assert!(grown.is_ok(), "still {} bytes", size());
 }
 
 #[tokio::test]

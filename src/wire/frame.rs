@@ -2,10 +2,11 @@ use bytes::Bytes;
 use bytes::BytesMut;
 
 use super::WireError;
+use super::page::PAGED_MAX;
+use super::page::Page;
 use crate::codec::Account;
 use crate::codec::Charge;
 use crate::codec::CodecError;
-use crate::codec::Pages;
 use crate::codec::Reader;
 use crate::codec::Writer;
 use crate::dist::RUN_MAX;
@@ -313,8 +314,8 @@ pub fn lane_header(lane: LaneId, first: u64, out: &mut BytesMut) {
 
 /// Decodes the stream of one lane into its header and frames.
 ///
-/// Each body is copied once, out of the buffer in which it arrived, so that one that waits for its node does not keep that
-/// buffer.
+/// Each body is copied out of the buffer in which it arrived: one that waits for its node would keep all of that buffer, so that
+/// a few small ones could keep a thousand times their size. Small bodies that come together share a page.
 #[derive(Debug)]
 pub struct FrameDecoder {
     /// The beginning of a head, or of the lane's header.
@@ -323,7 +324,7 @@ pub struct FrameDecoder {
     partial: Option<(Announced, Vec<u8>)>,
     /// The memory of both.
     charge: Charge,
-    pages: Pages,
+    page: Page,
 }
 
 impl Default for FrameDecoder {
@@ -339,7 +340,7 @@ impl FrameDecoder {
             start: Vec::new(),
             partial: None,
             charge: account.charge(0),
-            pages: Pages::default(),
+            page: Page::new(account),
         }
     }
 
@@ -362,18 +363,43 @@ impl FrameDecoder {
         })
     }
 
-    /// Takes the next frame from `input`. If a part of it is missing, takes all of `input`, and continues with the next.
+    /// Takes frames from `input` until nothing is left of it or there are `most` in `frames`. If a part of the last one is
+    /// missing, continues with the next input.
     ///
     /// # Errors
     /// If the bytes are malformed, or the body is longer than [`BODY_MAX`], or [`RUN_MAX`] for a run.
-    pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, WireError> {
+    pub fn decode(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<(), WireError> {
+        let outcome = self.fill(input, frames, most);
+        self.page.give(frames);
+        outcome
+    }
+
+    fn fill(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<(), WireError> {
+        while frames.len() < most
+            && let Some(frame) = self.next(input, frames.len())?
+        {
+            frames.push(frame);
+            if self.page.is_full() {
+                self.page.give(frames);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next frame, which will be the one at this place. It lacks its body if that goes to the page.
+    fn next(&mut self, input: &mut &[u8], place: usize) -> Result<Option<Frame>, WireError> {
         if self.partial.is_none() {
             let Some(announced) = self.start_with(input, read_head)? else {
                 return Ok(None);
             };
             if let Some((body, rest)) = input.split_at_checked(announced.length) {
                 *input = rest;
-                let body = self.pages.copy(body);
+                let body = if body.len() <= PAGED_MAX {
+                    self.page.add(body, place);
+                    Bytes::new()
+                } else {
+                    Bytes::copy_from_slice(body)
+                };
                 return Ok(Some(announced.with_body(body)));
             }
             self.partial = Some((announced, Vec::new()));

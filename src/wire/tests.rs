@@ -140,9 +140,7 @@ proptest! {
         let mut decoder = FrameDecoder::default();
         let mut seen = Vec::new();
         for mut chunk in stream.chunks(cut) {
-            while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
-                seen.push(frame);
-            }
+            decoder.decode(&mut chunk, &mut seen, usize::MAX).unwrap();
         }
         prop_assert_eq!(seen, frames);
     }
@@ -152,7 +150,7 @@ proptest! {
         let mut decoder = FrameDecoder::default();
         let damaged = damage(encoded(&frame).to_vec(), at, kind, with);
         let mut input = &damaged[..];
-        while let Ok(Some(_)) = decoder.decode(&mut input) {}
+        let _ = decoder.decode(&mut input, &mut Vec::new(), usize::MAX);
     }
 
     #[test]
@@ -195,9 +193,11 @@ fn a_run_longer_than_a_turn_is_refused_before_it_arrives() {
         let bytes = encoded(&frame);
         let mut decoder = FrameDecoder::default();
         let (mut most, mut last) = bytes.split_at(bytes.len() - 1);
-        assert_eq!(decoder.decode(&mut most).is_ok(), is_fine, "{length}");
+        let mut frames = Vec::new();
+        assert_eq!(decoder.decode(&mut most, &mut frames, 1).is_ok(), is_fine, "{length}");
         if is_fine {
-            assert_eq!(decoder.decode(&mut last).ok().flatten(), Some(frame));
+            decoder.decode(&mut last, &mut frames, 1).unwrap();
+            assert_eq!(frames, [frame]);
         }
     }
 }
@@ -207,7 +207,7 @@ fn an_oversized_body_is_refused_before_it_arrives() {
     let mut decoder = FrameDecoder::default();
     let mut input = &[KIND_OF_A_SIGNAL, 1, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..];
     assert!(matches!(
-        decoder.decode(&mut input),
+        decoder.decode(&mut input, &mut Vec::new(), 1),
         Err(WireError::Oversized { what: "frame body", .. })
     ));
     let mut decoder = NoticeDecoder::default();

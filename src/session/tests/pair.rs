@@ -226,12 +226,14 @@ impl Pair {
         }
         let mut input = &bytes[..];
         let mut frames = Vec::new();
-        while let Some(mut frame) = side.decoders[stream - 1].decode(&mut input).unwrap() {
+        side.decoders[stream - 1]
+            .decode(&mut input, &mut frames, usize::MAX)
+            .unwrap();
+        for frame in &mut frames {
             if !self.keeps_fences {
                 frame.fences.clear();
             }
             side.arrived.insert(frame.circuit);
-            frames.push(frame);
         }
         side.session.handle_frames((stream - 1) as LaneId, frames, now).unwrap();
         true

@@ -173,9 +173,7 @@ impl Pair {
         };
         let mut input = &bytes[..];
         let mut frames = Vec::new();
-        while let Some(frame) = side.lanes[lane].0.decode(&mut input).unwrap() {
-            frames.push(frame);
-        }
+        side.lanes[lane].0.decode(&mut input, &mut frames, usize::MAX).unwrap();
         side.session.handle_frames(lane as u8, frames, self.now).unwrap();
     }
 

@@ -58,7 +58,7 @@ impl TrunkKeeper {
         limit: usize,
     ) -> Poll<()> {
         match &mut self.streams {
-            Some(streams) => streams.poll_arrive(context, arrived, limit).map(drop),
+            Some(streams) => streams.poll_arrive(context, arrived, limit),
             None => Poll::Pending,
         }
     }

@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
@@ -21,6 +22,7 @@ use super::leave::LeaveBarrier;
 use super::leave::LeaveGuard;
 use super::news::News;
 use super::streams::Arrival;
+use super::streams::TURN;
 use super::trunks::TrunkReceiver;
 use crate::endpoint::io::attachment::EndpointEvent;
 use crate::endpoint::io::session::Command;
@@ -45,6 +47,38 @@ const GOODBYE_TIME: Duration = Duration::from_secs(2);
 /// The time from tokio's clock, which a simulation controls.
 fn clock() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// Takes commands as [`Streams::poll_arrive`](super::streams::Streams::poll_arrive) takes arrivals.
+fn poll_commands(
+    commands: &mut mpsc::Receiver<Command>,
+    context: &mut Context<'_>,
+    commanded: &mut Vec<Command>,
+) -> Poll<()> {
+    let mut taken = 0;
+    for _ in 0..BATCH {
+        let Poll::Ready(Some(command)) = commands.poll_recv(context) else {
+            break;
+        };
+        taken += weight(&command);
+        commanded.push(command);
+        if taken >= TURN {
+            break;
+        }
+    }
+    if commanded.is_empty() {
+        Poll::Pending
+    } else {
+        Poll::Ready(())
+    }
+}
+
+/// The number of signals of a command.
+fn weight(command: &Command) -> usize {
+    match command {
+        Command::Signals { signals, .. } => signals.len(),
+        _ => 1,
+    }
 }
 
 /// The number of bytes of signals in these inputs.
@@ -166,7 +200,7 @@ impl SessionTask {
             // Both are polled each time, so that neither waits for the other.
             let input = poll_fn(|context| {
                 let is_arrived = self.trunk.poll_arrive(context, &mut arrived, BATCH).is_ready();
-                let is_commanded = commands.poll_recv_many(context, &mut commanded, BATCH).is_ready();
+                let is_commanded = poll_commands(&mut commands, context, &mut commanded).is_ready();
                 let is_claimed = self.session.poll_claim(context).is_ready();
                 if is_arrived || is_commanded || is_claimed {
                     Poll::Ready(())
@@ -193,6 +227,12 @@ impl SessionTask {
             }
             let now = clock();
             settings.busy_wait.came(bytes(&arrived, &commanded));
+            let is_long = arrived
+                .iter()
+                .map(Arrival::weight)
+                .chain(commanded.iter().map(weight))
+                .sum::<usize>()
+                >= TURN;
             if let Some(reason) = self.handle_arrivals(arrived.drain(..), now) {
                 return reason;
             }
@@ -219,6 +259,9 @@ impl SessionTask {
                 && (self.session.is_drained() || now >= deadline)
             {
                 return self.end_session().await;
+            }
+            if is_long {
+                tokio::task::yield_now().await;
             }
         }
     }

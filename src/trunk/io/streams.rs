@@ -35,6 +35,16 @@ const PRIORITY: i32 = 0;
 /// The capacity of the queue of arrivals for the owner.
 const ARRIVALS: usize = 256;
 
+/// The most frames of one arrival.
+const FRAMES: usize = 1024;
+
+/// The weight of arrivals that the owner takes in one turn. After that it lets the other sessions of the daemon go on: one that
+/// floods it with tiny frames, or with notices of thousands of names, costs them about a millisecond a turn.
+pub(in crate::trunk) const TURN: usize = 2048;
+
+/// A notice may name this many hosts before others go on.
+const HOSTS: usize = 64;
+
 /// What the stream tasks report to their owner.
 #[derive(Debug)]
 pub(in crate::trunk) enum Arrival {
@@ -48,6 +58,20 @@ pub(in crate::trunk) enum Arrival {
     Written(Option<LaneId>),
     /// The trunk can no longer be used.
     Broken(TrunkError),
+}
+
+impl Arrival {
+    /// About how many frames cost as much to handle.
+    pub(in crate::trunk) fn weight(&self) -> usize {
+        match self {
+            Self::Frames { frames, .. } => frames.len(),
+            Self::Notice {
+                notice: Notice::NodeUp { hosts, .. },
+                ..
+            } => hosts.len(),
+            _ => 1,
+        }
+    }
 }
 
 /// The streams of a trunk. Dropping it ends the tasks; arrivals that have not been taken are lost.
@@ -112,14 +136,29 @@ impl Streams {
         }
     }
 
-    /// Takes up to `limit` arrivals. If there are none, the task is woken when one comes.
+    /// Takes up to `limit` arrivals, of a weight of about [`TURN`] at most. If there are none, the task is woken when one comes.
     pub(in crate::trunk) fn poll_arrive(
         &mut self,
         context: &mut Context<'_>,
         arrived: &mut Vec<Arrival>,
         limit: usize,
-    ) -> Poll<usize> {
-        self.arrivals.poll_recv_many(context, arrived, limit)
+    ) -> Poll<()> {
+        let mut weight = 0;
+        for _ in 0..limit {
+            let Poll::Ready(Some(arrival)) = self.arrivals.poll_recv(context) else {
+                break;
+            };
+            weight += arrival.weight();
+            arrived.push(arrival);
+            if weight >= TURN {
+                break;
+            }
+        }
+        if arrived.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     }
 
     fn writer(&mut self, lane: Option<LaneId>) -> Option<&mut Writer> {
@@ -285,8 +324,12 @@ async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>
             Ok((number, notice)) => (Arrival::Notice { number, notice }, false),
             Err(error) => (Arrival::Broken(error), true),
         };
+        let is_heavy = arrival.weight() > HOSTS;
         if arrivals.send(arrival).await.is_err() || is_last {
             return;
+        }
+        if is_heavy {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -344,9 +387,16 @@ async fn read_frames(
                     return Ok(());
                 }
             }
-            if lane.is_some() {
-                while let Some(frame) = decoder.decode(&mut input)? {
-                    frames.push(frame);
+            if let Some(lane) = lane {
+                while !input.is_empty() {
+                    decoder.decode(&mut input, &mut frames, FRAMES)?;
+                    if frames.len() >= FRAMES {
+                        let frames = std::mem::take(&mut frames);
+                        if arrivals.send(Arrival::Frames { lane, frames }).await.is_err() {
+                            return Ok(());
+                        }
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
         }

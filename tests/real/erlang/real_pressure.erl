@@ -1,7 +1,7 @@
 %% Many callers beside a flood.
 -module(real_pressure).
 
--export([calls/3, flood/2, transfers/3, stop_flood/0, sink/1]).
+-export([calls/3, keep_calling/2, stop_calling/0, flood/2, transfers/3, stop_flood/0, sink/1]).
 
 -include("real.hrl").
 
@@ -22,6 +22,23 @@ call(Server, N, End, Times) ->
             ?equal(N, gen_server:call(Server, {echo, N}, 60000), answer),
             call(Server, N + 1, End, [erlang:monotonic_time(microsecond) - Begin | Times])
     end.
+
+%% The same again and again, each for half a second, until `stop_calling'. That gives the 99th percentile of each, in order.
+keep_calling(Peer, Callers) ->
+    register(?MODULE, spawn(fun() -> keep_calling(Peer, Callers, []) end)),
+    ok.
+
+keep_calling(Peer, Callers, Times) ->
+    receive
+        {stop, From} -> From ! {times, lists:reverse(Times)}
+    after 0 ->
+        {_, Time} = calls(Peer, Callers, 500),
+        keep_calling(Peer, Callers, [Time | Times])
+    end.
+
+stop_calling() ->
+    ?MODULE ! {stop, self()},
+    receive {times, Times} -> Times end.
 
 %% Processes that send large messages to a process of Peer as fast as it takes them.
 flood(Peer, Count) ->

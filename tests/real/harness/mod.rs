@@ -32,5 +32,6 @@ pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;
 pub(crate) use otp::is_mixed;
 pub(crate) use process::Process;
+pub(crate) use process::resident;
 pub(crate) use process::worked;
 pub(crate) use relay::Relay;

@@ -70,17 +70,7 @@ impl Process {
 
     /// Bytes of memory that the process holds.
     pub(crate) fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("a process that runs, on Linux");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .expect("a line VmRSS");
-        let kilobytes: u64 = line
-            .split_whitespace()
-            .nth(1)
-            .and_then(|number| number.parse().ok())
-            .expect("a number of kB");
-        kilobytes << 10
+        resident(self.id())
     }
 
     /// Processor time that its first thread has had.
@@ -214,4 +204,19 @@ pub(crate) fn worked(by: &str) -> Duration {
     let found = fs::read_to_string(format!("/proc/{by}/schedstat")).expect("a thread that runs, on Linux");
     let nanoseconds = found.split_whitespace().next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.expect("a number of ns"))
+}
+
+/// Bytes of memory that a process holds.
+pub(crate) fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process that runs, on Linux");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .expect("a line VmRSS");
+    let kilobytes: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number of kB");
+    kilobytes << 10
 }

@@ -29,12 +29,19 @@ use super::peers::Visitor;
 use super::peers::hello;
 use super::peers::notice;
 use crate::harness::Site;
+use crate::harness::resident;
 
 /// `[gateway] memory` of the gateway that is flooded.
 const MEMORY: u64 = 8 << 20;
 
 /// What a gateway may hold beyond it: what is underway, and the allocator's own.
 const BEYOND: u64 = 64 << 20;
+
+/// The callers beside a flood.
+const CALLERS: u32 = 4;
+
+/// What a call beside a flood may take more than twice its time alone, in microseconds: the flood comes from the same two cores.
+const CROWDED: u64 = 10_000;
 
 /// The longest that a flood takes.
 const FLOOD: Duration = Duration::from_secs(40);
@@ -73,11 +80,12 @@ impl Flooded {
         sessions: u8,
         flood: impl AsyncFn(&Connection, SendStream) -> u64 + Copy + Send + 'static,
     ) {
+        let alone = self.calls(|| thread::sleep(Duration::from_secs(2)));
+        let (address, before) = (self.address, self.before);
         let attackers: Vec<_> = (0..sessions)
             .map(|boot| {
                 let mut visitor = Visitor::with(&self.certs, "third", "third");
                 visitor.patience = FLOOD;
-                let address = self.address;
                 thread::spawn(move || {
                     visitor.visit(address, async |connection, claims| {
                         let greeting = Hello {
@@ -98,23 +106,48 @@ impl Flooded {
             })
             .collect();
         let mut most = 0;
-        while !attackers.iter().all(thread::JoinHandle::is_finished) {
-            most = most.max(self.healthy.cluster.gateway(0).process().resident());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let gateway = self.healthy.cluster.gateway(0).process().id();
+        let beside = self.calls(|| {
+            while !attackers.iter().all(thread::JoinHandle::is_finished) {
+                most = most.max(resident(gateway));
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
         let sent: u64 = attackers
             .into_iter()
             .map(|attacker| attacker.join().expect("no panic"))
             .sum();
         assert!(sent > MEMORY, "{what}: only {sent} bytes were sent: no flood");
         assert!(
-            most < self.before + MEMORY + BEYOND,
+            most < before + MEMORY + BEYOND,
             "{what}: {} MB resident, {} before, with memory = {} MB",
             most >> 20,
-            self.before >> 20,
+            before >> 20,
             MEMORY >> 20
         );
+        println!(
+            "{what}: {} MB more resident; p99 of calls {beside} us, {alone} us alone",
+            (most - before) >> 20
+        );
+        assert!(
+            beside <= 2 * alone + CROWDED,
+            "{what}: p99 of calls {beside} us, {alone} us alone"
+        );
         self.healthy.assert_unharmed(what);
+    }
+}
+
+impl Flooded {
+    /// The 99th percentile of calls between the healthy nodes meanwhile, in microseconds: the median of half seconds.
+    fn calls(&mut self, meanwhile: impl FnOnce()) -> u64 {
+        let (a, b) = (&mut self.healthy.a, &self.healthy.b);
+        a.eval(&format!("real_pressure:keep_calling({}, {CALLERS})", b.atom()));
+        meanwhile();
+        let told = a.eval("real_pressure:stop_calling()");
+        let times = told.trim_matches(['[', ']']).split(',');
+        let mut times: Vec<u64> = times.map(|time| time.trim().parse().expect("a number")).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
     }
 }
 
