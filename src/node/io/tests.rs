@@ -244,7 +244,7 @@ async fn a_call_to_a_full_mailbox_has_its_limit() {
 /// The same between nodes: more than mailboxes, connections and sockets take together, unless a process that waits is spared.
 #[tokio::test]
 async fn processes_of_two_nodes_do_not_wait_for_ever() {
-    const SENT: i64 = 800;
+    const SENT: i64 = 900;
     let (epmd, _registered) = port_mapper();
     let start = |name: &str| Node::builder(name).cookie("secret").epmd(epmd).start();
     let nodes = [start("a@127.0.0.1").await.unwrap(), start("b@127.0.0.1").await.unwrap()];
