@@ -224,13 +224,7 @@ impl BoundDaemon {
         if !time.is_zero() {
             tasks.spawn(async move { wait.run(time).await });
         }
-        let policies = self
-            .config
-            .peers
-            .iter()
-            .map(|peer| (&peer.name, peer.allow.clone().map(Policy::of)))
-            .collect();
-        let hub = HubTask::new(policies, Policy::of_hosts(self.certified), !self.daemon.is_temporary);
+        let hub = hub(&self.config, Policy::of_hosts(self.certified), self.daemon.is_temporary);
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
@@ -271,6 +265,17 @@ impl BoundDaemon {
         self.listening.close("this daemon is stopping").await;
         tasks.shutdown().await;
     }
+}
+
+/// The hub. `own` is what peers allow this daemon by default.
+fn hub(config: &Config, own: Policy, is_temporary: bool) -> HubTask {
+    let peers = config.peers.iter();
+    let policies = peers
+        .clone()
+        .map(|peer| (&peer.name, peer.allow.clone().map(Policy::of)));
+    // A temporary daemon waits itself, for the one node that it is about.
+    let dialled = peers.map(|peer| peer.name.clone()).filter(|_| !is_temporary);
+    HubTask::new(policies.collect(), own, !is_temporary, dialled)
 }
 
 /// Binds the addresses of the port mapper. Where the machine has no IPv6, `::1` beside another address is left out, because the

@@ -82,11 +82,14 @@ pub struct Control<'a> {
 
 impl Control<'_> {
     /// Whether its lesson is about an alias of the sending node (MONITOR_P, DEMONITOR_P, SPAWN_REQUEST), as opposed to
-    /// one of the receiving node (DOWN).
+    /// one of the receiving node (DOWN, SPAWN_REPLY).
     pub fn teaches_about_its_sender(&self) -> bool {
         !matches!(
             self.operation,
-            Operation::MONITOR_P_EXIT | Operation::PAYLOAD_MONITOR_P_EXIT
+            Operation::MONITOR_P_EXIT
+                | Operation::PAYLOAD_MONITOR_P_EXIT
+                | Operation::SPAWN_REPLY
+                | Operation::SPAWN_REPLY_TT
         )
     }
 
@@ -227,10 +230,13 @@ impl<'a> Scanner<'a> {
                 (Sender::Process(owner), Destination::Node, lesson)
             }
             Op::SPAWN_REPLY | Op::SPAWN_REPLY_TT => {
-                self.reference("request id")?;
+                let request = self.reference("request id")?;
                 let destination = self.process()?;
                 self.integer()?;
-                (self.spawned()?, destination, None)
+                let sender = self.spawned()?;
+                // Where nothing was spawned, no DOWN ends the alias that the request has brought.
+                let has_failed = sender == Sender::Service && request.is_alias();
+                (sender, destination, has_failed.then_some(Lesson::Forget(request)))
             }
             Op::ALIAS_SEND | Op::ALIAS_SEND_TT => {
                 let sender = self.pid("sender")?;

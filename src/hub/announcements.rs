@@ -6,9 +6,6 @@ use std::sync::Arc;
 /// The maximum number of nodes that one peer may announce: more than one host runs. It bounds the memory that a peer can use.
 pub const NODES_OF_A_PEER: usize = 4096;
 
-/// The maximum number of host parts of one node: more than a host has addresses.
-pub const HOSTS_OF_A_NODE: usize = 512;
-
 /// The maximum memory of the names that one peer announced, in bytes: thousands of nodes with dozens of host parts each.
 pub const NAMES_OF_A_PEER: usize = 8 << 20;
 

@@ -10,7 +10,6 @@ use super::OpenError;
 use super::Unreachable;
 use super::announcements::Announcement;
 use super::announcements::Announcements;
-use super::announcements::HOSTS_OF_A_NODE;
 use crate::dist::HandshakeError;
 use crate::dist::NodeName;
 use crate::dist::case_hint;
@@ -19,6 +18,7 @@ use crate::epmd::Registry;
 use crate::router::Policies;
 use crate::router::Policy;
 use crate::router::daemon_of;
+use crate::session::SessionConfig;
 
 /// Who holds a full name.
 enum Holder<'a> {
@@ -144,7 +144,7 @@ impl Hub {
 
     /// Handles a peer's announcement of a node. It replaces the peer's earlier announcement of the same name.
     pub fn announce(&mut self, peer: &Arc<str>, name: &str, mut hosts: Vec<String>) -> Announced {
-        let mut beyond = hosts.split_off(hosts.len().min(HOSTS_OF_A_NODE));
+        let mut beyond = hosts.split_off(hosts.len().min(SessionConfig::HOSTS_OF_A_NODE));
         let before = self.contested(peer, name);
         let of_others = self.held_by_others(peer, name, &hosts);
         if !self.announcements.insert(peer, name, &hosts) {

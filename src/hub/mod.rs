@@ -3,6 +3,7 @@
 //! - [`Hub`] is the machine: local nodes attach to it, peers announce their nodes, and each look-up considers both. All
 //!   announcements are kept; who holds a name is decided at look-up.
 //! - [`Scope`]: which nodes a list of names holds.
+//! - [`Starting`]: how long questions wait for peers that are being dialled.
 //! - [`io::task`] runs it. Sessions report peers to it, and the gateway and native nodes report local nodes.
 //! - [`io::directory`]: the requests to that task.
 
@@ -13,12 +14,11 @@ pub mod io;
 mod machine;
 mod names;
 mod outbox;
+mod starting;
 
 #[cfg(test)]
 mod tests;
 
-#[cfg(any(test, feature = "internals"))]
-pub use announcements::HOSTS_OF_A_NODE;
 #[cfg(any(test, feature = "internals"))]
 pub use announcements::NAMES_OF_A_PEER;
 #[cfg(any(test, feature = "internals"))]
@@ -31,3 +31,4 @@ pub use error::OpenError;
 pub use error::Unreachable;
 pub use machine::Hub;
 pub use names::Scope;
+pub use starting::Starting;

@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::announcements::HOSTS_OF_A_NODE;
 use super::announcements::NAMES_OF_A_PEER;
 use super::announcements::NODES_OF_A_PEER;
 use super::outbox::Outbox;
@@ -12,6 +11,7 @@ use super::*;
 use crate::epmd::Registration;
 use crate::router::NodePattern;
 use crate::router::Policy;
+use crate::session::SessionConfig;
 
 const NOW: u32 = 1_000_000;
 
@@ -243,13 +243,15 @@ fn local_nodes_are_bounded() {
 #[test]
 fn the_names_that_a_peer_announces_are_bounded_by_their_size() {
     let mut hub = hub();
-    let hosts: Vec<String> = (0..HOSTS_OF_A_NODE).map(|n| format!("{n:0200}")).collect();
+    let hosts: Vec<String> = (0..SessionConfig::HOSTS_OF_A_NODE)
+        .map(|n| format!("{n:0200}"))
+        .collect();
     let count = (0..).take_while(|n| {
         let announced = hub.announce(&peer("x"), &format!("n{n}"), hosts.clone());
         !announced.reachable.is_empty()
     });
     let count = count.count();
-    let size = NAMES_OF_A_PEER / (HOSTS_OF_A_NODE * 200);
+    let size = NAMES_OF_A_PEER / (SessionConfig::HOSTS_OF_A_NODE * 200);
     assert!((size / 2..=size).contains(&count), "{count} nodes");
     // Other peers have room of their own, and one that is withdrawn makes room.
     assert_eq!(announce(&mut hub, "y", "b", &["h"]).reachable, ["b@h"]);
@@ -279,9 +281,9 @@ fn what_a_peer_announces_is_bounded() {
     assert_eq!(announce(&mut hub, "y", "more", &["h"]).reachable, ["more@h"]);
     hub.withdraw(&peer("x"), "n1");
     assert_eq!(announce(&mut hub, "x", "other", &["h"]).reachable, ["other@h"]);
-    let many: Vec<String> = (0..=HOSTS_OF_A_NODE).map(|n| format!("h{n}")).collect();
+    let many: Vec<String> = (0..=SessionConfig::HOSTS_OF_A_NODE).map(|n| format!("h{n}")).collect();
     let announced = hub.announce(&peer("y"), "many", many);
-    assert_eq!(announced.reachable.len(), HOSTS_OF_A_NODE);
+    assert_eq!(announced.reachable.len(), SessionConfig::HOSTS_OF_A_NODE);
     assert_eq!(announced.unreachable.len(), 1);
 }
 

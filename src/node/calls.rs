@@ -97,7 +97,7 @@ pub enum RpcError {
 
 /// Calls to servers, as `gen_server` makes them, and to functions, as `erpc` makes them.
 impl Context {
-    /// `gen_server:call/3`: sends a request to a server and waits for its reply.
+    /// `gen_server:call/3`: sends a request to a server and waits for its reply, both within `limit`.
     ///
     /// # Errors
     /// If no reply arrives within `limit`, or the server is not there or ends. A reply that arrives later is dropped.
@@ -112,20 +112,13 @@ impl Context {
         let monitor = self.monitor_with_alias(server.clone(), AliasMode::ReplyDemonitor);
         let tag = Term::list(vec![term!(alias)], monitor.clone().into());
         let request = term!({@"$gen_call", {(self.pid().clone()), (tag.clone())}, (request.into())});
-        match self.send(server, request).await {
-            // The monitor has reported it already.
-            Ok(()) | Err(SendError::NotRegistered(_)) => {}
-            Err(error) => {
-                self.demonitor(&monitor);
-                return Err(error.into());
-            }
-        }
+        // If no process has the name, the monitor has reported it already.
         let reply = self
-            .receive_from_within(limit, seen, |message| answer(message, &tag, &monitor))
+            .ask(server, request, limit, seen, |message| answer(message, &tag, &monitor))
             .await;
         // Needed after a reply too: some servers (`net_kernel`) reply to the pid, so the monitor is still active.
         self.demonitor(&monitor);
-        if let Some(reply) = reply {
+        if let Some(reply) = reply? {
             return reply;
         }
         // The reply may have arrived meanwhile; then it must not stay in the mailbox.

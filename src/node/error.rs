@@ -184,6 +184,10 @@ pub enum SendError {
     /// No process of this node is registered under that name.
     #[error("badarg: no process is registered as {0}")]
     NotRegistered(Atom),
+    /// The mailbox of the receiver, a process of this node, is full many times over, and to wait for room would be to wait for ever:
+    /// the receiver is this process, or waits for room in this process's mailbox. Receive something, and send again.
+    #[error("system_limit: the mailbox of the receiver is full, and the receiver waits until this process receives")]
+    Deadlock,
     /// The term cannot be encoded.
     #[error(transparent)]
     Term(#[from] TermError),

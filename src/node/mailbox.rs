@@ -45,11 +45,41 @@ struct State {
     reason: Option<Box<Term>>,
     /// No more mail is accepted.
     is_closed: bool,
+    /// Who need not wait for the receiver, because that one waits for something else.
+    spared: Option<Spared>,
 }
+
+/// How many times the bound a mailbox may hold if its senders cannot wait: the receiver does nothing but wait for one of them.
+const RESERVE: usize = 8;
 
 impl State {
     fn is_full(&self, bound: &MailboxBound) -> bool {
         self.messages >= bound.messages || self.bytes >= bound.bytes
+    }
+
+    fn has_reserve(&self, bound: &MailboxBound) -> bool {
+        self.messages < bound.messages.saturating_mul(RESERVE) && self.bytes < bound.bytes.saturating_mul(RESERVE)
+    }
+
+    /// Whether nobody needs to wait: there is room, or waiting makes no sense.
+    fn has_room(&self, bound: &MailboxBound) -> bool {
+        self.is_closed
+            || bound.when_full == WhenFull::Drop
+            || !self.is_full(bound)
+            || (self.spared == Some(Spared::All) && self.has_reserve(bound))
+    }
+
+    /// Accounts for what was received from the receiver's queue. Returns the senders to wake.
+    fn account(&mut self, taken: &mut Queue) -> Vec<Waker> {
+        let (messages, bytes) = taken.take_received();
+        self.messages -= messages;
+        // A message that was decoded and left in the queue may count differently than when it arrived.
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if messages > 0 {
+            std::mem::take(&mut self.senders)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Adds mail. Returns the bytes that its connection owes for it.
@@ -67,7 +97,8 @@ impl State {
         if self.messages >= LAG {
             mail.detach();
         }
-        let owed = if is_full { mail.charge() } else { 0 };
+        let is_spared = self.spared.is_some() && self.has_reserve(bound);
+        let owed = if is_full && !is_spared { mail.charge() } else { 0 };
         self.messages += mail.count();
         self.bytes += mail.cost();
         self.queue.push_back(mail);
@@ -110,29 +141,50 @@ impl Mailbox {
         owed
     }
 
-    /// Waits until there is room, or until waiting makes no sense: the mailbox is closed, or drops messages when full.
+    /// Waits until there is room, or until waiting makes no sense: the mailbox is closed, or drops messages when full, or its
+    /// receiver passes over all messages but one that a sender may yet have to send.
     pub(super) fn poll_room(&self, context: &mut Context<'_>, bound: &MailboxBound) -> Poll<()> {
         let mut state = self.state();
-        if state.is_closed || bound.when_full == WhenFull::Drop || !state.is_full(bound) {
+        if state.has_room(bound) {
             return Poll::Ready(());
         }
-        state.senders.push(context.waker().clone());
+        let waker = context.waker();
+        if !state.senders.last().is_some_and(|last| last.will_wake(waker)) {
+            state.senders.push(waker.clone());
+        }
         Poll::Pending
+    }
+
+    /// Whether a sender need not wait.
+    pub(super) fn has_room(&self, bound: &MailboxBound) -> bool {
+        self.state().has_room(bound)
+    }
+
+    /// Whether a sender that cannot wait for room may send all the same.
+    pub(super) fn has_reserve(&self, bound: &MailboxBound) -> bool {
+        let state = self.state();
+        state.has_room(bound) || state.has_reserve(bound)
+    }
+
+    /// The receiver passes over all messages that are there, or sends, until the result is dropped. Senders need not wait for it
+    /// meanwhile, nor do connections owe anything, up to a limit: what it waits for may come after what they send before.
+    pub(super) fn spare(&self, spared: Spared) -> Sparing<'_> {
+        let mut state = self.state();
+        state.spared = Some(spared);
+        let senders = match spared {
+            Spared::All => std::mem::take(&mut state.senders),
+            Spared::Connections => Vec::new(),
+        };
+        drop(state);
+        senders.into_iter().for_each(Waker::wake);
+        Sparing(self)
     }
 
     /// Moves all mail to the receiver's queue, and accounts for what was received from that queue meanwhile.
     pub(super) fn poll_take(&self, context: &mut Context<'_>, taken: &mut Queue) -> Poll<()> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let (messages, bytes) = taken.take_received();
-        state.messages -= messages;
-        // A message that was decoded and left in the queue may count differently than when it arrived.
-        state.bytes = state.bytes.saturating_sub(bytes);
-        let senders = if messages > 0 {
-            std::mem::take(&mut state.senders)
-        } else {
-            Vec::new()
-        };
+        let senders = state.account(taken);
         let is_there = !state.queue.is_empty();
         taken.append(&mut state.queue);
         if !is_there
@@ -146,6 +198,12 @@ impl Mailbox {
         drop(guard);
         senders.into_iter().for_each(Waker::wake);
         if is_there { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Accounts for what was received from the receiver's queue, before the receiver waits for something else.
+    pub(super) fn account(&self, taken: &mut Queue) {
+        let senders = self.state().account(taken);
+        senders.into_iter().for_each(Waker::wake);
     }
 
     /// Ends the process the next time it waits. The first reason counts.
@@ -189,5 +247,24 @@ impl Mailbox {
     /// Number of messages that have arrived and were not received yet.
     pub(super) fn len(&self) -> usize {
         self.state().messages
+    }
+}
+
+/// Who need not wait for the receiver of a full mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spared {
+    /// Nobody need wait: the receiver passes over all messages that are there, and waits for one that is not.
+    All,
+    /// Connections owe nothing: the receiver waits for room in one.
+    Connections,
+}
+
+/// As long as this lives, senders are spared.
+#[derive(Debug)]
+pub(super) struct Sparing<'a>(&'a Mailbox);
+
+impl Drop for Sparing<'_> {
+    fn drop(&mut self) {
+        self.0.state().spared = None;
     }
 }

@@ -16,6 +16,7 @@
 // |---|---|
 // | `machine`, with `links`, `monitors`, `peers`, `peer`, `signals`, `spawning` | the state machine: links, monitors, nodes |
 // | `mail`, `mailbox`, `queue`, `message` | one mailbox entry; the mailbox; entries taken out of it but not yet received; a message |
+// | `waits` | which process waits for room in which mailbox |
 // | `outlet`, `inlet`, `arrivals` | signals waiting to be sent; reassembly of fragments; delivery to mailboxes |
 // | `cookie` | the cookie, which is never shown |
 // | `handshake` | the native node's side of the distribution handshake |
@@ -49,6 +50,7 @@ mod queue;
 mod signals;
 mod spawning;
 mod system;
+mod waits;
 
 #[cfg(test)]
 mod tests;

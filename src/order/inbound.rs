@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 
 use thiserror::Error;
@@ -55,8 +57,9 @@ struct Strand {
 #[derive(Debug, Default)]
 struct Queue {
     parked: VecDeque<Parked>,
-    /// Strands whose first frame waits for a frame of this strand, with its number.
-    waiting: Vec<(u64, StrandId)>,
+    /// Strands whose first frame waits for a frame of this strand, with its number. The lowest number is first: all strands may
+    /// wait for one frame that has many others before it.
+    waiting: BinaryHeap<Reverse<(u64, StrandId)>>,
 }
 
 /// The machine on the side where signals leave: it parks frames, takes turns between strands, and grants credit.
@@ -83,6 +86,9 @@ pub struct Inbound {
     /// The bytes in memory of the fences that wait.
     fence_bytes: u64,
     closing: Option<Vec<FrameId>>,
+    /// The number of looks at strands that wait for another one.
+    #[cfg(test)]
+    pub(super) looks: u64,
 }
 
 /// The size of a frame's fences in memory.
@@ -105,6 +111,8 @@ impl Inbound {
             granted: window,
             fence_bytes: 0,
             closing: None,
+            #[cfg(test)]
+            looks: 0,
         }
     }
 
@@ -159,7 +167,7 @@ impl Inbound {
             let queue = awaited
                 .queue
                 .get_or_insert_with(|| self.spare.pop().unwrap_or_default());
-            queue.waiting.push((fence.number, strand));
+            queue.waiting.push(Reverse((fence.number, strand)));
         }
     }
 
@@ -196,13 +204,17 @@ impl Inbound {
         }
         let (has_more, delivered) = (!queue.parked.is_empty(), state.delivered);
         self.turns.took(parked.content.cost(), has_more);
-        queue.waiting.retain(|(number, waiting)| {
-            let is_over = *number <= delivered;
-            if is_over {
-                self.turns.wake(*waiting);
+        while let Some(&Reverse((number, waiting))) = queue.waiting.peek() {
+            #[cfg(test)]
+            {
+                self.looks += 1;
             }
-            !is_over
-        });
+            if number > delivered {
+                break;
+            }
+            queue.waiting.pop();
+            self.turns.wake(waiting);
+        }
         if !has_more && queue.waiting.is_empty() {
             let is_wanted = self.spare.len() < SPARE && queue.parked.capacity() <= SPARE_FRAMES;
             self.spare.extend(state.queue.take().filter(|_| is_wanted));
@@ -246,13 +258,23 @@ impl Inbound {
         (self.granted, delivered)
     }
 
-    /// Makes the next grant report all strands, because earlier grants may be lost.
+    /// Makes the next grant report all strands, because any earlier grant may be lost.
     pub fn restate(&mut self) {
         for (strand, state) in self.strands.iter_mut() {
             if state.delivered > 0 && !state.is_news {
                 state.is_news = true;
                 self.news.push(strand);
             }
+        }
+    }
+
+    /// Makes the next grant report a strand, because the one that did may be lost.
+    pub fn restate_strand(&mut self, strand: StrandId) {
+        if let Some(state) = self.strands.get_mut(strand)
+            && !state.is_news
+        {
+            state.is_news = true;
+            self.news.push(strand);
         }
     }
 

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 
 use super::Address;
@@ -66,25 +68,57 @@ struct Strand {
     delivered: u64,
 }
 
+/// The number of fences that a frame may have on frames of others, before one frame stands for all of them.
+const FEW: usize = 16;
+
 /// The last frame per strand of one class, as long as it is not delivered. For a whole circuit there may be many, so
 /// this is a table, unlike the list of a sender.
+///
+/// A frame that waits for all of them stands for them ([`Undelivered::stand_in`]): whatever comes later has a fence on that
+/// one only. Otherwise thousands of DOWN signals of one dead server would be thousands of fences of each signal that follows. It
+/// waits for a little more than it must, so a few are left alone.
 #[derive(Debug, Default)]
-struct Undelivered(FxHashMap<StrandId, u64>);
+struct Undelivered {
+    last: FxHashMap<StrandId, u64>,
+    /// The number of frames that stood for many others.
+    #[cfg(test)]
+    stood_in: usize,
+}
 
 impl Undelivered {
+    /// A frame that has a fence on all others has been placed.
+    fn stand_in(&mut self, frame: FrameId) {
+        if self.last.len() > FEW {
+            self.last.clear();
+            self.set(frame);
+            #[cfg(test)]
+            {
+                self.stood_in += 1;
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
     fn set(&mut self, frame: FrameId) {
-        self.0.insert(frame.strand, frame.number);
+        self.last.insert(frame.strand, frame.number);
     }
 
     fn delivered(&mut self, up_to: FrameId) {
-        if self.0.get(&up_to.strand).is_some_and(|number| *number <= up_to.number) {
-            self.0.remove(&up_to.strand);
+        if self
+            .last
+            .get(&up_to.strand)
+            .is_some_and(|number| *number <= up_to.number)
+        {
+            self.last.remove(&up_to.strand);
         }
     }
 
     /// The frames of all strands but one.
     fn fences(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
-        let frames = self.0.iter().map(|(&strand, &number)| FrameId { strand, number });
+        let frames = self.last.iter().map(|(&strand, &number)| FrameId { strand, number });
         frames.filter(move |frame| frame.strand != except)
     }
 }
@@ -180,7 +214,10 @@ impl Outbound {
         };
         // The first fragment carries the fences. The others follow it on its strand.
         let fences = if opens { self.fences(&route) } else { Vec::new() };
-        self.record(&route, opens);
+        let frame = self.record(&route, opens);
+        if opens && !fences.is_empty() {
+            self.stand_in(&route, frame);
+        }
         Some(Placed {
             strand: route.strand,
             fences,
@@ -216,29 +253,33 @@ impl Outbound {
         match route.sender {
             Sender::Service => Vec::new(),
             // Any earlier ambiguous signal of the circuit may have the same sender and the same destination.
-            Sender::Unknown if route.ambiguous => self.undelivered(route.strand).collect(),
+            Sender::Unknown if route.ambiguous => {
+                let is_other = |fence: &FrameId| fence.strand != route.strand;
+                self.undelivered().into_iter().filter(is_other).collect()
+            }
             Sender::Unknown => self.ambiguous.fences(route.strand).collect(),
             Sender::Process(sender) => {
                 let mut fences = self.senders.fences(&sender, route.strand, route.ambiguous);
-                if route.ambiguous {
-                    for fence in self.senderless.fences(route.strand) {
-                        merge(&mut fences, fence);
-                    }
+                if route.ambiguous && !self.senderless.is_empty() {
+                    fences.extend(self.senderless.fences(route.strand));
+                    keep_last(&mut fences);
                 }
                 fences
             }
         }
     }
 
-    /// The last undelivered frames of all strands but one.
-    fn undelivered(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
-        self.strands.iter().filter_map(move |(strand, state)| {
-            let number = state.last;
-            (strand != except && number > state.delivered).then_some(FrameId { strand, number })
-        })
+    /// A frame that waits for a whole class stands for that class.
+    fn stand_in(&mut self, route: &Route, frame: FrameId) {
+        if route.sender == Sender::Unknown {
+            self.ambiguous.stand_in(frame);
+        }
+        if route.ambiguous && route.sender != Sender::Service {
+            self.senderless.stand_in(frame);
+        }
     }
 
-    fn record(&mut self, route: &Route, opens: bool) {
+    fn record(&mut self, route: &Route, opens: bool) -> FrameId {
         let strand = self.strands.entry(route.strand);
         strand.last += 1;
         let frame = FrameId {
@@ -253,18 +294,30 @@ impl Outbound {
             Sender::Unknown => self.senderless.set(frame),
             Sender::Service => {}
         }
+        frame
     }
 
-    /// The last frame of each strand that was used, for a close notice.
-    pub fn last(&self) -> Vec<FrameId> {
-        self.strands
-            .iter()
-            .filter(|(_, state)| state.last > 0)
-            .map(|(strand, state)| FrameId {
+    /// The last frame of each strand that is not known to be delivered, for a close notice. An old circuit has used all its
+    /// strands, and nearly all are idle.
+    pub fn undelivered(&self) -> Vec<FrameId> {
+        let undelivered = |(strand, state): (StrandId, &Strand)| {
+            (state.last > state.delivered).then_some(FrameId {
                 strand,
                 number: state.last,
             })
-            .collect()
+        };
+        self.strands.iter().filter_map(undelivered).collect()
+    }
+
+    /// Whatever is not delivered need not be delivered any more.
+    pub fn give_up(&mut self) {
+        self.strands = Strands::default();
+    }
+
+    /// The number of frames that stood for many others.
+    #[cfg(test)]
+    pub(super) const fn stood_in(&self) -> usize {
+        self.ambiguous.stood_in + self.senderless.stood_in
     }
 
     /// The memory of the table of strands in bytes.
@@ -279,10 +332,8 @@ impl Outbound {
     }
 }
 
-/// Keeps at most one fence per strand: a later frame implies the earlier ones.
-fn merge(fences: &mut Vec<FrameId>, fence: FrameId) {
-    match fences.iter_mut().find(|other| other.strand == fence.strand) {
-        Some(other) => other.number = other.number.max(fence.number),
-        None => fences.push(fence),
-    }
+/// Keeps one fence per strand: a later frame implies the earlier ones.
+fn keep_last(fences: &mut Vec<FrameId>) {
+    fences.sort_unstable_by_key(|fence| (fence.strand, Reverse(fence.number)));
+    fences.dedup_by_key(|fence| fence.strand);
 }

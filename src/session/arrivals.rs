@@ -17,10 +17,6 @@ use crate::wire::Notice;
 use crate::wire::Open;
 use crate::wire::Receipt;
 
-/// The host parts of one announcement that are looked at: one more than a peer may announce of a node, so that the hub can
-/// tell that there were more.
-const HOSTS_MAX: usize = 513;
-
 /// Input from the trunk.
 impl Session {
     /// Handles frames of one lane, in order.
@@ -128,7 +124,8 @@ impl Session {
                 let hosts: Vec<_> = hosts
                     .into_iter()
                     .filter(|host| is_node(&name, host))
-                    .take(HOSTS_MAX)
+                    // One more, so that the hub can tell that there were more.
+                    .take(SessionConfig::HOSTS_OF_A_NODE + 1)
                     .collect();
                 self.stats.names_refused += (count - hosts.len()) as u64;
                 if !hosts.is_empty() {
@@ -218,6 +215,7 @@ impl Session {
         }
         let acknowledged = self.notices.acknowledged(receipt.notices);
         acknowledged.map_err(|sent| unsent("notice", receipt.notices, sent))?;
+        self.unread.acknowledged(receipt.notices);
         for progress in receipt.circuits {
             if let Some(state) = self.circuits.get_mut(&progress.circuit) {
                 state.outbound.grant(progress.credit);

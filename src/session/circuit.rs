@@ -82,6 +82,8 @@ pub(super) struct Circuit {
     pub(super) underway: u64,
     /// Whether the circuit is in the queue of those with something to deliver.
     pub(super) is_ready: bool,
+    /// Whether the circuit is in the queue of those that wait for room in the lanes.
+    pub(super) is_crowded: bool,
     /// Whether the next receipt includes this circuit.
     pub(super) owes: bool,
 }
@@ -109,6 +111,7 @@ impl Circuit {
             carried: vec![0; usize::from(config.lanes)],
             underway: 0,
             is_ready: false,
+            is_crowded: false,
             owes: false,
         }
     }

@@ -58,6 +58,9 @@ impl SessionConfig {
     /// kilobytes.
     pub const CIRCUITS_MAX: usize = 4096;
 
+    /// The maximum number of host parts of one announced node: more than a host has addresses. The others are not looked at.
+    pub const HOSTS_OF_A_NODE: usize = 512;
+
     /// The maximum number of bytes that wait for the control stream. A well-behaved peer reads it at once.
     pub const CONTROL_MAX: usize = 16 << 20;
 }

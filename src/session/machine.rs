@@ -15,6 +15,7 @@ use super::draining::Leaving;
 use super::notices::Notices;
 use super::outbox::Outboxes;
 use super::receipts::Receipts;
+use super::receipts::Unread;
 use crate::dist::Lesson;
 use crate::wire::CircuitId;
 use crate::wire::Close;
@@ -22,12 +23,6 @@ use crate::wire::Content;
 use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::Open;
-use crate::wire::Progress;
-use crate::wire::Receipt;
-
-/// The maximum number of strands in one receipt, which keeps it well below the limit of a notice: 8192 strands and
-/// those of one circuit, 16 bytes each.
-const RECEIPT_STRANDS: usize = 8192;
 
 /// The lasting relation between two daemons.
 ///
@@ -38,14 +33,18 @@ pub struct Session {
     pub(super) config: SessionConfig,
     pub(super) outboxes: Outboxes,
     pub(super) receipts: Receipts,
+    pub(super) unread: Unread,
     pub(super) circuits: FxHashMap<CircuitId, Circuit>,
     pub(super) notices: Notices,
     opened_last: u64,
     pub(super) opened_by_peer_last: u64,
     pub(super) events: VecDeque<Event>,
     ready: VecDeque<CircuitId>,
-    /// Circuits whose signals wait until the lanes have room.
+    /// Circuits whose signals wait until the lanes have room. Some may be there no more, or wait for credit by now.
     crowded: VecDeque<CircuitId>,
+    /// The number of looks at circuits that waited for room.
+    #[cfg(test)]
+    pub(super) looks: u64,
     /// Circuits that the peer closed, ordered by deadline. Some may have been removed already.
     pub(super) closing: VecDeque<(Instant, CircuitId)>,
     pub(super) stats: SessionStats,
@@ -53,7 +52,7 @@ pub struct Session {
     pub(super) leaving: Option<Leaving>,
     /// When the peer last acknowledged anything while something was outstanding, and the total acknowledged at that
     /// time.
-    progress: Option<(Instant, u64)>,
+    pub(super) progress: Option<(Instant, u64)>,
 }
 
 /// Whether frames may be sent on the trunk.
@@ -74,6 +73,7 @@ impl Session {
         Self {
             outboxes: Outboxes::new(lanes, config.backlog, !config.grace.is_zero()),
             receipts: Receipts::new(lanes, config.receipt_delay),
+            unread: Unread::default(),
             circuits: FxHashMap::default(),
             notices: Notices::default(),
             opened_last: 0,
@@ -81,6 +81,8 @@ impl Session {
             events: VecDeque::new(),
             ready: VecDeque::new(),
             crowded: VecDeque::new(),
+            #[cfg(test)]
+            looks: 0,
             closing: VecDeque::new(),
             stats: SessionStats::default(),
             lanes: Lanes::Ready,
@@ -163,7 +165,7 @@ impl Session {
     pub fn established(&mut self, circuit: CircuitId, agreed: Agreed) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.establish(agreed, &self.config);
-            owe(state, circuit, &mut self.receipts);
+            self.receipts.owe(circuit, state);
             self.receipts.restate();
             self.mark_ready(circuit);
         }
@@ -221,6 +223,12 @@ impl Session {
     /// Closes all circuits in order and tells the peer that this daemon leaves.
     pub fn end(&mut self, reason: &str) {
         for circuit in self.circuits() {
+            // Where so much is left that the notices that say so are too many, it is given up: its time is over.
+            if self.notices.waiting() > SessionConfig::CONTROL_MAX / 2
+                && let Some(state) = self.circuits.get_mut(&circuit)
+            {
+                state.outbound.give_up();
+            }
             self.close_now(circuit, reason.to_owned(), true);
         }
         self.notify(Notice::Goodbye {
@@ -277,7 +285,7 @@ impl Session {
             state.underway += content.cost();
             match admit(state, &agreed, &content) {
                 Ok(true) => {
-                    owe(state, circuit, &mut self.receipts);
+                    self.receipts.owe(circuit, state);
                     self.receipts.hurry(now, false);
                     return Some(content);
                 }
@@ -327,12 +335,32 @@ impl Session {
             let number = self.outboxes.number(lane);
             self.outboxes.acknowledged(crate::wire::Mark { lane, number });
         }
-        for _ in 0..self.crowded.len() {
-            if let Some(circuit) = self.crowded.pop_front() {
-                self.send_waiting(circuit);
-            }
-        }
+        self.relieve();
         Some(batch)
+    }
+
+    /// Moves on signals for which the lanes have room now. Circuits without room are not looked at: there may be thousands, and
+    /// each batch gives room to few of them.
+    fn relieve(&mut self) {
+        while let Some(circuit) = self.outboxes.poll_relieved() {
+            self.send_crowded(circuit);
+        }
+        while self.outboxes.has_room_for_all()
+            && let Some(circuit) = self.crowded.pop_front()
+        {
+            if let Some(state) = self.circuits.get_mut(&circuit) {
+                state.is_crowded = false;
+            }
+            self.send_crowded(circuit);
+        }
+    }
+
+    fn send_crowded(&mut self, circuit: CircuitId) {
+        #[cfg(test)]
+        {
+            self.looks += 1;
+        }
+        self.send_waiting(circuit);
     }
 
     /// The number of bytes that wait for the control stream. More than [`SessionConfig::CONTROL_MAX`] means that the
@@ -357,29 +385,6 @@ impl Session {
 
     pub(super) fn notify(&mut self, notice: Notice) {
         self.notices.send(notice);
-    }
-
-    /// Another trunk carries the session. Tells the peer everything that arrived here. Once the peer has done the same,
-    /// both sides retransmit what is missing. Input from the former trunk must be ignored from now on.
-    pub fn resume(&mut self, now: Instant) {
-        self.lanes = Lanes::Waiting;
-        self.outboxes.cut();
-        self.notices.cut();
-        let circuits = self.circuits();
-        for circuit in circuits {
-            if let Some(state) = self.circuits.get_mut(&circuit) {
-                state.inbound.restate();
-            }
-            self.owe(circuit, now, true);
-        }
-        self.receipts.restate();
-        self.progress = None;
-    }
-
-    /// The peer has reported what it received: the rest is retransmitted.
-    pub(super) fn replay(&mut self) {
-        self.lanes = Lanes::Ready;
-        self.notices.replay();
     }
 
     /// Whether the peer has received everything.
@@ -408,7 +413,7 @@ impl Session {
 
     fn owe(&mut self, circuit: CircuitId, now: Instant, soon: bool) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            owe(state, circuit, &mut self.receipts);
+            self.receipts.owe(circuit, state);
         }
         self.receipts.hurry(now, soon);
     }
@@ -449,7 +454,8 @@ impl Session {
             }
         }
         state.settle();
-        if !state.waiting.is_empty() && state.outbound.has_credit() && !self.crowded.contains(&circuit) {
+        if !state.waiting.is_empty() && state.outbound.has_credit() && !state.is_crowded {
+            state.is_crowded = true;
             self.crowded.push_back(circuit);
         }
         let ending = if state.waiting.is_empty() {
@@ -490,7 +496,7 @@ impl Session {
         {
             self.notify(Notice::Close(Close {
                 circuit,
-                last: state.outbound.last(),
+                last: state.outbound.undelivered(),
                 reason,
             }));
         }
@@ -499,6 +505,9 @@ impl Session {
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let mut state = self.circuits.remove(&circuit)?;
         self.stats.aliases += state.aliases.stats();
+        if self.crowded.len() > 2 * self.circuits.len() + 64 {
+            self.crowded.retain(|circuit| self.circuits.contains_key(circuit));
+        }
         let frames = std::mem::take(&mut state.carried);
         self.events.push_back(Event::Ended { circuit, frames });
         Some(state)
@@ -532,48 +541,5 @@ impl Session {
             let reason = reason.clone();
             self.close_now(circuit, reason, false);
         }
-    }
-
-    fn write_receipts(&mut self, owing: Vec<CircuitId>) {
-        let mut owing = owing.into_iter().peekable();
-        loop {
-            let mut circuits = Vec::new();
-            let mut strands = 0;
-            while strands < RECEIPT_STRANDS
-                && let Some(circuit) = owing.next()
-            {
-                let progress = self.progress(circuit);
-                strands += progress.as_ref().map_or(0, |progress| 1 + progress.delivered.len());
-                circuits.extend(progress);
-            }
-            let receipt = Receipt {
-                received: self.receipts.marks(),
-                notices: self.notices.received,
-                circuits,
-            };
-            self.notify(Notice::Receipt(receipt));
-            if owing.peek().is_none() {
-                return;
-            }
-        }
-    }
-
-    fn progress(&mut self, circuit: CircuitId) -> Option<Progress> {
-        let state = self.circuits.get_mut(&circuit)?;
-        state.owes = false;
-        let (credit, delivered) = state.grant(&self.config);
-        Some(Progress {
-            circuit,
-            delivered,
-            credit,
-        })
-    }
-}
-
-/// Makes the next receipt include the circuit.
-fn owe(state: &mut Circuit, circuit: CircuitId, receipts: &mut Receipts) {
-    if !state.owes {
-        state.owes = true;
-        receipts.add(circuit);
     }
 }

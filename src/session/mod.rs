@@ -12,7 +12,8 @@
 // |---|---|
 // | `machine`, `circuit` | the session; one of its circuits |
 // | `intake`, `outbox`, `assignment` | signals that enter; frames kept until acknowledged; which lane carries a strand |
-// | `arrivals`, `receipts`, `notices`, `event` | frames that arrive; what was acknowledged; the control stream; what the owner is told |
+// | `arrivals`, `receipts`, `reports` | frames that arrive; what is to be acknowledged; telling the peer |
+// | `notices`, `event` | the control stream; what the owner is told |
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
 // | `memory`, `config`, `stats` | the account of kept bytes; settings; counters |
 
@@ -30,6 +31,7 @@ mod memory;
 mod notices;
 mod outbox;
 mod receipts;
+mod reports;
 mod stats;
 
 #[cfg(test)]

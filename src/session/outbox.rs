@@ -37,6 +37,8 @@ pub(super) struct Outboxes {
     /// The bytes that wait, in total and for each circuit that has any.
     waiting: u64,
     of_circuit: FxHashMap<CircuitId, u64>,
+    /// Circuits that have less waiting than is reserved for each, and had more.
+    relieved: Vec<CircuitId>,
     /// Whether sent data is kept until the peer has received it.
     keeps: bool,
     /// The bytes kept for retransmission.
@@ -55,6 +57,7 @@ impl Outboxes {
             assignment: Assignment::new(lanes),
             waiting: 0,
             of_circuit: FxHashMap::default(),
+            relieved: Vec::new(),
             kept: 0,
             limit,
             calls: 0,
@@ -63,7 +66,17 @@ impl Outboxes {
 
     /// Whether another frame of the circuit may wait.
     pub(super) fn has_room(&self, circuit: CircuitId) -> bool {
-        self.waiting + self.kept < self.limit || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
+        self.has_room_for_all() || self.of_circuit.get(&circuit).is_none_or(|waiting| *waiting < RESERVED)
+    }
+
+    /// Whether another frame of any circuit may wait.
+    pub(super) const fn has_room_for_all(&self) -> bool {
+        self.waiting + self.kept < self.limit
+    }
+
+    /// The next circuit that has got room since it had as much waiting as is reserved for it.
+    pub(super) fn poll_relieved(&mut self) -> Option<CircuitId> {
+        self.relieved.pop()
     }
 
     /// The number of small frames on idle lanes while bulk data was in flight on others.
@@ -171,7 +184,11 @@ impl Outboxes {
             }
             self.waiting -= length;
             if let Some(waiting) = self.of_circuit.get_mut(&circuit) {
+                let had_room = *waiting < RESERVED;
                 *waiting -= length;
+                if !had_room && *waiting < RESERVED {
+                    self.relieved.push(circuit);
+                }
                 if *waiting == 0 {
                     self.of_circuit.remove(&circuit);
                 }

@@ -1,9 +1,13 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::circuit::Circuit;
 use crate::wire::CircuitId;
 use crate::wire::LaneId;
 use crate::wire::Mark;
+use crate::wire::Progress;
+use crate::wire::StrandId;
 
 /// What the next receipt reports: the frames that arrived, and the circuits that made progress.
 ///
@@ -65,8 +69,11 @@ impl Receipts {
     }
 
     /// Makes the next receipt include this circuit.
-    pub(super) fn add(&mut self, circuit: CircuitId) {
-        self.owing.push(circuit);
+    pub(super) fn owe(&mut self, circuit: CircuitId, state: &mut Circuit) {
+        if !state.owes {
+            state.owes = true;
+            self.owing.push(circuit);
+        }
     }
 
     /// There is something to report: at once, or after a delay that lets others join.
@@ -98,5 +105,87 @@ impl Receipts {
         }
         self.due = None;
         Some(std::mem::take(&mut self.owing))
+    }
+}
+
+/// The strands that receipts have reported on this trunk, until the peer is known to have read those receipts: what must be
+/// reported again on the next trunk.
+///
+/// Receipts have no numbers. But the peer acknowledges other notices, which it reads in the same order. So now and then one is
+/// sent that does nothing, a *checkpoint*.
+#[derive(Debug)]
+pub(super) struct Unread {
+    told: VecDeque<(CircuitId, StrandId)>,
+    /// There were too many to remember: any strand may have to be reported again.
+    is_any: bool,
+    checkpoint: Option<Checkpoint>,
+    /// The number of strands after which a checkpoint is sent, and the number that is remembered.
+    pub(super) limits: (usize, usize),
+}
+
+/// A notice that the peer has not acknowledged.
+#[derive(Debug)]
+struct Checkpoint {
+    number: u64,
+    /// The number of strands that were reported before it and are remembered.
+    told: usize,
+    /// Whether everything that is not remembered was reported before it.
+    covers_any: bool,
+}
+
+impl Default for Unread {
+    fn default() -> Self {
+        Self {
+            told: VecDeque::new(),
+            is_any: false,
+            checkpoint: None,
+            limits: (1024, 32 * 1024),
+        }
+    }
+}
+
+impl Unread {
+    /// A receipt reports this.
+    pub(super) fn tell(&mut self, progress: &Progress) {
+        if self.told.len() + progress.delivered.len() > self.limits.1 {
+            self.told.clear();
+            self.is_any = true;
+            if let Some(checkpoint) = &mut self.checkpoint {
+                checkpoint.told = 0;
+                checkpoint.covers_any = false;
+            }
+            return;
+        }
+        let strands = progress.delivered.iter().map(|frame| (progress.circuit, frame.strand));
+        self.told.extend(strands);
+    }
+
+    /// Whether a checkpoint is to be sent.
+    pub(super) fn wants_checkpoint(&self) -> bool {
+        self.checkpoint.is_none() && (self.is_any || self.told.len() >= self.limits.0)
+    }
+
+    /// The notice of this number was sent as a checkpoint.
+    pub(super) fn sent_checkpoint(&mut self, number: u64) {
+        self.checkpoint = Some(Checkpoint {
+            number,
+            told: self.told.len(),
+            covers_any: self.is_any,
+        });
+    }
+
+    /// The peer has read all notices up to this one.
+    pub(super) fn acknowledged(&mut self, number: u64) {
+        if let Some(checkpoint) = self.checkpoint.take_if(|checkpoint| checkpoint.number <= number) {
+            self.told.drain(..checkpoint.told);
+            self.is_any &= !checkpoint.covers_any;
+        }
+    }
+
+    /// The trunk is lost. Returns the strands that the peer may not have heard of; `None` if these may be any.
+    pub(super) fn take(&mut self) -> Option<VecDeque<(CircuitId, StrandId)>> {
+        self.checkpoint = None;
+        let told = std::mem::take(&mut self.told);
+        (!std::mem::take(&mut self.is_any)).then_some(told)
     }
 }

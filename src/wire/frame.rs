@@ -63,6 +63,11 @@ const KNOWN_BITS: u8 = KIND_MASK | FENCED;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CircuitId(pub u64);
 
+impl CircuitId {
+    /// No circuit has this id.
+    pub const NONE: Self = Self(0);
+}
+
 impl std::fmt::Display for CircuitId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)

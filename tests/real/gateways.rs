@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::basics::each_way;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
@@ -41,6 +43,27 @@ fn told_to_end_and_restarted() {
         });
         cluster.assert_healthy();
     }
+}
+
+/// A gateway answers from the moment it starts, when its peers are not there yet: a node that connects at once waits for them.
+#[test]
+fn a_node_connects_in_the_first_moments() {
+    let (mut cluster, mut a, b) = Cluster::apart(Carrier::Bridge);
+    let status = cluster.gateway(0).terminate();
+    assert!(status.success(), "a gateway told to end by SIGTERM ended with {status}");
+    // The line between them takes a while.
+    cluster.gateway(1).process().signal(Signal::SIGSTOP);
+    cluster.gateway(0).run();
+    a.begin(&format!("net_adm:ping({})", b.atom()));
+    thread::sleep(Duration::from_millis(700));
+    cluster.gateway(1).process().signal(Signal::SIGCONT);
+    assert_eq!(a.finish("the ping", PROMPT), Ok("pong".to_owned()));
+    // What no peer has is unknown at once, now that all of them are there.
+    thread::sleep(Duration::from_secs(1));
+    let taken = a.eval("element(1, timer:tc(net_adm, ping, ['nobody@127.0.0.1']))");
+    let taken: u64 = taken.parse().expect("microseconds");
+    assert!(taken < 300_000, "{taken} us for a node that nobody has");
+    cluster.assert_healthy();
 }
 
 /// What small signals cost: little, and the time that a gateway is told to stay awake for.

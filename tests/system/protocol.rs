@@ -8,7 +8,6 @@ use beamway::internals::dist::FRAGMENT_SIZE;
 use beamway::internals::dist::FRAGMENTS_MAX;
 use beamway::internals::dist::RUN_MAX;
 use beamway::internals::dist::SEQUENCES_MAX;
-use beamway::internals::hub::HOSTS_OF_A_NODE;
 use beamway::internals::hub::NAMES_OF_A_PEER;
 use beamway::internals::hub::NODES_OF_A_PEER;
 use beamway::internals::session::DROPPED_MAX;
@@ -39,7 +38,7 @@ fn of_the_code() -> BTreeMap<&'static str, u64> {
         ("SEQUENCES_MAX", SEQUENCES_MAX as u64),
         ("DROPPED_MAX", DROPPED_MAX as u64),
         ("CONTROL_MAX", SessionConfig::CONTROL_MAX as u64),
-        ("HOSTS_OF_A_NODE", HOSTS_OF_A_NODE as u64),
+        ("HOSTS_OF_A_NODE", SessionConfig::HOSTS_OF_A_NODE as u64),
         ("NAMES_OF_A_PEER", NAMES_OF_A_PEER as u64),
         // Close codes.
         ("DROPPED", TrunkConfig::DROPPED.into_inner()),

@@ -45,6 +45,7 @@ use crate::trunk::io::busy_wait::BusyWait;
 use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::greet::Greeted;
 use crate::trunk::io::leave::LeaveBarrier;
+use crate::trunk::io::resolve::Resolver;
 use crate::trunk::io::session;
 use crate::trunk::io::session::SessionSettings;
 use crate::trunk::io::trunks::TrunkSender;
@@ -138,10 +139,15 @@ impl Cluster {
             known: cluster.known.clone(),
             race_interval: cluster.race_interval,
         });
+        let resolved = |peer: StaticPeer| {
+            let resolver = Arc::new(Resolver::new(&peer.address));
+            (peer, resolver)
+        };
+        let peers: Vec<_> = peers.into_iter().map(resolved).collect();
         let mut unexpected = Unexpected::new(peers.clone());
         let mut dialling = JoinSet::new();
         for peer in peers {
-            let state = sessions.state(&key(&peer.name)).subscribe();
+            let state = sessions.state(&key(&peer.0.name)).subscribe();
             dialling.spawn(keep_dialling(Arc::clone(&dialler), peer, state, greeted_in.clone()));
         }
         let (steps_in, mut steps) = mpsc::channel(GREETED);

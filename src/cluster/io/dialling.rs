@@ -86,13 +86,12 @@ fn is_there(state: TrunkState) -> bool {
 /// Dials a peer whenever there is no session with it, or the trunk of the session fails.
 pub(super) async fn keep_dialling(
     dialler: Arc<Dialler>,
-    peer: StaticPeer,
+    (peer, resolver): (StaticPeer, Arc<Resolver>),
     mut state: watch::Receiver<TrunkState>,
     greeted: mpsc::Sender<Greeted>,
 ) {
     let mut pause = DIAL_PAUSE;
     let mut failures: u32 = 0;
-    let resolver = Arc::new(Resolver::new(&peer.address));
     let is_lower = dialler.daemon.is_lower_than(&peer.name);
     loop {
         let Some(wanted) = until(&mut state, |state| {

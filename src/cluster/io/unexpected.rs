@@ -2,23 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tracing::warn;
 
 use crate::cluster::StaticPeer;
+use crate::trunk::io::resolve::Resolver;
 
 /// Names that are remembered, so that each is told once.
 const NAMES: usize = 1024;
 
+/// A peer, and who resolves its address, for all that need it.
+pub(super) type Resolved = (StaticPeer, Arc<Resolver>);
+
 /// The peers, and the names that were compared with them.
 #[derive(Debug)]
 pub(super) struct Unexpected {
-    peers: Vec<StaticPeer>,
+    peers: Vec<Resolved>,
     seen: BTreeSet<String>,
 }
 
 impl Unexpected {
-    pub(super) const fn new(peers: Vec<StaticPeer>) -> Self {
+    pub(super) const fn new(peers: Vec<Resolved>) -> Self {
         Self {
             peers,
             seen: BTreeSet::new(),
@@ -26,7 +31,7 @@ impl Unexpected {
     }
 
     /// A daemon that is no peer has dialled in. `is_absent` tells which peers have no session. Addresses are resolved in a task of
-    /// their own, since that may take long.
+    /// their own, since that takes a while.
     pub(super) fn greet(&mut self, daemon: &str, from: SocketAddr, is_absent: impl Fn(&str) -> bool) {
         if self.seen.len() >= NAMES || !self.seen.insert(daemon.to_ascii_lowercase()) {
             return;
@@ -34,7 +39,7 @@ impl Unexpected {
         let absent: Vec<_> = self
             .peers
             .iter()
-            .filter(|peer| is_absent(&peer.name))
+            .filter(|(peer, _)| is_absent(&peer.name))
             .cloned()
             .collect();
         if !absent.is_empty() {
@@ -43,13 +48,12 @@ impl Unexpected {
     }
 }
 
-async fn compare(daemon: String, from: SocketAddr, peers: Vec<StaticPeer>) {
-    for peer in peers {
-        let Ok(mut found) = tokio::net::lookup_host(&peer.address).await else {
-            continue;
-        };
-        if found.any(|address| address.ip().to_canonical() == from.ip().to_canonical() && address.port() == from.port())
-        {
+async fn compare(daemon: String, from: SocketAddr, peers: Vec<Resolved>) {
+    let is_same =
+        |address: SocketAddr| address.ip().to_canonical() == from.ip().to_canonical() && address.port() == from.port();
+    for (peer, resolver) in peers {
+        let found = resolver.resolve().await.unwrap_or_default();
+        if found.into_iter().any(is_same) {
             warn!(
                 peer = peer.name,
                 address = peer.address,

@@ -101,7 +101,7 @@ fn table() -> Vec<(Vec<u8>, Sender, Destination<'static>, Option<Lesson>)> {
             tuple(31, &[reference, p2, &flags(0), NAME]),
             Sender::Service,
             two(),
-            None,
+            forget,
         ),
         (tuple(32, &[reference, p2, &flags(0), p1, TOKEN]), one, two(), None),
         (tuple(33, &[p1, reference]), one, Destination::Alias(alias()), None),

@@ -70,6 +70,16 @@ pub struct Gateway {
     personas: BTreeMap<PersonaKey, Listening>,
     /// The tasks of personas and BEAMs, which end with the gateway.
     tasks: JoinSet<Ended>,
+    /// Questions for nodes that the hub has not answered yet. The port mapper limits their number.
+    look_ups: JoinSet<(Found, LookUp)>,
+}
+
+/// A question for a node.
+#[derive(Debug)]
+struct LookUp {
+    name: String,
+    arrived_on: IpAddr,
+    answer: oneshot::Sender<Option<Registration>>,
 }
 
 /// A registered BEAM.
@@ -98,6 +108,7 @@ impl Gateway {
             beams: BTreeMap::new(),
             personas: BTreeMap::new(),
             tasks: JoinSet::new(),
+            look_ups: JoinSet::new(),
         }
     }
 
@@ -113,6 +124,11 @@ impl Gateway {
                     Ok(Ended::Persona(key)) => self.remove(&key),
                     Ok(Ended::Beam(name)) => self.unregister_if_gone(&name).await,
                     Err(_) => {}
+                },
+                Some(looked_up) = self.look_ups.join_next() => {
+                    if let Ok((found, look_up)) = looked_up {
+                        self.answer_look_up(found, look_up);
+                    }
                 }
             }
         }
@@ -136,8 +152,11 @@ impl Gateway {
                 if self.read_at.elapsed() >= READ_AGAIN {
                     self.read_addresses().await;
                 }
-                let found = self.look_up(name, arrived_on).await;
-                let _ = answer.send(found);
+                self.look_up(LookUp {
+                    name,
+                    arrived_on,
+                    answer,
+                });
             }
             Question::Names {
                 host,
@@ -233,24 +252,36 @@ impl Gateway {
         found.filter_map(|found| self.registration(found, arrived_on)).collect()
     }
 
-    async fn look_up(&mut self, name: String, arrived_on: IpAddr) -> Option<Registration> {
-        let asked = name.clone();
-        let found = self.ask(|answer| Request::LookUp {
-            name,
-            arrived_on,
+    /// Asks the hub for a node. It may wait for a peer that is being dialled, and other questions do not wait for that.
+    fn look_up(&mut self, look_up: LookUp) {
+        let host = look_up.name.split_once('@').map(|(_, host)| host);
+        let (answer, answered) = oneshot::channel();
+        let request = Request::LookUp {
+            name: look_up.name.clone(),
+            arrived_on: look_up.arrived_on,
+            // No peer announces nodes of this host.
+            may_wait: host.is_none_or(|host| !self.hosts.contains(host)),
             answer,
+        };
+        let hub = self.hub.clone();
+        self.look_ups.spawn(async move {
+            let found = match hub.send(request).await {
+                Ok(()) => answered.await.unwrap_or(Found::Unknown),
+                Err(_) => Found::Unknown,
+            };
+            (found, look_up)
         });
-        match found.await? {
-            Found::Ambiguous(nodes) => {
-                warn!(
-                    name = asked,
-                    ?nodes,
-                    "several remote nodes have this name: use -epmd_module beamway_epmd, or an address of its own for each host"
-                );
-                None
-            }
-            found => self.registration(found, arrived_on),
+    }
+
+    fn answer_look_up(&mut self, found: Found, look_up: LookUp) {
+        if let Found::Ambiguous(nodes) = &found {
+            warn!(
+                name = look_up.name,
+                ?nodes,
+                "several remote nodes have this name: use -epmd_module beamway_epmd, or an address of its own for each host"
+            );
         }
+        let _ = look_up.answer.send(self.registration(found, look_up.arrived_on));
     }
 
     /// What the port mapper answers about a node that was found.

@@ -62,7 +62,7 @@ pub enum Request {
         /// Its creation, since another node may have taken the name meanwhile.
         creation: u32,
     },
-    /// Asks how a node can be reached.
+    /// Asks how a node can be reached. Waits for peers that are being dialled.
     Find {
         /// The full name of the node.
         target: String,
@@ -75,6 +75,8 @@ pub enum Request {
         name: String,
         /// The local address on which the question arrived. It determines the host part of a bare name.
         arrived_on: IpAddr,
+        /// Whether the question may wait for peers that are being dialled.
+        may_wait: bool,
         /// Where the answer goes.
         answer: oneshot::Sender<Found>,
     },

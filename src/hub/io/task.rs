@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Instant;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use tracing::info;
@@ -21,6 +23,8 @@ use super::directory::LocalNode;
 use super::directory::Place;
 use super::directory::RemoteNode;
 use super::directory::Request;
+use super::waiting::Asked;
+use super::waiting::Waiting;
 use crate::dist::Relay;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
@@ -30,6 +34,7 @@ use crate::hub::Answer;
 use crate::hub::Hub;
 use crate::hub::Moved;
 use crate::hub::OpenError;
+use crate::hub::Starting;
 use crate::hub::Unreachable;
 use crate::router::Policies;
 use crate::router::Policy;
@@ -48,6 +53,8 @@ pub struct HubTask {
     /// The receivers of circuits to local nodes, by the names of the nodes.
     callers: BTreeMap<String, mpsc::Sender<Caller>>,
     sessions: BTreeMap<Arc<str>, Announcer>,
+    /// Questions for nodes that peers may announce in a moment.
+    waiting: Waiting,
     /// For each node of a peer that was looked up: cancelled when the node is gone. By peer and name.
     gone: BTreeMap<Arc<str>, BTreeMap<String, CancellationToken>>,
 }
@@ -55,13 +62,15 @@ pub struct HubTask {
 impl HubTask {
     /// Creates a hub with these policies. `own` is what peers allow this daemon by default. `announces` determines whether local
     /// nodes are announced to peers, so that remote nodes can connect to them. A temporary daemon does not announce its node.
-    pub fn new(policies: Policies, own: Policy, announces: bool) -> Self {
+    /// `dialled` are the peers for which questions wait in the first moments.
+    pub fn new(policies: Policies, own: Policy, announces: bool, dialled: impl IntoIterator<Item = String>) -> Self {
         Self {
             hub: Hub::new(policies),
             own,
             announces,
             callers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            waiting: Waiting::new(Starting::new(dialled, clock())),
             gone: BTreeMap::new(),
         }
     }
@@ -74,9 +83,14 @@ impl HubTask {
         leave: CancellationToken,
     ) {
         loop {
+            let due = self.waiting.due();
             tokio::select! {
                 Some(request) = requests.recv() => self.serve(request),
-                Some(event) = events.recv() => self.handle_event(event),
+                Some(event) = events.recv() => {
+                    self.handle_event(event);
+                    self.answer_waiting();
+                }
+                () = sleep_until(due.unwrap_or_else(clock).into()), if due.is_some() => self.answer_waiting(),
                 () = leave.cancelled() => return,
             }
         }
@@ -88,10 +102,63 @@ impl HubTask {
                 let _ = answer.send(self.attach(node));
             }
             Request::Detach { name, creation } => self.detach(&name, creation),
-            Request::Find { target, answer } => {
+            Request::Find { target, answer } => self.ask(Asked::Find { target, answer }, true),
+            Request::LookUp {
+                name,
+                arrived_on,
+                may_wait,
+                answer,
+            } => {
+                let asked = Asked::LookUp {
+                    name,
+                    arrived_on,
+                    answer,
+                };
+                self.ask(asked, may_wait);
+            }
+            Request::SetHosts { name, hosts, private } => {
+                if self.hub.set_hosts(&name, hosts, private) {
+                    self.announce(&name);
+                }
+            }
+            Request::FindInitiator { node, answer } => {
+                let _ = answer.send(self.find_initiator(&node));
+            }
+            Request::Names { scope, answer } => {
+                let names = self.hub.names(&scope);
+                let found = names.into_iter().map(|name| self.found(name));
+                let _ = answer.send(found.collect());
+            }
+        }
+    }
+
+    /// Answers a question, unless a peer may announce the node in a moment.
+    fn ask(&mut self, asked: Asked, may_wait: bool) {
+        let asked = if may_wait && is_unknown(&self.hub, &asked) {
+            self.waiting.add(asked, clock())
+        } else {
+            Some(asked)
+        };
+        if let Some(asked) = asked {
+            self.answer(asked);
+        }
+    }
+
+    /// Answers what has waited for a node that is known by now, or has waited long enough.
+    fn answer_waiting(&mut self) {
+        let now = clock();
+        let Self { hub, waiting, .. } = self;
+        for asked in waiting.take(now, |asked| !is_unknown(hub, asked)) {
+            self.answer(asked);
+        }
+    }
+
+    fn answer(&mut self, asked: Asked) {
+        match asked {
+            Asked::Find { target, answer } => {
                 let _ = answer.send(self.find(&target));
             }
-            Request::LookUp {
+            Asked::LookUp {
                 name,
                 arrived_on,
                 answer,
@@ -107,19 +174,6 @@ impl HubTask {
                     );
                 }
                 let _ = answer.send(self.found(found));
-            }
-            Request::SetHosts { name, hosts, private } => {
-                if self.hub.set_hosts(&name, hosts, private) {
-                    self.announce(&name);
-                }
-            }
-            Request::FindInitiator { node, answer } => {
-                let _ = answer.send(self.find_initiator(&node));
-            }
-            Request::Names { scope, answer } => {
-                let names = self.hub.names(&scope);
-                let found = names.into_iter().map(|name| self.found(name));
-                let _ = answer.send(found.collect());
             }
         }
     }
@@ -305,6 +359,7 @@ impl HubTask {
 
     fn peer_up(&mut self, session: SessionHandle) {
         info!(peer = %session.peer, "peer up: a session has started");
+        self.waiting.peer_up(&session.peer, clock());
         let peer = session.peer.clone();
         let told = Announcer::new(session);
         for node in self.hub.registrations() {
@@ -340,6 +395,16 @@ impl HubTask {
             .get(name)
             .ok_or_else(|| OpenError::Busy(open.target.clone()))
     }
+}
+
+fn is_unknown(hub: &Hub, asked: &Asked) -> bool {
+    let (name, arrived_on) = asked.question();
+    hub.look_up(name, arrived_on) == Answer::Unknown
+}
+
+/// The time from tokio's clock, which a simulation controls.
+fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Closes a circuit that has no local endpoint. The hub does not wait until the session has room for that; a session has a limited

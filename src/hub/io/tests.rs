@@ -45,9 +45,13 @@ struct Peer {
 
 impl Running {
     fn start(announces: bool) -> Self {
+        Self::dialling(announces, Vec::new())
+    }
+
+    fn dialling(announces: bool, dialled: Vec<String>) -> Self {
         let strict = Policy::of(vec![NodePattern::parse("*@only").unwrap()]);
         let peers = [("strict", Some(strict)), ("x", None), ("y", None)];
-        let hub = HubTask::new(peers.into_iter().collect(), Policy::of_hosts([]), announces);
+        let hub = HubTask::new(peers.into_iter().collect(), Policy::of_hosts([]), announces, dialled);
         let (requests, requests_of_hub) = mpsc::channel(8);
         let (events, events_of_hub) = mpsc::channel(8);
         let leave = CancellationToken::new();
@@ -102,6 +106,7 @@ impl Running {
         self.ask(|answer| Request::LookUp {
             name,
             arrived_on,
+            may_wait: true,
             answer,
         })
         .await
@@ -453,5 +458,33 @@ async fn a_node_that_its_own_peer_announces_is_not_looked_for_elsewhere_any_more
     hub.announce(&x, "b").await;
     assert!(before.gone.is_cancelled());
     assert_eq!(&*hub.remote("b@svc").await.session.peer, "x");
+    hub.stop().await;
+}
+
+/// In the first moments of a daemon an unknown node is one that a peer may be about to announce.
+#[tokio::test(start_paused = true)]
+async fn questions_wait_for_peers_that_are_dialled() {
+    let hub = Running::dialling(true, vec!["x".to_owned(), "y".to_owned()]);
+    let x = hub.up("x").await;
+    let started = tokio::time::Instant::now();
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        hub.announce(&x, "a").await;
+    };
+    let (found, place, ()) = tokio::join!(hub.look_up("a@svc"), hub.find("a@svc"), later);
+    assert!(matches!(found, Found::Remote(node) if node.name == "a"));
+    assert!(matches!(place, Place::Peer { .. }));
+    assert_eq!(started.elapsed(), Duration::from_millis(700));
+    // Nobody waits for long, nor for peers that are down, nor once all of them are there.
+    let seconds = |seconds| Duration::from_millis((seconds * 1000.0) as u64);
+    assert!(matches!(hub.look_up("b@svc").await, Found::Unknown));
+    assert_eq!(started.elapsed(), seconds(2.2));
+    let y = hub.up("y").await;
+    assert!(matches!(hub.look_up("b@svc").await, Found::Unknown));
+    assert_eq!(started.elapsed(), seconds(2.7));
+    assert!(matches!(hub.find("b@svc").await, Place::Unknown { .. }));
+    assert_eq!(started.elapsed(), seconds(2.7));
+    hub.announce(&y, "b").await;
+    assert!(matches!(hub.look_up("b@svc").await, Found::Remote(_)));
     hub.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,6 +38,7 @@ use crate::node::mail::Letter;
 use crate::node::mail::Mail;
 use crate::node::mail::open;
 use crate::node::mailbox::Mailbox;
+use crate::node::mailbox::Spared;
 use crate::node::outlet::Connection;
 use crate::node::outlet::Offered;
 use crate::node::outlet::start;
@@ -121,10 +123,13 @@ impl Context {
 
     /// Sends a message: `To ! Message`. Connects to the node first if needed. A message that cannot be delivered is lost.
     ///
-    /// Waits while the send buffer for that node is full, or, for a process of this node, while its mailbox is full.
+    /// Waits while the send buffer for that node is full, or, for a process of this node, while its mailbox is full. It does not
+    /// wait for a process that waits for this one in turn, itself or through others: then the mailbox may be filled up to eight times
+    /// its bound.
     ///
     /// # Errors
-    /// If the receiver is a name of this node that is not registered, or the message cannot be encoded.
+    /// If the receiver is a name of this node that is not registered, the message cannot be encoded, or the mailbox of a process that
+    /// waits for this one is filled that far.
     pub async fn send(&mut self, to: impl Into<Destination>, message: impl Into<Term>) -> Result<(), SendError> {
         let (to, message) = (to.into(), message.into());
         // A process that only sends would otherwise never yield.
@@ -154,12 +159,36 @@ impl Context {
         let Some(mailbox) = to.and_then(|pid| self.shared.mailbox(pid)) else {
             return Ok(());
         };
-        let bound = &self.shared.config.mailbox;
-        if mailbox.pid != self.own() {
-            poll_fn(|context| mailbox.poll_room(context, bound)).await;
-        }
-        mailbox.push(Mail::Term(message), bound);
+        self.await_room(&mailbox).await?;
+        mailbox.push(Mail::Term(message), &self.shared.config.mailbox);
         Ok(())
+    }
+
+    /// Waits until the mailbox of a process of this node has room. If the process waits for this one, that would be for ever: then
+    /// the mailbox may be filled further, to a limit.
+    async fn await_room(&mut self, mailbox: &Mailbox) -> Result<(), SendError> {
+        let bound = &self.shared.config.mailbox;
+        if mailbox.has_room(bound) {
+            return Ok(());
+        }
+        // Others may wait for what this process has received.
+        self.mailbox.account(&mut self.queue);
+        let (waits, own) = (&self.shared.waits, self.mailbox.pid);
+        let mut waiting = None;
+        poll_fn(move |context| {
+            if mailbox.poll_room(context, bound).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if waiting.is_none() {
+                waiting = waits.begin(own, mailbox.pid);
+            }
+            match waiting {
+                Some(_) => Poll::Pending,
+                None if mailbox.has_reserve(bound) => Poll::Ready(Ok(())),
+                None => Poll::Ready(Err(SendError::Deadlock)),
+            }
+        })
+        .await
     }
 
     async fn send_far(&mut self, to: Destination, message: &Term) -> Result<(), SendError> {
@@ -168,20 +197,31 @@ impl Context {
             if self.route.as_ref().is_none_or(|route| route.to != to) {
                 self.turn_to(&to);
             }
-            let Some(route) = &self.route else {
-                return Ok(());
-            };
-            let mut offered = route.offer(message)?;
-            while offered == Offered::Full {
-                poll_fn(|context| route.connection.poll_room(context)).await;
-                offered = route.offer(message)?;
-            }
-            if offered == Offered::Taken {
-                return Ok(());
+            loop {
+                let Some(route) = &self.route else {
+                    return Ok(());
+                };
+                match route.offer(message)? {
+                    Offered::Taken => return Ok(()),
+                    Offered::Full => self.await_outlet(&Arc::clone(&route.connection)).await,
+                    Offered::Closed => break,
+                }
             }
             self.route = None;
         }
         Ok(())
+    }
+
+    /// Waits until a connection has room. This process receives nothing meanwhile, so no connection is charged for what has come for
+    /// it, to a limit: at the other end, a process may wait in the same way until this node reads.
+    async fn await_outlet(&mut self, connection: &Connection) {
+        let mailbox = Arc::clone(&self.mailbox);
+        let _sparing = mailbox.spare(Spared::Connections);
+        if mailbox.has_reserve(&self.shared.config.mailbox) {
+            let there = self.seen();
+            self.pass_over(there);
+        }
+        poll_fn(|context| connection.poll_room(context)).await;
     }
 
     /// Finds the route to a receiver on another node. Connects to the node if needed.
@@ -285,11 +325,40 @@ impl Context {
                 }
             }
             // The wanted message comes behind the skipped ones, perhaps on the connection that is charged for them.
-            for (connection, debt) in self.queue.pass_over(seen) {
-                self.shared.release(connection, debt);
-            }
-            self.refill().await;
+            self.pass_over(seen);
+            // Nor do local senders wait until the skipped ones are received.
+            let _sparing = (seen > 0).then(|| self.mailbox.spare(Spared::All));
+            poll_fn(|context| self.mailbox.poll_take(context, &mut self.queue)).await;
         }
+    }
+
+    /// No connection is charged any more for these first messages.
+    fn pass_over(&mut self, seen: usize) {
+        for (connection, debt) in self.queue.pass_over(seen) {
+            self.shared.release(connection, debt);
+        }
+    }
+
+    /// Sends a message, and receives the answer as [`Context::receive_from`] does, both within `limit`; `None` when it expires.
+    ///
+    /// # Errors
+    /// If the message cannot be sent. If nobody is registered under its name, an answer is waited for all the same.
+    pub(in crate::node) async fn ask<T>(
+        &mut self,
+        to: Destination,
+        message: Term,
+        limit: Duration,
+        seen: usize,
+        take: impl FnMut(Message) -> Result<T, Message>,
+    ) -> Result<Option<T>, SendError> {
+        self.keep_turn(limit);
+        let asked = async {
+            match self.send(to, message).await {
+                Ok(()) | Err(SendError::NotRegistered(_)) => Ok(self.receive_from(seen, take).await),
+                Err(error) => Err(error),
+            }
+        };
+        timeout(limit, asked).await.map_or(Ok(None), |answer| answer.map(Some))
     }
 
     /// The same as [`Context::receive_from`], with a time limit; `None` when it expires.

@@ -41,6 +41,7 @@ use crate::node::mail::Mail;
 use crate::node::mailbox::Mailbox;
 use crate::node::outlet::Connection;
 use crate::node::queue::Received;
+use crate::node::waits::Waits;
 
 /// Polling interval: whether processes have ended, whether a connection is established.
 const STOP_LOOK: Duration = Duration::from_millis(5);
@@ -93,6 +94,7 @@ pub(in crate::node) struct Shared {
     /// Indexed by the number of the process.
     mailboxes: RwLock<Vec<Option<Arc<Mailbox>>>>,
     connections: RwLock<FxHashMap<u32, Arc<Connection>>>,
+    pub(in crate::node) waits: Waits,
     pub(in crate::node) runtime: Handle,
     /// Tasks of connections. Processes are tracked by the machine.
     pub(in crate::node) tasks: TaskTracker,
@@ -119,6 +121,7 @@ impl Shared {
             dial,
             mailboxes: RwLock::default(),
             connections: RwLock::default(),
+            waits: Waits::default(),
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

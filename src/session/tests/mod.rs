@@ -1,7 +1,7 @@
 //! Two real sessions joined by streams: [`streams`] that overtake each other, the [`rules`] one by one, the [`bounds`] of
-//! memory, the [`turns`] of strands that share a lane, trunks that are lost while the session continues ([`resume`]), graceful
-//! shutdown ([`leaving`]), and a [`simulation`] of circuits that open and close, whose checker knows the true sender and
-//! receiver of each signal.
+//! memory, [`storms`] of work, the [`turns`] of strands that share a lane, trunks that are lost while the session
+//! continues ([`resume`]), graceful shutdown ([`leaving`]), and a [`simulation`] of circuits that open and close, whose
+//! checker knows the true sender and receiver of each signal.
 
 mod bounds;
 mod bug;
@@ -10,6 +10,7 @@ mod pair;
 mod resume;
 mod rules;
 mod simulation;
+mod storms;
 mod streams;
 mod turns;
 

@@ -44,6 +44,24 @@ fn nor_with_tight_credit_or_any_number_of_lanes() {
     }
 }
 
+/// What a receipt said is said again unless the peer is known to have read it, however often checkpoints are sent, and however
+/// little is remembered.
+#[test]
+fn nor_where_receipts_are_lost() {
+    for (seed, unread) in (0..).zip([(1, 1 << 15), (7, 1 << 15), (1, 1), (2, 3), (5, 40), (40, 40)]) {
+        let outcome = run(Setting {
+            seed,
+            unread,
+            cuts: true,
+            budget: 3000,
+            signals: 4000,
+            ..Setting::default()
+        });
+        assert_eq!(outcome.violations, 0, "seed {seed}");
+        assert!(outcome.cuts > 5, "{outcome:?}");
+    }
+}
+
 /// One frame is not retransmitted: the checker finds missing signals, or nodes that wait for them forever.
 #[test]
 #[should_panic(expected = "no progress")]

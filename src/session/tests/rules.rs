@@ -7,11 +7,15 @@ use bytes::Bytes;
 use super::super::*;
 use super::pair::Pair;
 use super::pair::TERMS;
+use super::pair::alias_of;
 use super::pair::config;
+use super::pair::pid;
 use super::pair::run;
 use super::pair::send;
+use super::pair::send_to_alias;
 use super::pair::signal;
 use super::pair::stale_exit;
+use super::pair::tuple;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
@@ -538,4 +542,38 @@ fn notices_for_circuits_that_are_gone_change_nothing() {
         pair.sides[1].session.handle_notice(number, notice, now).unwrap();
     }
     assert_eq!((pair.events(1), pair.sides[1].session.circuits()), (vec![], vec![]));
+}
+
+/// A spawn that fails leads to no DOWN, so its alias is forgotten when the reply says so: 65,536 of them would be remembered.
+#[test]
+fn the_alias_of_a_failed_spawn_is_forgotten() {
+    let mut pair = pair();
+    let circuit = pair.established();
+    let owner = pid(1, 5);
+    let function = b"\x68\x03\x77\x01m\x77\x01f\x61\x01";
+    for (request, result, resolved) in [(3, &b"\x77\x06noproc"[..], false), (4, &pid(9, 5), true)] {
+        let request_id = alias_of(request);
+        let spawn = tuple(29, &[&request_id, &owner, &owner, function, b"\x6a"]);
+        pair.signal(0, circuit, signal(spawn, b"\x6a"));
+        pair.settle();
+        assert_eq!(pair.deliveries(1, circuit).len(), 1);
+        let before = pair.sides[1].session.stats().aliases;
+        pair.signal(
+            1,
+            circuit,
+            Content::Signal(tuple(31, &[&request_id, &owner, b"\x61\x00", result]).into()),
+        );
+        pair.signal(1, circuit, signal(send_to_alias(9, request_id), b"\x6a"));
+        let after = pair.sides[1].session.stats().aliases;
+        assert_eq!(
+            after.resolved - before.resolved,
+            u64::from(resolved),
+            "request {request}"
+        );
+        assert_eq!(
+            after.ambiguous - before.ambiguous,
+            u64::from(!resolved),
+            "request {request}"
+        );
+    }
 }

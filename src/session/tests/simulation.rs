@@ -51,6 +51,8 @@ pub(super) struct Setting {
     pub(super) bug: Option<Bug>,
     /// Whether parts of signals vary in size. Otherwise all have the same size.
     pub(super) sizes_vary: bool,
+    /// After how many reported strands a checkpoint is sent, and how many are remembered.
+    pub(super) unread: (usize, usize),
 }
 
 impl Default for Setting {
@@ -66,6 +68,7 @@ impl Default for Setting {
             cuts: false,
             bug: None,
             sizes_vary: false,
+            unread: (1024, 32 * 1024),
         }
     }
 }
@@ -127,6 +130,9 @@ impl Simulation {
             ..config(setting.lanes)
         });
         pair.keeps_fences = setting.fences;
+        for side in &mut pair.sides {
+            side.session.unread.limits = setting.unread;
+        }
         let mut simulation = Self {
             random: Random(setting.seed),
             pair,
