@@ -6,6 +6,7 @@ use super::Intake;
 use super::SessionConfig;
 use super::Share;
 use super::draining::Draining;
+use super::quiet::Quiet;
 use crate::codec::Charge;
 use crate::dist;
 use crate::dist::Run;
@@ -76,6 +77,8 @@ pub(super) struct Circuit {
     pub(super) is_ready: bool,
     /// Whether the next receipt includes this circuit.
     pub(super) owes: bool,
+    /// Whether the two nodes are silent.
+    pub(super) quiet: Quiet,
 }
 
 impl Circuit {
@@ -102,6 +105,7 @@ impl Circuit {
             underway: 0,
             is_ready: false,
             owes: false,
+            quiet: Quiet::default(),
         }
     }
 

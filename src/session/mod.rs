@@ -14,6 +14,7 @@
 // | `intake`, `outbox`, `assignment` | signals that enter; frames kept until acknowledged; which lane carries a strand |
 // | `arrivals`, `receipts`, `notices`, `event` | frames that arrive; what was acknowledged; the control stream; what the owner is told |
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
+// | `silence`, `quiet` | nodes that fall silent: what the peer is told, and what it tells |
 // | `memory`, `config`, `stats` | the account of kept bytes; settings; counters |
 
 mod arrivals;
@@ -29,7 +30,9 @@ mod machine;
 mod memory;
 mod notices;
 mod outbox;
+mod quiet;
 mod receipts;
+mod silence;
 mod stats;
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::info;
 use tracing::warn;
@@ -182,6 +184,7 @@ impl Circuit {
             Err(closed) => return closed.into(),
         };
         connection.establish();
+        let silence = silence(receiver.far_silence(), shared.config.net_ticktime);
         let mut reader = Reader {
             signals: receiver,
             arrivals: Arrivals::new(shared, connection),
@@ -195,8 +198,22 @@ impl Circuit {
         tokio::select! {
             error = reader.run() => error,
             error = writer.run() => error,
+            error = silence => error,
         }
     }
+}
+
+/// Ends the connection when the far node has been silent for the tick time, as its daemon tells.
+async fn silence(mut far: watch::Receiver<bool>, limit: Duration) -> ConnectionError {
+    while far.wait_for(|is_silent| *is_silent).await.is_ok() {
+        match timeout(limit, far.wait_for(|is_silent| !*is_silent)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => break,
+            Err(_) => return ConnectionError::Silent(limit),
+        }
+    }
+    // The circuit has ended, and the reader reports the reason.
+    std::future::pending().await
 }
 
 fn no_session() -> ConnectionError {
