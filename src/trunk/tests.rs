@@ -432,6 +432,7 @@ async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub()
             ..SessionConfig::default()
         },
         race_interval: Duration::from_secs(1),
+        keep_alive: TrunkConfig::KEEP_ALIVE,
         hub,
         leave: CancellationToken::new(),
         barrier: LeaveBarrier::default(),

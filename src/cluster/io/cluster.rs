@@ -82,6 +82,8 @@ pub struct Cluster {
     pub memory: Memory,
     /// Interval of attempts to get another trunk while a session has none that works.
     pub race_interval: Duration,
+    /// Interval of QUIC's keep-alives.
+    pub keep_alive: Duration,
     /// The existing sessions, as announced in greetings.
     pub held: Held,
     /// Where peers were reached, for those who let newcomers in.
@@ -305,6 +307,7 @@ impl Cluster {
                 ..self.session.clone()
             },
             race_interval: self.race_interval,
+            keep_alive: self.keep_alive,
             hub: self.hub.clone(),
             leave: self.leave.clone(),
             barrier: sessions.barrier.clone(),

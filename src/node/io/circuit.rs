@@ -317,3 +317,39 @@ pub(in crate::node) async fn serve(shared: Arc<Shared>, mut callers: mpsc::Recei
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(300);
+
+    #[tokio::test]
+    async fn a_far_node_that_is_silent_for_the_tick_time_is_given_up() {
+        let (told, far) = watch::channel(false);
+        let mut ended = tokio::spawn(silence(far, LIMIT));
+        assert!(timeout(LIMIT * 2, &mut ended).await.is_err(), "it speaks");
+        for _ in 0..3 {
+            told.send_replace(true);
+            assert!(
+                timeout(LIMIT / 3, &mut ended).await.is_err(),
+                "it may be silent a while"
+            );
+            told.send_replace(false);
+            assert!(timeout(LIMIT * 2, &mut ended).await.is_err(), "it speaks again");
+        }
+        told.send_replace(true);
+        let error = timeout(LIMIT * 20, ended)
+            .await
+            .expect("an end in time")
+            .expect("no panic");
+        assert_eq!(error.to_string(), "net_tick_timeout: nothing was received for 300ms");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_circuit_is_told_by_others() {
+        let (told, far) = watch::channel(true);
+        drop(told);
+        assert!(timeout(LIMIT, silence(far, Duration::ZERO)).await.is_err());
+    }
+}

@@ -68,6 +68,8 @@ pub struct SessionSettings {
     pub config: SessionConfig,
     /// The interval between attempts to get another trunk when the current one fails.
     pub race_interval: Duration,
+    /// The interval of QUIC's keep-alives on a trunk on which nothing arrives.
+    pub keep_alive: Duration,
     /// The hub, which is told about the peer.
     pub hub: mpsc::Sender<PeerEvent>,
     /// Cancelled when the daemon stops.
@@ -85,7 +87,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     handle.tells_silence = settings.config.version >= VERSION_OF_SILENCE;
     let peer = handle.peer.clone();
     let hosts = Arc::clone(&greeted.agreement.hosts);
-    let judge = Keeper::new(settings.config.grace, settings.race_interval);
+    let judge = Keeper::new(settings.config.grace, settings.race_interval, settings.keep_alive);
     let mut task = SessionTask {
         trunk: TrunkKeeper::new(
             greeted,
