@@ -11,11 +11,12 @@ use crate::harness::Carrier;
 use crate::harness::Cluster;
 use crate::harness::Node;
 use crate::harness::NodeSpec;
+use crate::harness::Relay;
 use crate::harness::Site;
 
 cases! {
     control: idle_then_stopped, stopped_for_good;
-    bridge: a_shorter_tick_time_of_one_node;
+    bridge: a_shorter_tick_time_of_one_node, the_default_tick_time;
 }
 
 /// A gateway tells that a node is silent when it has heard nothing for three seconds.
@@ -117,6 +118,20 @@ fn a_shorter_tick_time_of_one_node(carrier: Carrier) {
     cluster.assert_healthy();
 }
 
+/// What OTP's `monitor_nodes_nodedown_reason` expects: a node that blocks right after it is connected, and ends after one and a half
+/// tick times, goes down with `net_tick_timeout` before that.
+fn the_default_tick_time(carrier: Carrier) {
+    let (mut cluster, mut a, b) = Cluster::pair(carrier);
+    a.eval("real:watch()");
+    b.signal(Signal::SIGSTOP);
+    let (_, most) = noticed(carrier, 60);
+    assert!(most < Duration::from_secs(90));
+    let reasons = format!("real:reasons({})", b.atom());
+    a.await_value(&reasons, "[net_tick_timeout]", most);
+    b.signal(Signal::SIGCONT);
+    cluster.assert_healthy();
+}
+
 fn stop_and_go(carrier: Carrier, a: &mut Node, b: &mut Node) {
     let ticktime = 8;
     a.connect(b);
@@ -146,4 +161,30 @@ fn stop_and_go(carrier: Carrier, a: &mut Node, b: &mut Node) {
     b.signal(Signal::SIGCONT);
     a.await_value(&format!("net_adm:ping({other})"), "pong", Duration::from_secs(20));
     a.eval(&format!("real_connections:chat({other})"));
+}
+
+/// Between hosts, heartbeats are those of QUIC, whatever the number of nodes: ticks, and the answers of nodes that are asked whether
+/// they live, stay where they are.
+#[test]
+fn heartbeats_of_many_nodes_are_those_of_two_hosts() {
+    let mut sites = [Site::loopback("left"), Site::loopback("right")];
+    let relay = Relay::to(sites[1].quic);
+    sites[1].seen_as = Some(relay.address());
+    sites[0].seen_as = Some(Relay::to(sites[0].quic).address());
+    let cluster = Cluster::of(Carrier::Bridge, sites.to_vec());
+    let node = |name, site| cluster.node(&NodeSpec::new(name, site).args("-kernel net_ticktime 4"));
+    let mut left = ["a", "b"].map(|name| node(name, 0));
+    let right = ["c", "d"].map(|name| node(name, 1));
+    for node in &mut left {
+        for other in &right {
+            node.connect(other);
+        }
+    }
+    // What `global` has to say.
+    thread::sleep(Duration::from_secs(5));
+    let before = relay.passed();
+    thread::sleep(Duration::from_secs(12));
+    let passed = relay.passed() - before;
+    // A keep-alive every three seconds from each side at most, and its acknowledgement. Four circuits would have had 30 answers.
+    assert!((4..=20).contains(&passed), "{passed} datagrams in 12 s");
 }
