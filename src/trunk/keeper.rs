@@ -244,6 +244,9 @@ mod tests {
             if keeper.is_look_due(now) {
                 keeper.look(1, now);
             }
+            if keeper.is_count_due(stalled, now) {
+                keeper.count(0, now);
+            }
             let before = keeper.state();
             let over = keeper.judge(stalled, MS, now);
             if over.is_some() || keeper.state() != before {
