@@ -2,8 +2,8 @@
 //!
 //! In the order in which a connection uses them: [`NodeName`] and [`Flags`], the [messages](handshake) of the
 //! handshake, and packets ([`StreamDecoder`] and [`StreamEncoder`]; [`PacketDecoder`] and [`PacketEncoder`] for packets
-//! that do not come from a stream). A [`Question`] finds out whether a node lives. [`scan`] reads control terms as far as routing needs them. Payloads are never
-//! decoded. OTP documents the protocol in `erl_dist_protocol` and `erl_ext_dist`.
+//! that do not come from a stream). A [`Question`] finds out whether a node lives. [`scan`] reads control terms as far as
+//! routing needs them. Payloads are never decoded. OTP documents the protocol in `erl_dist_protocol` and `erl_ext_dist`.
 
 mod control;
 mod error;

@@ -1,7 +1,7 @@
 //! Two real sessions joined by streams: [`streams`] that overtake each other, the [`rules`] one by one, the [`bounds`] of
 //! memory, the [`turns`] of strands that share a lane, trunks that are lost while the session continues ([`resume`]), graceful
-//! shutdown ([`leaving`]), nodes that fall [silent](silence), and a [`simulation`] of circuits that open and close, whose checker knows the true sender and
-//! receiver of each signal.
+//! shutdown ([`leaving`]), nodes that fall silent ([`silence`]), and a [`simulation`] of circuits that open and close, whose
+//! checker knows the true sender and receiver of each signal.
 
 mod bounds;
 mod bug;
