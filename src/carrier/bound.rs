@@ -248,6 +248,7 @@ impl BoundDaemon {
             session: session_config(&self.config),
             memory: Memory::new(self.config.gateway.memory),
             race_interval: self.config.session.race_interval,
+            keep_alive: self.config.transport.keep_alive,
             held,
             known,
             hub: news_in,

@@ -49,7 +49,7 @@ pub struct GatewaySettings {
     pub certs: PathBuf,
     /// `lanes`: number of lanes in each direction; the smaller value of both sides is used.
     pub lanes: u16,
-    /// `net_ticktime`: the same as the local nodes use.
+    /// `net_ticktime`: at least that of the local nodes.
     pub net_ticktime: Duration,
     /// `circuit_budget`: bytes in flight per circuit and direction. At this limit, the sender's leg is not read.
     pub circuit_budget: u64,
@@ -66,7 +66,7 @@ impl GatewaySettings {
     pub const LANES: u16 = SessionConfig::LANES as u16;
     /// 1 lane gives the order of the whole connection; 64 is the maximum of the wire protocol.
     pub const LANES_ALLOWED: RangeInclusive<u16> = 1..=64;
-    /// 60 s is Erlang's own default (kernel application, `net_ticktime`); both must be the same.
+    /// 60 s is Erlang's own default (kernel application, `net_ticktime`); no node may have more.
     pub const NET_TICKTIME: u64 = GatewayConfig::NET_TICKTIME.as_secs();
     /// Seconds. A day is longer than anybody waits for a node that is gone.
     pub const NET_TICKTIME_ALLOWED: RangeInclusive<u64> = 1..=86_400;

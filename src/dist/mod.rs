@@ -2,8 +2,8 @@
 //!
 //! In the order in which a connection uses them: [`NodeName`] and [`Flags`], the [messages](handshake) of the
 //! handshake, and packets ([`StreamDecoder`] and [`StreamEncoder`]; [`PacketDecoder`] and [`PacketEncoder`] for packets
-//! that do not come from a stream). [`scan`] reads control terms as far as routing needs them. Payloads are never
-//! decoded. OTP documents the protocol in `erl_dist_protocol` and `erl_ext_dist`.
+//! that do not come from a stream). A [`Question`] finds out whether a node lives. [`scan`] reads control terms as far as
+//! routing needs them. Payloads are never decoded. OTP documents the protocol in `erl_dist_protocol` and `erl_ext_dist`.
 
 mod control;
 mod error;
@@ -13,6 +13,7 @@ pub mod handshake;
 mod name;
 mod operation;
 mod packet;
+mod question;
 mod relay;
 mod run;
 mod signal;
@@ -44,6 +45,7 @@ pub use packet::PacketDecoder;
 pub use packet::PacketEncoder;
 #[cfg(any(test, feature = "internals"))]
 pub use packet::SEQUENCES_MAX;
+pub use question::Question;
 pub use relay::Party;
 pub use relay::Relay;
 pub use relay::Relayed;

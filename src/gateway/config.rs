@@ -3,8 +3,8 @@ use std::time::Duration;
 /// Settings of legs.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
-    /// `net_ticktime` of the local nodes: the leg of a node that is silent for this time is closed. It must match the setting
-    /// of the nodes, whose default is 60 s. They send at least four times within it.
+    /// The longest `net_ticktime` of the local nodes, whose default is 60 s. The leg of a node that is silent for twice this time is
+    /// closed; after this time, if the peer cannot be told of its silence.
     pub net_ticktime: Duration,
     /// Time-out of a whole handshake. A node gives up after 7 s per step (`net_setuptime`), and there are four steps.
     pub handshake_time: Duration,

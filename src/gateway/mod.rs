@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod hosts;
 pub mod io;
+mod silence;
 
 pub use config::GatewayConfig;
 pub use error::LegError;

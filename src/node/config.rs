@@ -20,7 +20,8 @@ pub struct NodeConfig {
     pub message: usize,
     /// Limits on decoding terms from other nodes.
     pub limits: Limits,
-    /// Silence after which a connection is closed. It must match `net_ticktime` of the other nodes.
+    /// Silence after which a connection is closed. Over plain distribution it must match `net_ticktime` of the other node; over lanes
+    /// it begins when the other daemon tells that its node is silent.
     pub net_ticktime: Duration,
     /// Time for a connection to be established (`net_setuptime`).
     pub setup_time: Duration,

@@ -141,6 +141,7 @@ impl Session {
                 credit,
             } => self.handle_handshake(circuit, message, credit),
             Notice::Close(close) => self.handle_close(close, now),
+            Notice::Silence { circuit, is_silent } => self.handle_silence(circuit, is_silent)?,
             Notice::Leaving { reason } => self.start_leaving(reason, now),
             Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
         }
@@ -216,6 +217,7 @@ impl Session {
         let acknowledged = self.notices.acknowledged(receipt.notices);
         acknowledged.map_err(|sent| unsent("notice", receipt.notices, sent))?;
         self.unread.acknowledged(receipt.notices);
+        self.silence_received();
         for progress in receipt.circuits {
             if let Some(state) = self.circuits.get_mut(&progress.circuit) {
                 state.outbound.grant(progress.credit);

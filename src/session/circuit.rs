@@ -6,6 +6,7 @@ use super::Intake;
 use super::SessionConfig;
 use super::Share;
 use super::draining::Draining;
+use super::quiet::Quiet;
 use crate::codec;
 use crate::codec::Charge;
 use crate::dist;
@@ -86,6 +87,8 @@ pub(super) struct Circuit {
     pub(super) is_crowded: bool,
     /// Whether the next receipt includes this circuit.
     pub(super) owes: bool,
+    /// Whether the two nodes are silent.
+    pub(super) quiet: Quiet,
 }
 
 impl Circuit {
@@ -113,6 +116,7 @@ impl Circuit {
             is_ready: false,
             is_crowded: false,
             owes: false,
+            quiet: Quiet::default(),
         }
     }
 

@@ -2,10 +2,13 @@ use std::time::Duration;
 
 use super::Memory;
 use super::Share;
+use crate::wire::VERSION;
 
 /// The configuration of a session: settings of the daemon, and what was agreed on with the peer.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
+    /// The version of the protocol.
+    pub version: u32,
     /// The number of lanes in each direction.
     pub lanes: u8,
     /// Whether the name of this daemon is the lower of the two. If so, the circuits it opens have odd ids.
@@ -78,6 +81,7 @@ impl SessionConfig {
 impl Default for SessionConfig {
     fn default() -> Self {
         Self {
+            version: VERSION,
             lanes: Self::LANES,
             is_lower: true,
             circuit_budget: Self::CIRCUIT_BUDGET,

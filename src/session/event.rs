@@ -29,6 +29,13 @@ pub enum Event {
         /// For logs.
         reason: String,
     },
+    /// The node at the far end of an established circuit has fallen silent, or speaks again.
+    Silence {
+        /// The circuit.
+        circuit: CircuitId,
+        /// Whether it is silent.
+        is_silent: bool,
+    },
     /// A circuit was closed, by either side.
     Ended {
         /// The circuit.

@@ -50,6 +50,9 @@ pub struct Session {
     pub(super) stats: SessionStats,
     pub(super) lanes: Lanes,
     pub(super) leaving: Option<Leaving>,
+    /// Circuits of which the peer was told that their node is silent, or speaks again, with the number of the notice. The peer may
+    /// not have received these.
+    pub(super) telling: VecDeque<(u64, CircuitId)>,
     /// When the peer last acknowledged anything while something was outstanding, and the total acknowledged at that
     /// time.
     pub(super) progress: Option<(Instant, u64)>,
@@ -87,6 +90,7 @@ impl Session {
             stats: SessionStats::default(),
             lanes: Lanes::Ready,
             leaving: None,
+            telling: VecDeque::new(),
             progress: None,
             config,
         }
@@ -165,6 +169,10 @@ impl Session {
     pub fn established(&mut self, circuit: CircuitId, agreed: Agreed) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
             state.establish(agreed, &self.config);
+            if state.quiet.is_there {
+                let is_silent = true;
+                self.events.push_back(Event::Silence { circuit, is_silent });
+            }
             self.receipts.owe(circuit, state);
             self.receipts.restate();
             self.mark_ready(circuit);

@@ -15,6 +15,7 @@
 // | `arrivals`, `receipts`, `reports` | frames that arrive; what is to be acknowledged; telling the peer |
 // | `notices`, `event` | the control stream; what the owner is told |
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
+// | `silence`, `quiet` | nodes that fall silent: what the peer is told, and what it tells |
 // | `memory`, `config`, `stats` | the account of kept bytes; settings; counters |
 
 mod arrivals;
@@ -30,8 +31,10 @@ mod machine;
 mod memory;
 mod notices;
 mod outbox;
+mod quiet;
 mod receipts;
 mod reports;
+mod silence;
 mod stats;
 
 #[cfg(test)]

@@ -42,7 +42,11 @@ pub enum TrunkError {
         reason: String,
     },
     /// The two daemons have no protocol version in common.
-    #[error("the peer speaks versions {0} to {1} of the protocol; this daemon speaks {version}", version = crate::wire::VERSION)]
+    #[error(
+        "the peer speaks versions {0} to {1} of the protocol; this daemon speaks {min} to {max}",
+        min = crate::wire::VERSION_MIN,
+        max = crate::wire::VERSION
+    )]
     Version(u32, u32),
     /// The peer sent malformed bytes.
     #[error("the peer broke the protocol: {0}")]

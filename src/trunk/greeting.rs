@@ -8,6 +8,7 @@ use crate::tls::PeerCertificate;
 use crate::wire::Hello;
 use crate::wire::SessionId;
 use crate::wire::VERSION;
+use crate::wire::VERSION_MIN;
 
 /// The identity of this daemon, as it presents itself to peers.
 #[derive(Clone, Debug)]
@@ -31,6 +32,10 @@ pub struct Agreement {
     pub peer: String,
     /// The peer's random bytes, which distinguish its restarts.
     pub boot: [u8; 16],
+    /// The version of the protocol: the highest that both speak.
+    pub version: u32,
+    /// The lowest and the highest version that the peer speaks, for logs.
+    pub versions: (u32, u32),
     /// The number of lanes in each direction: the smaller of both wishes.
     pub lanes: u8,
     /// The name and version of the peer's software, for logs.
@@ -45,7 +50,7 @@ impl LocalDaemon {
     /// The greeting to a peer. `session` is the session that this daemon still holds with it.
     pub fn hello(&self, session: Option<SessionId>) -> Hello {
         Hello {
-            versions: (VERSION, VERSION),
+            versions: (VERSION_MIN, VERSION),
             name: self.name.clone(),
             boot: self.boot,
             lanes: self.lanes,
@@ -89,10 +94,13 @@ impl LocalDaemon {
                 .map_err(|error| refuse(error.to_string()))?;
         }
         let (min, max) = hello.versions;
-        if !(min..=max).contains(&VERSION) {
+        let version = max.min(VERSION);
+        if version < min.max(VERSION_MIN) {
             return Err(TrunkError::Version(min, max));
         }
         Ok(Agreement {
+            version,
+            versions: hello.versions,
             lanes: self.lanes.min(hello.lanes),
             peer: if hello.temporary {
                 temporary_name(&hello.name, hello.boot)

@@ -2,6 +2,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::TrunkState;
+use super::idle::Idle;
 use super::liveness::Liveness;
 
 /// Judges the trunk of a session: whether it works, when another one is tried, and when the session ends.
@@ -18,17 +19,20 @@ pub(super) struct Keeper {
     /// When the trunk was lost.
     lost: Option<Instant>,
     liveness: Liveness,
+    /// What is known of the trunk while nothing is expected.
+    idle: Idle,
 }
 
 impl Keeper {
     /// Creates the state for a session whose first trunk was just established.
-    pub(super) fn new(grace: Duration, race_interval: Duration) -> Self {
+    pub(super) fn new(grace: Duration, race_interval: Duration, keep_alive: Duration) -> Self {
         Self {
             grace,
             race_interval,
             state: TrunkState::Fresh,
             lost: None,
             liveness: Liveness::default(),
+            idle: Idle::new(keep_alive),
         }
     }
 
@@ -42,7 +46,7 @@ impl Keeper {
 
     /// Starts again for another trunk, which carries the session from now on.
     pub(super) fn resume(&mut self) {
-        *self = Self::new(self.grace, self.race_interval);
+        *self = Self::new(self.grace, self.race_interval, self.idle.keep_alive());
     }
 
     /// Records that the peer sent something on the trunk.
@@ -64,6 +68,21 @@ impl Keeper {
     /// Whether the acknowledgements should be counted now, because no frame has been acknowledged for a while.
     pub(super) fn is_count_due(&self, stalled: Option<Instant>, now: Instant) -> bool {
         self.next_count(stalled).is_some_and(|at| at <= now)
+    }
+
+    /// Records the total number of datagrams that have arrived on the trunk. Call it when [`Keeper::is_look_due`].
+    pub(super) fn look(&mut self, datagrams: u64, now: Instant) {
+        self.idle.look(datagrams, now);
+    }
+
+    /// Whether it should be looked now whether anything has arrived.
+    pub(super) fn is_look_due(&self, now: Instant) -> bool {
+        self.watches() && self.idle.next_look().is_none_or(|at| at <= now)
+    }
+
+    /// Whether there is a trunk to watch.
+    const fn watches(&self) -> bool {
+        self.lost.is_none() && !self.grace.is_zero()
     }
 
     /// Updates the state of the trunk, whose round-trip time is `round_trip`. Returns a reason if the session ends.
@@ -91,17 +110,19 @@ impl Keeper {
             return None;
         }
         let over = self.silent_since(stalled).map(|since| since + self.grace);
-        over.into_iter().chain(self.next_count(stalled)).min()
+        let look = self.idle.next_look().filter(|_| self.watches());
+        over.into_iter().chain(self.next_count(stalled)).chain(look).min()
     }
 
-    /// Since when nothing has arrived although something is expected.
-    fn silent_since(&self, stalled: Option<Instant>) -> Option<Instant> {
+    /// Since when nothing has arrived although something is expected: an acknowledgement, or at least the answer to a keep-alive.
+    pub(super) fn silent_since(&self, stalled: Option<Instant>) -> Option<Instant> {
+        let acknowledged = stalled.map(|since| self.liveness.silent_since(since));
         self.lost
-            .or_else(|| stalled.map(|since| self.liveness.silent_since(since)))
+            .or_else(|| acknowledged.into_iter().chain(self.idle.silent_since()).min())
     }
 
     fn next_count(&self, stalled: Option<Instant>) -> Option<Instant> {
-        let since = stalled.filter(|_| self.lost.is_none() && !self.grace.is_zero())?;
+        let since = stalled.filter(|_| self.watches())?;
         Some(self.liveness.next_count(since, self.race_interval))
     }
 
@@ -118,9 +139,10 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
     const GRACE: Duration = Duration::from_secs(15);
+    const KEEP_ALIVE: Duration = Duration::from_secs(3);
 
     fn keeper() -> (Keeper, Instant) {
-        (Keeper::new(GRACE, 150 * MS), Instant::now())
+        (Keeper::new(GRACE, 150 * MS, KEEP_ALIVE), Instant::now())
     }
 
     #[test]
@@ -214,10 +236,64 @@ mod tests {
         assert!(keeper.judge(stalled, MS, start + GRACE).is_some());
     }
 
+    /// Looks once a second, as a session does, until something changes. Returns when, and what.
+    fn watched(keeper: &mut Keeper, stalled: Option<Instant>, start: Instant) -> Vec<(u64, TrunkState, bool)> {
+        let mut now = start;
+        let mut found = Vec::new();
+        loop {
+            if keeper.is_look_due(now) {
+                keeper.look(1, now);
+            }
+            if keeper.is_count_due(stalled, now) {
+                keeper.count(0, now);
+            }
+            let before = keeper.state();
+            let over = keeper.judge(stalled, MS, now);
+            if over.is_some() || keeper.state() != before {
+                found.push((now.duration_since(start).as_secs(), keeper.state(), over.is_some()));
+            }
+            if over.is_some() {
+                return found;
+            }
+            now = keeper.poll_timeout(stalled).expect("a time to look");
+        }
+    }
+
+    #[test]
+    fn a_dead_trunk_is_noticed_although_nothing_is_expected() {
+        let (mut keeper, start) = keeper();
+        keeper.heard();
+        let found = watched(&mut keeper, None, start);
+        assert_eq!(
+            found,
+            [(4, TrunkState::Stalled, false), (18, TrunkState::Stalled, true)]
+        );
+    }
+
+    /// Something is sent on a trunk that has been dead for a while: the grace time has begun before.
+    #[test]
+    fn silence_before_something_is_sent_is_part_of_the_grace_time() {
+        let (mut keeper, start) = keeper();
+        keeper.heard();
+        let stalled = Some(start + 10 * Duration::from_secs(1));
+        assert_eq!(
+            watched(&mut keeper, stalled, start).last().map(|found| found.0),
+            Some(18)
+        );
+        // QUIC gives the trunk up meanwhile.
+        let (mut keeper, start) = self::keeper();
+        keeper.look(1, start);
+        keeper.lose(None, start + GRACE);
+        let over = start + KEEP_ALIVE + GRACE;
+        assert_eq!(keeper.judge(None, MS, over - MS), None);
+        assert!(keeper.judge(None, MS, over).is_some());
+    }
+
     #[test]
     fn without_grace_nothing_is_watched() {
         let start = Instant::now();
-        let mut keeper = Keeper::new(Duration::ZERO, 150 * MS);
+        let mut keeper = Keeper::new(Duration::ZERO, 150 * MS, KEEP_ALIVE);
+        assert!(!keeper.is_look_due(start));
         assert_eq!(keeper.poll_timeout(Some(start)), None);
         assert_eq!(keeper.judge(Some(start), MS, start + GRACE), None);
         assert_eq!(keeper.state(), TrunkState::Fresh);

@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod greeting;
 mod held;
+mod idle;
 pub mod io;
 mod keeper;
 mod known;

@@ -45,6 +45,7 @@ use crate::wire::Hello;
 use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::VERSION;
+use crate::wire::VERSION_MIN;
 
 fn daemon(name: &str, lanes: u8) -> LocalDaemon {
     LocalDaemon {
@@ -173,7 +174,9 @@ fn a_version_must_be_common() {
         ((VERSION, VERSION), true),
         ((0, VERSION + 5), true),
         ((VERSION + 1, VERSION + 2), false),
-        ((0, VERSION - 1), false),
+        ((VERSION_MIN, VERSION_MIN), true),
+        ((0, VERSION_MIN), true),
+        ((0, VERSION_MIN - 1), false),
         ((VERSION + 1, VERSION - 1), false),
     ] {
         let met = meet(
@@ -192,11 +195,28 @@ fn a_version_must_be_common() {
     assert_eq!(
         meet(newer, None).unwrap_err(),
         format!(
-            "the peer speaks versions {} to {} of the protocol; this daemon speaks {VERSION}",
+            "the peer speaks versions {} to {} of the protocol; this daemon speaks {VERSION_MIN} to {VERSION}",
             VERSION + 1,
             VERSION + 2
         )
     );
+}
+
+#[test]
+fn the_highest_common_version_is_spoken() {
+    for (versions, spoken) in [
+        ((VERSION, VERSION + 1), VERSION),
+        ((0, VERSION), VERSION),
+        ((3, VERSION_MIN), VERSION_MIN),
+    ] {
+        let hello = Hello {
+            versions,
+            ..hello("right")
+        };
+        let left = daemon("left", 16).agree(hello, &certificate("right"), None).unwrap();
+        assert_eq!((left.version, left.versions), (spoken, versions));
+    }
+    assert_eq!(daemon("left", 16).hello(None).versions, (VERSION_MIN, VERSION));
 }
 
 /// The two sides must come to opposite answers, whatever the case of the names.
@@ -459,6 +479,7 @@ async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub()
             ..SessionConfig::default()
         },
         race_interval: Duration::from_secs(1),
+        keep_alive: TrunkConfig::KEEP_ALIVE,
         hub,
         leave: CancellationToken::new(),
         barrier: LeaveBarrier::default(),

@@ -5,7 +5,7 @@ pub struct Notice {
     /// The number of the notice within its session and direction, from 1. Zero in Hello, Welcome and Receipt.
     #[prost(uint64, tag = "1")]
     pub number: u64,
-    #[prost(oneof = "notice::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "notice::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub body: ::core::option::Option<notice::Body>,
 }
 /// Nested message and enum types in `Notice`.
@@ -32,6 +32,9 @@ pub mod notice {
         Goodbye(super::Goodbye),
         #[prost(message, tag = "11")]
         Leaving(super::Leaving),
+        /// From version 5 on.
+        #[prost(message, tag = "12")]
+        Silence(super::Silence),
     }
 }
 /// The first notice on every control stream, from both sides.
@@ -185,4 +188,13 @@ pub struct Leaving {
 pub struct Goodbye {
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
+}
+/// The node of the sender has fallen silent, or speaks again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Silence {
+    #[prost(uint64, tag = "1")]
+    pub circuit: u64,
+    /// Whether it is silent.
+    #[prost(bool, tag = "2")]
+    pub silent: bool,
 }

@@ -40,3 +40,5 @@ pub use notice::Progress;
 pub use notice::Receipt;
 pub use notice::SessionId;
 pub use notice::VERSION;
+pub use notice::VERSION_MIN;
+pub use notice::VERSION_OF_SILENCE;

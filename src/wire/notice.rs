@@ -13,9 +13,15 @@ use super::generated as proto;
 use crate::codec::Reader;
 use crate::codec::Writer;
 
-/// The protocol version. Version 2 added runs, in version 3 a strand may change its lane, and version 4 has 4096
-/// strands.
-pub const VERSION: u32 = 4;
+/// The protocol version. Version 2 added runs, in version 3 a strand may change its lane, version 4 has 4096 strands, and
+/// in version 5 peers are told of nodes that fall silent ([`Notice::Silence`]).
+pub const VERSION: u32 = 5;
+
+/// The earliest version that is spoken with a peer that has none later.
+pub const VERSION_MIN: u32 = 4;
+
+/// The first version with [`Notice::Silence`].
+pub const VERSION_OF_SILENCE: u32 = 5;
 
 /// The maximum length of a notice in bytes. The longest notices are receipts for many circuits, which are split well
 /// below this limit.
@@ -57,6 +63,13 @@ pub enum Notice {
     },
     /// Closes a circuit.
     Close(Close),
+    /// The node of the sender has fallen silent, or speaks again. From [`VERSION_OF_SILENCE`] on.
+    Silence {
+        /// The circuit.
+        circuit: CircuitId,
+        /// Whether it is silent.
+        is_silent: bool,
+    },
     /// The sender is about to leave.
     Leaving {
         /// For people and logs.
@@ -201,6 +214,10 @@ impl Notice {
                 last: frames_out(close.last),
                 reason: close.reason,
             }),
+            Self::Silence { circuit, is_silent } => Body::Silence(proto::Silence {
+                circuit: circuit.0,
+                silent: is_silent,
+            }),
             Self::Leaving { reason } => Body::Leaving(proto::Leaving { reason }),
             Self::Goodbye { reason } => Body::Goodbye(proto::Goodbye { reason }),
         }
@@ -240,6 +257,10 @@ impl Notice {
                 last: frames_in(close.last)?,
                 reason: close.reason,
             }),
+            Body::Silence(silence) => Self::Silence {
+                circuit: CircuitId(silence.circuit),
+                is_silent: silence.silent,
+            },
             Body::Leaving(leaving) => Self::Leaving { reason: leaving.reason },
             Body::Goodbye(goodbye) => Self::Goodbye { reason: goodbye.reason },
         })

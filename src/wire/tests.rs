@@ -118,6 +118,11 @@ fn any_notice() -> impl Strategy<Value = Notice> {
             last,
             reason
         })),
+        (any::<u64>(), any::<bool>()).prop_map(|(circuit, is_silent)| Notice::Silence {
+            circuit: CircuitId(circuit),
+            is_silent
+        }),
+        ".*".prop_map(|reason| Notice::Leaving { reason }),
         ".*".prop_map(|reason| Notice::Goodbye { reason }),
     ]
 }

@@ -15,8 +15,8 @@ use crate::harness::Site;
 /// A gateway that ends says so: both sides see it within this.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// A gateway that dies is noticed by its peer after stall detection and grace.
-const NOTICED: Duration = Duration::from_secs(45);
+/// A gateway that dies is noticed by its peer after the grace time; `detection.rs` measures it.
+const NOTICED: Duration = Duration::from_secs(21);
 
 /// The nodes register again every two seconds once their port mapper is back; the gateways dial each other again.
 const BACK: Duration = Duration::from_secs(40);

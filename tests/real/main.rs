@@ -38,6 +38,7 @@ mod basics;
 mod circuits;
 mod connections;
 mod demo;
+mod detection;
 mod elixir;
 mod examples;
 mod gateways;

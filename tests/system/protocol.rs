@@ -19,11 +19,13 @@ use beamway::internals::wire::LANES_MAX;
 use beamway::internals::wire::NOTICE_MAX;
 use beamway::internals::wire::STRANDS;
 use beamway::internals::wire::VERSION;
+use beamway::internals::wire::VERSION_MIN;
 
 /// What the code says, by the names of its constants.
 fn of_the_code() -> BTreeMap<&'static str, u64> {
     BTreeMap::from([
         ("VERSION", VERSION.into()),
+        ("VERSION_MIN", VERSION_MIN.into()),
         ("LANES_MAX", LANES_MAX.into()),
         ("NOTICE_MAX", NOTICE_MAX as u64),
         ("STRANDS", STRANDS.into()),
@@ -86,6 +88,7 @@ fn rules_of_the_page_use_these_limits() {
     }
     assert!(rule("P18").contains(&STRANDS.to_string()), "{}", rule("P18"));
     assert!(page.starts_with(&format!("# The beamway protocol, version {VERSION}\n")));
+    assert!(page.contains(&format!("\n## Version {VERSION_MIN}\n")));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+use tracing::info;
 use tracing::warn;
 
 use super::dialling::Dialler;
@@ -52,6 +53,8 @@ use crate::trunk::io::trunks::TrunkSender;
 use crate::trunk::io::trunks::trunks;
 use crate::wire::Notice;
 use crate::wire::SessionId;
+use crate::wire::VERSION;
+use crate::wire::VERSION_MIN;
 
 /// Maximum number of sessions with temporary daemons (`beamway call`, `send`, `ping`): enough for scripts that run in
 /// parallel, and a bound for one that runs wild.
@@ -80,6 +83,8 @@ pub struct Cluster {
     pub memory: Memory,
     /// Interval of attempts to get another trunk while a session has none that works.
     pub race_interval: Duration,
+    /// Interval of QUIC's keep-alives.
+    pub keep_alive: Duration,
     /// The existing sessions, as announced in greetings.
     pub held: Held,
     /// Where peers were reached, for those who let newcomers in.
@@ -294,14 +299,21 @@ impl Cluster {
         self.held.set(&peer, id);
         let (trunks, receiver) = trunks(state.clone());
         let boot = trunk.agreement.boot;
+        let (min, max) = trunk.agreement.versions;
+        info!(
+            %peer, software = trunk.agreement.software, protocol = trunk.agreement.version,
+            "a session begins: the peer speaks versions {min} to {max} of the protocol, this daemon {VERSION_MIN} to {VERSION}"
+        );
         let settings = SessionSettings {
             config: SessionConfig {
+                version: trunk.agreement.version,
                 lanes: trunk.agreement.lanes,
                 is_lower: self.daemon.is_lower_than(&peer),
                 memory: self.memory.share(daemon_of(&peer)),
                 ..self.session.clone()
             },
             race_interval: self.race_interval,
+            keep_alive: self.keep_alive,
             hub: self.hub.clone(),
             leave: self.leave.clone(),
             barrier: sessions.barrier.clone(),

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use crate::endpoint::read_ahead::ReadAhead;
 use crate::endpoint::read_ahead::Taken;
@@ -42,6 +43,16 @@ pub struct Attachment {
     events: mpsc::Sender<EndpointEvent>,
     taken: Taken,
     underway: Underway,
+    silence: watch::Sender<bool>,
+}
+
+/// The endpoint's side, in parts.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) events: mpsc::Receiver<EndpointEvent>,
+    pub(super) ahead: ReadAhead,
+    /// Whether the far node is silent.
+    pub(super) silence: watch::Receiver<bool>,
 }
 
 /// The endpoint no longer exists, or its queue is full.
@@ -49,15 +60,18 @@ pub struct Attachment {
 pub struct Gone;
 
 /// Creates both sides of a new endpoint.
-pub(super) fn attachment() -> (Attachment, mpsc::Receiver<EndpointEvent>, ReadAhead) {
-    let (events, receiver) = mpsc::channel(EVENTS);
+pub(super) fn attachment() -> (Attachment, Attached) {
+    let (events_in, events) = mpsc::channel(EVENTS);
     let (ahead, taken) = read_ahead();
+    let (silence_in, silence) = watch::channel(false);
     let attachment = Attachment {
-        events,
+        events: events_in,
         taken,
         underway: Underway::default(),
+        silence: silence_in,
     };
-    (attachment, receiver, ahead)
+    let attached = Attached { events, ahead, silence };
+    (attachment, attached)
 }
 
 impl Attachment {
@@ -83,6 +97,12 @@ impl Attachment {
     /// Records that the session has taken signals of this cost from the endpoint.
     pub fn taken(&self, cost: u64) {
         self.taken.add(cost);
+    }
+
+    /// Tells the endpoint whether the far node is silent. It has no place in the queue of events, so it cannot fill it.
+    pub fn silence(&self, is_silent: bool) {
+        self.silence
+            .send_if_modified(|before| std::mem::replace(before, is_silent) != is_silent);
     }
 
     /// Sends an event to the endpoint, without waiting.

@@ -9,8 +9,10 @@ use std::task::ready;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::watch;
 use tokio_util::sync::PollSender;
 
+use super::attachment::Attached;
 use super::attachment::Delivery;
 use super::attachment::EndpointEvent;
 use super::attachment::attachment;
@@ -62,8 +64,7 @@ impl CircuitHandle {
 #[derive(Debug)]
 pub struct Endpoint {
     circuit: CircuitHandle,
-    events: mpsc::Receiver<EndpointEvent>,
-    ahead: ReadAhead,
+    attached: Attached,
 }
 
 impl Endpoint {
@@ -72,7 +73,7 @@ impl Endpoint {
     /// # Errors
     /// If the session has ended or refuses the circuit.
     pub async fn open(session: &SessionHandle, target: String, send_name: Bytes) -> Result<Self, Closed> {
-        let (attachment, mut events, ahead) = attachment();
+        let (attachment, mut attached) = attachment();
         let open = Command::Open {
             target,
             send_name,
@@ -81,14 +82,13 @@ impl Endpoint {
         if !session.send(open).await {
             return Err(Closed::NoSession);
         }
-        match events.recv().await {
+        match attached.events.recv().await {
             Some(EndpointEvent::Opened(id)) => Ok(Self {
                 circuit: CircuitHandle {
                     session: session.clone(),
                     id,
                 },
-                events,
-                ahead,
+                attached,
             }),
             Some(EndpointEvent::Closed(reason)) => Err(Closed::Circuit(reason)),
             _ => Err(Closed::NoSession),
@@ -100,7 +100,7 @@ impl Endpoint {
     /// # Errors
     /// If the session has ended.
     pub async fn accept(session: &SessionHandle, id: CircuitId) -> Result<Self, Closed> {
-        let (attachment, events, ahead) = attachment();
+        let (attachment, attached) = attachment();
         let circuit = CircuitHandle {
             session: session.clone(),
             id,
@@ -110,7 +110,7 @@ impl Endpoint {
             attachment,
         };
         circuit.send(accept).await?;
-        Ok(Self { circuit, events, ahead })
+        Ok(Self { circuit, attached })
     }
 
     /// The handle of the circuit.
@@ -133,7 +133,7 @@ impl Endpoint {
     /// If the circuit has ended.
     pub async fn receive_handshake(&mut self) -> Result<Bytes, Closed> {
         loop {
-            match self.events.recv().await {
+            match self.attached.events.recv().await {
                 Some(EndpointEvent::Handshake(message)) => return Ok(message),
                 Some(EndpointEvent::Closed(reason)) => return Err(Closed::Circuit(reason)),
                 // Nothing is delivered before both sides are established.
@@ -150,14 +150,16 @@ impl Endpoint {
     pub async fn establish(self, agreed: Agreed) -> Result<(SignalSender, SignalReceiver), Closed> {
         let circuit = self.circuit.id;
         self.circuit.send(Command::Established { circuit, agreed }).await?;
+        let Attached { events, ahead, silence } = self.attached;
         let sender = SignalSender {
             circuit: self.circuit.clone(),
-            ahead: self.ahead,
+            ahead,
             queue: None,
         };
         let receiver = SignalReceiver {
             circuit: self.circuit,
-            events: self.events,
+            events,
+            silence,
         };
         Ok((sender, receiver))
     }
@@ -186,6 +188,20 @@ impl SignalSender {
         self.ahead.sent(cost(&signals));
         let circuit = self.circuit.id;
         self.circuit.send(Command::Signals { circuit, signals }).await
+    }
+
+    /// Whether the peer can be told that the local node is silent.
+    pub const fn tells_silence(&self) -> bool {
+        self.circuit.session.tells_silence
+    }
+
+    /// Tells the peer that the local node has fallen silent, or speaks again.
+    ///
+    /// # Errors
+    /// If the session has ended.
+    pub async fn silence(&self, is_silent: bool) -> Result<(), Closed> {
+        let circuit = self.circuit.id;
+        self.circuit.send(Command::Silence { circuit, is_silent }).await
     }
 
     /// Waits until more may be sent ahead of the circuit's credit. This applies the backpressure of the far side. Cancel-safe.
@@ -258,9 +274,15 @@ impl SignalSender {
 pub struct SignalReceiver {
     circuit: CircuitHandle,
     events: mpsc::Receiver<EndpointEvent>,
+    silence: watch::Receiver<bool>,
 }
 
 impl SignalReceiver {
+    /// Whether the far node is silent, as the peer says. Then nothing may vouch for it here.
+    pub fn far_silence(&self) -> watch::Receiver<bool> {
+        self.silence.clone()
+    }
+
     /// Receives the next signals. Report them with [`SignalReceiver::written`] when the node has them. Cancel-safe.
     ///
     /// # Errors

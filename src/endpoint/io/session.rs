@@ -63,6 +63,13 @@ pub enum Command {
         /// The cost of the delivery.
         cost: u64,
     },
+    /// The node has fallen silent, or speaks again.
+    Silence {
+        /// The circuit.
+        circuit: CircuitId,
+        /// Whether it is silent.
+        is_silent: bool,
+    },
     /// The endpoint has ended, or no local node accepts the circuit.
     Close {
         /// The circuit.
@@ -97,6 +104,8 @@ pub enum Command {
 pub struct SessionHandle {
     /// The peer's name.
     pub peer: Arc<str>,
+    /// Whether the peer can be told that a node is silent: its version of the protocol has a notice for it.
+    pub tells_silence: bool,
     commands: mpsc::Sender<Command>,
 }
 
@@ -104,7 +113,12 @@ impl SessionHandle {
     /// Creates a handle, and the receiver of its commands.
     pub fn new(peer: Arc<str>) -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        (Self { peer, commands }, receiver)
+        let handle = Self {
+            peer,
+            tells_silence: true,
+            commands,
+        };
+        (handle, receiver)
     }
 
     /// Sends a command, and waits for room in the queue if necessary. Returns `false` if the session has ended.

@@ -275,3 +275,24 @@ async fn closing_is_told_to_the_session() {
     assert!(matches!(commands.recv().await, Some(Command::Accept { .. })));
     assert!(matches!(commands.recv().await, Some(Command::Close { circuit: CIRCUIT, reason }) if reason == "enough"));
 }
+
+/// A peer may say so as often as it likes.
+#[tokio::test]
+async fn silence_of_the_far_node_takes_no_place_among_the_events() {
+    let (sender, mut receiver, attachment, mut commands) = established().await;
+    let far = receiver.far_silence();
+    assert!(!*far.borrow());
+    for round in 0..1001 {
+        attachment.silence(round % 2 == 0);
+    }
+    assert!(*far.borrow());
+    attachment.tell(EndpointEvent::Deliver(Delivery::default())).unwrap();
+    receiver.receive().await.unwrap();
+    assert!(sender.tells_silence());
+    sender.silence(true).await.unwrap();
+    let told = Command::Silence {
+        circuit: CIRCUIT,
+        is_silent: true,
+    };
+    assert_eq!(format!("{:?}", commands.recv().await), format!("{:?}", Some(told)));
+}

@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -11,12 +13,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::watch;
 use tokio::time::timeout;
+use tracing::info;
 
 use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
+use crate::dist::Packet;
 use crate::dist::Party;
+use crate::dist::Question;
 use crate::dist::Relay;
 use crate::dist::Relayed;
 use crate::dist::StreamDecoder;
@@ -31,6 +37,8 @@ use crate::endpoint::packets;
 use crate::endpoint::packets::intake;
 use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
+use crate::gateway::silence::Due;
+use crate::gateway::silence::Silence;
 use crate::router::Policy;
 use crate::session::Agreed;
 
@@ -141,14 +149,43 @@ impl Leg {
         })
     }
 
+    /// The question by which the local node shows that it lives, in the name of the far one.
+    fn question(&self) -> Arc<Question> {
+        let creations = self.relay.agreed();
+        let (name, creation) = match self.local {
+            Party::Acceptor => (
+                self.relay.initiator_name(),
+                creations.map(|(_, initiator, _)| initiator),
+            ),
+            Party::Initiator => (self.relay.acceptor_name(), creations.map(|(_, _, acceptor)| acceptor)),
+        };
+        let id = rand::random();
+        Arc::new(Question::new(
+            name.unwrap_or_default(),
+            creation.unwrap_or_default(),
+            id,
+        ))
+    }
+
     /// Translates packets and signals until one side ends. Neither direction waits for the other.
     async fn converse(self, agreed: Agreed) -> LegError {
         let format = agreed.format;
+        let question = self.question();
+        let node = match self.local {
+            Party::Acceptor => self.relay.acceptor_name(),
+            Party::Initiator => self.relay.initiator_name(),
+        };
+        let node = node.unwrap_or_default().to_owned();
         let (sender, receiver) = match self.endpoint.establish(agreed).await {
             Ok(established) => established,
             Err(closed) => return closed.into(),
         };
         let (read, write) = self.stream.into_split();
+        let far = receiver.far_silence();
+        // Only BEAMs, and what is much like them, understand fragments.
+        let understands = format == Format::Header;
+        let silence = Silence::new(self.config.net_ticktime, sender.tells_silence(), understands);
+        let asks = Arc::new(AtomicBool::new(silence.is_asked()));
         let mut reader = Reader {
             stream: read,
             input: self.input,
@@ -156,12 +193,20 @@ impl Leg {
             format,
             has_more: false,
             signals: sender,
+            node,
+            silence,
+            question: Arc::clone(&question),
+            asks: Arc::clone(&asks),
+            far: far.clone(),
             config: Arc::clone(&self.config),
         };
         let mut writer = Writer {
             stream: write,
             encoder: StreamEncoder::new(format),
             signals: receiver,
+            question,
+            asks,
+            far,
             config: self.config,
         };
         let outcome = tokio::select! {
@@ -187,6 +232,14 @@ struct Reader {
     /// The last read filled the buffer.
     has_more: bool,
     signals: SignalSender,
+    /// The name of the local node, for logs.
+    node: String,
+    silence: Silence,
+    question: Arc<Question>,
+    /// Set when the writer shall ask the question.
+    asks: Arc<AtomicBool>,
+    /// Whether the far node is silent.
+    far: watch::Receiver<bool>,
     config: Arc<GatewayConfig>,
 }
 
@@ -203,6 +256,10 @@ impl Reader {
     async fn step(&mut self) -> Result<(), LegError> {
         let mut signals = Vec::new();
         while let Some(packet) = self.decoder.decode(&mut self.input)? {
+            if self.silence.is_asked() && self.is_answer(&packet) {
+                self.silence.answered();
+                continue;
+            }
             if let Some(signal) = intake(packet, self.format)? {
                 signals.push(signal);
             }
@@ -215,13 +272,49 @@ impl Reader {
             // The writer gets the reason.
             return std::future::pending().await;
         }
-        let silence = self.config.net_ticktime;
-        match timeout(silence, self.read()).await {
-            Ok(Ok(0)) => Err(LegError::Closed),
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(LegError::Late("the local node sent nothing, not even a tick,", silence)),
+        loop {
+            match timeout(self.silence.step(), self.read()).await {
+                Ok(Ok(0)) => return Err(LegError::Closed),
+                Ok(Ok(_)) if self.silence.heard() => return self.tell(false).await,
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => self.passed().await?,
+            }
         }
+    }
+
+    fn is_answer(&self, packet: &Packet) -> bool {
+        matches!(packet, Packet::Signal(body) if self.question.is_answer(body))
+    }
+
+    /// The node has sent nothing for a while.
+    async fn passed(&mut self) -> Result<(), LegError> {
+        let is_far_silent = *self.far.borrow();
+        match self.silence.passed(is_far_silent) {
+            Due::Nothing => Ok(()),
+            Due::Ask => {
+                self.asks.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Due::Tell => self.tell(true).await,
+            Due::Close => {
+                let limit = self.silence.limit();
+                Err(LegError::Late("the local node sent nothing, not even a tick,", limit))
+            }
+        }
+    }
+
+    async fn tell(&self, is_silent: bool) -> Result<(), LegError> {
+        let node = &self.node;
+        if is_silent {
+            info!(
+                node,
+                "a local node is silent: its partners are told, and their own tick time applies"
+            );
+        } else {
+            info!(node, "a silent local node speaks again");
+        }
+        Ok(self.signals.silence(is_silent).await?)
     }
 
     /// Reads what is available. A waiting leg keeps no buffer, since most of a thousand nodes are silent. A leg that has more
@@ -253,6 +346,9 @@ struct Writer {
     stream: OwnedWriteHalf,
     encoder: StreamEncoder,
     signals: SignalReceiver,
+    question: Arc<Question>,
+    asks: Arc<AtomicBool>,
+    far: watch::Receiver<bool>,
     config: Arc<GatewayConfig>,
 }
 
@@ -267,7 +363,12 @@ impl Writer {
     }
 
     async fn step(&mut self) -> Result<(), LegError> {
+        if self.asks.load(Ordering::Relaxed) && !*self.far.borrow() {
+            return self.ask().await;
+        }
         match timeout(self.config.tick_interval(), self.signals.receive()).await {
+            // Nothing may vouch for a far node that is silent: the tick time of the local node applies.
+            Err(_) if *self.far.borrow() => Ok(()),
             Err(_) => {
                 let mut tick = BytesMut::new();
                 StreamEncoder::tick(&mut tick);
@@ -275,6 +376,15 @@ impl Writer {
             }
             Ok(delivery) => self.deliver(delivery?).await,
         }
+    }
+
+    async fn ask(&mut self) -> Result<(), LegError> {
+        self.asks.store(false, Ordering::Relaxed);
+        let question = self.question.control();
+        let mut packet = BytesMut::new();
+        self.encoder.signal(question.len(), &mut packet);
+        packet.extend_from_slice(question);
+        Ok(self.stream.write_all(&packet).await?)
     }
 
     async fn deliver(&mut self, delivery: Delivery) -> Result<(), LegError> {

@@ -90,6 +90,7 @@ impl Daemon {
             session: session(setting),
             memory: memory.clone(),
             race_interval: setting.race_interval,
+            keep_alive: trunk.keep_alive,
             held: Held::default(),
             known: KnownAddresses::default(),
             hub: news_in,

@@ -2,9 +2,11 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::info;
 use tracing::warn;
@@ -182,6 +184,7 @@ impl Circuit {
             Err(closed) => return closed.into(),
         };
         connection.establish();
+        let silence = silence(receiver.far_silence(), shared.config.net_ticktime);
         let mut reader = Reader {
             signals: receiver,
             arrivals: Arrivals::new(shared, connection),
@@ -195,8 +198,22 @@ impl Circuit {
         tokio::select! {
             error = reader.run() => error,
             error = writer.run() => error,
+            error = silence => error,
         }
     }
+}
+
+/// Ends the connection when the far node has been silent for the tick time, as its daemon tells.
+async fn silence(mut far: watch::Receiver<bool>, limit: Duration) -> ConnectionError {
+    while far.wait_for(|is_silent| *is_silent).await.is_ok() {
+        match timeout(limit, far.wait_for(|is_silent| !*is_silent)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => break,
+            Err(_) => return ConnectionError::Silent(limit),
+        }
+    }
+    // The circuit has ended, and the reader reports the reason.
+    std::future::pending().await
 }
 
 fn no_session() -> ConnectionError {
@@ -298,5 +315,41 @@ pub(in crate::node) async fn serve(shared: Arc<Shared>, mut callers: mpsc::Recei
                 Err(error) => warn!(node = %answering.name, %error, "a connection was refused"),
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(300);
+
+    #[tokio::test]
+    async fn a_far_node_that_is_silent_for_the_tick_time_is_given_up() {
+        let (told, far) = watch::channel(false);
+        let mut ended = tokio::spawn(silence(far, LIMIT));
+        assert!(timeout(LIMIT * 2, &mut ended).await.is_err(), "it speaks");
+        for _ in 0..3 {
+            told.send_replace(true);
+            assert!(
+                timeout(LIMIT / 3, &mut ended).await.is_err(),
+                "it may be silent a while"
+            );
+            told.send_replace(false);
+            assert!(timeout(LIMIT * 2, &mut ended).await.is_err(), "it speaks again");
+        }
+        told.send_replace(true);
+        let error = timeout(LIMIT * 20, ended)
+            .await
+            .expect("an end in time")
+            .expect("no panic");
+        assert_eq!(error.to_string(), "net_tick_timeout: nothing was received for 300ms");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_circuit_is_told_by_others() {
+        let (told, far) = watch::channel(true);
+        drop(told);
+        assert!(timeout(LIMIT, silence(far, Duration::ZERO)).await.is_err());
     }
 }

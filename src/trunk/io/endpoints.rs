@@ -40,6 +40,13 @@ impl Endpoints {
         }
     }
 
+    /// Tells the endpoint of a circuit whether the far node is silent.
+    pub(super) fn silence(&self, circuit: CircuitId, is_silent: bool) {
+        if let Some(endpoint) = self.attached.get(&circuit) {
+            endpoint.silence(is_silent);
+        }
+    }
+
     /// Hands the session's deliveries to the endpoint of a circuit, as far as it has room.
     pub(super) fn deliver(&mut self, circuit: CircuitId, session: &mut Session, now: Instant) {
         let Some(endpoint) = self.attached.get_mut(&circuit) else {

@@ -124,8 +124,14 @@ impl TrunkKeeper {
         {
             self.judge.count(streams.acknowledgements(), now);
         }
-        // The round-trip time is needed only if something is waiting, and reading it takes the connection's lock.
-        let round_trip = stalled.and_then(|_| self.round_trip()).unwrap_or_default();
+        if self.judge.is_look_due(now)
+            && let Some(streams) = &self.streams
+        {
+            self.judge.look(streams.datagrams(), now);
+        }
+        // The round-trip time is needed only if the peer is silent, and reading it takes the connection's lock.
+        let silence = self.judge.silent_since(stalled).filter(|since| *since < now);
+        let round_trip = silence.and_then(|_| self.round_trip()).unwrap_or_default();
         let over = self.judge.judge(stalled, round_trip, now);
         self.tell_state();
         over

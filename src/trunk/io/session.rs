@@ -34,6 +34,7 @@ use crate::session::SessionConfig;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 use crate::trunk::keeper::Keeper;
+use crate::wire::VERSION_OF_SILENCE;
 
 /// How many inputs are handled before the outputs are drained: large enough for batching, small enough to starve nobody.
 const BATCH: usize = 64;
@@ -101,6 +102,8 @@ pub struct SessionSettings {
     pub config: SessionConfig,
     /// The interval between attempts to get another trunk when the current one fails.
     pub race_interval: Duration,
+    /// The interval of QUIC's keep-alives on a trunk on which nothing arrives.
+    pub keep_alive: Duration,
     /// The hub, which is told about the peer.
     pub hub: mpsc::Sender<PeerEvent>,
     /// Cancelled when the daemon stops.
@@ -114,10 +117,11 @@ pub struct SessionSettings {
 /// Runs a session on `greeted` and the trunks that follow it. It ends when a lost trunk is not replaced within the grace time, or
 /// when the peer or this daemon leaves. Returns the reason.
 pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkReceiver) -> String {
-    let (handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
+    let (mut handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
+    handle.tells_silence = settings.config.version >= VERSION_OF_SILENCE;
     let peer = handle.peer.clone();
     let hosts = Arc::clone(&greeted.agreement.hosts);
-    let judge = Keeper::new(settings.config.grace, settings.race_interval);
+    let judge = Keeper::new(settings.config.grace, settings.race_interval, settings.keep_alive);
     let mut task = SessionTask {
         trunk: TrunkKeeper::new(
             greeted,
@@ -354,6 +358,7 @@ impl SessionTask {
             Command::Established { circuit, agreed } => self.session.established(circuit, agreed),
             Command::Signals { circuit, signals } => self.session.signals(circuit, signals),
             Command::Written { circuit, cost } => self.endpoints.written(circuit, cost, &mut self.session, now),
+            Command::Silence { circuit, is_silent } => self.session.silence(circuit, is_silent),
             Command::Close { circuit, reason } => {
                 self.endpoints.remove(circuit);
                 self.session.close(circuit, reason, now);
@@ -404,6 +409,7 @@ impl SessionTask {
                 self.endpoints.tell(circuit, event, session, now);
                 self.endpoints.remove(circuit);
             }
+            Event::Silence { circuit, is_silent } => self.endpoints.silence(circuit, is_silent),
             Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
             Event::NodeUp { name, hosts, hidden } => self.news.push(PeerEvent::NodeUp {
                 peer,

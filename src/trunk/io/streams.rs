@@ -228,6 +228,11 @@ impl Streams {
         self.connection.rtt()
     }
 
+    /// How many datagrams have arrived.
+    pub(in crate::trunk) fn datagrams(&self) -> u64 {
+        self.connection.stats().udp_rx.datagrams
+    }
+
     /// How many acknowledgements the connection has received.
     pub(in crate::trunk) fn acknowledgements(&mut self) -> u64 {
         let shared = self.controller.now(&self.connection);

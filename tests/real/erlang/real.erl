@@ -3,7 +3,7 @@
 -module(real).
 
 -export([start/0, patience/1, patient/1, until/2, until/3, equal/3, mailbox/0, known/2, port_of/2, listening_port/0, parallel/1,
-         unique_name/1, releases_apart/1, older/1, down/1, watch/0, watched/1]).
+         unique_name/1, releases_apart/1, older/1, down/1, watch/0, watched/1, reasons/1]).
 
 start() ->
     spawn(fun() ->
@@ -152,7 +152,7 @@ down(Peer) ->
     erlang:disconnect_node(Peer),
     until(fun() -> not lists:member(Peer, nodes(connected)) end, {disconnected, Peer}).
 
-%% Notes every nodeup and nodedown from now on; `watched/1` gives those of one node, oldest first.
+%% Notes every nodeup and nodedown from now on; `watched/1` gives those of one node, oldest first, and `reasons/1` why it went.
 watch() ->
     case whereis(real_watch) of
         undefined -> ok;
@@ -164,7 +164,7 @@ watch() ->
     Self = self(),
     spawn(fun() ->
                   register(real_watch, self()),
-                  ok = net_kernel:monitor_nodes(true, [{node_type, all}]),
+                  ok = net_kernel:monitor_nodes(true, [{node_type, all}, nodedown_reason]),
                   Self ! watching,
                   watch_loop([])
           end),
@@ -172,12 +172,18 @@ watch() ->
 
 watch_loop(Seen) ->
     receive
-        {nodeup, Node, _} -> watch_loop([{nodeup, Node} | Seen]);
-        {nodedown, Node, _} -> watch_loop([{nodedown, Node} | Seen]);
+        {nodeup, Node, Info} -> watch_loop([{nodeup, Node, Info} | Seen]);
+        {nodedown, Node, Info} -> watch_loop([{nodedown, Node, Info} | Seen]);
         {ask, From, Ref} -> From ! {Ref, lists:reverse(Seen)}, watch_loop(Seen)
     end.
 
 watched(Node) ->
+    [Event || {Event, N, _} <- seen(), N =:= Node].
+
+reasons(Node) ->
+    [proplists:get_value(nodedown_reason, Info) || {nodedown, N, Info} <- seen(), N =:= Node].
+
+seen() ->
     Ref = make_ref(),
     real_watch ! {ask, self(), Ref},
-    receive {Ref, Seen} -> [Event || {Event, N} <- Seen, N =:= Node] end.
+    receive {Ref, Seen} -> Seen end.
