@@ -15,8 +15,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::RunArgs;
 use super::log_escape::Escaped;
+use super::log_json;
+use super::log_json::Json;
 use super::log_limit::Limit;
 use super::log_limit::Suppressed;
+use super::output;
 use crate::config::LogFormat;
 use crate::config::LogSettings;
 
@@ -50,13 +53,21 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(W
         .with_writer(Escaped::new(writer, is_coloured));
     let log = match args.log.unwrap_or(settings.format) {
         LogFormat::Text => log.boxed(),
-        LogFormat::Json => log.json().boxed(),
+        LogFormat::Json => log.event_format(Json).boxed(),
     };
     let started = tracing_subscriber::registry()
         .with(log.with_filter(limit.clone().and(filter)))
         .try_init();
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
     Ok((guard, limit))
+}
+
+/// Writes a line on standard error that does not wait for the log, in the log's format.
+pub(super) fn complain(format: LogFormat, level: &str, line: &str) {
+    match format {
+        LogFormat::Text => output::complain(line),
+        LogFormat::Json => output::complain(&log_json::plain(level, line)),
+    }
 }
 
 /// Tells what was suppressed, every ten seconds if there was anything.

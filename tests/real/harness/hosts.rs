@@ -87,6 +87,11 @@ impl Hosts {
         }
     }
 
+    /// The names of the namespaces.
+    pub(crate) const fn names(&self) -> &[String; 2] {
+        &self.names
+    }
+
     fn add_namespaces(&self) -> Result<(), String> {
         for name in &self.names {
             ip(&format!("netns add {name}"))?;
