@@ -386,12 +386,16 @@ fn a_name_with_wrong_capitals_has_a_near_one() {
     let mut hub = hub();
     attach(&mut hub, "orders", &["h"]).unwrap();
     announce(&mut hub, "x", "b", &["svc"]);
+    announce(&mut hub, "x", "c2", &["own", "alias"]);
     for (question, near) in [
         ("Orders", Some("orders@h")),
         ("B@svc", Some("b@svc")),
         ("B@elsewhere", Some("b@svc")),
         ("b@elsewhere", None),
         ("c@svc", None),
+        // The host part that was asked for, of several.
+        ("C2@alias", Some("c2@alias")),
+        ("C2@elsewhere", Some("c2@own")),
     ] {
         assert_eq!(hub.near(question).as_deref(), near, "{question}");
     }

@@ -39,14 +39,26 @@ fn every_block_is_run_by_a_test_or_says_why_not() {
     let mut wrong = Vec::new();
     for page in pages() {
         for block in blocks(&page).into_iter().filter(Block::is_for_a_reader_to_use) {
-            let fit: Vec<_> = entries.iter().filter(|(of, start)| *of == page && block.text.starts_with(start)).collect();
+            let fit: Vec<_> = entries
+                .iter()
+                .filter(|(of, start)| *of == page && block.text.starts_with(start))
+                .collect();
             match fit.as_slice() {
                 [entry] => *used.get_mut(entry).expect("an entry") += 1,
-                _ => wrong.push(format!("{page}:{}: in {} entries: {}", block.line, fit.len(), block.first_line())),
+                _ => wrong.push(format!(
+                    "{page}:{}: in {} entries: {}",
+                    block.line,
+                    fit.len(),
+                    block.first_line()
+                )),
             }
         }
     }
-    wrong.extend(used.iter().filter(|(_, count)| **count != 1).map(|((page, start), count)| format!("{page}: {count} blocks begin with {start:?}")));
+    wrong.extend(
+        used.iter()
+            .filter(|(_, count)| **count != 1)
+            .map(|((page, start), count)| format!("{page}: {count} blocks begin with {start:?}")),
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let source = include_str!("walks.rs");
     for (walk, _) in LIST {
@@ -72,7 +84,11 @@ fn what_is_not_run_exists() {
                 _ => {}
             }
             for pair in words.windows(2).filter(|pair| pair[0] == "--bench") {
-                assert!(manifest.contains(&format!("name = \"{}\"", pair[1])), "{page}: no benchmark {}", pair[1]);
+                assert!(
+                    manifest.contains(&format!("name = \"{}\"", pair[1])),
+                    "{page}: no benchmark {}",
+                    pair[1]
+                );
             }
         }
     }
@@ -80,9 +96,16 @@ fn what_is_not_run_exists() {
 
 /// clap reads all words before it shows the help.
 fn assert_understood(command: &str) {
-    let shell = format!("{BEAMWAY} {} --help", command.strip_prefix("beamway ").expect("its name"));
+    let shell = format!(
+        "{BEAMWAY} {} --help",
+        command.strip_prefix("beamway ").expect("its name")
+    );
     let output = Command::new("sh").args(["-c", &shell]).output().unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Commands within sentences: `beamway call --cookie-file FILE`.
@@ -90,7 +113,10 @@ fn assert_understood(command: &str) {
 fn options_within_sentences_exist() {
     let mut seen = 0;
     for page in pages().into_iter().filter(|page| page != "CHANGELOG.md") {
-        for code in page::inline(&page).into_iter().filter(|code| code.starts_with("beamway ")) {
+        for code in page::inline(&page)
+            .into_iter()
+            .filter(|code| code.starts_with("beamway "))
+        {
             let words: Vec<&str> = code.split_whitespace().skip(1).collect();
             let commands: Vec<&str> = words
                 .iter()
@@ -101,7 +127,10 @@ fn options_within_sentences_exist() {
             let output = Command::new(BEAMWAY).args(&commands).arg("--help").output().unwrap();
             let help = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.success(), "{page}: `{code}`: there is no such command");
-            for option in words.iter().map(|word| word.trim_start_matches('[').trim_end_matches(']')) {
+            for option in words
+                .iter()
+                .map(|word| word.trim_start_matches('[').trim_end_matches(']'))
+            {
                 if option.starts_with("--") {
                     assert!(help.contains(option), "{page}: `{code}` has no option {option}");
                     seen += 1;

@@ -42,7 +42,11 @@ pub(super) fn pages() -> Vec<String> {
         for entry in entries {
             let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
             if name.ends_with(".md") {
-                pages.push(if folder.is_empty() { name } else { format!("{folder}/{name}") });
+                pages.push(if folder.is_empty() {
+                    name
+                } else {
+                    format!("{folder}/{name}")
+                });
             }
         }
     }
@@ -82,9 +86,16 @@ pub(super) fn blocks(page: &str) -> Vec<Block> {
 
 /// The block of a page that begins with this text.
 pub(super) fn find(page: &str, start: &str) -> Block {
-    let mut found = blocks(page).into_iter().filter(|block| block.is_for_a_reader_to_use() && block.text.starts_with(start));
-    let block = found.next().unwrap_or_else(|| panic!("{page} has no block that begins with {start:?}"));
-    assert!(found.next().is_none(), "{page} has several blocks that begin with {start:?}");
+    let mut found = blocks(page)
+        .into_iter()
+        .filter(|block| block.is_for_a_reader_to_use() && block.text.starts_with(start));
+    let block = found
+        .next()
+        .unwrap_or_else(|| panic!("{page} has no block that begins with {start:?}"));
+    assert!(
+        found.next().is_none(),
+        "{page} has several blocks that begin with {start:?}"
+    );
     block
 }
 

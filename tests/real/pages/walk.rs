@@ -25,7 +25,10 @@ const STUBS: &[(&str, &str)] = &[
     // The tests run what cargo has built.
     ("cargo", "exit 0"),
     // There is no other machine: its folder takes the files.
-    ("scp", "for to; do :; done; host=${to#*@}; host=${host%%:*}; to=\"$SHARED/$host${to#*:}\"; mkdir -p \"$to\"; cp -rp \"$2\" \"$to\""),
+    (
+        "scp",
+        "for to; do :; done; host=${to#*@}; host=${host%%:*}; to=\"$SHARED/$host${to#*:}\"; mkdir -p \"$to\"; cp -rp \"$2\" \"$to\"",
+    ),
     // A namespace has no service manager. The unit is verified, and its commands are run.
     ("systemctl", "exit 0"),
 ];
@@ -48,8 +51,12 @@ impl Walk {
 
     /// The next block of that page that begins so.
     pub(super) fn take(&mut self, page: &str, start: &str) -> Block {
-        let place = self.left.iter().position(|(of, begin)| *of == page && begin.starts_with(start));
-        let place = place.unwrap_or_else(|| panic!("{:?} has no block of {page} that begins with {start:?}", self.name));
+        let place = self
+            .left
+            .iter()
+            .position(|(of, begin)| *of == page && begin.starts_with(start));
+        let place =
+            place.unwrap_or_else(|| panic!("{:?} has no block of {page} that begins with {start:?}", self.name));
         let (page, start) = self.left.remove(place);
         find(page, start)
     }
@@ -83,7 +90,10 @@ impl Machines {
     /// `host1.example` and `host2.example`. Nothing if this is not root.
     pub(super) fn boot() -> Option<Self> {
         let hosts = Hosts::lay()?;
-        let folder = tempfile::Builder::new().prefix("beamway-pages-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("beamway-pages-")
+            .tempdir()
+            .expect("a temporary folder");
         let stubs = folder.path().join("stubs");
         fs::create_dir(&stubs).expect("a folder");
         for (name, text) in STUBS {
@@ -92,7 +102,10 @@ impl Machines {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("our own file");
         }
         let names = ["host1.example", "host2.example"];
-        let all = names.iter().zip(hosts.names()).map(|(name, namespace)| Machine::boot(name, namespace, folder.path()));
+        let all = names
+            .iter()
+            .zip(hosts.names())
+            .map(|(name, namespace)| Machine::boot(name, namespace, folder.path()));
         Some(Self {
             all: all.collect(),
             folder,
@@ -146,7 +159,10 @@ impl Machine {
             .args(["sh", "-ec", &format!("{}{text}", self.exports)])
             .env("HOME", self.folder.join("home"))
             .env("SHARED", &self.shared)
-            .env("PATH", format!("{}:/usr/local/bin:{path}:/usr/sbin", self.stubs.display()))
+            .env(
+                "PATH",
+                format!("{}:/usr/local/bin:{path}:/usr/sbin", self.stubs.display()),
+            )
             .env_remove("ERL_EPMD_PORT")
             .env_remove("RUST_LOG");
         command
@@ -193,7 +209,9 @@ impl Machine {
 /// The commands of a block, each in one line and without its comment.
 fn commands(text: &str) -> Vec<String> {
     let joined = text.replace("\\\n", " ");
-    let lines = joined.lines().map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned());
+    let lines = joined
+        .lines()
+        .map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned());
     lines.filter(|line| !line.is_empty()).collect()
 }
 
@@ -224,7 +242,12 @@ pub(super) fn type_erlang(terminal: &mut Process, block: &Block) {
             continue;
         };
         let until = std::time::Instant::now() + PATIENCE;
-        while !terminal.log().iter().skip(before).any(|printed| printed.contains(expected.trim())) {
+        while !terminal
+            .log()
+            .iter()
+            .skip(before)
+            .any(|printed| printed.contains(expected.trim()))
+        {
             assert!(std::time::Instant::now() < until, "{line}: {:#?}", terminal.log());
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -56,17 +56,34 @@ fn two_hosts() {
     let mut walk = Walk::of("two hosts");
     let Some(mut machines) = Machines::boot() else { return };
     let shared = machines.folder.path().join("shared");
-    let [first, second] = &mut machines.all[..] else { panic!("two machines") };
+    let [first, second] = &mut machines.all[..] else {
+        panic!("two machines")
+    };
     first.type_block(&walk.take(ATTACH, "beamway certs init"));
     let (check, mut gateways) = (walk.take(ATTACH, "beamway check --config /etc"), Vec::new());
-    for (machine, host, name) in [(&mut *first, "host1.example", "gw1"), (&mut *second, "host2.example", "gw2")] {
+    for (machine, host, name) in [
+        (&mut *first, "host1.example", "gw1"),
+        (&mut *second, "host2.example", "gw2"),
+    ] {
         let copied = shared.join(host).join("etc/beamway");
-        machine.run(&format!("mkdir -p /etc/beamway; cp -rp {}/. /etc/beamway/", copied.display()));
-        machine.save("/etc/beamway/gateway.toml", &walk.take(ATTACH, &format!("[gateway]\nname   = \"{name}\"")));
+        machine.run(&format!(
+            "mkdir -p /etc/beamway; cp -rp {}/. /etc/beamway/",
+            copied.display()
+        ));
+        machine.save(
+            "/etc/beamway/gateway.toml",
+            &walk.take(ATTACH, &format!("[gateway]\nname   = \"{name}\"")),
+        );
         gateways.push(one(machine.type_block(&check)));
     }
-    let mut b = one(second.type_block(&walk.take(ATTACH, "mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl\nerl -name b@")));
-    let mut a = one(first.type_block(&walk.take(ATTACH, "mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl\nerl -name a@")));
+    let mut b = one(second.type_block(&walk.take(
+        ATTACH,
+        "mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl\nerl -name b@",
+    )));
+    let mut a = one(first.type_block(&walk.take(
+        ATTACH,
+        "mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl\nerl -name a@",
+    )));
     await_shell(&mut b);
     await_shell(&mut a);
     type_erlang(&mut a, &walk.take(ATTACH, "net_adm:ping('b@host2.example')"));
@@ -78,7 +95,10 @@ fn two_hosts() {
     }
     // A node of C finds the far host at loopback.
     let file = walk.take(ATTACH, "127.0.0.1  host2.example");
-    first.run(&format!("sed -i /host2.example/d /etc/hosts; echo '{}' >> /etc/hosts", file.text.trim()));
+    first.run(&format!(
+        "sed -i /host2.example/d /etc/hosts; echo '{}' >> /etc/hosts",
+        file.text.trim()
+    ));
     let block = walk.take(ATTACH, "erl_call");
     assert_eq!(first.run(&block.text).trim(), "'b@host2.example'");
     // The command of the Erlang page has the name of the first node.
@@ -98,8 +118,14 @@ fn at_boot() {
     machine.run("beamway certs init --dir certs; beamway certs issue --dir certs --host host1.example gw1");
     machine.run("mkdir -p /etc/beamway; cp -rp certs/gw1/. /etc/beamway/");
     // The user of the service may have no way into the folder of the build.
-    machine.run(&format!("cp --remove-destination {} /usr/local/bin/beamway", crate::harness::BEAMWAY));
-    machine.save("/etc/beamway/gateway.toml", &super::page::find(ATTACH, "[gateway]\nname   = \"gw1\""));
+    machine.run(&format!(
+        "cp --remove-destination {} /usr/local/bin/beamway",
+        crate::harness::BEAMWAY
+    ));
+    machine.save(
+        "/etc/beamway/gateway.toml",
+        &super::page::find(ATTACH, "[gateway]\nname   = \"gw1\""),
+    );
     let unit = walk.take(ATTACH, "[Unit]");
     machine.save("/etc/systemd/system/beamway.service", &unit);
     if machine.run("command -v systemd-analyze || true").is_empty() {
@@ -110,8 +136,14 @@ fn at_boot() {
     }
     machine.type_block(&walk.take(ATTACH, "useradd"));
     let of_unit = |key: &str| {
-        let mut lines = unit.text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        lines.next().unwrap_or_else(|| panic!("the unit has no {key}")).to_owned()
+        let mut lines = unit
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        lines
+            .next()
+            .unwrap_or_else(|| panic!("the unit has no {key}"))
+            .to_owned()
     };
     // The key is readable by this user alone, who can do what the unit has it do.
     let as_user = format!("setpriv --reuid={0} --regid={0} --clear-groups", of_unit("User"));
@@ -121,12 +153,30 @@ fn at_boot() {
     service.signal(Signal::SIGTERM);
     assert!(service.wait(PATIENCE).success());
     // A log that is truncated in place goes on at its beginning.
-    assert!(walk.take(ATTACH, "/var/log/beamway.log {").text.contains("copytruncate"));
+    assert!(
+        walk.take(ATTACH, "/var/log/beamway.log {")
+            .text
+            .contains("copytruncate")
+    );
     let gateway = one(machine.type_block(&walk.take(ATTACH, "beamway run --config /etc/beamway/gateway.toml >>")));
     let began = Instant::now();
-    let size = || machine.run("stat -c %s /var/log/beamway.log").trim().parse::<u64>().unwrap_or_default();
-    while size() == 0 || !machine.run("cat /var/log/beamway.log").contains("a peer cannot be reached") {
-        assert!(began.elapsed() < PATIENCE, "{}", machine.run("cat /var/log/beamway.log"));
+    let size = || {
+        machine
+            .run("stat -c %s /var/log/beamway.log")
+            .trim()
+            .parse::<u64>()
+            .unwrap_or_default()
+    };
+    while size() == 0
+        || !machine
+            .run("cat /var/log/beamway.log")
+            .contains("a peer cannot be reached")
+    {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{}",
+            machine.run("cat /var/log/beamway.log")
+        );
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     machine.run(": > /var/log/beamway.log");
@@ -135,7 +185,10 @@ fn at_boot() {
         assert!(began.elapsed() < PATIENCE, "the log goes on after it was truncated");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    assert!(!machine.run("cat /var/log/beamway.log").contains('\0'), "no hole where the text was");
+    assert!(
+        !machine.run("cat /var/log/beamway.log").contains('\0'),
+        "no hole where the text was"
+    );
     walk.end();
 }
 
@@ -163,7 +216,11 @@ fn files() {
         "erl -noinput -config sys -pa ebin -eval 'io:format(\"~s ~s~n\", [erlang:system_info(otp_release), net_kernel:epmd_module()]), halt().'",
     );
     let (release, module) = asked.trim().split_once(' ').expect("two words");
-    let expected = if release.parse::<u32>().is_ok_and(|release| release >= 27) { "beamway_epmd" } else { "erl_epmd" };
+    let expected = if release.parse::<u32>().is_ok_and(|release| release >= 27) {
+        "beamway_epmd"
+    } else {
+        "erl_epmd"
+    };
     assert_eq!(module, expected, "OTP {release}");
     walk.end();
 }
@@ -177,10 +234,15 @@ fn certificates() {
     machine.type_block(&walk.take(CERTS, "beamway certs init"));
     for line in walk.take(CERTS, "certs/ca.pem").text.lines() {
         let file = line.split_whitespace().next().expect("a file");
-        assert!(file.starts_with("certs/right") || machine.folder.join(file).is_file(), "no {file}");
+        assert!(
+            file.starts_with("certs/right") || machine.folder.join(file).is_file(),
+            "no {file}"
+        );
     }
     let mut block = walk.take(CERTS, "[gateway]");
-    block.text.push_str("listen = \"127.0.0.1:0\"\n\n[epmd]\nhosts = [\"host1.example\"]\n");
+    block
+        .text
+        .push_str("listen = \"127.0.0.1:0\"\n\n[epmd]\nhosts = [\"host1.example\"]\n");
     machine.save("left.toml", &block);
     let before = machine.run("beamway check --config left.toml");
     assert!(!before.contains("does not name"), "{before}");
@@ -206,7 +268,8 @@ fn a_program_of_ones_own() {
     fs::write(program.join("src/main.rs"), "fn main() {}\n").expect("a writable folder");
     fs::copy(root.join("Cargo.lock"), program.join("Cargo.lock")).expect("a copy");
     let mut tree = std::process::Command::new(env!("CARGO"));
-    tree.current_dir(&program).args(["tree", "--offline", "--edges", "normal", "--prefix", "none"]);
+    tree.current_dir(&program)
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none"]);
     let output = tree.output().expect("cargo");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
