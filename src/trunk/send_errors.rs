@@ -68,7 +68,8 @@ fn explain(error: &io::Error) -> String {
     use io::ErrorKind;
     let advice = match error.kind() {
         ErrorKind::PermissionDenied => {
-            "a firewall of this host (nftables, iptables, a policy of the container) forbids it: allow outgoing UDP there"
+            "a firewall of this host (nftables, iptables, a policy of the container), or a route of the kind prohibit, forbids it: \
+             allow outgoing UDP there"
         }
         // Also for routes of the kind blackhole and prohibit.
         ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::InvalidInput => {

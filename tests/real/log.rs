@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::harness::BEAMWAY;
 use crate::harness::COOKIE;
 use crate::harness::Carrier;
+use crate::harness::Certificates;
 use crate::harness::Cluster;
+use crate::harness::Gateway;
+use crate::harness::Hosts;
 use crate::harness::NodeSpec;
 use crate::harness::Site;
 
@@ -94,6 +97,33 @@ fn a_node_that_is_called_by_another_name_than_its_own() {
     cluster.assert_healthy();
 }
 
+/// It is this host that sends nothing: the log says so in a line of ours, and none of a library.
+#[test]
+fn packets_that_this_host_does_not_send() {
+    let Some(hosts) = Hosts::lay() else { return };
+    // The kernel answers as to packets that nftables drops, and as without a route.
+    for (kind, expected) in [("prohibit", "a firewall of this host"), ("blackhole", "no route to it")] {
+        hosts.route("add", kind);
+        let mut cluster = Cluster::with_absent(Carrier::Bridge, hosts.sites(), 1);
+        let gateway = cluster.gateway(0).process();
+        let line = gateway.await_log("this host does not send UDP packets to a peer", SOON);
+        assert!(
+            line.contains("WARN") && line.contains("to=10.77.0.2:4471") && line.contains(expected),
+            "{line}"
+        );
+        let line = gateway.await_log("a peer cannot be reached; retrying", SOON);
+        assert!(
+            line.contains("nothing was sent to UDP 10.77.0.2:4471: ") && line.contains(expected),
+            "{line}"
+        );
+        let raw = gateway.log().into_iter().find(|line| line.contains("sendmsg"));
+        assert!(raw.is_none(), "{raw:?}");
+        cluster.assert_healthy();
+        drop(cluster);
+        hosts.route("del", kind);
+    }
+}
+
 /// A firewall, a wrong address, another authority: each is told when it becomes the reason.
 #[test]
 fn a_peer_that_cannot_be_reached_for_one_reason_and_then_another() {
@@ -110,8 +140,8 @@ fn a_peer_that_cannot_be_reached_for_one_reason_and_then_another() {
         assert!(line.contains(part), "{part} is not in {line}");
     }
     drop(silent);
-    let others = crate::harness::Certificates::init(cluster.folder().join("others"));
-    let mut stranger = crate::harness::Gateway::start(right, cluster.folder(), &others, &sites);
+    let others = Certificates::init(cluster.folder().join("others"));
+    let mut stranger = Gateway::start(right, cluster.folder(), &others, &sites);
     let wanted = "is not signed by an authority in our ca.pem";
     let line = cluster.gateway(0).process().await_log(wanted, SOON);
     assert!(

@@ -130,6 +130,12 @@ impl Hosts {
         ip(&format!("-n {name} route {action} blackhole 10.77.0.{to}/32")).unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// The kernel of the first host refuses to send to the other one: by a route of the kind `prohibit` or `blackhole`.
+    pub(crate) fn route(&self, action: &str, kind: &str) {
+        let [name, _] = &self.names;
+        ip(&format!("-n {name} route {action} {kind} 10.77.0.2/32")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// The line takes everything and brings nothing, for so long.
     pub(crate) fn blackout(&mut self, time: Duration) {
         let line = self.line.as_mut().expect("hosts with a line");

@@ -15,6 +15,7 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (ATTACH, "beamway check --config left.toml"),
             (ATTACH, "ERL_EPMD_PORT=5002 erl"),
             (ATTACH, "net_adm:ping('b@127.0.0.1')"),
+            (ATTACH, "ERL_EPMD_PORT=5001 elixir"),
             ("README.md", "beamway ping --config left.toml"),
         ],
     ),

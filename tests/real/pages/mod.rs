@@ -108,15 +108,51 @@ fn assert_understood(command: &str) {
     );
 }
 
-/// Commands within sentences: `beamway call --cookie-file FILE`.
+/// Options of all commands, as the help has them.
+fn all_options() -> String {
+    let commands = [
+        "run",
+        "check",
+        "certs init",
+        "certs issue",
+        "call",
+        "send",
+        "ping",
+        "demo",
+        "bench",
+        "sim",
+        "linkem",
+    ];
+    let help = commands.iter().map(|command| {
+        let output = Command::new(BEAMWAY)
+            .args(command.split(' '))
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}");
+        String::from_utf8(output.stdout).unwrap()
+    });
+    help.collect()
+}
+
+/// Options of cargo, and what comes after them.
+const OF_CARGO: [&str; 3] = ["--test", "--bench", "--"];
+
+/// Commands within sentences: `beamway call --cookie-file FILE`; and options alone.
 #[test]
 fn options_within_sentences_exist() {
-    let mut seen = 0;
+    let (mut seen, options) = (0, all_options());
     for page in pages().into_iter().filter(|page| page != "CHANGELOG.md") {
-        for code in page::inline(&page)
-            .into_iter()
-            .filter(|code| code.starts_with("beamway "))
-        {
+        for code in page::inline(&page) {
+            // Notes are about programs of their day.
+            if code.starts_with("--") && !page.starts_with("docs/notes/") {
+                let option = code.split([' ', '=']).next().unwrap_or_default();
+                let is_known = options.contains(option) || OF_CARGO.contains(&option);
+                assert!(is_known, "{page}: no command of beamway has the option of `{code}`");
+            }
+            if !code.starts_with("beamway ") {
+                continue;
+            }
             let words: Vec<&str> = code.split_whitespace().skip(1).collect();
             let commands: Vec<&str> = words
                 .iter()

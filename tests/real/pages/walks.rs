@@ -34,6 +34,8 @@ fn two_nodes_on_one_machine() {
     nodes.iter_mut().for_each(await_shell);
     let [b, a] = &mut nodes[..] else { panic!("two nodes") };
     type_erlang(a, &walk.take(ATTACH, "net_adm:ping"));
+    let elixir = walk.take(ATTACH, "ERL_EPMD_PORT=5001 elixir");
+    assert_eq!(machine.run(&elixir.text).trim(), "pong");
     b.type_line("register(orders, self()), io:format(\"~s~n\", [\"taken\"]).");
     b.await_log("taken", PATIENCE);
     let block = walk.take("README.md", "beamway ping");
