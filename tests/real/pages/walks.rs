@@ -1,15 +1,21 @@
 //! What readers do.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
+use super::page::Block;
+use super::page::find;
+use super::walk::Machine;
 use super::walk::Machines;
 use super::walk::PATIENCE;
 use super::walk::Walk;
 use super::walk::await_shell;
 use super::walk::type_erlang;
+use crate::harness::BEAMWAY;
 use crate::harness::Process;
 
 const ATTACH: &str = "docs/ATTACH.md";
@@ -120,32 +126,43 @@ fn at_boot() {
     machine.run("beamway certs init --dir certs; beamway certs issue --dir certs --host host1.example gw1");
     machine.run("mkdir -p /etc/beamway; cp -rp certs/gw1/. /etc/beamway/");
     // The user of the service may have no way into the folder of the build.
-    machine.run(&format!(
-        "cp --remove-destination {} /usr/local/bin/beamway",
-        crate::harness::BEAMWAY
-    ));
+    machine.run(&format!("cp --remove-destination {BEAMWAY} /usr/local/bin/beamway"));
     machine.save(
         "/etc/beamway/gateway.toml",
-        &super::page::find(ATTACH, "[gateway]\nname   = \"gw1\""),
+        &find(ATTACH, "[gateway]\nname   = \"gw1\""),
     );
     let unit = walk.take(ATTACH, "[Unit]");
     machine.save("/etc/systemd/system/beamway.service", &unit);
+    machine.type_block(&walk.take(ATTACH, "useradd"));
+    serve_as(machine, &unit);
+    // A log that is truncated in place goes on at its beginning.
+    assert!(
+        walk.take(ATTACH, "/var/log/beamway.log {")
+            .text
+            .contains("copytruncate")
+    );
+    let gateway = one(machine.type_block(&walk.take(ATTACH, "beamway run --config /etc/beamway/gateway.toml >>")));
+    await_logged(machine, "a peer cannot be reached");
+    machine.run(": > /var/log/beamway.log");
+    gateway.signal(Signal::SIGTERM);
+    let log = await_logged(machine, "stopping");
+    assert!(!log.contains('\0'), "no hole where the text was: {log:?}");
+    walk.end();
+}
+
+/// Does what the service manager does with a unit.
+fn serve_as(machine: &Machine, unit: &Block) {
     if machine.run("command -v systemd-analyze || true").is_empty() {
         eprintln!("SKIPPED: the unit is not verified, since systemd-analyze is not installed");
     } else {
         let said = machine.run("systemd-analyze verify --man=no /etc/systemd/system/beamway.service 2>&1");
         assert!(!said.contains("beamway.service"), "{said}");
     }
-    machine.type_block(&walk.take(ATTACH, "useradd"));
     let of_unit = |key: &str| {
-        let mut lines = unit
-            .text
-            .lines()
-            .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        lines
-            .next()
-            .unwrap_or_else(|| panic!("the unit has no {key}"))
-            .to_owned()
+        let lines = unit.text.lines();
+        let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let value = values.next();
+        value.unwrap_or_else(|| panic!("the unit has no {key}"))
     };
     // The key is readable by this user alone, who can do what the unit has it do.
     let as_user = format!("setpriv --reuid={0} --regid={0} --clear-groups", of_unit("User"));
@@ -154,44 +171,19 @@ fn at_boot() {
     service.await_log(" lanes, ", PATIENCE);
     service.signal(Signal::SIGTERM);
     assert!(service.wait(PATIENCE).success());
-    // A log that is truncated in place goes on at its beginning.
-    assert!(
-        walk.take(ATTACH, "/var/log/beamway.log {")
-            .text
-            .contains("copytruncate")
-    );
-    let gateway = one(machine.type_block(&walk.take(ATTACH, "beamway run --config /etc/beamway/gateway.toml >>")));
+}
+
+/// Waits until the log file has this text. Gives all of it.
+fn await_logged(machine: &Machine, text: &str) -> String {
     let began = Instant::now();
-    let size = || {
-        machine
-            .run("stat -c %s /var/log/beamway.log")
-            .trim()
-            .parse::<u64>()
-            .unwrap_or_default()
-    };
-    while size() == 0
-        || !machine
-            .run("cat /var/log/beamway.log")
-            .contains("a peer cannot be reached")
-    {
-        assert!(
-            began.elapsed() < PATIENCE,
-            "{}",
-            machine.run("cat /var/log/beamway.log")
-        );
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    loop {
+        let log = machine.run("cat /var/log/beamway.log");
+        if log.contains(text) {
+            return log;
+        }
+        assert!(began.elapsed() < PATIENCE, "{text:?} is not in {log:?}");
+        sleep(Duration::from_millis(100));
     }
-    machine.run(": > /var/log/beamway.log");
-    gateway.signal(Signal::SIGTERM);
-    while !machine.run("cat /var/log/beamway.log").contains("stopping") {
-        assert!(began.elapsed() < PATIENCE, "the log goes on after it was truncated");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
-    assert!(
-        !machine.run("cat /var/log/beamway.log").contains('\0'),
-        "no hole where the text was"
-    );
-    walk.end();
 }
 
 #[test]
