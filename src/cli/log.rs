@@ -21,6 +21,7 @@ use super::log_limit::Limit;
 use super::log_limit::Suppressed;
 use super::output;
 use crate::config::LogFormat;
+use crate::config::LogLevel;
 use crate::config::LogSettings;
 
 /// The environment variable that many Rust programs use: levels per module, such as `beamway=debug,quinn=info`.
@@ -83,17 +84,21 @@ pub(super) async fn tell_suppressed(limit: Limit) {
 
 /// The flag has precedence over the variable, unless that is empty, and both over the file.
 fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) -> String {
-    match (args.log_level, variable) {
-        (Some(level), _) => level.as_str().to_owned(),
-        (None, Some(variable)) if !variable.trim().is_empty() => variable.to_owned(),
-        _ => settings.level.as_str().to_owned(),
+    let level = match (args.log_level, variable) {
+        (Some(level), _) => level,
+        (None, Some(variable)) if !variable.trim().is_empty() => return variable.to_owned(),
+        _ => settings.level,
+    };
+    match level {
+        // What it says of a datagram that is not sent, we say in our words.
+        LogLevel::Info => "info,quinn_udp=warn".to_owned(),
+        level => level.as_str().to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::LogLevel;
 
     #[test]
     fn the_flag_overrules_the_variable_and_that_the_file() {
@@ -113,6 +118,7 @@ mod tests {
             (None, Some("quinn=debug"), "quinn=debug"),
             (None, Some(" "), "warn"),
             (None, None, "warn"),
+            (Some(LogLevel::Info), None, "info,quinn_udp=warn"),
         ] {
             assert_eq!(directives(&args(flag), &settings, variable), decided);
         }
