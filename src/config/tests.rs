@@ -248,15 +248,16 @@ fn the_worst_case_is_a_sum() {
         nodes: 1 << 30,
         replay,
         quic,
+        notices: 32 << 20,
+        connection: 768 << 10,
         socket: 16 << 20,
-        process: (1 << 30) + (16 << 20) + 2 * (replay + quic),
+        process: (1 << 30) + (16 << 20) + 2 * (replay + quic + (32 << 20)),
     };
     assert_eq!(config.worst_case(), expected);
-    assert!(
-        expected
-            .to_string()
-            .ends_with("64MiB unsent or unacknowledged and 51MiB in QUIC; 16MiB for the UDP socket; 1270MiB in total")
-    );
+    let text = expected.to_string();
+    let end = "64MiB unsent or unacknowledged, 51MiB in QUIC, and 32MiB of names and notices; 16MiB for the UDP socket; 1334MiB in \
+               total, and 768KiB for each connection of a local node";
+    assert!(text.ends_with(end), "{text}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Term {
         if is_compressed(bytes) {
             return Self::decode_shared(&inflate(bytes, limits)?, limits);
         }
-        Decoder::new(versioned(bytes)?, limits, None)?.whole()
+        Decoder::new(versioned(bytes)?, limits, Binaries::Copied)?.whole()
     }
 
     /// Like [`Term::decode_within`], without copies: binaries and strings share `bytes` and keep it alive.
@@ -62,13 +62,13 @@ impl Term {
         if is_compressed(bytes) {
             return Self::decode_shared(&inflate(bytes, limits)?, limits);
         }
-        Decoder::new(versioned(bytes)?, limits, Some(bytes))?.whole()
+        Decoder::new(versioned(bytes)?, limits, Binaries::Shared(bytes))?.whole()
     }
 
     /// Reads the next term from a reader, without a version byte, as in a control term. The reader stops after the
     /// term.
     pub(crate) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Self, TermError> {
-        let mut decoder = Decoder::new(*reader, limits, None)?;
+        let mut decoder = Decoder::new(*reader, limits, Binaries::Copied)?;
         let term = decoder.term()?;
         *reader = decoder.reader;
         Ok(term)
@@ -83,7 +83,7 @@ impl Term {
         bytes: &'a Bytes,
         limits: &Limits,
     ) -> Result<Self, TermError> {
-        let mut decoder = Decoder::new(*reader, limits, Some(bytes))?;
+        let mut decoder = Decoder::new(*reader, limits, Binaries::SharedIfLarge(bytes))?;
         let term = decoder.term()?;
         *reader = decoder.reader;
         Ok(term)
@@ -155,16 +155,30 @@ pub(super) fn old_float(text: &[u8]) -> Result<Float, TermError> {
 struct Decoder<'a> {
     reader: Reader<'a>,
     budget: Budget,
-    /// The buffer that the reader reads, if binaries are to share it.
-    shared: Option<&'a Bytes>,
+    binaries: Binaries<'a>,
 }
 
+/// Where the bytes of binaries and strings go.
+#[derive(Clone, Copy)]
+enum Binaries<'a> {
+    /// Each has memory of its own.
+    Copied,
+    /// They share this buffer, which the reader reads.
+    Shared(&'a Bytes),
+    /// The same, but for small ones, which would keep a buffer of many times their size when they are stored.
+    SharedIfLarge(&'a Bytes),
+}
+
+/// A binary of this size shares the buffer of its message, as does one that is not smaller than an eighth of that buffer. A run
+/// has 16 KiB, and a longer buffer is one message.
+const LARGE: usize = 2 * 1024;
+
 impl<'a> Decoder<'a> {
-    fn new(reader: Reader<'a>, limits: &Limits, shared: Option<&'a Bytes>) -> Result<Self, TermError> {
+    fn new(reader: Reader<'a>, limits: &Limits, binaries: Binaries<'a>) -> Result<Self, TermError> {
         Ok(Self {
             reader,
             budget: Budget::new(limits, reader.len())?,
-            shared,
+            binaries,
         })
     }
 
@@ -250,9 +264,11 @@ impl<'a> Decoder<'a> {
     }
 
     fn keep(&self, bytes: &'a [u8]) -> Bytes {
-        match self.shared {
-            Some(shared) => shared.slice_ref(bytes),
-            None => Bytes::copy_from_slice(bytes),
+        let is_large = |buffer: &Bytes| bytes.len() >= LARGE || bytes.len() * 8 >= buffer.len();
+        match self.binaries {
+            Binaries::Shared(buffer) => buffer.slice_ref(bytes),
+            Binaries::SharedIfLarge(buffer) if is_large(buffer) => buffer.slice_ref(bytes),
+            Binaries::SharedIfLarge(_) | Binaries::Copied => Bytes::copy_from_slice(bytes),
         }
     }
 

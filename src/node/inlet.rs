@@ -4,16 +4,14 @@ use rustc_hash::FxHashMap;
 
 use super::ConnectionError;
 use crate::dist::PacketError;
+use crate::dist::SEQUENCES_MAX;
 use crate::wire::Content;
-
-/// Maximum number of further fragments for which memory is reserved when one arrives.
-const EXPECTED_MAX: u64 = 64;
 
 /// Reassembles the fragmented signals of one connection.
 #[derive(Debug)]
 pub(super) struct Inlet {
     underway: FxHashMap<u64, Partial>,
-    /// Bytes of all fragments received so far.
+    /// Bytes of all fragments received so far. Their memory is at most twice as much.
     bytes: usize,
     bytes_max: usize,
 }
@@ -48,6 +46,9 @@ impl Inlet {
                 body,
             } => {
                 self.grow(body.len())?;
+                if self.underway.len() >= SEQUENCES_MAX {
+                    return Err(PacketError::TooManySequences(SEQUENCES_MAX).into());
+                }
                 let partial = Partial {
                     body: BytesMut::from(body),
                     due: fragments.saturating_sub(1),
@@ -76,8 +77,11 @@ impl Inlet {
                     }
                     .into());
                 };
-                // Later fragments are hardly longer. The announced number of fragments is trusted only up to a limit.
-                partial.body.reserve(body.len() * remaining.min(EXPECTED_MAX) as usize);
+                // The announced number of fragments is trusted as far as others have arrived.
+                let missing = body
+                    .len()
+                    .saturating_mul(usize::try_from(remaining).unwrap_or(usize::MAX));
+                partial.body.reserve(missing.min(partial.body.len()).max(body.len()));
                 partial.body.extend_from_slice(&body);
                 partial.due -= 1;
                 if partial.due > 0 {
@@ -88,6 +92,12 @@ impl Inlet {
                 Ok(whole)
             }
         }
+    }
+
+    /// The memory of all that is incomplete, in bytes.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.underway.values().map(|partial| partial.body.capacity()).sum()
     }
 
     fn grow(&mut self, bytes: usize) -> Result<(), ConnectionError> {

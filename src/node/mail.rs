@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::Message;
+use crate::codec;
 use crate::codec::Reader;
 use crate::dist::PacketError;
 use crate::dist::Run;
@@ -54,6 +55,13 @@ pub(super) fn open(letter: Letter<'_>, limits: &Limits) -> Result<Message, TermE
 }
 
 impl Mail {
+    /// The receiver is behind: a small message gets memory of its own, instead of a part of a page.
+    pub(super) fn detach(&mut self) {
+        if let Self::Encoded { payload, .. } = self {
+            codec::detach(payload);
+        }
+    }
+
     /// Whether it is a message that a process sent, not a notification.
     pub(super) const fn is_message(&self) -> bool {
         !matches!(self, Self::Other(_))

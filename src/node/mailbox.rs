@@ -15,6 +15,9 @@ use super::queue::Queue;
 use crate::etf::Pid;
 use crate::etf::Term;
 
+/// A receiver with this many messages is behind.
+const LAG: usize = 64;
+
 /// The mailbox of one process, and the signal that ends the process.
 ///
 /// It is a queue under a lock. The lock is held only to push mail or to take all of it. The mailbox accepts everything:
@@ -60,6 +63,9 @@ impl State {
             if is_full {
                 return 0;
             }
+        }
+        if self.messages >= LAG {
+            mail.detach();
         }
         let owed = if is_full { mail.charge() } else { 0 };
         self.messages += mail.count();

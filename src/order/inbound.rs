@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 
-use rustc_hash::FxHashMap;
 use thiserror::Error;
 
+use super::strands::Strands;
 use super::turns::Turns;
 use crate::wire::Content;
 use crate::wire::FrameId;
@@ -43,8 +43,7 @@ struct Parked {
 /// small.
 #[derive(Debug, Default)]
 struct Strand {
-    /// The number of frames that arrived, and the number that were delivered.
-    arrived: u64,
+    /// The number of frames that were delivered.
     delivered: u64,
     /// The frames that wait, if any.
     queue: Option<Box<Queue>>,
@@ -66,7 +65,7 @@ struct Queue {
 /// granted.
 #[derive(Debug)]
 pub struct Inbound {
-    strands: FxHashMap<StrandId, Strand>,
+    strands: Strands<Strand>,
     /// The strands whose first frame may be deliverable. Each is listed at most once.
     turns: Turns,
     /// The strands that were delivered further since the last grant.
@@ -95,7 +94,7 @@ impl Inbound {
     /// Creates a machine whose sender was granted `window` bytes. It never holds more than that and one frame.
     pub fn new(window: u64) -> Self {
         Self {
-            strands: FxHashMap::default(),
+            strands: Strands::default(),
             turns: Turns::default(),
             news: Vec::new(),
             spare: Vec::new(),
@@ -114,10 +113,10 @@ impl Inbound {
     /// # Errors
     /// If the frame can never be delivered or exceeds the credit. The circuit must be closed in that case.
     pub fn accept(&mut self, strand: StrandId, mut fences: Vec<FrameId>, content: Content) -> Result<(), InboundError> {
-        let state = self.strands.entry(strand).or_default();
-        state.arrived += 1;
         if let Some(fence) = fences.iter().find(|fence| fence.strand == strand) {
-            let number = state.arrived;
+            let state = self.strands.entry(strand);
+            let waiting = state.queue.as_ref().map_or(0, |queue| queue.parked.len());
+            let number = state.delivered + waiting as u64 + 1;
             return Err(InboundError::Fence {
                 frame: FrameId { strand, number },
                 fence: *fence,
@@ -137,7 +136,7 @@ impl Inbound {
             fences.shrink_to_fit();
             self.fence_bytes += fence_bytes(&fences);
         }
-        let state = self.strands.entry(strand).or_default();
+        let state = self.strands.entry(strand);
         let queue = state.queue.get_or_insert_with(|| self.spare.pop().unwrap_or_default());
         if queue.parked.is_empty() {
             self.turns.begin(strand, content.cost());
@@ -156,7 +155,7 @@ impl Inbound {
             };
             // The strand gets a turn again when the frame it waits for is delivered.
             self.turns.skip();
-            let awaited = self.strands.entry(fence.strand).or_default();
+            let awaited = self.strands.entry(fence.strand);
             let queue = awaited
                 .queue
                 .get_or_insert_with(|| self.spare.pop().unwrap_or_default());
@@ -176,17 +175,17 @@ impl Inbound {
     }
 
     fn first_of(&mut self, strand: StrandId) -> Option<&mut Parked> {
-        let queue = self.strands.get_mut(&strand)?.queue.as_mut()?;
+        let queue = self.strands.get_mut(strand)?.queue.as_mut()?;
         queue.parked.front_mut()
     }
 
     fn is_delivered(&self, frame: &FrameId) -> bool {
-        let delivered = self.strands.get(&frame.strand).map_or(0, |state| state.delivered);
+        let delivered = self.strands.get(frame.strand).map_or(0, |state| state.delivered);
         delivered >= frame.number
     }
 
     fn take(&mut self, strand: StrandId) -> Option<Content> {
-        let state = self.strands.get_mut(&strand)?;
+        let state = self.strands.get_mut(strand)?;
         let queue = state.queue.as_mut()?;
         let parked = queue.parked.pop_front()?;
         state.delivered += 1;
@@ -236,7 +235,7 @@ impl Inbound {
         self.granted = self.granted.max(self.written + self.window);
         let mut delivered = Vec::with_capacity(self.news.len());
         for strand in self.news.drain(..) {
-            if let Some(state) = self.strands.get_mut(&strand) {
+            if let Some(state) = self.strands.get_mut(strand) {
                 state.is_news = false;
                 delivered.push(FrameId {
                     strand,
@@ -249,10 +248,10 @@ impl Inbound {
 
     /// Makes the next grant report all strands, because earlier grants may be lost.
     pub fn restate(&mut self) {
-        for (strand, state) in &mut self.strands {
+        for (strand, state) in self.strands.iter_mut() {
             if state.delivered > 0 && !state.is_news {
                 state.is_news = true;
-                self.news.push(*strand);
+                self.news.push(strand);
             }
         }
     }
@@ -265,7 +264,7 @@ impl Inbound {
     /// The number of strands that have waiting frames, or capacity for them.
     #[cfg(test)]
     pub(super) fn queues(&self) -> usize {
-        self.strands.values().filter(|strand| strand.queue.is_some()).count()
+        self.strands.iter().filter(|(_, strand)| strand.queue.is_some()).count()
     }
 
     /// The number of bytes that arrived and have not been written to the BEAM.
@@ -276,6 +275,11 @@ impl Inbound {
     /// The bytes in memory of the fences that wait. No credit is charged for them.
     pub const fn fence_bytes(&self) -> u64 {
         self.fence_bytes
+    }
+
+    /// The memory of the table of strands in bytes.
+    pub const fn table_bytes(&self) -> u64 {
+        self.strands.bytes()
     }
 
     /// Allows up to `window` bytes in flight or parked, if it is more than now.

@@ -16,6 +16,7 @@ mod alias;
 mod inbound;
 mod outbound;
 mod senders;
+mod strands;
 mod turns;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::address::hash_of_pid;
 use super::address::hash_of_reference;
 use super::senders::Senders;
 use super::strand_of;
+use super::strands::Strands;
 use crate::dist::Sender;
 use crate::etf::Pid;
 use crate::wire::FrameId;
@@ -97,7 +98,7 @@ pub struct Outbound {
     /// Fragmented signals whose last fragment has not arrived.
     ongoing: FxHashMap<u64, Route>,
     /// The strands in use.
-    strands: FxHashMap<StrandId, Strand>,
+    strands: Strands<Strand>,
     /// Frames of ambiguous signals, and of signals with an unknown sender.
     ambiguous: Undelivered,
     senderless: Undelivered,
@@ -113,7 +114,7 @@ impl Outbound {
             width,
             senders: Senders::default(),
             ongoing: FxHashMap::default(),
-            strands: FxHashMap::default(),
+            strands: Strands::default(),
             ambiguous: Undelivered::default(),
             senderless: Undelivered::default(),
             charged: 0,
@@ -149,7 +150,10 @@ impl Outbound {
     /// # Errors
     /// If there is no such frame. The error is the number of the strand's last frame.
     pub fn delivered(&mut self, up_to: FrameId) -> Result<(), u64> {
-        let strand = self.strands.entry(up_to.strand).or_default();
+        // The peer names the strand: it gets no entry for that.
+        let Some(strand) = self.strands.get_mut(up_to.strand) else {
+            return if up_to.number == 0 { Ok(()) } else { Err(0) };
+        };
         if strand.last < up_to.number {
             return Err(strand.last);
         }
@@ -228,14 +232,14 @@ impl Outbound {
 
     /// The last undelivered frames of all strands but one.
     fn undelivered(&self, except: StrandId) -> impl Iterator<Item = FrameId> {
-        self.strands.iter().filter_map(move |(&strand, state)| {
+        self.strands.iter().filter_map(move |(strand, state)| {
             let number = state.last;
             (strand != except && number > state.delivered).then_some(FrameId { strand, number })
         })
     }
 
     fn record(&mut self, route: &Route, opens: bool) {
-        let strand = self.strands.entry(route.strand).or_default();
+        let strand = self.strands.entry(route.strand);
         strand.last += 1;
         let frame = FrameId {
             strand: route.strand,
@@ -257,10 +261,15 @@ impl Outbound {
             .iter()
             .filter(|(_, state)| state.last > 0)
             .map(|(strand, state)| FrameId {
-                strand: *strand,
+                strand,
                 number: state.last,
             })
             .collect()
+    }
+
+    /// The memory of the table of strands in bytes.
+    pub const fn table_bytes(&self) -> u64 {
+        self.strands.bytes()
     }
 
     /// The number of senders with undelivered frames.

@@ -90,7 +90,7 @@ impl Session {
         match self.circuits.iter().map(kept).max() {
             Some((kept, circuit)) if in_circuits >= in_all / 4 => {
                 let reason =
-                    format!("the local node has {kept} unread bytes, and the memory for unread bytes is used up");
+                    format!("{kept} bytes are kept for this connection, and the memory for unread bytes is used up");
                 self.close_now(circuit, reason, true);
                 Ok(())
             }

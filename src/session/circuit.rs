@@ -6,7 +6,9 @@ use super::Intake;
 use super::SessionConfig;
 use super::Share;
 use super::draining::Draining;
+use crate::codec;
 use crate::codec::Charge;
+use crate::codec::PAGE;
 use crate::dist;
 use crate::dist::Run;
 use crate::dist::scan;
@@ -44,15 +46,23 @@ const FRAME: u64 = 160;
 /// The account of a circuit may be wrong by this many bytes, since counting costs more than carrying a small frame.
 const CHANGE: u64 = 4096;
 
+/// A circuit that keeps this many bytes lags: from then on each small body gets memory of its own. Until then it shares a
+/// page of its lane, so that calls come and go without an allocation.
+const LAG: u64 = 12 * FRAME;
+
+/// What each circuit counts from its beginning: the pages that its first small bodies may keep, what is not counted yet, and
+/// its own state.
+const CIRCUIT: u64 = LAG / FRAME * PAGE as u64 + CHANGE + 4096;
+
 /// One circuit, as seen by this daemon.
 #[derive(Debug)]
 pub(super) struct Circuit {
     pub(super) outbound: Outbound,
     pub(super) inbound: Inbound,
     memory: Share,
-    /// The memory of everything that arrived and was not written: all frames, and their fences.
+    /// The memory of everything that arrived and was not written: all frames, and their fences; and of the circuit itself.
     charge: Charge,
-    /// The part of it without fences.
+    /// The part of it that frames have without their fences.
     frames: u64,
     /// The aliases of the remote node's processes.
     pub(super) aliases: Aliases,
@@ -88,7 +98,7 @@ impl Circuit {
             // With one lane the whole connection is in order, so one strand is enough.
             outbound: Outbound::new(if config.lanes == 1 { 1 } else { STRANDS }, granted),
             inbound: Inbound::new(window),
-            charge: config.memory.account().charge(0),
+            charge: config.memory.account().charge(CIRCUIT),
             frames: 0,
             memory: config.memory.clone(),
             aliases: Aliases::default(),
@@ -110,9 +120,12 @@ impl Circuit {
         &mut self,
         strand: StrandId,
         fences: Vec<FrameId>,
-        content: Content,
+        mut content: Content,
     ) -> Result<(), InboundError> {
         let size = FRAME + content.body().len() as u64;
+        if self.frames >= LAG {
+            codec::detach(content.body_mut());
+        }
         self.inbound.accept(strand, fences, content)?;
         self.frames += size;
         self.settle();
@@ -139,17 +152,22 @@ impl Circuit {
     }
 
     /// Updates the account, unless little has changed: calls come and go without it.
-    fn settle(&mut self) {
-        let kept = self.frames + self.inbound.fence_bytes();
+    pub(super) fn settle(&mut self) {
+        let kept = self.frames + self.inbound.fence_bytes() + self.own();
         let counted = self.charge.bytes();
-        if kept.abs_diff(counted) >= CHANGE || (kept == 0 && counted > 0) {
+        if kept.abs_diff(counted) >= CHANGE || (self.frames == 0 && kept != counted) {
             self.charge.set(kept);
         }
     }
 
-    /// The memory that is kept until the local node has read what arrived, in bytes.
-    pub(super) fn kept(&self) -> u64 {
-        self.inbound.kept() + self.inbound.fence_bytes()
+    /// The memory of the circuit itself: it grows with the strands that the two nodes have used.
+    const fn own(&self) -> u64 {
+        CIRCUIT + self.inbound.table_bytes() + self.outbound.table_bytes()
+    }
+
+    /// The memory that ends with the circuit, in bytes.
+    pub(super) const fn kept(&self) -> u64 {
+        self.inbound.kept() + self.inbound.fence_bytes() + self.own()
     }
 
     /// Both legs exchange packets from now on: the peer may have as much in flight as a node that reads.

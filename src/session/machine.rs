@@ -448,6 +448,7 @@ impl Session {
                 *count += 1;
             }
         }
+        state.settle();
         if !state.waiting.is_empty() && state.outbound.has_credit() && !self.crowded.contains(&circuit) {
             self.crowded.push_back(circuit);
         }

@@ -5,6 +5,7 @@ use super::WireError;
 use crate::codec::Account;
 use crate::codec::Charge;
 use crate::codec::CodecError;
+use crate::codec::Pages;
 use crate::codec::Reader;
 use crate::codec::Writer;
 use crate::dist::RUN_MAX;
@@ -106,6 +107,13 @@ pub enum Content {
 impl Content {
     /// The body of the frame.
     pub const fn body(&self) -> &Bytes {
+        match self {
+            Self::Signal(body) | Self::Run(body) | Self::First { body, .. } | Self::Next { body, .. } => body,
+        }
+    }
+
+    /// The same, to be replaced by bytes of the same content.
+    pub const fn body_mut(&mut self) -> &mut Bytes {
         match self {
             Self::Signal(body) | Self::Run(body) | Self::First { body, .. } | Self::Next { body, .. } => body,
         }
@@ -305,8 +313,8 @@ pub fn lane_header(lane: LaneId, first: u64, out: &mut BytesMut) {
 
 /// Decodes the stream of one lane into its header and frames.
 ///
-/// Each body is copied once, into memory of its own. Frames that shared a buffer would keep all of it as long as one of them
-/// waits for its node, so that a few small ones could keep a thousand times their size.
+/// Each body is copied once, out of the buffer in which it arrived, so that one that waits for its node does not keep that
+/// buffer.
 #[derive(Debug)]
 pub struct FrameDecoder {
     /// The beginning of a head, or of the lane's header.
@@ -315,6 +323,7 @@ pub struct FrameDecoder {
     partial: Option<(Announced, Vec<u8>)>,
     /// The memory of both.
     charge: Charge,
+    pages: Pages,
 }
 
 impl Default for FrameDecoder {
@@ -330,6 +339,7 @@ impl FrameDecoder {
             start: Vec::new(),
             partial: None,
             charge: account.charge(0),
+            pages: Pages::default(),
         }
     }
 
@@ -363,7 +373,8 @@ impl FrameDecoder {
             };
             if let Some((body, rest)) = input.split_at_checked(announced.length) {
                 *input = rest;
-                return Ok(Some(announced.with_body(Bytes::copy_from_slice(body))));
+                let body = self.pages.copy(body);
+                return Ok(Some(announced.with_body(body)));
             }
             self.partial = Some((announced, Vec::new()));
         }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::node::Shared;
+use crate::codec::Pages;
 use crate::dist::Format;
 use crate::dist::StreamDecoder;
 use crate::dist::StreamEncoder;
@@ -29,6 +30,10 @@ use crate::node::outlet::Connection;
 
 /// Bytes requested from the socket at once.
 const READ: usize = 256 * 1024;
+
+/// A body of this size shares the buffer in which it was read. A smaller one would keep many times its size as long as its
+/// receiver keeps it.
+const LARGE: usize = READ / 8;
 
 /// A TCP stream, bytes read beyond the last message, and the number of the connection attempt.
 pub(in crate::node) struct Wire {
@@ -118,6 +123,7 @@ async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>
         input: wire.input,
         decoder: StreamDecoder::new(Format::Header),
         arrivals: Arrivals::new(shared, connection),
+        pages: Pages::default(),
         connection: Arc::clone(connection),
         shared: Arc::clone(shared),
     };
@@ -145,6 +151,7 @@ struct Reader {
     input: BytesMut,
     decoder: StreamDecoder,
     arrivals: Arrivals,
+    pages: Pages,
     connection: Arc<Connection>,
     shared: Arc<Shared>,
 }
@@ -176,7 +183,11 @@ impl Reader {
 
     fn take_packets(&mut self) -> Result<(), ConnectionError> {
         while let Some(packet) = self.decoder.decode(&mut self.input)? {
-            if let Some(content) = packets::content(packet) {
+            if let Some(mut content) = packets::content(packet) {
+                let body = content.body_mut();
+                if body.len() < LARGE {
+                    *body = self.pages.copy(body);
+                }
                 self.arrivals.take(content)?;
             }
         }

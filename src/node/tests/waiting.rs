@@ -11,6 +11,7 @@ use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
 use crate::dist::RUN_MAX;
 use crate::dist::Run;
+use crate::dist::SEQUENCES_MAX;
 use crate::dist::Sender;
 use crate::dist::StreamDecoder;
 use crate::dist::StreamEncoder;
@@ -250,6 +251,36 @@ fn parts_that_do_not_follow_or_are_too_many_are_refused() {
     inlet.take(part(0)).unwrap();
     inlet.take(part(1)).unwrap();
     assert!(matches!(inlet.take(part(2)), Err(ConnectionError::Oversized(_))));
+}
+
+#[test]
+fn signals_in_parts_are_bounded_in_number_and_memory() {
+    let first = |message: u64, body: &'static [u8]| Content::First {
+        message,
+        fragments: 100_000,
+        body: Bytes::from_static(body),
+    };
+    let mut inlet = Inlet::new(1 << 20);
+    for message in 0..SEQUENCES_MAX as u64 {
+        inlet.take(first(message, b"")).unwrap();
+    }
+    assert!(inlet.take(first(u64::MAX, b"")).is_err(), "one more that has no bytes");
+    // A peer that announces many parts reserves no more than it has sent.
+    let mut inlet = Inlet::new(1 << 20);
+    inlet.take(first(1, b"start")).unwrap();
+    let body = Bytes::from_static(&[0; 1000]);
+    for remaining in (1..100_000).rev().take(1000) {
+        let message = 1;
+        let body = body.clone();
+        inlet
+            .take(Content::Next {
+                message,
+                remaining,
+                body,
+            })
+            .unwrap();
+    }
+    assert!(inlet.memory() <= (2 << 20) + 1000, "{} bytes", inlet.memory());
 }
 
 #[test]
