@@ -120,6 +120,8 @@
 
 mod codec;
 
+mod fields;
+
 #[macro_use]
 pub mod etf;
 
@@ -182,5 +184,5 @@ pub mod internals {
         pub use crate::etf::skip::*;
     }
 
-    show!(codec dist wire epmd tls router congestion order session endpoint hub trunk gateway cluster config);
+    show!(codec fields dist wire epmd tls router congestion order session endpoint hub trunk gateway cluster config);
 }

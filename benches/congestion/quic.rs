@@ -15,6 +15,7 @@ use beamway::internals::tls::PemFiles;
 use beamway::internals::tls::client_config;
 use beamway::internals::tls::reset_key;
 use beamway::internals::tls::server_config;
+use beamway::internals::trunk::SendErrors;
 use beamway::internals::trunk::TrunkConfig;
 use beamway::internals::trunk::io::udp::bind;
 use bytes::Bytes;
@@ -108,7 +109,14 @@ fn endpoint(config: &TrunkConfig, identity: &Identity, port: u16) -> anyhow::Res
         .server(Arc::new(server_config(identity)?))
         .map_err(anyhow::Error::msg)?;
     let address = SocketAddr::from(([0, 0, 0, 0], port));
-    Ok(bind(address, config, Some(tls), Arc::new(reset_key(identity)))?.endpoint)
+    Ok(bind(
+        address,
+        config,
+        Some(tls),
+        Arc::new(reset_key(identity)),
+        SendErrors::default(),
+    )?
+    .endpoint)
 }
 
 /// Streams that end when told to, `back` of them towards here, and calls; gives the bytes of bulk that were sent.

@@ -20,6 +20,7 @@ use beamway::internals::tls::PemFiles;
 use beamway::internals::tls::client_config;
 use beamway::internals::tls::reset_key;
 use beamway::internals::tls::server_config;
+use beamway::internals::trunk::SendErrors;
 use beamway::internals::trunk::TrunkConfig;
 use beamway::internals::trunk::io::udp::bind;
 use beamway::node::Node;
@@ -163,7 +164,13 @@ impl Site {
         let server = config.server(Arc::new(server)).map_err(anyhow::Error::msg)?;
         let client = client_config(&self.identity)?;
         let client = config.client(Arc::new(client)).map_err(anyhow::Error::msg)?;
-        let bound = bind(address, &config, Some(server), Arc::new(reset_key(&self.identity)))?;
+        let bound = bind(
+            address,
+            &config,
+            Some(server),
+            Arc::new(reset_key(&self.identity)),
+            SendErrors::default(),
+        )?;
         Ok((bound.endpoint, client))
     }
 }

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::StartError;
+#[cfg(feature = "daemon")]
+use super::banner::Banner;
 use crate::cluster::Cluster;
 use crate::cluster::StaticPeer;
 use crate::config::Config;
@@ -36,6 +38,7 @@ use crate::tls::temporary_reset_key;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
+use crate::trunk::SendErrors;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::accept;
 use crate::trunk::io::busy_wait::BusyWait;
@@ -107,8 +110,15 @@ impl BoundDaemon {
             _ => reset_key(identity),
         };
         let reset_key: Arc<dyn HmacKey> = Arc::new(reset_key);
-        let listening = udp::bind(config.gateway.listen, &trunk, Some(server), Arc::clone(&reset_key))?;
-        let sockets = Arc::new(Sockets::new(listening.endpoint.clone(), trunk.clone(), reset_key));
+        let errors = SendErrors::default();
+        let key = Arc::clone(&reset_key);
+        let listening = udp::bind(config.gateway.listen, &trunk, Some(server), key, errors.clone())?;
+        let sockets = Arc::new(Sockets::new(
+            listening.endpoint.clone(),
+            errors,
+            trunk.clone(),
+            reset_key,
+        ));
         let epmd = bind_epmd(&config.epmd.listen)?;
         let daemon = Arc::new(LocalDaemon {
             name: config.gateway.name.clone(),
@@ -138,43 +148,30 @@ impl BoundDaemon {
         })
     }
 
-    /// The line printed at the start: name, addresses and settings of the daemon.
+    /// What it says of itself at the start.
     #[cfg(feature = "daemon")]
-    pub(crate) fn banner(&self) -> String {
+    pub(crate) fn banner(&self) -> Banner {
         let quic = self
             .listening
             .endpoint
             .local_addr()
             .map_or_else(|_| self.config.gateway.listen.to_string(), |at| at.to_string());
-        let epmd: Vec<String> = self
-            .epmd
-            .iter()
-            .filter_map(|at| Some(at.local_addr().ok()?.to_string()))
-            .collect();
-        let peers: Vec<String> = self
-            .config
-            .peers
-            .iter()
-            .map(|peer| format!("{} at {}", peer.name, peer.address))
-            .collect();
+        let peers = self.config.peers.iter();
         let (receive, send) = self.listening.buffers;
-        format!(
-            "beamway {version} {name}: QUIC {quic}, port mapper {epmd}, hosts {hosts}, {lanes} lanes, aws-lc-rs {exchange}, \
-             UDP buffers {receive} and {send} KiB, peers: {peers}",
-            version = env!("CARGO_PKG_VERSION"),
-            name = self.daemon.name,
-            epmd = epmd.join(" "),
-            hosts = self.hosts.all().join(" "),
-            lanes = self.daemon.lanes,
-            exchange = key_exchange_name(),
-            receive = receive / 1024,
-            send = send / 1024,
-            peers = if peers.is_empty() {
-                "none".to_owned()
-            } else {
-                peers.join(", ")
-            },
-        )
+        Banner {
+            name: self.daemon.name.clone(),
+            quic,
+            port_mapper: self
+                .epmd
+                .iter()
+                .filter_map(|at| Some(at.local_addr().ok()?.to_string()))
+                .collect(),
+            hosts: self.hosts.all(),
+            lanes: self.daemon.lanes,
+            key_exchange: key_exchange_name(),
+            buffers: (receive / 1024, send / 1024),
+            peers: peers.map(|peer| format!("{} at {}", peer.name, peer.address)).collect(),
+        }
     }
 
     /// The channel for the requests of native nodes in this process.

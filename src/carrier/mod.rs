@@ -8,6 +8,8 @@
 //! Both have a builder; a daemon can also be started with a configuration file (`docs/CONFIGURATION.md`). Checks and defaults
 //! are the same. A [`StartError`] reports all mistakes at once.
 
+#[cfg(feature = "daemon")]
+mod banner;
 mod bound;
 #[cfg(feature = "daemon")]
 mod daemon;

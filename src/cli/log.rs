@@ -15,9 +15,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::RunArgs;
 use super::log_escape::Escaped;
+use super::log_json;
+use super::log_json::Json;
 use super::log_limit::Limit;
 use super::log_limit::Suppressed;
+use super::output;
 use crate::config::LogFormat;
+use crate::config::LogLevel;
 use crate::config::LogSettings;
 
 /// The environment variable that many Rust programs use: levels per module, such as `beamway=debug,quinn=info`.
@@ -50,13 +54,21 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(W
         .with_writer(Escaped::new(writer, is_coloured));
     let log = match args.log.unwrap_or(settings.format) {
         LogFormat::Text => log.boxed(),
-        LogFormat::Json => log.json().boxed(),
+        LogFormat::Json => log.event_format(Json).boxed(),
     };
     let started = tracing_subscriber::registry()
         .with(log.with_filter(limit.clone().and(filter)))
         .try_init();
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
     Ok((guard, limit))
+}
+
+/// Writes a line on standard error that does not wait for the log, in the log's format.
+pub(super) fn complain(format: LogFormat, level: &str, line: &str) {
+    match format {
+        LogFormat::Text => output::complain(line),
+        LogFormat::Json => output::complain(&log_json::plain(level, line)),
+    }
 }
 
 /// Tells what was suppressed, every ten seconds if there was anything.
@@ -72,17 +84,21 @@ pub(super) async fn tell_suppressed(limit: Limit) {
 
 /// The flag has precedence over the variable, unless that is empty, and both over the file.
 fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) -> String {
-    match (args.log_level, variable) {
-        (Some(level), _) => level.as_str().to_owned(),
-        (None, Some(variable)) if !variable.trim().is_empty() => variable.to_owned(),
-        _ => settings.level.as_str().to_owned(),
+    let level = match (args.log_level, variable) {
+        (Some(level), _) => level,
+        (None, Some(variable)) if !variable.trim().is_empty() => return variable.to_owned(),
+        _ => settings.level,
+    };
+    match level {
+        // What it says of a datagram that is not sent, we say in our words.
+        LogLevel::Info => "info,quinn_udp=warn".to_owned(),
+        level => level.as_str().to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::LogLevel;
 
     #[test]
     fn the_flag_overrules_the_variable_and_that_the_file() {
@@ -102,6 +118,7 @@ mod tests {
             (None, Some("quinn=debug"), "quinn=debug"),
             (None, Some(" "), "warn"),
             (None, None, "warn"),
+            (Some(LogLevel::Info), None, "info,quinn_udp=warn"),
         ] {
             assert_eq!(directives(&args(flag), &settings, variable), decided);
         }

@@ -68,7 +68,7 @@ fn escaped(line: &[u8], is_coloured: bool) -> String {
 }
 
 /// Whether a terminal or a reader of lines does something else with it than show it.
-fn is_misleading(character: char) -> bool {
+pub(super) fn is_misleading(character: char) -> bool {
     // Besides control characters: ends of lines and paragraphs, marks that change the direction of writing, and the byte order mark.
     let is_format =
         matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
@@ -82,6 +82,7 @@ mod tests {
 
     use tracing::warn;
 
+    use super::super::log_json::Json;
     use super::*;
 
     #[derive(Clone, Default)]
@@ -108,7 +109,7 @@ mod tests {
                 .with_writer(Escaped::new(move || into.clone(), false));
             let say = || warn!(reason, peer = %reason, "a circuit was refused: {reason}");
             if is_json {
-                tracing::subscriber::with_default(log.json().finish(), say);
+                tracing::subscriber::with_default(log.event_format(Json).finish(), say);
             } else {
                 tracing::subscriber::with_default(log.finish(), say);
             }
@@ -126,6 +127,10 @@ mod tests {
             let shown = line.trim_end_matches('\n');
             assert!(!shown.chars().any(is_misleading), "{shown:?}");
             assert!(shown.contains("all is well"), "{shown}: nothing is lost");
+            if shown.starts_with('{') {
+                let line: serde_json::Value = serde_json::from_str(shown).expect("JSON");
+                assert_eq!(line["fields"]["reason"], forged);
+            }
         }
     }
 

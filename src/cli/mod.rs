@@ -21,6 +21,7 @@ mod check;
 pub(crate) mod cookie;
 mod log;
 mod log_escape;
+mod log_json;
 mod log_limit;
 pub mod oneshot;
 mod open_files;

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 use tracing::info;
 use tracing::warn;
 
@@ -15,6 +16,7 @@ use crate::carrier;
 use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
 use crate::carrier::own_hosts;
+use crate::config::LogFormat;
 
 /// Number of task steps after which the runtime polls the sockets, however much there is to do. During bulk transfer a step
 /// takes up to 0.2 ms of sending. With tokio's default of 61, a small call waited longer until it was seen. A lower value
@@ -26,12 +28,14 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let loaded = match carrier::load(&args.config) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
+            let format = args.log.unwrap_or_default();
             for line in mistakes {
-                output::complain(&line);
+                log::complain(format, "ERROR", &line);
             }
             return Ok(ExitCode::FAILURE);
         }
     };
+    let format = args.log.unwrap_or(loaded.config.log.format);
     let (_written_at_the_end, limit) = log::start(args, &loaded.config.log)?;
     let open_files = open_files::raise();
     info!(
@@ -44,18 +48,27 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the threads of the daemon")?;
     runtime.spawn(log::tell_suppressed(limit));
-    runtime.block_on(serve(loaded, args.until_input_ends))?;
-    Ok(ExitCode::SUCCESS)
+    match runtime.block_on(serve(loaded, format, args.until_input_ends)) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) if format == LogFormat::Json => {
+            error!(error = format!("{error:#}"), "the daemon cannot serve");
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Serves until SIGTERM or Ctrl-C, or, if `until_input_ends`, until standard input ends.
-async fn serve(loaded: Loaded, until_input_ends: bool) -> anyhow::Result<()> {
+async fn serve(loaded: Loaded, format: LogFormat, until_input_ends: bool) -> anyhow::Result<()> {
     let leave = CancellationToken::new();
     let signals = Signals::take().context("cannot handle signals")?;
-    tokio::spawn(signals.handle(leave.clone()));
+    tokio::spawn(signals.handle(leave.clone(), format));
     let Loaded { config, identity } = loaded;
     let bound = BoundDaemon::bind(config, &identity, own_hosts()).await?;
-    output::say(&bound.banner());
+    match format {
+        LogFormat::Text => output::say(&bound.banner().to_string()),
+        LogFormat::Json => bound.banner().log(),
+    }
     let (granted, asked) = bound.receive_buffer();
     if granted < asked {
         warn!(

@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing::warn;
 
-use super::output;
+use super::log;
+use crate::config::LogFormat;
 
 /// The signals that a daemon handles.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Signals {
     /// Handles them as long as the process lives. The first SIGTERM or SIGINT tells the daemon to leave, the second ends the
     /// process: whoever asks twice does not want to wait for nodes that do not read. SIGHUP is what service managers and log rotation
     /// send to make a daemon read its configuration again, so it must not end one.
-    pub(super) async fn handle(mut self, leave: CancellationToken) {
+    pub(super) async fn handle(mut self, leave: CancellationToken, format: LogFormat) {
         let mut is_told = false;
         loop {
             let number = tokio::select! {
@@ -44,9 +45,8 @@ impl Signals {
                 else => return,
             };
             if is_told {
-                output::complain(
-                    "beamway: ended at once by a second signal; peers notice it after idle_timeout and grace",
-                );
+                let told = "beamway: ended at once by a second signal; peers notice it after idle_timeout and grace";
+                log::complain(format, "WARN", told);
                 // The status that a shell reports for a process ended by this signal.
                 std::process::exit(128 + number);
             }

@@ -6,6 +6,7 @@
 mod choice;
 pub mod io;
 mod peer;
+mod told;
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,12 @@ pub enum HandshakeError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The node speaks distribution over TLS.
+    #[error(
+        "the node uses TLS distribution (-proto_dist inet_tls), which is not needed here: start it without, and with \
+         -kernel inet_dist_use_interface '{{127,0,0,1}}'; between hosts, gateways encrypt"
+    )]
+    Tls,
     /// A different message was expected.
     #[error("unexpected handshake message '{}', expected {expected}", char::from(*found))]
     Unexpected {

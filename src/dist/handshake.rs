@@ -18,11 +18,15 @@ pub const MESSAGE_MAX: usize = 2048;
 /// Takes the next message from `input`, if it is complete.
 ///
 /// # Errors
-/// If the message is longer than [`MESSAGE_MAX`] bytes.
+/// If the message is longer than [`MESSAGE_MAX`] bytes, or a record of TLS.
 pub fn decode(input: &mut BytesMut) -> Result<Option<Bytes>, HandshakeError> {
     let Ok(length) = Reader::new(input).u16("length") else {
         return Ok(None);
     };
+    // A record of TLS begins with its type, 20 to 23, and the major version, 3.
+    if matches!(length, 0x1403 | 0x1503 | 0x1603 | 0x1703) {
+        return Err(HandshakeError::Tls);
+    }
     let length = usize::from(length);
     if length > MESSAGE_MAX {
         return Err(HandshakeError::Oversized {

@@ -36,6 +36,7 @@ pub use flags::Flags;
 pub use format::Format;
 pub use name::NodeName;
 pub use name::case_hint;
+pub use name::list_nodes;
 pub use operation::Operation;
 pub use packet::FRAGMENT_SIZE;
 pub use packet::FRAGMENTS_MAX;

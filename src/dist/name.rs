@@ -59,6 +59,15 @@ pub fn case_hint<'a>(node: &str, known: impl IntoIterator<Item = &'a str>) -> St
     })
 }
 
+/// Lists nodes, each with the full names by which it can be found. It answers to one of them only.
+pub fn list_nodes(nodes: &[Vec<String>]) -> String {
+    let nodes: Vec<String> = nodes.iter().map(|names| names.join(" or ")).collect();
+    match nodes.is_empty() {
+        true => "none".to_owned(),
+        false => nodes.join(", "),
+    }
+}
+
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

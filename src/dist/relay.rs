@@ -95,6 +95,11 @@ impl Relay {
         self.acceptor.as_ref().map(|acceptor| acceptor.name.as_str())
     }
 
+    /// Whether the initiator knows the acceptor's name, and has not answered its challenge.
+    pub fn awaits_reply(&self) -> bool {
+        matches!(self.state, State::Reply)
+    }
+
     /// The packet format and the incarnations of initiator and acceptor, once the acceptor's challenge has passed.
     pub fn agreed(&self) -> Option<(Format, u32, u32)> {
         let acceptor = self.acceptor.as_ref()?;

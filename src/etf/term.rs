@@ -134,6 +134,78 @@ impl Term {
         matches!(self, Self::Atom(atom) if *atom == *name)
     }
 
+    /// Whether it is `true`, if it is `true` or `false`.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.as_atom() {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The value, if it is an integer that fits `i64`. Floats are not converted. For other types of integers there is `TryFrom`.
+    ///
+    /// ```
+    /// use beamway::term;
+    ///
+    /// let reply = term!({ok, 42, 0.5, "text"});
+    /// if let Some([ok, count, share, text]) = reply.as_tuple() {
+    ///     assert!(ok.is_atom("ok"));
+    ///     assert_eq!(count.as_i64(), Some(42));
+    ///     assert_eq!(share.as_f64(), Some(0.5));
+    ///     assert_eq!(text.as_str(), Some("text"));
+    /// }
+    /// ```
+    pub const fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The value, if it is an integer that fits `u64`.
+    pub fn as_u64(&self) -> Option<u64> {
+        self.try_into().ok()
+    }
+
+    /// The value, if it is a float. Integers are not converted.
+    pub const fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(value.get()),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if it is a binary.
+    pub const fn as_binary(&self) -> Option<&Bytes> {
+        match self {
+            Self::Binary(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is a binary in UTF-8, as an Elixir string. For a list of characters, as Erlang's `"text"`, there is
+    /// `String::try_from`, which also accepts a binary.
+    pub fn as_str(&self) -> Option<&str> {
+        str::from_utf8(self.as_binary()?).ok()
+    }
+
+    /// The pid, if it is one.
+    pub const fn as_pid(&self) -> Option<&NodePid> {
+        match self {
+            Self::Pid(pid) => Some(pid),
+            _ => None,
+        }
+    }
+
+    /// The reference, if it is one.
+    pub fn as_reference(&self) -> Option<&NodeReference> {
+        match self {
+            Self::Reference(reference) => Some(reference),
+            _ => None,
+        }
+    }
+
     /// The elements, if it is a tuple.
     pub fn as_tuple(&self) -> Option<&[Self]> {
         match self {

@@ -20,6 +20,12 @@ pub enum LegError {
     /// The local node closed the connection.
     #[error("the local node closed the connection")]
     Closed,
+    /// The local node closed the connection when it learned the remote one's name.
+    #[error(
+        "the local node closed the connection when the remote one told its name, {0}: it was probably asked for by another \
+         one; use exactly this name"
+    )]
+    OtherName(String),
     /// A handshake message is malformed or unexpected.
     #[error("handshake: {0}")]
     Handshake(#[from] HandshakeError),

@@ -20,6 +20,9 @@ use crate::router::Policy;
 use crate::router::daemon_of;
 use crate::session::SessionConfig;
 
+/// Names of one node in a list of nodes.
+const NAMES_OF_A_NODE: usize = 8;
+
 /// Who holds a full name.
 enum Holder<'a> {
     Local,
@@ -224,22 +227,32 @@ impl Hub {
     /// A node whose name differs from that in a question, bare or full, in upper and lower case only. It is given by its full name.
     pub fn near(&self, question: &str) -> Option<String> {
         let asked = question.split_once('@').map_or(question, |(name, _)| name);
-        self.nodes().find(|node| {
+        let is_near = |node: &String| {
             let name = node.split_once('@').map_or("", |(name, _)| name);
             name != asked && name.eq_ignore_ascii_case(asked)
-        })
+        };
+        let mut near = self.nodes().filter(|names| names.first().is_some_and(is_near));
+        let mut names = near.next()?;
+        // The host part that was asked for is the one that its user knows.
+        let same = names.iter().position(|node| node.eq_ignore_ascii_case(question));
+        Some(names.swap_remove(same.unwrap_or(0)))
     }
 
-    /// All nodes, of this daemon and of its peers, each with one of its full names.
-    pub fn nodes(&self) -> impl Iterator<Item = String> {
+    /// All nodes, of this daemon and of its peers, each with its full names: those by which it can be found. Which of them is its own, and
+    /// so the only one to which it answers, nobody knows before a handshake.
+    pub fn nodes(&self) -> impl Iterator<Item = Vec<String>> {
+        let all = |name: &str, hosts: &mut dyn Iterator<Item = &str>| {
+            let names = hosts.take(NAMES_OF_A_NODE).map(|host| full(name, host));
+            names.collect::<Vec<_>>()
+        };
         let locals = self.locals.iter();
-        let locals = locals.filter_map(|(name, local)| {
-            let host = local.hosts.first().or_else(|| local.private.first())?;
-            Some(full(name, host))
+        let locals = locals.map(move |(name, local)| {
+            let hosts = local.hosts.iter().chain(&local.private);
+            all(name, &mut hosts.map(String::as_str))
         });
         let remotes = self.announcements.iter();
-        let remotes = remotes.filter_map(|(name, one)| Some(full(name, self.held(name, one).next()?)));
-        locals.chain(remotes)
+        let remotes = remotes.map(move |(name, one)| all(name, &mut self.held(name, one)));
+        locals.chain(remotes).filter(|names| !names.is_empty())
     }
 
     /// The policy of a peer.

@@ -123,7 +123,7 @@ fn a_local_node_is_meant_by_its_own_hosts() {
         "no node orders@127.0.0.1 is registered here",
         "another host's node of that name is not meant"
     );
-    assert_eq!(hub.nodes().collect::<Vec<_>>(), ["orders@h3"]);
+    assert_eq!(hub.nodes().collect::<Vec<_>>(), [["orders@h3"]]);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_node_that_moved_is_found_once_its_old_daemon_is_gone() {
     announce(&mut hub, "x", "b", &["svc"]);
     assert_eq!(holder(&hub, "b@svc"), Some(peer("y")));
     assert_eq!(hub.withdraw(&peer("y"), "b"), Some(vec![moved("b@svc", "x")]));
-    assert_eq!(hub.nodes().collect::<Vec<_>>(), ["b@svc"]);
+    assert_eq!(hub.nodes().collect::<Vec<_>>(), [["b@svc"]]);
 }
 
 #[test]
@@ -388,12 +388,16 @@ fn a_name_with_wrong_capitals_has_a_near_one() {
     let mut hub = hub();
     attach(&mut hub, "orders", &["h"]).unwrap();
     announce(&mut hub, "x", "b", &["svc"]);
+    announce(&mut hub, "x", "c2", &["own", "alias"]);
     for (question, near) in [
         ("Orders", Some("orders@h")),
         ("B@svc", Some("b@svc")),
         ("B@elsewhere", Some("b@svc")),
         ("b@elsewhere", None),
         ("c@svc", None),
+        // The host part that was asked for, of several.
+        ("C2@alias", Some("c2@alias")),
+        ("C2@elsewhere", Some("c2@own")),
     ] {
         assert_eq!(hub.near(question).as_deref(), near, "{question}");
     }

@@ -97,6 +97,9 @@ pub struct DemoArgs {
     /// Print the figures as JSON; progress goes to standard error
     #[arg(long)]
     pub(super) json: bool,
+    /// The program `erl` of the Erlang to run [default: the one in the path]
+    #[arg(long, value_name = "PATH")]
+    pub(super) erl: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +123,9 @@ pub struct BenchArgs {
     /// name)
     #[arg(long, value_name = "NAME=EBIN[:PROTO_DIST]", value_parser = bench::other)]
     carrier: Vec<Carrier>,
+    /// The program `erl` of the Erlang to run [default: the one in the path]
+    #[arg(long, value_name = "PATH")]
+    erl: Option<PathBuf>,
     /// Only rows whose names contain this; several separated by commas
     #[arg(long, value_name = "FILTER")]
     rows: Option<String>,
@@ -187,6 +193,7 @@ impl From<BenchArgs> for bench::Options {
             json: args.json,
             out: args.out,
             report: args.report,
+            erl: args.erl,
             between: args
                 .between
                 .zip(args.config)

@@ -12,7 +12,10 @@ use super::sim;
 /// Why the command failed, in words for the user.
 pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Demo(args) => demo::run(demo::Options { json: args.json }),
+        Command::Demo(args) => demo::run(demo::Options {
+            json: args.json,
+            erl: args.erl,
+        }),
         Command::Bench(args) => bench::run(args.into()),
         Command::DemoNode(args) => demo::native::run(&args.into()),
         Command::Linkem(args) => linkem::run(&args),

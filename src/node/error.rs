@@ -32,7 +32,7 @@ pub enum ConnectionError {
         by: String,
     },
     /// The address that was dialled belongs to another node.
-    #[error("handshake: expected node {wanted}, but node {found} answered")]
+    #[error("handshake: the node that was called {wanted} has another name, {found}: use that one")]
     WrongNode {
         /// The node that was dialled.
         wanted: String,

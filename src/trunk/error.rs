@@ -30,6 +30,20 @@ pub enum TrunkError {
     /// The connection could not be established, or was lost.
     #[error("{0}")]
     Connection(String),
+    /// Nothing answers at an address.
+    #[error(
+        "no answer from UDP {0}: does the daemon run there, and do all firewalls on the way let UDP to this port and back \
+         through, in packets of 1,280 bytes (MTU)?"
+    )]
+    NoAnswer(std::net::SocketAddr),
+    /// The kernel of this host does not send to an address.
+    #[error("nothing was sent to UDP {address}: {reason}")]
+    Unsent {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the kernel says, and what to do.
+        reason: String,
+    },
     /// The peer dropped a connection that it had dialled: another one was faster, or the peer is stopping.
     #[error("the peer closed this connection because it no longer needs it")]
     Withdrawn,

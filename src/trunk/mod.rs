@@ -8,6 +8,7 @@
 //! - `admission`: which handshakes begin, so that strangers do not keep peers out. [`KnownAddresses`]: where peers were.
 //! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends. `liveness`:
 //!   distinguishes a slow trunk from a dead one.
+//! - [`SendErrors`]: datagrams that the kernel does not send, and why.
 
 mod admission;
 mod config;
@@ -19,6 +20,7 @@ pub mod io;
 mod keeper;
 mod known;
 mod liveness;
+mod send_errors;
 mod state;
 
 #[cfg(test)]
@@ -30,4 +32,5 @@ pub use greeting::Agreement;
 pub use greeting::LocalDaemon;
 pub use held::Held;
 pub use known::KnownAddresses;
+pub use send_errors::SendErrors;
 pub use state::TrunkState;

@@ -271,7 +271,8 @@ fn endpoint_at(
 fn bound(identity: &Identity, config: &TrunkConfig, address: SocketAddr) -> (quinn::Endpoint, quinn::ClientConfig) {
     let server = config.server(Arc::new(server_config(identity).unwrap())).unwrap();
     let client = config.client(Arc::new(client_config(identity).unwrap())).unwrap();
-    let listening = udp::bind(address, config, Some(server), Arc::new(reset_key(identity))).unwrap();
+    let key = Arc::new(reset_key(identity));
+    let listening = udp::bind(address, config, Some(server), key, SendErrors::default()).unwrap();
     (listening.endpoint, client)
 }
 
@@ -662,7 +663,7 @@ async fn peers_of_both_families_are_dialled_and_from_fresh_ports() {
     let (four, six) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
     let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
     let key = Arc::new(reset_key(&identity(&authority, "near")));
-    let sockets = dial::Sockets::new(near.clone(), TrunkConfig::default(), key);
+    let sockets = dial::Sockets::new(near.clone(), SendErrors::default(), TrunkConfig::default(), key);
     let usual = near.local_addr().unwrap();
     for (far, fresh, is_usual) in [
         (far(four), false, true),
@@ -682,5 +683,50 @@ async fn peers_of_both_families_are_dialled_and_from_fresh_ports() {
             dialled = dialled => panic!("{dialled:?}"),
         };
         assert_eq!(from == usual, is_usual, "{from}, fresh: {fresh}");
+    }
+}
+
+/// What a person reads when nothing answers, and when it is this host that sends nothing.
+#[tokio::test]
+async fn who_does_not_answer_is_told_with_what_to_look_at() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let identity = identity(&authority, "near");
+    let config = TrunkConfig {
+        idle_timeout: Duration::from_millis(300),
+        ..TrunkConfig::default()
+    };
+    let (key, errors): (Arc<dyn quinn::crypto::HmacKey>, _) = (Arc::new(reset_key(&identity)), SendErrors::default());
+    let client = config.client(Arc::new(client_config(&identity).unwrap())).unwrap();
+    let any = (Ipv4Addr::UNSPECIFIED, 0).into();
+    let near = udp::bind(any, &config, None, Arc::clone(&key), errors.clone()).unwrap();
+    let sockets = dial::Sockets::new(near.endpoint, errors, config, key);
+    let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let silent = silent.local_addr().unwrap();
+    // The kernel forbids what is for everybody.
+    let everybody = (Ipv4Addr::BROADCAST, 4471).into();
+    for (address, expected) in [
+        (silent, ["no answer from UDP 127.0.0.1:", "firewalls", "(MTU)"]),
+        (
+            everybody,
+            [
+                "nothing was sent to UDP 255.255.255.255:4471: ",
+                "firewall of this host",
+                "(Permission denied",
+            ],
+        ),
+    ] {
+        let target = dial::Target {
+            name: "far",
+            addresses: &[address],
+            fresh: false,
+        };
+        let (us, held) = (daemon("near", 4), Held::default());
+        let error = dial::dial(&sockets, client.clone(), &us, &held, target)
+            .await
+            .unwrap_err();
+        let error = error.to_string();
+        for part in expected {
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+        }
     }
 }

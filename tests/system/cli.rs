@@ -512,6 +512,68 @@ fn a_log_that_nobody_reads_stops_nothing() {
     );
 }
 
+/// All that the daemon prints as JSON, on standard output and then on standard error, from its start to its end.
+fn logged_as_json(root: &Path, config: &str) -> (Option<i32>, Vec<serde_json::Value>) {
+    fs::write(root.join("left.toml"), config).expect("written");
+    let arguments = ["run", "--config", "left.toml", "--log", "json", "--until-input-ends"];
+    let output = beamway(root)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let text = out(&output) + &complaint(&output);
+    let lines = text.lines().map(|line| {
+        let parsed: Result<serde_json::Value, _> = serde_json::from_str(line);
+        assert!(parsed.is_ok(), "{parsed:?}: {line}");
+        let parsed = parsed.expect("JSON");
+        for key in ["timestamp", "level", "fields", "target"] {
+            assert!(parsed.get(key).is_some(), "{line}");
+        }
+        parsed
+    });
+    (output.status.code(), lines.collect())
+}
+
+/// From the first line to the last, also when the daemon cannot serve; and what is a list is one.
+#[test]
+fn a_log_in_json_has_nothing_but_json() {
+    let folder = certified();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port");
+    let config = CONFIG
+        .replace("127.0.0.1:4471", "127.0.0.1:0")
+        .replace("127.0.0.1:4369", &port.to_string());
+    let (status, lines) = logged_as_json(folder.path(), &config);
+    assert_eq!(status, Some(0), "{lines:?}");
+    let serves = lines
+        .iter()
+        .find(|line| line["fields"]["message"] == "the daemon serves");
+    let fields = &serves.unwrap_or_else(|| panic!("{lines:?}"))["fields"];
+    assert_eq!(fields["hosts"], serde_json::json!(["127.0.0.1"]));
+    assert_eq!(fields["port_mapper"], serde_json::json!([port.to_string()]));
+    assert_eq!(fields["peers"], serde_json::json!(["right at 127.0.0.1:4472"]));
+    assert_eq!(fields["lanes"], 16);
+    // Another program has the port.
+    let _taken = TcpListener::bind(port).expect("free again");
+    let (status, lines) = logged_as_json(folder.path(), &config);
+    assert_eq!(status, Some(1), "{lines:?}");
+    let last = lines.last().expect("a line");
+    assert!(
+        last["level"] == "ERROR"
+            && last["fields"]["error"]
+                .as_str()
+                .is_some_and(|text| text.contains("port mapper"))
+    );
+    // The file itself is wrong.
+    let (status, lines) = logged_as_json(folder.path(), "[gateway]\n");
+    assert_eq!(status, Some(1));
+    assert!(
+        lines.iter().all(|line| line["level"] == "ERROR") && lines.len() > 1,
+        "{lines:?}"
+    );
+}
+
 #[test]
 fn wrong_usage_is_status_2() {
     let folder = folder();

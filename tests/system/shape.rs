@@ -9,6 +9,7 @@ use std::path::PathBuf;
 /// The ranks of docs/ARCHITECTURE.md: a module uses only modules of lower rank. `main.rs` stands above all.
 const RANKS: &[(&str, u8)] = &[
     ("codec", 0),
+    ("fields", 0),
     ("etf", 1),
     ("dist", 2),
     ("wire", 3),

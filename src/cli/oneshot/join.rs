@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::config::PeerSettings;
 use crate::dist::NodeName;
 use crate::dist::case_hint;
+use crate::dist::list_nodes;
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::io::registration::names;
 use crate::etf::Atom;
@@ -232,8 +233,8 @@ async fn find(
         if all_have_told || now >= deadline {
             bail!(
                 "no peer has announced node {target}{}; known nodes: {}; unreachable peers: {}",
-                case_hint(target.as_str(), known.iter().map(String::as_str)),
-                list(&known),
+                case_hint(target.as_str(), known.iter().flatten().map(String::as_str)),
+                list_nodes(&known),
                 list(&absent)
             );
         }

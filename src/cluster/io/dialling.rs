@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use tracing::debug;
 use tracing::warn;
 
 use crate::cluster::StaticPeer;
+use crate::cluster::told::Told;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -92,6 +94,7 @@ pub(super) async fn keep_dialling(
 ) {
     let mut pause = DIAL_PAUSE;
     let mut failures: u32 = 0;
+    let mut told = Told::default();
     let is_lower = dialler.daemon.is_lower_than(&peer.name);
     loop {
         let Some(wanted) = until(&mut state, |state| {
@@ -118,12 +121,13 @@ pub(super) async fn keep_dialling(
             Ok(trunk) => {
                 pause = DIAL_PAUSE;
                 failures = 0;
+                told.reached();
                 if greeted.send(trunk).await.is_err() {
                     return;
                 }
                 let _ = timeout(WELCOME_TIME, until(&mut state, is_there)).await;
             }
-            Err(error) if pause == DIAL_PAUSE => {
+            Err(error) if told.is_news(&error.to_string(), Instant::now()) => {
                 warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; retrying");
             }
             Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),

@@ -54,6 +54,55 @@ fn values_become_terms_and_come_back() {
     assert_eq!(wrong.to_string(), "expected a pid");
 }
 
+/// A term is looked into without an error type and without a copy, and nothing is converted on the way.
+#[test]
+fn terms_are_read_by_their_kind() {
+    assert_eq!(term!(-7).as_i64(), Some(-7));
+    assert_eq!(Term::from(i64::MIN).as_i64(), Some(i64::MIN));
+    assert_eq!(Term::from(u64::MAX).as_i64(), None);
+    assert_eq!(Term::from(u64::MAX).as_u64(), Some(u64::MAX));
+    assert_eq!(Term::from(u128::MAX).as_u64(), None);
+    assert_eq!((term!(-1).as_u64(), term!(7).as_u64()), (None, Some(7)));
+    assert_eq!((term!(1.5).as_f64(), term!(1).as_f64()), (Some(1.5), None));
+    assert_eq!((term!(1.0).as_i64(), term!(1.0).as_u64()), (None, None));
+    assert_eq!(
+        (term!(true).as_bool(), term!(false).as_bool()),
+        (Some(true), Some(false))
+    );
+    assert_eq!((term!(ok).as_bool(), term!("true").as_bool()), (None, None));
+    assert_eq!(term!("größer").as_str(), Some("größer"));
+    assert_eq!((term!(ok).as_str(), Term::charlist("ok").as_str()), (None, None));
+    let latin = term!(b"\xff");
+    assert_eq!(
+        (latin.as_str(), latin.as_binary()),
+        (None, Some(&Bytes::from_static(b"\xff")))
+    );
+    assert_eq!((term!(ok).as_atom(), term!("ok").as_atom()), (Some("ok"), None));
+    let (list, tuple, map) = (term!([1, 2]), term!({1, 2}), term!(#{1 => 2}));
+    assert_eq!(list.as_list().map(List::len), Some(2));
+    assert_eq!(tuple.as_tuple().map(<[Term]>::len), Some(2));
+    assert_eq!(map.as_map().map(Map::len), Some(1));
+    for term in [&list, &tuple, &map] {
+        let kinds = [
+            term.as_list().is_some(),
+            term.as_tuple().is_some(),
+            term.as_map().is_some(),
+        ];
+        assert_eq!(kinds.iter().filter(|is| **is).count(), 1, "{term}");
+        assert!(term.as_i64().is_none() && term.as_pid().is_none() && term.as_reference().is_none());
+    }
+    for bytes in super::scan::TERMS {
+        let Ok(term) = Term::decode(&[&[131], *bytes].concat()) else {
+            continue;
+        };
+        assert_eq!(term.as_pid().is_some(), NodePid::try_from(term.clone()).is_ok());
+        assert_eq!(
+            term.as_reference().is_some(),
+            NodeReference::try_from(term.clone()).is_ok()
+        );
+    }
+}
+
 #[test]
 fn a_fun_says_whose_it_is() {
     let bytes = super::scan::TERMS.iter().find(|term| term[0] == 0x70).unwrap();

@@ -8,7 +8,6 @@ use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
-use tracing::info;
 use tracing::warn;
 
 use super::leg::Leg;
@@ -33,12 +32,10 @@ pub(in crate::gateway) async fn accept(
     config: Arc<GatewayConfig>,
 ) {
     let circuit = open.circuit;
-    let peer = session.peer.clone();
     let relay = match Relay::new(&open.send_name) {
         Ok(relay) => relay,
         Err(error) => return refuse(&session, circuit, &error.into()).await,
     };
-    let initiator = relay.initiator_name().unwrap_or("a node without a name").to_owned();
     let stream = match connect(&open.target, port, &relay, &config).await {
         Ok(stream) => stream,
         Err(error) => return refuse(&session, circuit, &error).await,
@@ -53,11 +50,11 @@ pub(in crate::gateway) async fn accept(
         relay,
         local: Party::Acceptor,
         endpoint,
+        target: open.target,
         policy,
         config,
     };
-    let reason = leg.run(|| {}).await;
-    info!(%peer, %circuit, from = initiator, to = open.target, %reason, "a circuit has ended");
+    leg.run(|| {}).await;
 }
 
 /// Ends a circuit that has no leg.

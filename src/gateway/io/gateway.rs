@@ -20,6 +20,7 @@ use crate::endpoint::io::near;
 use crate::epmd::LOCALHOST;
 use crate::epmd::Registration;
 use crate::epmd::io::question::Question;
+use crate::fields::List;
 use crate::gateway::GatewayConfig;
 use crate::gateway::Hosts;
 use crate::hub::Scope;
@@ -216,7 +217,10 @@ impl Gateway {
         if added.is_empty() {
             return;
         }
-        info!(addresses = ?added, "this host has more addresses now; its nodes can be named after them");
+        info!(
+            addresses = List::of(&added).value(),
+            "this host has more addresses now; its nodes can be named after them"
+        );
         for name in self.beams.keys().cloned() {
             let request = Request::SetHosts {
                 name,
@@ -277,7 +281,7 @@ impl Gateway {
         if let Found::Ambiguous(nodes) = &found {
             warn!(
                 name = look_up.name,
-                ?nodes,
+                nodes = List::of(nodes).value(),
                 "several remote nodes have this name: use -epmd_module beamway_epmd, or an address of its own for each host"
             );
         }

@@ -16,6 +16,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::info;
+use tracing::warn;
 
 use crate::codec::Buffers;
 use crate::dist::FRAGMENT_SIZE;
@@ -45,6 +46,9 @@ use crate::session::Agreed;
 /// Bytes read at once from a node that sends much.
 const READ_MOST: usize = 256 * 1024;
 
+/// Stands in the log for a node that has no name yet.
+pub(in crate::gateway) const NAMELESS: &str = "a node without a name";
+
 /// A leg with its circuit.
 pub(in crate::gateway) struct Leg {
     pub(in crate::gateway) stream: TcpStream,
@@ -53,28 +57,38 @@ pub(in crate::gateway) struct Leg {
     /// Which of the two nodes is the local one.
     pub(in crate::gateway) local: Party,
     pub(in crate::gateway) endpoint: Endpoint,
+    /// The node that the initiator asked for.
+    pub(in crate::gateway) target: String,
     /// Which nodes the peer may speak for.
     pub(in crate::gateway) policy: Policy,
     pub(in crate::gateway) config: Arc<GatewayConfig>,
 }
 
 impl Leg {
-    /// Runs the leg until it ends. Calls `established` when the nodes have shaken hands. Returns the reason.
-    pub(in crate::gateway) async fn run(mut self, established: impl FnOnce()) -> LegError {
+    /// Runs the leg until it ends. Calls `established` when the nodes have shaken hands. The log has the beginning and the end, with the
+    /// reason.
+    pub(in crate::gateway) async fn run(mut self, established: impl FnOnce()) {
         let circuit = self.endpoint.circuit().clone();
+        let (peer, id) = (Arc::clone(circuit.peer()), circuit.id());
         let limit = self.config.handshake_time;
-        let outcome = match timeout(limit, self.shake_hands()).await {
+        let shaken = timeout(limit, self.shake_hands()).await;
+        // A node without a name has got one in the handshake.
+        let from = self.relay.initiator_name().unwrap_or(NAMELESS).to_owned();
+        let to = self.target.clone();
+        let outcome = match shaken {
             Ok(Ok(agreed)) => {
                 established();
+                info!(%peer, circuit = %id, from, to, "a circuit has begun");
                 self.converse(agreed).await
             }
+            Ok(Err(LegError::Closed)) => self.closed(&from),
             Ok(Err(error)) => error,
             Err(_) => LegError::Late("the handshake was not complete", limit),
         };
         if !matches!(outcome, LegError::CircuitClosed(_)) {
             circuit.close(outcome.to_string()).await;
         }
-        outcome
+        info!(%peer, circuit = %id, from, to, reason = %outcome, "a circuit has ended");
     }
 
     /// Relays the handshake until both nodes have agreed.
@@ -103,6 +117,19 @@ impl Leg {
                     }
                 }
             }
+        }
+    }
+
+    /// The local node closed the connection during the handshake. A node that learns that the remote one has another name than it was
+    /// asked for by closes it at once, and says nothing in its own log.
+    fn closed(&self, from: &str) -> LegError {
+        match self.relay.acceptor_name() {
+            Some(node) if self.local == Party::Initiator && self.relay.awaits_reply() => {
+                let error = LegError::OtherName(node.to_owned());
+                warn!(peer = %self.endpoint.circuit().peer(), from, %error, "a local node gave up a connection");
+                error
+            }
+            _ => LegError::Closed,
         }
     }
 

@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio::time::timeout;
-use tracing::info;
 use tracing::warn;
 
 use super::accept::socket;
 use super::accept::tune;
 use super::leg::Leg;
+use super::leg::NAMELESS;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
@@ -113,7 +113,6 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
         policy,
         config,
     } = persona;
-    let peer = session.peer.clone();
     let evicted = place.evicted();
     let mut input = BytesMut::new();
     let named = timeout(NAME_TIME, read_name(&mut stream, &mut input));
@@ -136,10 +135,9 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
             return;
         }
     };
-    let from = relay.initiator_name().unwrap_or("a node without a name").to_owned();
     let Ok(_permit) = connections.try_acquire_owned() else {
         warn!(
-            from,
+            from = relay.initiator_name().unwrap_or(NAMELESS),
             to = target,
             max = CONNECTIONS,
             "the connection of a local node was refused: too many"
@@ -158,16 +156,19 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
         relay,
         local: Party::Initiator,
         endpoint,
+        target,
         policy,
         config,
     };
-    let Some(reason) = evicted.run_until_cancelled(leg.run(move || drop(place))).await else {
-        return circuit
+    if evicted
+        .run_until_cancelled(leg.run(move || drop(place)))
+        .await
+        .is_none()
+    {
+        circuit
             .close("the local node did not go on with the handshake".to_owned())
             .await;
-    };
-    let circuit = circuit.id();
-    info!(%peer, %circuit, from, to = target, %reason, "a circuit has ended");
+    }
 }
 
 /// Checks that the connection can be that of a local node with the name that it claims.

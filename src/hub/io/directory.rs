@@ -133,8 +133,8 @@ pub enum Place {
     },
     /// There is no such node.
     Unknown {
-        /// The full names of some nodes that exist.
-        known: Vec<String>,
+        /// Some nodes that exist, each with its full names.
+        known: Vec<Vec<String>>,
         /// The names of the peers with a session.
         #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "the one-shot commands ask"))]
         peers: Vec<Arc<str>>,

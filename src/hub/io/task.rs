@@ -29,6 +29,7 @@ use crate::dist::Relay;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
+use crate::fields::List;
 use crate::hub::Announced;
 use crate::hub::Answer;
 use crate::hub::Hub;
@@ -431,8 +432,8 @@ fn log_announced(peer: &str, announced: &Announced) {
         }
     }
     if is_reachable {
-        let (count, nodes) = (announced.reachable.len(), announced.reachable.get(..NAMES_SHOWN));
-        info!(peer, nodes = ?nodes.unwrap_or(&announced.reachable), count, "remote node up");
+        let (count, nodes) = (announced.reachable.len(), announced.reachable.iter().take(NAMES_SHOWN));
+        info!(peer, nodes = List::of(nodes).value(), count, "remote node up");
     }
 }
 

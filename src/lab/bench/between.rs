@@ -15,6 +15,7 @@ use crate::etf::Term;
 use crate::etf::from_term;
 use crate::etf::to_term;
 use crate::lab::testbed::erlang::Erlang;
+use crate::lab::testbed::erlang::Programs;
 use crate::lab::testbed::protocol::NotWhatWasSent;
 use crate::lab::testbed::protocol::Verdict;
 use crate::lab::testbed::protocol::Verified;
@@ -46,10 +47,10 @@ pub struct Between {
 pub(super) struct Luggage(Vec<(Atom, Bytes)>);
 
 impl Luggage {
-    /// Compiles them with this machine's Erlang.
-    pub(super) async fn pack(workspace: &Workspace) -> anyhow::Result<Self> {
+    /// Compiles them with that Erlang.
+    pub(super) async fn pack(programs: Programs, workspace: &Workspace) -> anyhow::Result<Self> {
         let [_, modules @ ..] = MODULES;
-        let erlang = Erlang::prepare(workspace, "ebin", &modules).await?;
+        let erlang = Erlang::prepare(programs, workspace, "ebin", &modules).await?;
         let packed = modules
             .iter()
             .map(|(name, _)| Ok((Atom::new(name)?, Bytes::from(erlang.object(name)?))));

@@ -28,6 +28,7 @@ use crate::lab::testbed::carriers::Carrier;
 use crate::lab::testbed::carriers::Other;
 use crate::lab::testbed::children::Children;
 use crate::lab::testbed::erlang;
+use crate::lab::testbed::erlang::Programs;
 use crate::lab::testbed::screen::Screen;
 use crate::lab::testbed::shared::Testbed;
 use crate::lab::testbed::supervise::Ended;
@@ -63,6 +64,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// Only show what was found before: the file with the findings.
     pub report: Option<PathBuf>,
+    /// The `erl` of the Erlang to run, instead of the one in the path.
+    pub erl: Option<PathBuf>,
     /// Two nodes that exist already, instead of carriers on this machine.
     pub between: Option<Between>,
 }
@@ -80,13 +83,13 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         show(&store::read(file)?, options.json, &Store::open(options.out)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if !erlang::installed() {
+    let Some(programs) = Programs::find(options.erl.as_deref())? else {
         output::complain(&format!(
             "beamway bench: Erlang is not in the path; {}",
             erlang::HOW_TO_INSTALL
         ));
         return Ok(ExitCode::from(MISSING));
-    }
+    };
     let plan = |over, filter| {
         let plan = Plan::new(options.extent, options.rounds, over, &options.others, filter);
         if options.between.is_some() {
@@ -114,8 +117,8 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     };
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(supervise(async |workspace, children| match options.between {
-        Some(between) => run.between(workspace, between).await,
-        None => run.alone(workspace, children).await,
+        Some(between) => run.between(workspace, between, programs).await,
+        None => run.alone(workspace, children, programs).await,
     }));
     run.screen.end();
     if let Some(mut findings) = run.findings {
@@ -144,12 +147,12 @@ struct Run {
 
 impl Run {
     /// With nodes of our own on this machine.
-    async fn alone(&mut self, workspace: &Workspace, children: &Children) -> anyhow::Result<()> {
+    async fn alone(&mut self, workspace: &Workspace, children: &Children, programs: Programs) -> anyhow::Result<()> {
         let executable = std::env::current_exe().context("cannot find the path of this program")?;
-        let testbed = Testbed::prepare(workspace, children, executable, &MODULES).await?;
+        let testbed = Testbed::prepare(workspace, children, executable, Some(programs), &MODULES).await?;
         let erlang = testbed.kind.erlang().context("Erlang is needed to run the nodes")?;
         let mut notes = Vec::new();
-        if !erlang.tls {
+        if erlang.tls.is_none() {
             self.plan.carriers.retain(|carrier| *carrier != Carrier::Tls);
             self.plan.line_carriers.retain(|carrier| *carrier != Carrier::Tls);
             notes.push(format!(
@@ -162,21 +165,22 @@ impl Run {
             notes.push(note);
         }
         let settings = settings(&self.plan);
-        self.course(settings, erlang.otp.clone(), notes)?.run(&testbed).await
+        let versions = (erlang.otp.clone(), erlang.tls.clone());
+        self.course(settings, versions, notes)?.run(&testbed).await
     }
 
     /// With two nodes that run already.
-    async fn between(&mut self, workspace: &Workspace, between: Between) -> anyhow::Result<()> {
+    async fn between(&mut self, workspace: &Workspace, between: Between, programs: Programs) -> anyhow::Result<()> {
         let Between { joining, far } = between;
         let names = format!("{} and {far}", joining.node);
-        let luggage = Luggage::pack(workspace).await?;
+        let luggage = Luggage::pack(programs, workspace).await?;
         let measure = async |context, near, _| {
             let mut visitor = Visitor::arrive(context, near, &far, &luggage).await?;
             let measured = async {
                 let settings = [("between".to_owned(), names)].into_iter().chain(settings(&self.plan));
                 let note = "machine, kernel and CPU steal are those of the machine that ran this command".to_owned();
                 let otp = visitor.otp().await?;
-                self.course(settings.collect(), otp, vec![note])?
+                self.course(settings.collect(), (otp, None), vec![note])?
                     .between(&mut visitor)
                     .await
             };
@@ -191,7 +195,7 @@ impl Run {
     fn course(
         &mut self,
         settings: Vec<(String, String)>,
-        otp: String,
+        (otp, tls): (String, Option<String>),
         notes: Vec<String>,
     ) -> anyhow::Result<Course<'_>> {
         let machine = Machine::read();
@@ -206,6 +210,7 @@ impl Run {
                 memory_bytes: machine.memory_bytes,
                 kernel: machine.kernel,
                 otp,
+                tls,
                 settings: settings.into_iter().chain(rows).collect(),
                 rounds_wanted: self.plan.rounds,
                 complete: false,

@@ -29,8 +29,11 @@ pub struct About {
     pub memory_bytes: u64,
     /// Name and release of the kernel.
     pub kernel: String,
-    /// Release of Erlang/OTP.
+    /// Version of Erlang/OTP.
     pub otp: String,
+    /// Versions of what TLS distribution is made of: the application `ssl`, and the library below it.
+    #[serde(default)]
+    pub tls: Option<String>,
     /// Name and value: rounds, length, lanes, command …
     pub settings: Vec<(String, String)>,
     /// How many rounds are wanted.

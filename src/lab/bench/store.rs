@@ -82,6 +82,7 @@ fn difference(earlier: &Findings, fresh: &Findings) -> Option<String> {
             ("cores", about.cores.to_string()),
             ("kernel", about.kernel.clone()),
             ("Erlang/OTP", about.otp.clone()),
+            ("TLS", about.tls.clone().unwrap_or_default()),
             ("rounds", about.rounds_wanted.to_string()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
@@ -109,6 +110,7 @@ mod tests {
                 memory_bytes: 1,
                 kernel: String::new(),
                 otp: "25".into(),
+                tls: None,
                 settings: settings
                     .iter()
                     .map(|(name, value)| ((*name).into(), (*value).into()))

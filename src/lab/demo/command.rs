@@ -23,6 +23,7 @@ use crate::lab::testbed::carriers::Carrier;
 use crate::lab::testbed::children::Children;
 use crate::lab::testbed::erlang::HOW_TO_INSTALL;
 use crate::lab::testbed::erlang::MODULE;
+use crate::lab::testbed::erlang::Programs;
 use crate::lab::testbed::gateways::Gateways;
 use crate::lab::testbed::nodes::Kind;
 use crate::lab::testbed::pairs::Pair;
@@ -41,6 +42,8 @@ const LABEL_COLUMNS: usize = 18;
 pub struct Options {
     /// Print the figures as JSON on standard output, and the progress on standard error.
     pub json: bool,
+    /// The `erl` of the Erlang to run, instead of the one in the path.
+    pub erl: Option<PathBuf>,
 }
 
 /// Runs the demo: about 40 seconds, up to a minute on a busy machine. Starts its own runtime, so it must not be called
@@ -53,10 +56,11 @@ pub struct Options {
 /// When something does not start, or a node received something else than was sent.
 pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let executable = std::env::current_exe().context("cannot find the path of this program")?;
+    let programs = Programs::find(options.erl.as_deref())?;
     let mut screen = Screen::new(options.json, LABEL_COLUMNS);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(supervise(async |workspace, children| {
-        show(&mut screen, workspace, children, executable).await
+        show(&mut screen, workspace, children, executable, programs).await
     }));
     screen.end();
     match ended? {
@@ -85,11 +89,12 @@ async fn show(
     workspace: &Workspace,
     children: &Children,
     executable: PathBuf,
+    erlang: Option<Programs>,
 ) -> anyhow::Result<Report> {
     let begin = Instant::now();
     screen.block("beamway demo: two gateways and pairs of nodes on this machine; takes about 40 seconds\n\n");
     screen.step("certificates");
-    let testbed = Testbed::prepare(workspace, children, executable, &[MODULE]).await?;
+    let testbed = Testbed::prepare(workspace, children, executable, erlang, &[MODULE]).await?;
     screen.part("a throw-away authority, and one for each gateway");
     let mut carriers = vec![Carrier::beamway(), Carrier::Plain];
     let left_out = without_tls(&testbed.kind);
@@ -124,6 +129,7 @@ async fn show(
     screen.part(&format!("{counted} frames counted by the gateways"));
     Ok(Report {
         otp: testbed.kind.erlang().map(|erlang| erlang.otp.clone()),
+        tls: testbed.kind.erlang().and_then(|erlang| erlang.tls.clone()),
         figures,
         left_out,
         nodes,
@@ -135,7 +141,7 @@ async fn show(
 /// Why nodes of this kind are not measured over TLS, if so.
 fn without_tls(kind: &Kind) -> Option<String> {
     let why = match kind.erlang() {
-        Some(erlang) if erlang.tls => return None,
+        Some(erlang) if erlang.tls.is_some() => return None,
         Some(_) => "this Erlang has no ssl application",
         None => "it comes with Erlang, which is not in the path",
     };

@@ -39,8 +39,10 @@ pub struct Figures {
 /// Everything that a run found.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Release of Erlang; `None` if the nodes are native ones.
+    /// Version of Erlang/OTP; `None` if the nodes are native ones.
     pub otp: Option<String>,
+    /// Versions of what TLS distribution is made of, where it was measured.
+    pub tls: Option<String>,
     /// The rows, beamway first.
     pub figures: Vec<Figures>,
     /// Why a column is missing, in a sentence.
@@ -211,6 +213,13 @@ impl Report {
              1 MB = 1,000,000 bytes. Every call, message and byte was verified where it arrived.\n",
             bytes / 1_000_000
         );
+        if let Some(otp) = &self.otp {
+            let tls = self.tls.as_deref().unwrap_or("none");
+            let _ = writeln!(
+                notes,
+                "Erlang/OTP {otp}; TLS: {tls}. Releases differ: `--erl PATH` takes another one."
+            );
+        }
         if let Some(left_out) = &self.left_out {
             let _ = writeln!(notes, "{left_out}");
         }
@@ -243,6 +252,7 @@ impl Report {
             "beamway": env!("CARGO_PKG_VERSION"),
             "nodes_are": if self.otp.is_some() { "erlang" } else { "native" },
             "otp": self.otp,
+            "tls": self.tls,
             "seconds": self.seconds,
             "left_out": self.left_out,
             "nodes": self.nodes.as_ref().map(|[a, b]| json!({ "a": a, "b": b })),

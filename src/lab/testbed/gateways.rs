@@ -22,8 +22,8 @@ use super::transport::Transport;
 /// Reading a certificate and opening two sockets takes milliseconds; the rest is for a busy machine.
 const START_MAX: Duration = Duration::from_secs(15);
 
-/// What the first line of a gateway begins with: it serves.
-const BANNER: &str = "beamway ";
+/// What a gateway says when it serves.
+const SERVES: &str = "the daemon serves";
 
 /// How long a gateway may take to say how many frames went over each lane, once the circuit is ended.
 const LANES_MAX: Duration = Duration::from_secs(3);
@@ -92,7 +92,7 @@ impl Gateways {
                 .env_remove("RUST_LOG");
             let (lanes, serving) = (Arc::clone(lanes), Arc::clone(serving));
             inputs.push(testbed.children.start(label, &mut command, move |line: &str| {
-                if line.starts_with(BANNER) {
+                if line.contains(SERVES) {
                     serving.store(true, Ordering::Relaxed);
                 } else if let Some(frames) = lane_frames(line) {
                     add(&mut lanes.lock().unwrap_or_else(PoisonError::into_inner), &frames);
@@ -172,18 +172,14 @@ fn configuration(testbed: &Testbed<'_>, transport: &Transport, side: usize, quic
     text
 }
 
-/// Frames per lane of a log line such as `{"fields":{"message":"lanes","frames":[3,0,7]}}`. The list may stand in a
-/// string, since a field of a log record is no list. `None` for every other line.
+/// Frames per lane of a log line such as `{"fields":{"message":"lanes","frames":[3,0,7]}}`. `None` for every other line.
 pub(super) fn lane_frames(line: &str) -> Option<Vec<u64>> {
     let record: Value = serde_json::from_str(line).ok()?;
     let fields = record.get("fields")?;
     if fields.get("message")?.as_str()? != "lanes" {
         return None;
     }
-    let frames: Vec<u64> = match fields.get("frames")? {
-        Value::String(text) => serde_json::from_str(text).ok()?,
-        list => serde_json::from_value(list.clone()).ok()?,
-    };
+    let frames: Vec<u64> = serde_json::from_value(fields.get("frames")?.clone()).ok()?;
     (frames.len() <= LANES_SHOWN_MAX).then_some(frames)
 }
 

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use super::certificates::Certificates;
 use super::children::Children;
-use super::erlang;
 use super::erlang::Erlang;
+use super::erlang::Programs;
 use super::hosts::Host;
 use super::nodes::Kind;
 use super::workspace::Workspace;
@@ -14,7 +14,7 @@ pub struct Testbed<'a> {
     pub workspace: &'a Workspace,
     /// The processes of the run.
     pub children: &'a Children,
-    /// What the nodes are: BEAMs where Erlang is in the path, else native nodes.
+    /// What the nodes are: BEAMs where there is an Erlang, else native nodes.
     pub kind: Kind,
     /// Certificates of the gateways and of the nodes that speak TLS.
     pub certificates: Certificates,
@@ -34,12 +34,13 @@ impl<'a> Testbed<'a> {
         workspace: &'a Workspace,
         children: &'a Children,
         executable: PathBuf,
+        erlang: Option<Programs>,
         modules: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
         let kind = async {
-            Ok(match erlang::installed() {
-                true => Kind::Beam(Erlang::prepare(workspace, "ebin", modules).await?),
-                false => Kind::Native(executable.clone()),
+            Ok(match erlang {
+                Some(programs) => Kind::Beam(Erlang::prepare(programs, workspace, "ebin", modules).await?),
+                None => Kind::Native(executable.clone()),
             })
         };
         let (kind, certificates) = tokio::try_join!(kind, Certificates::make(&executable, workspace))?;

@@ -17,6 +17,7 @@ use super::node::Shared;
 use super::tcp::Wire;
 use super::ways::Ways;
 use crate::dist::case_hint;
+use crate::dist::list_nodes;
 use crate::endpoint::io::near;
 use crate::epmd::EpmdError;
 use crate::epmd::io::registration::look_up;
@@ -81,8 +82,8 @@ async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrie
                 return Ok((Carrier::Lanes(circuit), far));
             }
             Place::Unknown { known, .. } => {
-                let hint = case_hint(node.as_str(), known.iter().map(String::as_str));
-                let (node, known) = (node.as_str().to_owned(), known.join(", "));
+                let hint = case_hint(node.as_str(), known.iter().flatten().map(String::as_str));
+                let (node, known) = (node.as_str().to_owned(), list_nodes(&known));
                 return Err(ConnectionError::Nowhere { node, hint, known });
             }
         },

@@ -25,6 +25,9 @@ use quinn::udp::UdpSocketState;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
+use tracing::warn;
+
+use crate::trunk::SendErrors;
 
 /// The maximum number of bytes in one call that sends several datagrams (GSO): the payload of one UDP datagram over IPv4.
 const BURST_MAX: usize = 65_507;
@@ -43,6 +46,7 @@ pub(in crate::trunk) struct Datagrams {
     joined: usize,
     /// Whether the kernel had no room for the last datagram.
     pub(in crate::trunk) is_full: AtomicBool,
+    errors: SendErrors,
     /// Dropped after the socket, which tells the receiver that it is closed.
     _closed: oneshot::Sender<()>,
 }
@@ -69,11 +73,16 @@ fn registered(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSo
 }
 
 impl Datagrams {
-    /// Takes over a non-blocking socket, for datagrams of up to `most` bytes. The receiver completes when the socket is closed.
+    /// Takes over a non-blocking socket, for datagrams of up to `most` bytes. What the kernel does not send is recorded in `errors`.
+    /// The receiver completes when the socket is closed.
     ///
     /// # Errors
     /// If the operating system does not accept the options or the registration of the socket.
-    pub(in crate::trunk) fn new(socket: UdpSocket, most: u16) -> io::Result<(Self, oneshot::Receiver<()>)> {
+    pub(in crate::trunk) fn new(
+        socket: UdpSocket,
+        most: u16,
+        errors: SendErrors,
+    ) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let state = UdpSocketState::new((&socket).into())?;
         let (sender, closed) = oneshot::channel();
         let datagrams = Self {
@@ -86,6 +95,7 @@ impl Datagrams {
             }),
             socket: registered(socket, Interest::READABLE)?,
             is_full: AtomicBool::new(false),
+            errors,
             _closed: sender,
         };
         Ok((datagrams, closed))
@@ -93,6 +103,18 @@ impl Datagrams {
 
     fn offload(&self) -> RwLockReadGuard<'_, Offload> {
         self.offload.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To QUIC a datagram that the kernel does not send is a lost one. A person wants to know: the library would log an error of the
+    /// system, raw.
+    fn lost(&self, to: SocketAddr, error: &io::Error) {
+        // Probes for larger datagrams meet this limit.
+        if error.raw_os_error() == Some(nix::libc::EMSGSIZE) {
+            return;
+        }
+        if let Some(reason) = self.errors.failed(to, error, Instant::now()) {
+            warn!(%to, reason, "this host does not send UDP packets to a peer");
+        }
     }
 
     /// quinn turns segmentation and ECN off for ever when the kernel refuses a datagram with `EINVAL`, which it also does while
@@ -125,7 +147,16 @@ impl AsyncUdpSocket for Datagrams {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let offload = self.offload();
-        let sent = bursts(transmit).try_for_each(|burst| offload.state.send(self.socket.get_ref().into(), &burst));
+        let sent =
+            bursts(transmit).try_for_each(
+                |burst| match offload.state.try_send(self.socket.get_ref().into(), &burst) {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                        self.lost(transmit.destination, &error);
+                        Ok(())
+                    }
+                    sent => sent,
+                },
+            );
         let is_reduced = offload.state.max_gso_segments() < self.segments;
         drop(offload);
         if is_reduced {

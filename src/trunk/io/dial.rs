@@ -8,8 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time;
 use std::time::Duration;
 
+use quinn::ConnectionError;
 use quinn::Endpoint;
 use quinn::crypto::HmacKey;
 use tokio::time::Instant;
@@ -20,6 +22,7 @@ use super::greet::greet;
 use super::udp;
 use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
+use crate::trunk::SendErrors;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 
@@ -37,6 +40,8 @@ const FRESH_TIME: Duration = Duration::from_secs(2);
 /// those to a peer whose address has not the family of the listening one.
 pub struct Sockets {
     listening: Endpoint,
+    /// What the kernel did not send, from any of them.
+    errors: SendErrors,
     /// What it takes to open another one; `None` if only this one may be used.
     settings: Option<(TrunkConfig, Arc<dyn HmacKey>)>,
     /// The last fresh ones, for IPv4 and IPv6, and when they were opened.
@@ -59,14 +64,16 @@ impl Sockets {
     pub fn only(listening: Endpoint) -> Self {
         Self {
             listening,
+            errors: SendErrors::default(),
             settings: None,
             fresh: Mutex::default(),
         }
     }
 
-    /// Dials from the listening socket, and from fresh ones with these settings.
-    pub fn new(listening: Endpoint, config: TrunkConfig, reset_key: Arc<dyn HmacKey>) -> Self {
+    /// Dials from the listening socket, and from fresh ones with these settings. `errors` is the record of the listening one.
+    pub fn new(listening: Endpoint, errors: SendErrors, config: TrunkConfig, reset_key: Arc<dyn HmacKey>) -> Self {
         Self {
+            errors,
             settings: Some((config, reset_key)),
             ..Self::only(listening)
         }
@@ -94,7 +101,8 @@ impl Sockets {
             _ if remote.is_ipv4() => IpAddr::from(Ipv4Addr::UNSPECIFIED),
             _ => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let opened = udp::bind((ip, 0).into(), config, None, Arc::clone(reset_key))?.endpoint;
+        let (key, errors) = (Arc::clone(reset_key), self.errors.clone());
+        let opened = udp::bind((ip, 0).into(), config, None, key, errors)?.endpoint;
         *last = Some((Instant::now(), opened.clone()));
         Ok(opened)
     }
@@ -122,23 +130,37 @@ pub async fn dial(
     held: &Held,
     target: Target<'_>,
 ) -> Result<Greeted, TrunkError> {
-    let mut last = TrunkError::Late("answer");
+    let mut last = TrunkError::Withdrawn;
     for &remote in target.addresses {
+        let began = time::Instant::now();
+        let mut is_connected = false;
         let attempt = async {
             let connecting = sockets
                 .towards(remote, target.fresh)?
                 .connect_with(config.clone(), remote, target.name);
-            let connection = connecting
-                .map_err(|error| TrunkError::Connection(error.to_string()))?
-                .await?;
+            let connecting = connecting.map_err(|error| TrunkError::Connection(error.to_string()))?;
+            let connection = match connecting.await {
+                Err(ConnectionError::TimedOut) => return Ok(None),
+                connected => connected?,
+            };
+            is_connected = true;
             let (control, receiving) = connection.open_bi().await?;
-            greet(connection, control, receiving, daemon, held, Some(target.name)).await
+            greet(connection, control, receiving, daemon, held, Some(target.name))
+                .await
+                .map(Some)
         };
-        match timeout(DIAL_TIME, attempt).await {
-            Ok(Ok(greeted)) => return Ok(greeted),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = TrunkError::Late("answer"),
-        }
+        last = match timeout(DIAL_TIME, attempt).await.unwrap_or(Ok(None)) {
+            Ok(Some(greeted)) => return Ok(greeted),
+            Ok(None) if is_connected => TrunkError::Late("greet this daemon"),
+            Ok(None) => match sockets.errors.since(began, remote) {
+                Some(reason) => TrunkError::Unsent {
+                    address: remote,
+                    reason,
+                },
+                None => TrunkError::NoAnswer(remote),
+            },
+            Err(error) => error,
+        };
     }
     Err(last)
 }

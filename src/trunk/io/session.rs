@@ -28,6 +28,7 @@ use crate::endpoint::io::attachment::EndpointEvent;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
+use crate::fields::List;
 use crate::session::Event;
 use crate::session::Session;
 use crate::session::SessionConfig;
@@ -147,7 +148,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     let stats = task.session.stats();
     info!(
         %peer, reason,
-        sent = ?stats.frames_sent, received = ?stats.frames_received, fenced = stats.frames_fenced,
+        sent = List::of(&stats.frames_sent).value(), received = List::of(&stats.frames_received).value(), fenced = stats.frames_fenced,
         aliases_resolved = stats.aliases.resolved, aliases_ambiguous = stats.aliases.ambiguous,
         stale = stats.signals_stale, late = stats.frames_late, names_refused = stats.names_refused,
         "a session has ended"
@@ -410,7 +411,7 @@ impl SessionTask {
                 self.endpoints.remove(circuit);
             }
             Event::Silence { circuit, is_silent } => self.endpoints.silence(circuit, is_silent),
-            Event::Ended { circuit, frames } => info!(%peer, %circuit, ?frames, "lanes"),
+            Event::Ended { circuit, frames } => info!(%peer, %circuit, frames = List::of(&frames).value(), "lanes"),
             Event::NodeUp { name, hosts, hidden } => self.news.push(PeerEvent::NodeUp {
                 peer,
                 name,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::datagrams::Datagrams;
 use super::nowhere::Nowhere;
+use crate::trunk::SendErrors;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkError;
 
@@ -51,6 +52,8 @@ impl UdpEndpoint {
 
 /// Binds a UDP socket. Without `tls` it serves outgoing connections only.
 ///
+/// What the kernel does not send is recorded in `errors`.
+///
 /// # Errors
 /// If the address cannot be bound.
 pub fn bind(
@@ -58,6 +61,7 @@ pub fn bind(
     config: &TrunkConfig,
     tls: Option<quinn::ServerConfig>,
     reset_key: Arc<dyn HmacKey>,
+    errors: SendErrors,
 ) -> Result<UdpEndpoint, TrunkError> {
     let refuse = |source| TrunkError::Bind { address, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(refuse)?;
@@ -71,7 +75,7 @@ pub fn bind(
         socket.send_buffer_size().unwrap_or(0),
     );
     let runtime = Arc::new(quinn::TokioRuntime);
-    let (socket, closed) = Datagrams::new(socket.into(), config.datagram_max).map_err(refuse)?;
+    let (socket, closed) = Datagrams::new(socket.into(), config.datagram_max, errors).map_err(refuse)?;
     let socket = Arc::new(socket);
     let endpoint =
         Endpoint::new_with_abstract_socket(config.endpoint(reset_key), tls, socket, runtime).map_err(refuse)?;

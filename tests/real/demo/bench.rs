@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::BufRead as _;
 use std::io::BufReader;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use beamway::lab::bench::findings::Measure;
 use beamway::lab::testbed::carriers::Carrier;
 use beamway::lab::testbed::children::until;
 use beamway::lab::testbed::erlang::Erlang;
+use beamway::lab::testbed::erlang::Programs;
 use beamway::lab::testbed::gateways::Gateways;
 use beamway::lab::testbed::hosts::Host;
 use beamway::lab::testbed::node_settings::NodeSettings;
@@ -129,6 +131,49 @@ fn everything_is_measured_over_every_carrier() {
         page.contains("<svg") && page.contains("beamway 16"),
         "a page with plots"
     );
+}
+
+/// Figures are worth nothing without the versions of what they compare, which differ much.
+#[test]
+fn another_erlang_is_taken_by_its_path() {
+    let folder = TempDir::new().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for program in ["erl", "erlc"] {
+        let mut folders = std::env::split_paths(&path).map(|folder| folder.join(program));
+        let real = folders.find(|file| file.is_file()).expect("Erlang in the path");
+        let ours = folder.path().join(program);
+        let text = format!(
+            "#!/bin/sh\n: > {}/{program}-was-used\nexec {} \"$@\"\n",
+            folder.path().display(),
+            real.display()
+        );
+        fs::write(&ours, text).unwrap();
+        fs::set_permissions(&ours, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let erl = folder.path().join("erl");
+    let short = ["--tiny", "--rounds", "1", "--rows", "idle", "--over", "plain"];
+    let (findings, _) = bench(&[&short[..], &["--erl", erl.to_str().unwrap()]].concat());
+    for program in ["erl", "erlc"] {
+        assert!(
+            folder.path().join(format!("{program}-was-used")).exists(),
+            "another {program} ran"
+        );
+    }
+    let about = &findings.about;
+    assert!(
+        about.otp.split('.').count() >= 2,
+        "a version and not a release: {}",
+        about.otp
+    );
+    let tls = about.tls.as_deref().expect("these tests need Erlang's ssl");
+    assert!(tls.starts_with("ssl ") && tls.contains("SSL "), "{tls}");
+    for command in ["demo", "bench"] {
+        let temporary = TempDir::new().unwrap();
+        let mut command = beamway(command, &temporary);
+        let (status, _, err) = wait(command.args(["--erl", "/nowhere/erl"]).spawn().unwrap());
+        assert_eq!(status, Some(1), "{err}");
+        assert!(err.contains("there is no program /nowhere/erl"), "{err}");
+    }
 }
 
 /// What was measured before the interruption is kept as it is; the rest follows.
@@ -270,7 +315,11 @@ fn verdicts(mistakes: &[(&str, &str)]) -> Vec<Value> {
     on_children(async |workspace, children| {
         let epmd = port_mapper::start().await.unwrap();
         let start = async |short: &str, modules: &[(&str, &str)]| {
-            let kind = Kind::Beam(Erlang::prepare(workspace, short, modules).await.unwrap());
+            let kind = Kind::Beam(
+                Erlang::prepare(Programs::default(), workspace, short, modules)
+                    .await
+                    .unwrap(),
+            );
             let settings = NodeSettings {
                 name: format!("{short}@127.0.0.1"),
                 label: short.to_owned(),
@@ -349,9 +398,15 @@ fn nodes_that_run_already_are_measured_and_left_as_they_were() {
     let temporary = TempDir::new().unwrap();
     on_children(async |workspace, children| {
         let modules = [("bystander", BYSTANDER)];
-        let testbed = Testbed::prepare(workspace, children, env!("CARGO_BIN_EXE_beamway").into(), &modules)
-            .await
-            .unwrap();
+        let testbed = Testbed::prepare(
+            workspace,
+            children,
+            env!("CARGO_BIN_EXE_beamway").into(),
+            Programs::find(None).unwrap(),
+            &modules,
+        )
+        .await
+        .unwrap();
         let gateways = Gateways::start(&testbed, &Transport::default()).await.unwrap();
         let starter = Starter::new(&testbed, Carrier::beamway(), Some(&gateways))
             .await

@@ -10,6 +10,7 @@ use beamway::lab::testbed::children::Children;
 use beamway::lab::testbed::children::until;
 use beamway::lab::testbed::erlang::Erlang;
 use beamway::lab::testbed::erlang::MODULE;
+use beamway::lab::testbed::erlang::Programs;
 use beamway::lab::testbed::hosts::Host;
 use beamway::lab::testbed::node_settings::NodeSettings;
 use beamway::lab::testbed::nodes::Kind;
@@ -33,7 +34,11 @@ impl Side<'_> {
     async fn start(self, short: &str, epmd: u16, children: &Children, workspace: &Workspace) -> Node {
         let kind = match self {
             Self::Native => Kind::Native(env!("CARGO_BIN_EXE_beamway").into()),
-            Self::Beam(source) => Kind::Beam(Erlang::prepare(workspace, short, &[(MODULE.0, source)]).await.unwrap()),
+            Self::Beam(source) => Kind::Beam(
+                Erlang::prepare(Programs::default(), workspace, short, &[(MODULE.0, source)])
+                    .await
+                    .unwrap(),
+            ),
         };
         let settings = NodeSettings {
             name: format!("{short}@127.0.0.1"),

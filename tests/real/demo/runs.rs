@@ -87,6 +87,8 @@ fn the_whole_demo_verifies_every_row_and_leaves_nothing_behind() {
     assert_eq!(report["left_out"], Value::Null, "these tests need Erlang's ssl");
     assert_eq!(report["nodes_are"], "erlang");
     assert!(report["otp"].is_string(), "{report:#}");
+    let tls = report["tls"].as_str().unwrap();
+    assert!(tls.starts_with("ssl ") && tls.contains("SSL "), "{tls}");
 }
 
 #[test]

@@ -87,6 +87,11 @@ impl Hosts {
         }
     }
 
+    /// The names of the namespaces.
+    pub(crate) const fn names(&self) -> &[String; 2] {
+        &self.names
+    }
+
     fn add_namespaces(&self) -> Result<(), String> {
         for name in &self.names {
             ip(&format!("netns add {name}"))?;
@@ -123,6 +128,12 @@ impl Hosts {
     pub(crate) fn deaf(&self, from: usize, action: &str) {
         let (name, to) = (&self.names[from], 2 - from);
         ip(&format!("-n {name} route {action} blackhole 10.77.0.{to}/32")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The kernel of the first host refuses to send to the other one: by a route of the kind `prohibit` or `blackhole`.
+    pub(crate) fn route(&self, action: &str, kind: &str) {
+        let [name, _] = &self.names;
+        ip(&format!("-n {name} route {action} {kind} 10.77.0.2/32")).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// The line takes everything and brings nothing, for so long.

@@ -25,6 +25,7 @@ const TITLE: &str = "Erlang distribution carriers: throughput and latency";
 #[must_use]
 pub(super) fn page(judgement: &Judgement<'_>, plots: &[Plot]) -> String {
     let about = &judgement.findings.about;
+    let tls = about.tls.as_ref().map(|tls| format!(" · {tls}")).unwrap_or_default();
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,7 +41,7 @@ pub(super) fn page(judgement: &Judgement<'_>, plots: &[Plot]) -> String {
                 header {
                     h1 { (TITLE) }
                     p class="lead" {
-                        (about.machine) ", " (about.cores) " CPUs · Erlang/OTP " (about.otp) " · beamway " (about.beamway)
+                        (about.machine) ", " (about.cores) " CPUs · Erlang/OTP " (about.otp) (tls) " · beamway " (about.beamway)
                         " · " (about.started)
                     }
                     (navigation(judgement))

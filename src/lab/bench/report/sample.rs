@@ -52,6 +52,7 @@ pub(super) fn about(rounds: u32) -> About {
         memory_bytes: 8_342_863_872,
         kernel: "Linux 6.1.0-42-cloud-amd64".to_owned(),
         otp: "25.2.3".to_owned(),
+        tls: Some("ssl 10.8.7, OpenSSL 3.0.20 7 Apr 2026".to_owned()),
         settings: vec![
             setting("Rounds", &rounds.to_string()),
             setting("Length of a measurement", "4 s"),

@@ -177,6 +177,10 @@ pub(super) fn circumstances(about: &About) -> Vec<(String, String)> {
         ("Memory", memory),
         ("Kernel", about.kernel.clone()),
         ("Erlang/OTP", about.otp.clone()),
+        (
+            "TLS distribution",
+            about.tls.clone().unwrap_or_else(|| "not known".to_owned()),
+        ),
         ("beamway", about.beamway.clone()),
     ];
     own.into_iter()

@@ -42,6 +42,7 @@ fn hostile() -> Findings {
         &mut about.machine,
         &mut about.kernel,
         &mut about.otp,
+        about.tls.as_mut().expect("a version"),
     ] {
         *text = HOSTILE.to_owned();
     }
@@ -150,6 +151,7 @@ fn the_page_states_the_circumstances() {
         &about.machine,
         &about.kernel,
         &about.otp,
+        about.tls.as_ref().expect("a version"),
         &about.beamway,
         &about.started,
     ];

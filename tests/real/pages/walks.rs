@@ -1,0 +1,273 @@
+//! What readers do.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use super::page::Block;
+use super::page::find;
+use super::walk::Machine;
+use super::walk::Machines;
+use super::walk::PATIENCE;
+use super::walk::Walk;
+use super::walk::await_shell;
+use super::walk::type_erlang;
+use crate::harness::BEAMWAY;
+use crate::harness::Process;
+
+const ATTACH: &str = "docs/ATTACH.md";
+
+/// The only terminal of a block.
+fn one(terminals: Vec<Process>) -> Process {
+    let [terminal] = <[Process; 1]>::try_from(terminals).unwrap_or_else(|all| panic!("{} terminals", all.len()));
+    terminal
+}
+
+#[test]
+fn two_nodes_on_one_machine() {
+    let mut walk = Walk::of("two nodes on one machine");
+    let Some(mut machines) = Machines::boot() else { return };
+    let machine = &mut machines.all[0];
+    machine.type_block(&walk.take(ATTACH, "cargo build"));
+    machine.save("left.toml", &walk.take(ATTACH, "[gateway]\nname   = \"left\""));
+    machine.save("right.toml", &walk.take(ATTACH, "[gateway]\nname   = \"right\""));
+    let gateways = machine.type_block(&walk.take(ATTACH, "beamway check"));
+    assert_eq!(gateways.len(), 2);
+    let mut nodes = machine.type_block(&walk.take(ATTACH, "ERL_EPMD_PORT=5002"));
+    nodes.iter_mut().for_each(await_shell);
+    let [b, a] = &mut nodes[..] else { panic!("two nodes") };
+    type_erlang(a, &walk.take(ATTACH, "net_adm:ping"));
+    let elixir = walk.take(ATTACH, "ERL_EPMD_PORT=5001 elixir");
+    assert_eq!(machine.run(&elixir.text).trim(), "pong");
+    b.type_line("register(orders, self()), io:format(\"~s~n\", [\"taken\"]).");
+    b.await_log("taken", PATIENCE);
+    let block = walk.take("README.md", "beamway ping");
+    let said: Vec<String> = block.text.lines().map(|line| machine.run(line)).collect();
+    assert!(said[0].starts_with("pong: b@127.0.0.1 answers"), "{said:?}");
+    assert_eq!(said[1], "42\n");
+    b.type_line("receive Order -> io:format(\"~p~n\", [Order]) end.");
+    b.await_log("{cancel,17}", PATIENCE);
+    // As both pages say: nothing was open to other machines, and everything went over the gateways.
+    for gateway in gateways {
+        let log = gateway.log();
+        assert!(!log.iter().any(|line| line.contains("unencrypted")), "{log:#?}");
+        assert!(log.iter().any(|line| line.contains("a circuit has begun")), "{log:#?}");
+    }
+    walk.end();
+}
+
+#[test]
+fn two_hosts() {
+    let mut walk = Walk::of("two hosts");
+    let Some(mut machines) = Machines::boot() else { return };
+    let shared = machines.folder.path().join("shared");
+    let [first, second] = &mut machines.all[..] else {
+        panic!("two machines")
+    };
+    first.type_block(&walk.take(ATTACH, "beamway certs init"));
+    let (check, mut gateways) = (walk.take(ATTACH, "beamway check --config /etc"), Vec::new());
+    for (machine, host, name) in [
+        (&mut *first, "host1.example", "gw1"),
+        (&mut *second, "host2.example", "gw2"),
+    ] {
+        let copied = shared.join(host).join("etc/beamway");
+        machine.run(&format!(
+            "mkdir -p /etc/beamway; cp -rp {}/. /etc/beamway/",
+            copied.display()
+        ));
+        machine.save(
+            "/etc/beamway/gateway.toml",
+            &walk.take(ATTACH, &format!("[gateway]\nname   = \"{name}\"")),
+        );
+        gateways.push(one(machine.type_block(&check)));
+    }
+    let mut b = one(second.type_block(&walk.take(
+        ATTACH,
+        "mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl\nerl -name b@",
+    )));
+    let mut a = one(first.type_block(&walk.take(
+        ATTACH,
+        "mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl\nerl -name a@",
+    )));
+    await_shell(&mut b);
+    await_shell(&mut a);
+    type_erlang(&mut a, &walk.take(ATTACH, "net_adm:ping('b@host2.example')"));
+    type_erlang(&mut a, &walk.take(ATTACH, "{ok, _, Node} = peer"));
+    for gateway in &gateways {
+        gateway.await_log("a circuit has begun", PATIENCE);
+        let log = gateway.log();
+        assert!(!log.iter().any(|line| line.contains("unencrypted")), "{log:#?}");
+    }
+    // A node of C finds the far host at loopback.
+    let file = walk.take(ATTACH, "127.0.0.1  host2.example");
+    first.run(&format!(
+        "sed -i /host2.example/d /etc/hosts; echo '{}' >> /etc/hosts",
+        file.text.trim()
+    ));
+    let block = walk.take(ATTACH, "erl_call");
+    assert_eq!(first.run(&block.text).trim(), "'b@host2.example'");
+    // The command of the Erlang page has the name of the first node.
+    drop(a);
+    let mut again = one(first.type_block(&walk.take("erlang/README.md", "ERL_EPMD_PORT=4369")));
+    await_shell(&mut again);
+    again.type_line("io:format(\"~s~n\", [net_adm:ping('b@host2.example')]).");
+    again.await_log("pong", PATIENCE);
+    walk.end();
+}
+
+#[test]
+fn at_boot() {
+    let mut walk = Walk::of("at boot");
+    let Some(mut machines) = Machines::boot() else { return };
+    let machine = &mut machines.all[0];
+    machine.run("beamway certs init --dir certs; beamway certs issue --dir certs --host host1.example gw1");
+    machine.run("mkdir -p /etc/beamway; cp -rp certs/gw1/. /etc/beamway/");
+    // The user of the service may have no way into the folder of the build.
+    machine.run(&format!("cp --remove-destination {BEAMWAY} /usr/local/bin/beamway"));
+    machine.save(
+        "/etc/beamway/gateway.toml",
+        &find(ATTACH, "[gateway]\nname   = \"gw1\""),
+    );
+    let unit = walk.take(ATTACH, "[Unit]");
+    machine.save("/etc/systemd/system/beamway.service", &unit);
+    machine.type_block(&walk.take(ATTACH, "useradd"));
+    serve_as(machine, &unit);
+    // A log that is truncated in place goes on at its beginning.
+    assert!(
+        walk.take(ATTACH, "/var/log/beamway.log {")
+            .text
+            .contains("copytruncate")
+    );
+    let gateway = one(machine.type_block(&walk.take(ATTACH, "beamway run --config /etc/beamway/gateway.toml >>")));
+    await_logged(machine, "a peer cannot be reached");
+    machine.run(": > /var/log/beamway.log");
+    gateway.signal(Signal::SIGTERM);
+    let log = await_logged(machine, "stopping");
+    assert!(!log.contains('\0'), "no hole where the text was: {log:?}");
+    walk.end();
+}
+
+/// Does what the service manager does with a unit.
+fn serve_as(machine: &Machine, unit: &Block) {
+    if machine.run("command -v systemd-analyze || true").is_empty() {
+        eprintln!("SKIPPED: the unit is not verified, since systemd-analyze is not installed");
+    } else {
+        let said = machine.run("systemd-analyze verify --man=no /etc/systemd/system/beamway.service 2>&1");
+        assert!(!said.contains("beamway.service"), "{said}");
+    }
+    let of_unit = |key: &str| {
+        let lines = unit.text.lines();
+        let mut values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let value = values.next();
+        value.unwrap_or_else(|| panic!("the unit has no {key}"))
+    };
+    // The key is readable by this user alone, who can do what the unit has it do.
+    let as_user = format!("setpriv --reuid={0} --regid={0} --clear-groups", of_unit("User"));
+    machine.run(&format!("{as_user} {}", of_unit("ExecStartPre")));
+    let mut service = machine.open(&format!("{as_user} {}", of_unit("ExecStart")));
+    service.await_log(" lanes, ", PATIENCE);
+    service.signal(Signal::SIGTERM);
+    assert!(service.wait(PATIENCE).success());
+}
+
+/// Waits until the log file has this text. Gives all of it.
+fn await_logged(machine: &Machine, text: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let log = machine.run("cat /var/log/beamway.log");
+        if log.contains(text) {
+            return log;
+        }
+        assert!(began.elapsed() < PATIENCE, "{text:?} is not in {log:?}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn files() {
+    let mut walk = Walk::of("files");
+    let Some(mut machines) = Machines::boot() else { return };
+    let machine = &mut machines.all[0];
+    machine.run("beamway certs init --dir certs; beamway certs issue --dir certs left one");
+    machine.save("whole.toml", &walk.take("docs/CONFIGURATION.md", "[gateway]"));
+    machine.save("one.toml", &walk.take("docs/APPLICATIONS.md", "# on one.test"));
+    let gateway = "[gateway]\nname = \"left\"\nlisten = \"127.0.0.1:0\"\ncerts = \"certs/left\"\n\n";
+    for (file, start) in [("a.toml", "# on the host of a\n"), ("b.toml", "# on the host of b,")] {
+        let mut block = walk.take(ATTACH, start);
+        block.text.insert_str(0, gateway);
+        machine.save(file, &block);
+    }
+    for file in ["whole", "one", "a", "b"] {
+        machine.run(&format!("beamway check --config {file}.toml"));
+    }
+    // From OTP 27.2 on the parameter counts; before, it is ignored.
+    machine.save("sys.config", &walk.take(ATTACH, "[{kernel, [{epmd_module"));
+    machine.run("mkdir -p ebin && erlc -o ebin erlang/src/beamway_epmd.erl");
+    let asked = machine.run(
+        "erl -noinput -config sys -pa ebin -eval 'io:format(\"~s ~s~n\", [erlang:system_info(otp_release), net_kernel:epmd_module()]), halt().'",
+    );
+    let (release, module) = asked.trim().split_once(' ').expect("two words");
+    let expected = if release.parse::<u32>().is_ok_and(|release| release >= 27) {
+        "beamway_epmd"
+    } else {
+        "erl_epmd"
+    };
+    assert_eq!(module, expected, "OTP {release}");
+    walk.end();
+}
+
+#[test]
+fn certificates() {
+    const CERTS: &str = "certs/README.md";
+    let mut walk = Walk::of("certificates");
+    let Some(mut machines) = Machines::boot() else { return };
+    let machine = &mut machines.all[0];
+    machine.type_block(&walk.take(CERTS, "beamway certs init"));
+    for line in walk.take(CERTS, "certs/ca.pem").text.lines() {
+        let file = line.split_whitespace().next().expect("a file");
+        assert!(
+            file.starts_with("certs/right") || machine.folder.join(file).is_file(),
+            "no {file}"
+        );
+    }
+    let mut block = walk.take(CERTS, "[gateway]");
+    block
+        .text
+        .push_str("listen = \"127.0.0.1:0\"\n\n[epmd]\nhosts = [\"host1.example\"]\n");
+    machine.save("left.toml", &block);
+    let before = machine.run("beamway check --config left.toml");
+    assert!(!before.contains("does not name"), "{before}");
+    let key = fs::read(machine.folder.join("certs/left/key.pem")).expect("a key");
+    machine.type_block(&walk.take(CERTS, "mv certs/left"));
+    machine.run("beamway check --config left.toml");
+    assert_ne!(fs::read(machine.folder.join("certs/left/key.pem")).expect("a key"), key);
+    walk.end();
+}
+
+/// The dependency has the features that it asks for, and none of the program's dependencies.
+#[test]
+fn a_program_of_ones_own() {
+    let mut walk = Walk::of("a program of one's own");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("program");
+    fs::create_dir_all(program.join("src")).expect("a folder");
+    std::os::unix::fs::symlink(root, folder.path().join("beamway")).expect("a link");
+    let package = "[package]\nname = \"program\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n";
+    let text = package.to_owned() + &walk.take("docs/NODES.md", "[dependencies]").text;
+    fs::write(program.join("Cargo.toml"), text).expect("a writable folder");
+    fs::write(program.join("src/main.rs"), "fn main() {}\n").expect("a writable folder");
+    fs::copy(root.join("Cargo.lock"), program.join("Cargo.lock")).expect("a copy");
+    let mut tree = std::process::Command::new(env!("CARGO"));
+    tree.current_dir(&program)
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none"]);
+    let output = tree.output().expect("cargo");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("beamway v") && said.contains("tokio v"), "{said}");
+    assert!(!said.contains("clap v"), "{said}");
+    walk.end();
+}
