@@ -44,7 +44,6 @@ pub use packet::PACKET_MAX;
 pub use packet::Packet;
 pub use packet::PacketDecoder;
 pub use packet::PacketEncoder;
-#[cfg(any(test, feature = "internals"))]
 pub use packet::SEQUENCES_MAX;
 pub use question::Question;
 pub use relay::Party;

@@ -19,7 +19,6 @@ mod starting;
 #[cfg(test)]
 mod tests;
 
-#[cfg(any(test, feature = "internals"))]
 pub use announcements::NAMES_OF_A_PEER;
 #[cfg(any(test, feature = "internals"))]
 pub use announcements::NODES_OF_A_PEER;

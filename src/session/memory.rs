@@ -38,7 +38,21 @@ struct Shares {
 #[derive(Debug)]
 struct Peer {
     account: Account,
-    shares: Vec<Weak<Entry>>,
+    shares: Vec<Part>,
+}
+
+/// The share of one session.
+#[derive(Debug)]
+struct Part {
+    account: Account,
+    entry: Weak<Entry>,
+}
+
+impl Part {
+    /// The session has ended, and what is left is freed in a moment: its tasks are about to end, or receivers still have it.
+    fn has_ended(&self) -> bool {
+        self.entry.strong_count() == 0
+    }
 }
 
 /// What is kept for one session.
@@ -73,7 +87,7 @@ impl Memory {
     pub fn share(&self, daemon: &str) -> Share {
         let mut peers = locked(&self.0.peers);
         peers.retain(|_, peer| {
-            peer.shares.retain(|share| share.strong_count() > 0);
+            peer.shares.retain(|part| !part.has_ended() || part.account.kept() > 0);
             !peer.shares.is_empty()
         });
         let peer = peers.entry(daemon.to_ascii_lowercase()).or_insert_with(|| Peer {
@@ -86,15 +100,31 @@ impl Memory {
             is_over: AtomicBool::new(false),
             waker: Mutex::default(),
         });
-        peer.shares.push(Arc::downgrade(&share));
+        peer.shares.push(Part {
+            account: share.account.clone(),
+            entry: Arc::downgrade(&share),
+        });
         Share(share)
+    }
+
+    /// Whether the limit is exceeded without what sessions that have ended are about to free.
+    fn is_exceeded(&self, peers: &BTreeMap<String, Peer>) -> bool {
+        let all = peers.values().flat_map(|peer| &peer.shares);
+        let freed: u64 = all
+            .filter(|part| part.has_ended())
+            .map(|part| part.account.kept())
+            .sum();
+        self.kept().saturating_sub(freed) > self.0.limit
     }
 
     /// The limit is exceeded: asks the session that keeps most of the peer that keeps most to give up something.
     fn claim(&self) {
         let peers = locked(&self.0.peers);
+        if !self.is_exceeded(&peers) {
+            return;
+        }
         let of_peers = peers.values().filter_map(|peer| {
-            let shares = peer.shares.iter().filter_map(Weak::upgrade);
+            let shares = peer.shares.iter().filter_map(|part| part.entry.upgrade());
             let share = shares.max_by_key(|share| share.account.kept())?;
             Some((peer.account.kept(), share))
         });
@@ -128,7 +158,7 @@ impl Share {
         let memory = &self.0.memory;
         let is_over = self.0.is_over.load(Relaxed) && self.0.is_over.swap(false, Relaxed);
         // Others may have given up enough meanwhile.
-        is_over && memory.kept() > memory.0.limit
+        is_over && memory.is_exceeded(&locked(&memory.0.peers))
     }
 
     /// Whether this session must give up something, because of what arrived for another one. Otherwise the task is woken
@@ -172,5 +202,19 @@ mod tests {
         assert!(least.is_exceeded());
         drop(kept);
         assert!(!most.take_claim());
+    }
+
+    #[test]
+    fn nobody_gives_up_anything_for_a_session_that_has_ended() {
+        let memory = Memory::new(10);
+        let (honest, flooding) = (memory.share("honest"), memory.share("flooding"));
+        let _needed = honest.account().charge(5);
+        let of_a_task = flooding.account().charge(20);
+        drop(flooding);
+        assert!(honest.is_exceeded() && !honest.take_claim());
+        let another = memory.share("another");
+        let _more = another.account().charge(11);
+        assert!(honest.is_exceeded() && another.take_claim());
+        drop(of_a_task);
     }
 }

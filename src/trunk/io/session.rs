@@ -75,6 +75,20 @@ fn poll_commands(
     }
 }
 
+/// Waits until this time, or for ever.
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether these inputs are so many that others should go on now.
+fn is_long(arrived: &[Arrival], commanded: &[Command]) -> bool {
+    let weights = arrived.iter().map(Arrival::weight).chain(commanded.iter().map(weight));
+    weights.sum::<usize>() >= TURN
+}
+
 /// The number of signals of a command.
 fn weight(command: &Command) -> usize {
     match command {
@@ -195,13 +209,7 @@ impl SessionTask {
         let mut commanded = Vec::with_capacity(BATCH);
         let mut arrived = Vec::with_capacity(BATCH);
         loop {
-            let timeout = self.poll_timeout().map(tokio::time::Instant::from_std);
-            let sleep = async {
-                match timeout {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let sleep = sleep_until(self.poll_timeout());
             // Both are polled each time, so that neither waits for the other.
             let input = poll_fn(|context| {
                 let is_arrived = self.trunk.poll_arrive(context, &mut arrived, BATCH).is_ready();
@@ -232,12 +240,7 @@ impl SessionTask {
             }
             let now = clock();
             settings.busy_wait.came(bytes(&arrived, &commanded));
-            let is_long = arrived
-                .iter()
-                .map(Arrival::weight)
-                .chain(commanded.iter().map(weight))
-                .sum::<usize>()
-                >= TURN;
+            let is_long = is_long(&arrived, &commanded);
             if let Some(reason) = self.handle_arrivals(arrived.drain(..), now) {
                 return reason;
             }

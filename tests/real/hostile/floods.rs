@@ -125,8 +125,8 @@ impl Flooded {
             before >> 20,
             MEMORY >> 20
         );
-        println!(
-            "{what}: {} MB more resident; p99 of calls {beside} us, {alone} us alone",
+        eprintln!(
+            "{what}: {} MB more; p99 of calls {beside} us, {alone} us alone",
             (most - before) >> 20
         );
         assert!(
