@@ -150,6 +150,13 @@ pub struct Frame {
     pub content: Content,
 }
 
+impl Frame {
+    /// How much work it is to handle, where a frame without fences is one.
+    pub const fn weight(&self) -> usize {
+        1 + self.fences.len() / 8
+    }
+}
+
 /// The head of a frame: everything before its body.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameHead<'a> {
@@ -368,27 +375,37 @@ impl FrameDecoder {
         })
     }
 
-    /// Takes frames from `input` until nothing is left of it or there are `most` in `frames`. If a part of the last one is
-    /// missing, continues with the next input.
+    /// Takes frames from `input` until nothing is left of it, or their [weight](Frame::weight) is `most`. Returns their weight. If a
+    /// part of the last one is missing, continues with the next input.
     ///
     /// # Errors
     /// If the bytes are malformed, or the body is longer than [`BODY_MAX`], or [`RUN_MAX`] for a run.
-    pub fn decode(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<(), WireError> {
+    pub fn decode(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<usize, WireError> {
         let outcome = self.fill(input, frames, most);
-        self.page.give(frames);
+        self.give(frames);
         outcome
     }
 
-    fn fill(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<(), WireError> {
-        while frames.len() < most
+    fn fill(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<usize, WireError> {
+        let mut weight = 0;
+        while weight < most
             && let Some(frame) = self.next(input, frames.len())?
         {
+            weight += frame.weight();
             frames.push(frame);
             if self.page.is_full() {
-                self.page.give(frames);
+                self.give(frames);
             }
         }
-        Ok(())
+        Ok(weight)
+    }
+
+    fn give(&mut self, frames: &mut [Frame]) {
+        self.page.give(|place, body| {
+            if let Some(frame) = frames.get_mut(place) {
+                *frame.content.body_mut() = body;
+            }
+        });
     }
 
     /// The next frame, which will be the one at this place. It lacks its body if that goes to the page.

@@ -3,7 +3,8 @@
 //! A trunk has N *lanes* in each direction, each of them a unidirectional QUIC stream of [`Frame`]s, and one *control
 //! stream* of [`Notice`]s. A lane interleaves the *strands* of many circuits. Each strand keeps its order.
 //!
-//! - `frame`: lanes, strands, frames and their contents; `page`: small bodies that came together; `notice`: notices as types; `generated`: notices as protobuf.
+//! - `frame`: lanes, strands, frames and their contents; `page`: small bodies that came together; `notice`: notices as types;
+//!   `generated`: notices as protobuf.
 
 mod error;
 mod frame;

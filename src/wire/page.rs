@@ -1,6 +1,5 @@
 use bytes::Bytes;
 
-use super::Frame;
 use crate::codec::Account;
 use crate::codec::Charge;
 
@@ -53,8 +52,8 @@ impl Page {
         self.bytes.len() + PAGED_MAX > PAGE
     }
 
-    /// Gives the frames their bodies. One that is alone has memory of its own, which counts with its frame.
-    pub(super) fn give(&mut self, frames: &mut [Frame]) {
+    /// Gives each body to the frame at its place. One that is alone has memory of its own, which counts with its frame.
+    pub(super) fn give(&mut self, mut give: impl FnMut(usize, Bytes)) {
         let shared = match self.bodies.as_slice() {
             [] => return,
             [_] => Bytes::copy_from_slice(&self.bytes),
@@ -65,9 +64,7 @@ impl Page {
         };
         let mut start = 0;
         for (place, end) in self.bodies.drain(..) {
-            if let Some(frame) = frames.get_mut(place) {
-                *frame.content.body_mut() = shared.slice(start..end);
-            }
+            give(place, shared.slice(start..end));
             start = end;
         }
         self.bytes.clear();

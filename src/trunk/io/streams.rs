@@ -20,6 +20,7 @@ use super::notices::CONTROL_PRIORITY;
 use super::notices::NoticeReader;
 use crate::codec::Account;
 use crate::congestion::Shared;
+use crate::session::SessionConfig;
 use crate::session::SessionError;
 use crate::trunk::TrunkError;
 use crate::wire::Frame;
@@ -35,7 +36,7 @@ const PRIORITY: i32 = 0;
 /// The capacity of the queue of arrivals for the owner.
 const ARRIVALS: usize = 256;
 
-/// The most frames of one arrival.
+/// The weight of the frames of one arrival.
 const FRAMES: usize = 1024;
 
 /// The weight of arrivals that the owner takes in one turn. After that it lets the other sessions of the daemon go on: one that
@@ -44,6 +45,9 @@ pub(in crate::trunk) const TURN: usize = 2048;
 
 /// A notice may name this many hosts before others go on.
 const HOSTS: usize = 64;
+
+/// How long a peer waits that has named more hosts in one notice than are kept: no honest one does, and they cost milliseconds.
+const TOO_MANY_HOSTS: Duration = Duration::from_millis(200);
 
 /// What the stream tasks report to their owner.
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl Arrival {
     /// About how many frames cost as much to handle.
     pub(in crate::trunk) fn weight(&self) -> usize {
         match self {
-            Self::Frames { frames, .. } => frames.len(),
+            Self::Frames { frames, .. } => frames.iter().map(Frame::weight).sum(),
             Self::Notice {
                 notice: Notice::NodeUp { hosts, .. },
                 ..
@@ -329,11 +333,13 @@ async fn read_notices(mut notices: NoticeReader, arrivals: mpsc::Sender<Arrival>
             Ok((number, notice)) => (Arrival::Notice { number, notice }, false),
             Err(error) => (Arrival::Broken(error), true),
         };
-        let is_heavy = arrival.weight() > HOSTS;
+        let weight = arrival.weight();
         if arrivals.send(arrival).await.is_err() || is_last {
             return;
         }
-        if is_heavy {
+        if weight > SessionConfig::HOSTS_OF_A_NODE {
+            tokio::time::sleep(TOO_MANY_HOSTS).await;
+        } else if weight > HOSTS {
             tokio::task::yield_now().await;
         }
     }
@@ -377,7 +383,7 @@ async fn read_frames(
         let Some(count) = stream.read_chunks(&mut chunks).await? else {
             return Err(TrunkError::Ended("a lane"));
         };
-        let mut frames = Vec::new();
+        let (mut frames, mut weight) = (Vec::new(), 0);
         for chunk in chunks.iter_mut().take(count) {
             let chunk = std::mem::take(chunk);
             let mut input = &chunk[..];
@@ -394,8 +400,9 @@ async fn read_frames(
             }
             if let Some(lane) = lane {
                 while !input.is_empty() {
-                    decoder.decode(&mut input, &mut frames, FRAMES)?;
-                    if frames.len() >= FRAMES {
+                    weight += decoder.decode(&mut input, &mut frames, FRAMES.saturating_sub(weight).max(1))?;
+                    if weight >= FRAMES {
+                        weight = 0;
                         let frames = std::mem::take(&mut frames);
                         if arrivals.send(Arrival::Frames { lane, frames }).await.is_err() {
                             return Ok(());
