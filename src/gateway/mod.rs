@@ -8,6 +8,7 @@
 //! A daemon without BEAMs runs no gateway. [`Hosts`]: which host parts of node names mean this machine.
 
 mod config;
+mod direct;
 mod error;
 mod hosts;
 pub mod io;

@@ -64,6 +64,29 @@ fn nodes_on_two_hosts() {
     cluster.assert_healthy();
 }
 
+/// A node of the other host that was told the port finds the way past both gateways. The gateway of its partner says so.
+#[test]
+fn a_node_that_bypasses_the_gateways() {
+    let Some(hosts) = Hosts::lay() else { return };
+    let sites = hosts.sites();
+    let two = sites[1].quic.ip().to_string().replace('.', ",");
+    let mut cluster = Cluster::of(Carrier::Bridge, sites);
+    let mut b = cluster.node(&spec("b", 1));
+    let port = b.eval("hd([P || T <- erlang:ports(), {ok, {{0,0,0,0}, P}} <- [inet:sockname(T)]])");
+    let host = "one.test";
+    let mut c = cluster.node(&NodeSpec::new("c", 0).host(host).args(&format!("-erl_epmd_port {port}")));
+    c.eval(&format!(
+        "inet_db:set_lookup([file]), inet_db:add_host({{{two}}}, [\"two.test\"])"
+    ));
+    c.await_value(&format!("net_adm:ping({})", b.atom()), "pong", Duration::from_secs(10));
+    let gateway = cluster.gateway(1).process();
+    gateway.await_log("without a gateway, unencrypted", Duration::from_secs(15));
+    thread::sleep(Duration::from_secs(11));
+    let told = |line: &&String| line.contains("without a gateway, unencrypted") && line.contains("node=\"b\"");
+    assert_eq!(gateway.log().iter().filter(told).count(), 1, "it is said once");
+    cluster.assert_healthy();
+}
+
 /// Again and again: the cable, or one direction of it, under load in all forms.
 #[test]
 fn a_line_that_comes_and_goes() {

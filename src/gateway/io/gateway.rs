@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing::warn;
 
 use super::accept;
+use super::direct::direct_connections;
 use super::persona;
 use super::persona::Persona;
 use crate::endpoint::io::near;
@@ -71,6 +74,8 @@ pub struct Gateway {
     personas: BTreeMap<PersonaKey, Listening>,
     /// The tasks of personas and BEAMs, which end with the gateway.
     tasks: JoinSet<Ended>,
+    /// The nodes that accept connections from other machines, by their ports.
+    exposed: watch::Sender<BTreeMap<u16, String>>,
     /// Questions for nodes that the hub has not answered yet. The port mapper limits their number.
     look_ups: JoinSet<(Found, LookUp)>,
 }
@@ -109,14 +114,17 @@ impl Gateway {
             beams: BTreeMap::new(),
             personas: BTreeMap::new(),
             tasks: JoinSet::new(),
+            exposed: watch::Sender::default(),
             look_ups: JoinSet::new(),
         }
     }
 
     /// Answers questions until nobody can ask any more.
     pub async fn run(mut self, mut questions: mpsc::Receiver<Question>) {
+        let mut direct = pin!(direct_connections(self.exposed.subscribe()));
         loop {
             tokio::select! {
+                () = &mut direct, if !self.exposed.is_closed() => {}
                 question = questions.recv() => match question {
                     Some(question) => self.answer(question).await,
                     None => return,
@@ -192,7 +200,9 @@ impl Gateway {
             callers,
         };
         let creation = self.ask(|answer| Request::Attach { node, answer }).await??;
-        warn_if_exposed(&name, port);
+        if is_exposed(&name, port) {
+            self.exposed.send_modify(|nodes| drop(nodes.insert(port, name.clone())));
+        }
         let beam = Beam {
             creation,
             gone: gone.clone(),
@@ -237,6 +247,8 @@ impl Gateway {
             && let Some(Beam { creation, .. }) = self.beams.remove(name)
         {
             let name = name.to_owned();
+            self.exposed
+                .send_modify(|nodes| nodes.retain(|_, exposed| *exposed != name));
             let _ = self.hub.send(Request::Detach { name, creation }).await;
         }
     }
@@ -357,15 +369,18 @@ impl Gateway {
     }
 }
 
-/// Warns if other machines can connect to a BEAM directly, in clear text. Only the kernel is asked, so this does not wait.
-fn warn_if_exposed(name: &str, port: u16) {
-    if let Some(address) = near::exposed(port) {
-        warn!(
-            node = name, port, %address,
-            "this node accepts unencrypted distribution from other machines: start it with \
-             -kernel inet_dist_use_interface '{{127,0,0,1}}', so that only this gateway reaches it"
-        );
-    }
+/// Whether other machines can connect to a BEAM directly, in clear text; warns if so. Only the kernel is asked, so this does not
+/// wait.
+fn is_exposed(name: &str, port: u16) -> bool {
+    let Some(address) = near::exposed(port) else {
+        return false;
+    };
+    warn!(
+        node = name, port, %address,
+        "this node accepts unencrypted distribution from other machines: start it with \
+         -kernel inet_dist_use_interface '{{127,0,0,1}}', so that only this gateway reaches it"
+    );
+    true
 }
 
 /// Connects the circuits that peers open to a BEAM, until the BEAM is detached.

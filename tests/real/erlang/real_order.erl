@@ -313,7 +313,7 @@ large_sink(Boss, M, N, Sums, Order) ->
             killed =:= Reason orelse exit(Boss, {down_because, Reason}),
             %% A process killed inside a fragmented message: its DOWN passes the rest of that one message on stock
             %% distribution too (OTP 25). Nothing else may.
-            {Late, LateSum} = receive {pour, Last, Rest} -> {[Last], [erlang:crc32(Rest)]} after real:patience(300) -> {[], []} end,
+            {Late, LateSum} = receive {pour, Last, Rest} -> {[Last], [erlang:crc32(Rest)]} after real:patience(1500) -> {[], []} end,
             Boss ! {poured, self(), N + length(Late), lists:usort(LateSum ++ Sums),
                     Order andalso lists:member(Late, [[], [N + 1]])},
             receive stop -> ok; {pour, Number, _} -> exit(Boss, {message_long_after_the_down, Number}) end

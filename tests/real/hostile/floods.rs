@@ -117,7 +117,7 @@ impl Flooded {
             .into_iter()
             .map(|attacker| attacker.join().expect("no panic"))
             .sum();
-        assert!(sent > MEMORY, "{what}: only {sent} bytes were sent: no flood");
+        assert!(sent > MEMORY / 2, "{what}: only {sent} bytes were sent: no flood");
         assert!(
             most < before + MEMORY + BEYOND,
             "{what}: {} MB resident, {} before, with memory = {} MB",
@@ -297,7 +297,7 @@ fn announced_names_are_bounded() {
     Flooded::new().flood("announcements", 1, async |_connection, mut control| {
         let hosts: Vec<_> = (0..20_000).map(|number| format!("host{number}")).collect();
         let mut sent = 0;
-        for number in 1..=45 {
+        for number in 1..=23 {
             let name = format!("node{number}");
             let up = Notice::NodeUp {
                 name,
