@@ -4,9 +4,9 @@
 //! cluster that dial us. Both sides may dial at once. The daemon with the lower name decides which trunk is used.
 
 mod choice;
+mod failure_log;
 pub mod io;
 mod peer;
-mod told;
 
 #[cfg(test)]
 mod tests;

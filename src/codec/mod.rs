@@ -4,13 +4,11 @@
 //! indexes into a buffer. Multi-byte integers are big-endian in every protocol that beamway speaks. Variable-length
 //! integers are those of QUIC (RFC 9000 §16).
 //!
-//! `buffers`: bytes that are written together, without a copy of large ones. `pages`: copies of what arrived, which keep no
-//! more than themselves. `account`: who keeps how many bytes in memory.
+//! `buffers`: bytes that are written together, without a copy of large ones. `account`: who keeps how many bytes in memory.
 
 mod account;
 mod buffers;
 mod error;
-mod pages;
 mod reader;
 mod writer;
 
@@ -22,7 +20,5 @@ pub use account::Charge;
 pub use buffers::Buffers;
 pub use buffers::OWN_BUFFER_MIN;
 pub use error::CodecError;
-pub use pages::Pages;
-pub use pages::detach;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -13,7 +13,7 @@ const ESTABLISHED: &str = "01";
 pub(super) type Direct = (String, IpAddr);
 
 /// Notices nodes of other hosts that connect to nodes of this one directly: with `-erl_epmd_port`, for example, or an epmd module of
-/// their own. They are not encrypted, and nothing tells it otherwise.
+/// their own. They are not encrypted, and neither node shows it.
 #[derive(Debug, Default)]
 pub(super) struct DirectConnections {
     /// Those that there were at the last look, and have been told.

@@ -1,13 +1,13 @@
 use bytes::Bytes;
 
 use super::Message;
-use crate::codec;
 use crate::codec::Reader;
 use crate::dist::PacketError;
 use crate::dist::Run;
 use crate::etf::Limits;
 use crate::etf::Term;
 use crate::etf::TermError;
+use crate::wire;
 
 /// One entry of a mailbox: a message, or a run of messages. Kept small, since mailboxes hold either many entries or none.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Mail {
     /// The receiver is behind: a small message gets memory of its own, instead of a part of a page.
     pub(super) fn detach(&mut self) {
         if let Self::Encoded { payload, .. } = self {
-            codec::detach(payload);
+            wire::detach(payload);
         }
     }
 

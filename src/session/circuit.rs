@@ -7,7 +7,6 @@ use super::SessionConfig;
 use super::Share;
 use super::draining::Draining;
 use super::quiet::Quiet;
-use crate::codec;
 use crate::codec::Charge;
 use crate::dist;
 use crate::dist::Run;
@@ -17,6 +16,7 @@ use crate::order::Aliases;
 use crate::order::Inbound;
 use crate::order::InboundError;
 use crate::order::Outbound;
+use crate::wire;
 use crate::wire::Content;
 use crate::wire::FrameId;
 use crate::wire::STRANDS;
@@ -129,7 +129,7 @@ impl Circuit {
     ) -> Result<(), InboundError> {
         let size = FRAME + content.body().len() as u64;
         if self.frames >= LAG {
-            codec::detach(content.body_mut());
+            wire::detach(content.body_mut());
         }
         self.inbound.accept(strand, fences, content)?;
         self.frames += size;

@@ -43,3 +43,4 @@ pub use notice::SessionId;
 pub use notice::VERSION;
 pub use notice::VERSION_MIN;
 pub use notice::VERSION_OF_SILENCE;
+pub use page::detach;

@@ -9,6 +9,13 @@ const PAGE: usize = 2048;
 /// The longest body that shares a page, in bytes: most calls and their answers.
 pub(super) const PAGED_MAX: usize = PAGE / 8;
 
+/// Gives a body that waits longer than others memory of its own, if it is a part of a page.
+pub fn detach(body: &mut Bytes) {
+    if body.len() <= PAGED_MAX && !body.is_unique() {
+        *body = Bytes::copy_from_slice(body);
+    }
+}
+
 /// Small bodies that came together. They become one allocation, which counts in the account as long as one of them is there.
 #[derive(Debug)]
 pub(super) struct Page {

@@ -14,7 +14,7 @@ use tracing::debug;
 use tracing::warn;
 
 use crate::cluster::StaticPeer;
-use crate::cluster::told::Told;
+use crate::cluster::failure_log::FailureLog;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -94,7 +94,7 @@ pub(super) async fn keep_dialling(
 ) {
     let mut pause = DIAL_PAUSE;
     let mut failures: u32 = 0;
-    let mut told = Told::default();
+    let mut failure_log = FailureLog::default();
     let is_lower = dialler.daemon.is_lower_than(&peer.name);
     loop {
         let Some(wanted) = until(&mut state, |state| {
@@ -121,13 +121,13 @@ pub(super) async fn keep_dialling(
             Ok(trunk) => {
                 pause = DIAL_PAUSE;
                 failures = 0;
-                told.reached();
+                failure_log.reached();
                 if greeted.send(trunk).await.is_err() {
                     return;
                 }
                 let _ = timeout(WELCOME_TIME, until(&mut state, is_there)).await;
             }
-            Err(error) if told.is_news(&error.to_string(), Instant::now()) => {
+            Err(error) if failure_log.is_news(&error.to_string(), Instant::now()) => {
                 warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; retrying");
             }
             Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),

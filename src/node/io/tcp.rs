@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -13,7 +14,6 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::node::Shared;
-use crate::codec::Pages;
 use crate::dist::Format;
 use crate::dist::StreamDecoder;
 use crate::dist::StreamEncoder;
@@ -123,7 +123,6 @@ async fn converse(wire: Wire, shared: &Arc<Shared>, connection: &Arc<Connection>
         input: wire.input,
         decoder: StreamDecoder::new(Format::Header),
         arrivals: Arrivals::new(shared, connection),
-        pages: Pages::default(),
         connection: Arc::clone(connection),
         shared: Arc::clone(shared),
     };
@@ -151,7 +150,6 @@ struct Reader {
     input: BytesMut,
     decoder: StreamDecoder,
     arrivals: Arrivals,
-    pages: Pages,
     connection: Arc<Connection>,
     shared: Arc<Shared>,
 }
@@ -186,7 +184,7 @@ impl Reader {
             if let Some(mut content) = packets::content(packet) {
                 let body = content.body_mut();
                 if body.len() < LARGE {
-                    *body = self.pages.copy(body);
+                    *body = Bytes::copy_from_slice(body);
                 }
                 self.arrivals.take(content)?;
             }

@@ -50,15 +50,10 @@ impl TrunkKeeper {
         keeper
     }
 
-    /// Takes up to `limit` arrivals. If there are none, the task is woken when one comes.
-    pub(super) fn poll_arrive(
-        &mut self,
-        context: &mut Context<'_>,
-        arrived: &mut Vec<Arrival>,
-        limit: usize,
-    ) -> Poll<()> {
+    /// Takes the arrivals of a turn, and returns their weight. If there are none, the task is woken when one comes.
+    pub(super) fn poll_arrive(&mut self, context: &mut Context<'_>, arrived: &mut Vec<Arrival>) -> Poll<usize> {
         match &mut self.streams {
-            Some(streams) => streams.poll_arrive(context, arrived, limit),
+            Some(streams) => streams.poll_arrive(context, arrived),
             None => Poll::Pending,
         }
     }

@@ -3,6 +3,7 @@
 //! - [`udp`]: quinn's UDP endpoint. `datagrams`: our implementation of its socket. `nowhere`: its replacement once it is closed.
 //! - [`accept`], [`dial`]: incoming and outgoing connections. [`resolve`]: the addresses of a peer. [`greet`]: checks who it is.
 //! - `streams`: one small task per stream moves bytes, so that a blocked stream delays only itself.
+//! - `turn`: how much of its input a session handles before others go on.
 //! - [`notices`]: reads the control stream.
 //! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. `news`: what the hub must
 //!   hear. [`leave`]: when circuits are closed while the daemon leaves.
@@ -23,6 +24,7 @@ pub mod resolve;
 pub mod session;
 pub(super) mod streams;
 pub mod trunks;
+mod turn;
 pub mod udp;
 
 #[cfg(test)]

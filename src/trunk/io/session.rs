@@ -5,7 +5,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
@@ -22,8 +21,9 @@ use super::leave::LeaveBarrier;
 use super::leave::LeaveGuard;
 use super::news::News;
 use super::streams::Arrival;
-use super::streams::TURN;
 use super::trunks::TrunkReceiver;
+use super::turn;
+use super::turn::poll_turn;
 use crate::endpoint::io::attachment::EndpointEvent;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
@@ -37,9 +37,6 @@ use crate::trunk::TrunkError;
 use crate::trunk::keeper::Keeper;
 use crate::wire::VERSION_OF_SILENCE;
 
-/// How many inputs are handled before the outputs are drained: large enough for batching, small enough to starve nobody.
-const BATCH: usize = 64;
-
 /// The reason that nodes and peers get when this daemon leaves.
 const STOPPING: &str = "this daemon is stopping";
 
@@ -51,42 +48,12 @@ fn clock() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Takes commands as [`Streams::poll_arrive`](super::streams::Streams::poll_arrive) takes arrivals.
-fn poll_commands(
-    commands: &mut mpsc::Receiver<Command>,
-    context: &mut Context<'_>,
-    commanded: &mut Vec<Command>,
-) -> Poll<()> {
-    let mut taken = 0;
-    for _ in 0..BATCH {
-        let Poll::Ready(Some(command)) = commands.poll_recv(context) else {
-            break;
-        };
-        taken += weight(&command);
-        commanded.push(command);
-        if taken >= TURN {
-            break;
-        }
-    }
-    if commanded.is_empty() {
-        Poll::Pending
-    } else {
-        Poll::Ready(())
-    }
-}
-
 /// Waits until this time, or for ever.
 async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether these inputs are so many that others should go on now.
-fn is_long(arrived: &[Arrival], commanded: &[Command]) -> bool {
-    let weights = arrived.iter().map(Arrival::weight).chain(commanded.iter().map(weight));
-    weights.sum::<usize>() >= TURN
 }
 
 /// The number of signals of a command.
@@ -206,22 +173,23 @@ impl SessionTask {
         mut trunks: TrunkReceiver,
         settings: &SessionSettings,
     ) -> String {
-        let mut commanded = Vec::with_capacity(BATCH);
-        let mut arrived = Vec::with_capacity(BATCH);
+        let mut commanded = Vec::new();
+        let mut arrived = Vec::new();
         loop {
             let sleep = sleep_until(self.poll_timeout());
             // Both are polled each time, so that neither waits for the other.
             let input = poll_fn(|context| {
-                let is_arrived = self.trunk.poll_arrive(context, &mut arrived, BATCH).is_ready();
-                let is_commanded = poll_commands(&mut commands, context, &mut commanded).is_ready();
-                let is_claimed = self.session.poll_claim(context).is_ready();
-                if is_arrived || is_commanded || is_claimed {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
+                let arrivals = self.trunk.poll_arrive(context, &mut arrived);
+                let others = poll_turn(&mut commands, context, &mut commanded, weight);
+                match (arrivals, others, self.session.poll_claim(context)) {
+                    (Poll::Pending, Poll::Pending, Poll::Pending) => Poll::Pending,
+                    (arrivals, others, _) => Poll::Ready([arrivals, others].map(|weight| match weight {
+                        Poll::Ready(weight) => weight,
+                        Poll::Pending => 0,
+                    })),
                 }
             });
-            let mut next = None;
+            let (mut next, mut weights) = (None, [0; 2]);
             // The order is fixed (rare inputs first), so that a simulated run can be repeated.
             tokio::select! {
                 biased;
@@ -235,12 +203,11 @@ impl SessionTask {
                         room.send(news);
                     }
                 }
-                () = input => {}
+                found = input => weights = found,
                 () = sleep => {}
             }
             let now = clock();
             settings.busy_wait.came(bytes(&arrived, &commanded));
-            let is_long = is_long(&arrived, &commanded);
             if let Some(reason) = self.handle_arrivals(arrived.drain(..), now) {
                 return reason;
             }
@@ -268,7 +235,7 @@ impl SessionTask {
             {
                 return self.end_session().await;
             }
-            if is_long {
+            if weights.iter().sum::<usize>() >= turn::WEIGHT {
                 tokio::task::yield_now().await;
             }
         }
@@ -322,7 +289,7 @@ impl SessionTask {
     fn handle_arrival(&mut self, arrival: Arrival, now: Instant) -> Result<(), TrunkError> {
         match arrival {
             Arrival::Lane { lane, first } => self.session.handle_lane(lane, first)?,
-            Arrival::Frames { lane, frames } => self.session.handle_frames(lane, frames, now)?,
+            Arrival::Frames { lane, frames, .. } => self.session.handle_frames(lane, frames, now)?,
             Arrival::Notice { number, notice } => {
                 self.session.handle_notice(number, notice, now)?;
                 self.trunk.heard();
@@ -442,7 +409,7 @@ impl SessionTask {
                 if self.trunk.is_lost() {
                     return;
                 }
-                poll_fn(|context| self.trunk.poll_arrive(context, &mut arrived, BATCH)).await;
+                poll_fn(|context| self.trunk.poll_arrive(context, &mut arrived)).await;
                 for arrival in arrived.drain(..) {
                     match arrival {
                         Arrival::Written(lane) => self.trunk.written(lane),

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::greet::Greeted;
 use super::notices::CONTROL_PRIORITY;
 use super::notices::NoticeReader;
+use super::turn::poll_turn;
 use crate::codec::Account;
 use crate::congestion::Shared;
 use crate::session::SessionConfig;
@@ -39,10 +40,6 @@ const ARRIVALS: usize = 256;
 /// The weight of the frames of one arrival.
 const FRAMES: usize = 1024;
 
-/// The weight of arrivals that the owner takes in one turn. After that it lets the other sessions of the daemon go on: one that
-/// floods it with tiny frames, or with notices of thousands of names, costs them about a millisecond a turn.
-pub(in crate::trunk) const TURN: usize = 2048;
-
 /// A notice may name this many hosts before others go on.
 const HOSTS: usize = 64;
 
@@ -54,8 +51,12 @@ const TOO_MANY_HOSTS: Duration = Duration::from_millis(200);
 pub(in crate::trunk) enum Arrival {
     /// A lane's stream begins. Its first frame has the number `first`.
     Lane { lane: LaneId, first: u64 },
-    /// Frames of a lane, in order.
-    Frames { lane: LaneId, frames: Vec<Frame> },
+    /// Frames of a lane, in order, and their weight.
+    Frames {
+        lane: LaneId,
+        frames: Vec<Frame>,
+        weight: usize,
+    },
     /// The next notice.
     Notice { number: u64, notice: Notice },
     /// A lane's stream, or the control stream (`None`), has written its batch.
@@ -68,7 +69,7 @@ impl Arrival {
     /// About how many frames cost as much to handle.
     pub(in crate::trunk) fn weight(&self) -> usize {
         match self {
-            Self::Frames { frames, .. } => frames.iter().map(Frame::weight).sum(),
+            Self::Frames { weight, .. } => *weight,
             Self::Notice {
                 notice: Notice::NodeUp { hosts, .. },
                 ..
@@ -140,29 +141,13 @@ impl Streams {
         }
     }
 
-    /// Takes up to `limit` arrivals, of a weight of about [`TURN`] at most. If there are none, the task is woken when one comes.
+    /// Takes the arrivals of a turn, and returns their weight. If there are none, the task is woken when one comes.
     pub(in crate::trunk) fn poll_arrive(
         &mut self,
         context: &mut Context<'_>,
         arrived: &mut Vec<Arrival>,
-        limit: usize,
-    ) -> Poll<()> {
-        let mut weight = 0;
-        for _ in 0..limit {
-            let Poll::Ready(Some(arrival)) = self.arrivals.poll_recv(context) else {
-                break;
-            };
-            weight += arrival.weight();
-            arrived.push(arrival);
-            if weight >= TURN {
-                break;
-            }
-        }
-        if arrived.is_empty() {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
+    ) -> Poll<usize> {
+        poll_turn(&mut self.arrivals, context, arrived, Arrival::weight)
     }
 
     fn writer(&mut self, lane: Option<LaneId>) -> Option<&mut Writer> {
@@ -402,9 +387,12 @@ async fn read_frames(
                 while !input.is_empty() {
                     weight += decoder.decode(&mut input, &mut frames, FRAMES.saturating_sub(weight).max(1))?;
                     if weight >= FRAMES {
-                        weight = 0;
-                        let frames = std::mem::take(&mut frames);
-                        if arrivals.send(Arrival::Frames { lane, frames }).await.is_err() {
+                        let arrival = Arrival::Frames {
+                            lane,
+                            frames: std::mem::take(&mut frames),
+                            weight: std::mem::take(&mut weight),
+                        };
+                        if arrivals.send(arrival).await.is_err() {
                             return Ok(());
                         }
                         tokio::task::yield_now().await;
@@ -414,7 +402,7 @@ async fn read_frames(
         }
         if let Some(lane) = lane
             && !frames.is_empty()
-            && arrivals.send(Arrival::Frames { lane, frames }).await.is_err()
+            && arrivals.send(Arrival::Frames { lane, frames, weight }).await.is_err()
         {
             return Ok(());
         }

@@ -6,9 +6,9 @@ const AGAIN: Duration = Duration::from_secs(600);
 
 /// What was told last of a peer that cannot be reached. Attempts follow one another every few seconds, so only what is new is told.
 #[derive(Debug, Default)]
-pub(super) struct Told(Option<(String, Instant)>);
+pub(super) struct FailureLog(Option<(String, Instant)>);
 
-impl Told {
+impl FailureLog {
     /// Whether to tell this reason: it is another one than before, or a long time has passed.
     pub(super) fn is_news(&mut self, reason: &str, now: Instant) -> bool {
         // Times of day and addresses differ from one attempt to the next.
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_told_when_it_changes_and_now_and_then() {
-        let (mut told, began) = (Told::default(), Instant::now());
+        let (mut told, began) = (FailureLog::default(), Instant::now());
         let mut is_news = |reason: &str, seconds| match reason {
             "reached" => {
                 told.reached();
