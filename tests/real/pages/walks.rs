@@ -177,7 +177,8 @@ fn serve_as(machine: &Machine, unit: &Block) {
 fn await_logged(machine: &Machine, text: &str) -> String {
     let began = Instant::now();
     loop {
-        let log = machine.run("cat /var/log/beamway.log");
+        // The shell of the gateway creates it.
+        let log = machine.run("cat /var/log/beamway.log || true");
         if log.contains(text) {
             return log;
         }
