@@ -17,6 +17,7 @@ use crate::order::Inbound;
 use crate::order::InboundError;
 use crate::order::Outbound;
 use crate::wire;
+use crate::wire::CircuitId;
 use crate::wire::Content;
 use crate::wire::FrameId;
 use crate::wire::STRANDS;
@@ -154,6 +155,14 @@ impl Circuit {
             share.min(self.frames)
         };
         self.settle();
+    }
+
+    /// Puts the circuit into the queue of those with something to deliver, unless it is there.
+    pub(super) fn mark_ready(&mut self, id: CircuitId, ready: &mut VecDeque<CircuitId>) {
+        if !self.is_ready {
+            self.is_ready = true;
+            ready.push_back(id);
+        }
     }
 
     /// Updates the account, unless little has changed: calls come and go without it.

@@ -29,34 +29,13 @@ impl Intake {
     /// If the control term is malformed. It would make the remote node close its connection, so this one is closed
     /// instead.
     pub fn read(content: Content, format: Format) -> Result<Self, PacketError> {
-        let body = content.body().clone();
-        Ok(match &content {
-            Content::Signal(_) => Self::opening(&scan(&body, format)?, content),
-            Content::Run(_) => Self::opening(&Run::new(&body, format)?.control, content),
-            Content::First { .. } => Self::opening(&scan_first(&body, format)?, content),
-            Content::Next { .. } => Self {
-                head: None,
-                lesson: None,
-                content,
-            },
-        })
-    }
-
-    fn opening(control: &Control<'_>, content: Content) -> Self {
-        let address = match &control.destination {
-            Destination::Process(pid) => Address::Process(*pid),
-            Destination::Alias(alias) => Address::Alias(*alias),
-            Destination::Name(name) => Address::name(name),
-            Destination::Node => Address::Node,
+        let (head, lesson) = match &content {
+            Content::Signal(body) => opening(&scan(body, format)?),
+            Content::Run(packets) => opening(&Run::new(packets, format)?.control),
+            Content::First { body, .. } => opening(&scan_first(body, format)?),
+            Content::Next { .. } => (None, None),
         };
-        Self {
-            head: Some(Head {
-                sender: control.sender,
-                address,
-            }),
-            lesson: control.lesson.filter(|_| !control.teaches_about_its_sender()),
-            content,
-        }
+        Ok(Self { head, lesson, content })
     }
 
     /// A message, the first part of one, or a run, whose sender and address are known.
@@ -84,4 +63,23 @@ impl Intake {
             (Content::Signal(_) | Content::Run(_) | Content::First { .. }, None) => return None,
         })
     }
+}
+
+/// The head of a signal, and its lesson.
+#[inline]
+fn opening(control: &Control<'_>) -> (Option<Head>, Option<Lesson>) {
+    let address = match &control.destination {
+        Destination::Process(pid) => Address::Process(*pid),
+        Destination::Alias(alias) => Address::Alias(*alias),
+        Destination::Name(name) => Address::name(name),
+        Destination::Node => Address::Node,
+    };
+    let head = Head {
+        sender: control.sender,
+        address,
+    };
+    (
+        Some(head),
+        control.lesson.filter(|_| !control.teaches_about_its_sender()),
+    )
 }

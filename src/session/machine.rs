@@ -199,8 +199,9 @@ impl Session {
         };
         state.written(cost);
         let soon = state.inbound.owes_a_grant();
-        self.owe(circuit, now, soon);
-        self.mark_ready(circuit);
+        self.receipts.owe(circuit, state);
+        self.receipts.hurry(now, soon);
+        state.mark_ready(circuit, &mut self.ready);
     }
 
     /// The local leg has ended, or must end. Signals it sent earlier are still sent to the peer; deliveries to it are
@@ -411,19 +412,9 @@ impl Session {
     }
 
     pub(super) fn mark_ready(&mut self, circuit: CircuitId) {
-        if let Some(state) = self.circuits.get_mut(&circuit)
-            && !state.is_ready
-        {
-            state.is_ready = true;
-            self.ready.push_back(circuit);
-        }
-    }
-
-    fn owe(&mut self, circuit: CircuitId, now: Instant, soon: bool) {
         if let Some(state) = self.circuits.get_mut(&circuit) {
-            self.receipts.owe(circuit, state);
+            state.mark_ready(circuit, &mut self.ready);
         }
-        self.receipts.hurry(now, soon);
     }
 
     /// Moves signals of a leg to the lanes as far as the credit and the backlog allow. If the leg has ended and nothing

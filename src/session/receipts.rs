@@ -53,9 +53,9 @@ impl Receipts {
         let next = self.next.get_mut(usize::from(lane))?;
         let number = *next;
         *next += 1;
-        self.due.get_or_insert(now + self.delay);
         let is_new = number > *received;
         *received = number.max(*received);
+        self.hurry(now, false);
         Some(is_new)
     }
 
@@ -78,8 +78,12 @@ impl Receipts {
 
     /// There is something to report: at once, or after a delay that lets others join.
     pub(super) fn hurry(&mut self, now: Instant, at_once: bool) {
-        let due = if at_once { now } else { now + self.delay };
-        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        self.due = Some(match self.due {
+            Some(due) if at_once => due.min(now),
+            Some(due) => due,
+            None if at_once => now,
+            None => now + self.delay,
+        });
     }
 
     /// Makes the next receipt due at once, even if there is nothing new.

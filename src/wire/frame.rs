@@ -51,6 +51,9 @@ const START_STEP: usize = 64;
 /// The first part of a body that did not arrive whole: most bodies are not longer.
 const BODY_STEP: usize = 64 * 1024;
 
+/// The number of frames for which there is room at most because the one before was small.
+const ALIKE: usize = 255;
+
 const KIND_MASK: u8 = 0x03;
 const KIND_SIGNAL: u8 = 0;
 const KIND_FIRST: u8 = 1;
@@ -388,10 +391,17 @@ impl FrameDecoder {
 
     fn fill(&mut self, input: &mut &[u8], frames: &mut Vec<Frame>, most: usize) -> Result<usize, WireError> {
         let mut weight = 0;
+        let mut before = input.len();
         while weight < most
             && let Some(frame) = self.next(input, frames.len())?
         {
             weight += frame.weight();
+            if frames.len() == frames.capacity() {
+                // Most frames that come together are alike.
+                let alike = input.len() / (before - input.len()).max(1);
+                frames.reserve(1 + alike.min(ALIKE));
+            }
+            before = input.len();
             frames.push(frame);
             if self.page.is_full() {
                 self.give(frames);
