@@ -37,12 +37,6 @@ const MEMORY: u64 = 8 << 20;
 /// What a gateway may hold beyond it: what is underway, and the allocator's own.
 const BEYOND: u64 = 64 << 20;
 
-/// The callers beside a flood.
-const CALLERS: u32 = 4;
-
-/// What a call beside a flood may take more than twice its time alone, in microseconds: the flood comes from the same two cores.
-const CROWDED: u64 = 30_000;
-
 /// The longest that a flood takes.
 const FLOOD: Duration = Duration::from_secs(40);
 
@@ -80,43 +74,25 @@ impl Flooded {
         sessions: u8,
         flood: impl AsyncFn(&Connection, SendStream) -> u64 + Copy + Send + 'static,
     ) {
-        let alone = self.calls(|| thread::sleep(Duration::from_secs(2)));
         let (address, before) = (self.address, self.before);
-        let attackers: Vec<_> = (0..sessions)
-            .map(|boot| {
-                let mut visitor = Visitor::with(&self.certs, "third", "third");
-                visitor.patience = FLOOD;
-                thread::spawn(move || {
-                    visitor.visit(address, async |connection, claims| {
-                        let greeting = Hello {
-                            temporary: true,
-                            boot: [boot; 16],
-                            ..match hello(claims) {
-                                Notice::Hello(hello) => hello,
-                                other => panic!("{other:?}"),
-                            }
-                        };
-                        let (control, _answers) = begin(connection, Notice::Hello(greeting)).await;
-                        let sent = flood(connection, control).await;
-                        // What was sent is kept as long as the connection is.
-                        let _ = tokio::time::timeout(Duration::from_secs(3), connection.closed()).await;
-                        sent
-                    })
-                })
-            })
-            .collect();
-        let mut most = 0;
+        let certs = &self.certs;
         let gateway = self.healthy.cluster.gateway(0).process().id();
-        let beside = self.calls(|| {
+        let (sent, most) = self.healthy.beside(what, |_| {
+            let attackers: Vec<_> = (0..sessions)
+                .map(|boot| {
+                    let mut visitor = Visitor::with(certs, "third", "third");
+                    visitor.patience = FLOOD;
+                    thread::spawn(move || attack(visitor, address, boot, flood))
+                })
+                .collect();
+            let mut most = 0;
             while !attackers.iter().all(thread::JoinHandle::is_finished) {
                 most = most.max(resident(gateway));
                 thread::sleep(Duration::from_millis(20));
             }
+            let sent = attackers.into_iter().map(|attacker| attacker.join().expect("no panic"));
+            (sent.sum::<u64>(), most)
         });
-        let sent: u64 = attackers
-            .into_iter()
-            .map(|attacker| attacker.join().expect("no panic"))
-            .sum();
         assert!(sent > MEMORY / 2, "{what}: only {sent} bytes were sent: no flood");
         assert!(
             most < before + MEMORY + BEYOND,
@@ -125,30 +101,28 @@ impl Flooded {
             before >> 20,
             MEMORY >> 20
         );
-        eprintln!(
-            "{what}: {} MB more; p99 of calls {beside} us, {alone} us alone",
-            (most - before) >> 20
-        );
-        assert!(
-            beside <= 2 * alone + CROWDED,
-            "{what}: p99 of calls {beside} us, {alone} us alone"
-        );
+        eprintln!("{what}: {} MB more", most.saturating_sub(before) >> 20);
         self.healthy.assert_unharmed(what);
     }
 }
 
-impl Flooded {
-    /// The 99th percentile of calls between the healthy nodes meanwhile, in microseconds: the median of half seconds.
-    fn calls(&mut self, meanwhile: impl FnOnce()) -> u64 {
-        let (a, b) = (&mut self.healthy.a, &self.healthy.b);
-        a.eval(&format!("real_pressure:keep_calling({}, {CALLERS})", b.atom()));
-        meanwhile();
-        let told = a.eval("real_pressure:stop_calling()");
-        let times = told.trim_matches(['[', ']']).split(',');
-        let mut times: Vec<u64> = times.map(|time| time.trim().parse().expect("a number")).collect();
-        times.sort_unstable();
-        times[times.len() / 2]
-    }
+/// One session that floods. Returns how many bytes were sent.
+fn attack(visitor: Visitor, address: SocketAddr, boot: u8, flood: impl AsyncFn(&Connection, SendStream) -> u64) -> u64 {
+    visitor.visit(address, async |connection, claims| {
+        let greeting = Hello {
+            temporary: true,
+            boot: [boot; 16],
+            ..match hello(claims) {
+                Notice::Hello(hello) => hello,
+                other => panic!("{other:?}"),
+            }
+        };
+        let (control, _answers) = begin(connection, Notice::Hello(greeting)).await;
+        let sent = flood(connection, control).await;
+        // What was sent is kept as long as the connection is.
+        let _ = tokio::time::timeout(Duration::from_secs(3), connection.closed()).await;
+        sent
+    })
 }
 
 /// Says hello, and waits until the session begins.
@@ -340,29 +314,31 @@ fn a_peer_without_room_for_a_welcome_holds_up_nobody() {
     let mut greedy = Visitor::with(&third, "third", "third");
     greedy.window = length;
     greedy.patience = Duration::from_secs(6);
-    let greedy = thread::spawn(move || {
-        greedy.visit(address, async |connection, claims| {
-            let (mut control, _unread) = connection.open_bi().await.expect("a control stream");
-            control
-                .write_all(&notice(0, hello(claims)))
-                .await
-                .expect("room for a hello");
-            let _ = tokio::time::timeout(Duration::from_secs(4), connection.closed()).await;
-            connection.close_reason().map(|reason| reason.to_string())
-        })
-    });
-    thread::sleep(Duration::from_millis(500));
-    let is_welcome = Visitor::with(&other, "visitor", "visitor").visit(address, async |connection, claims| {
-        let mut again = hello(claims);
-        if let Notice::Hello(hello) = &mut again {
-            // It was restarted meanwhile.
-            hello.boot = [9; 16];
-        }
-        let began = begin(connection, again);
-        tokio::time::timeout(Duration::from_secs(2), began).await.is_ok()
+    let (is_welcome, closed) = healthy.beside("a peer without room for a welcome", |_| {
+        let greedy = thread::spawn(move || {
+            greedy.visit(address, async |connection, claims| {
+                let (mut control, _unread) = connection.open_bi().await.expect("a control stream");
+                control
+                    .write_all(&notice(0, hello(claims)))
+                    .await
+                    .expect("room for a hello");
+                let _ = tokio::time::timeout(Duration::from_secs(4), connection.closed()).await;
+                connection.close_reason().map(|reason| reason.to_string())
+            })
+        });
+        thread::sleep(Duration::from_millis(500));
+        let is_welcome = Visitor::with(&other, "visitor", "visitor").visit(address, async |connection, claims| {
+            let mut again = hello(claims);
+            if let Notice::Hello(hello) = &mut again {
+                // It was restarted meanwhile.
+                hello.boot = [9; 16];
+            }
+            let began = begin(connection, again);
+            tokio::time::timeout(Duration::from_secs(2), began).await.is_ok()
+        });
+        (is_welcome, greedy.join().expect("no panic").unwrap_or_default())
     });
     assert!(is_welcome, "a session cannot begin while another peer takes no Welcome");
-    let closed = greedy.join().expect("no panic").unwrap_or_default();
     assert!(
         closed.contains("no room for a Welcome"),
         "{closed:?}, with a window of {length} bytes"

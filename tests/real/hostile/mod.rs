@@ -11,6 +11,7 @@ mod nodes;
 mod peers;
 mod strangers;
 
+use std::thread;
 use std::time::Duration;
 
 use crate::basics::each_way;
@@ -21,6 +22,15 @@ use crate::harness::Site;
 
 /// A gateway that holds more than this while it is attacked does not bound what it keeps.
 const MEMORY_MAX: u64 = 400 << 20;
+
+/// The callers beside an attack.
+const CALLERS: u32 = 4;
+
+/// What a call beside an attack may take more than twice its time alone, in microseconds: the attack comes from the same two cores.
+const CROWDED: u64 = 30_000;
+
+/// How long calls are measured before an attack.
+const ALONE: Duration = Duration::from_millis(1500);
 
 /// Two gateways with a node each that talk all the time, and must go on.
 struct Healthy {
@@ -73,6 +83,34 @@ impl Healthy {
         for node in [&mut self.a, &mut self.b] {
             node.eval("real_connections:guarded()");
         }
+    }
+
+    /// Calls between the nodes before an attack and beside it: fails the test if those beside it take much longer.
+    fn beside<T>(&mut self, attack: &str, attacked: impl FnOnce(&mut Self) -> T) -> T {
+        let (mut alone, ()) = self.calls(|_| thread::sleep(ALONE));
+        let (beside, outcome) = self.calls(attacked);
+        if beside > 2 * alone + CROWDED {
+            // Other tests may have begun meanwhile.
+            alone = alone.max(self.calls(|_| thread::sleep(ALONE)).0);
+        }
+        eprintln!("{attack}: p99 of calls {beside} us, {alone} us alone");
+        assert!(
+            beside <= 2 * alone + CROWDED,
+            "{attack}: p99 of calls {beside} us, {alone} us alone"
+        );
+        outcome
+    }
+
+    /// The 99th percentile of calls between the nodes meanwhile, in microseconds: the median of half seconds.
+    fn calls<T>(&mut self, meanwhile: impl FnOnce(&mut Self) -> T) -> (u64, T) {
+        let begin = format!("real_pressure:keep_calling({}, {CALLERS})", self.b.atom());
+        self.a.eval(&begin);
+        let outcome = meanwhile(self);
+        let told = self.a.eval("real_pressure:stop_calling()");
+        let times = told.trim_matches(['[', ']']).split(',');
+        let mut times: Vec<u64> = times.map(|time| time.trim().parse().expect("a number")).collect();
+        times.sort_unstable();
+        (times[times.len() / 2], outcome)
     }
 
     /// A newcomer is still served: registered, found, connected.

@@ -216,46 +216,48 @@ fn only_certificates_of_the_cluster_are_answered() {
     let elsewhere = Certificates::init(healthy.cluster.folder().join("elsewhere"));
     let forged = elsewhere.issue("third");
 
-    let naked = Visitor::naked(&third, "third", "third");
-    assert_eq!(naked.answered(address), b"", "answered without a certificate");
-    healthy.assert_unharmed("a client without a certificate");
+    healthy.beside("certificates that are not of the cluster", |healthy| {
+        let naked = Visitor::naked(&third, "third", "third");
+        assert_eq!(naked.answered(address), b"", "answered without a certificate");
+        healthy.assert_unharmed("a client without a certificate");
 
-    let file = |name: &str| fs::read(forged.join(name)).expect("a file that `beamway certs issue` made");
-    let forger = Visitor::showing(&file("cert.pem"), &file("key.pem"), &third, "third", "third");
-    assert_eq!(
-        forger.answered(address),
-        b"",
-        "answered with a certificate of another authority"
-    );
-    healthy.assert_unharmed("a client with a certificate of another authority");
+        let file = |name: &str| fs::read(forged.join(name)).expect("a file that `beamway certs issue` made");
+        let forger = Visitor::showing(&file("cert.pem"), &file("key.pem"), &third, "third", "third");
+        assert_eq!(
+            forger.answered(address),
+            b"",
+            "answered with a certificate of another authority"
+        );
+        healthy.assert_unharmed("a client with a certificate of another authority");
 
-    let expired = healthy.cluster.certificates().expired("third");
-    let late = Visitor::showing(
-        expired.certificate_pem.as_bytes(),
-        expired.key_pem.as_bytes(),
-        &third,
-        "third",
-        "third",
-    );
-    assert_eq!(late.answered(address), b"", "answered with an expired certificate");
-    healthy.assert_unharmed("a client with an expired certificate");
+        let expired = healthy.cluster.certificates().expired("third");
+        let late = Visitor::showing(
+            expired.certificate_pem.as_bytes(),
+            expired.key_pem.as_bytes(),
+            &third,
+            "third",
+            "third",
+        );
+        assert_eq!(late.answered(address), b"", "answered with an expired certificate");
+        healthy.assert_unharmed("a client with an expired certificate");
 
-    let liar = Visitor::with(&third, "third", "right");
-    assert_eq!(
-        liar.answered(address),
-        b"",
-        "answered though its certificate does not carry the name"
-    );
-    healthy.assert_unharmed("a daemon that claims another's name");
+        let liar = Visitor::with(&third, "third", "right");
+        assert_eq!(
+            liar.answered(address),
+            b"",
+            "answered though its certificate does not carry the name"
+        );
+        healthy.assert_unharmed("a daemon that claims another's name");
 
-    // What was refused above was refused for the certificate: with the right one the same client is answered.
-    let right = Visitor::with(&third, "third", "third");
-    assert_ne!(
-        right.answered(address),
-        b"",
-        "a daemon with a certificate of the cluster was not answered"
-    );
-    healthy.assert_unharmed("a daemon that says hello and goes");
+        // What was refused above was refused for the certificate: with the right one the same client is answered.
+        let right = Visitor::with(&third, "third", "third");
+        assert_ne!(
+            right.answered(address),
+            b"",
+            "a daemon with a certificate of the cluster was not answered"
+        );
+        healthy.assert_unharmed("a daemon that says hello and goes");
+    });
 }
 
 /// What closes a connection whose peer broke the protocol (docs/PROTOCOL.md, P4).
@@ -288,12 +290,14 @@ fn a_peer_that_breaks_the_protocol_loses_its_trunk_only() {
         Breach::Lane(b"\x00\x01\x00\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff"),
         Breach::Lane(b"\x00\x01"),
     ];
-    for breach in &breaches {
-        let visitor = Visitor::with(&third, "third", "third");
-        let code = visitor.shown_out(address, breach);
-        assert_eq!(code, Some(BROKE_THE_PROTOCOL), "{breach:?}");
-        healthy.assert_unharmed(&format!("{breach:?}"));
-    }
+    healthy.beside("breaches of the protocol", |healthy| {
+        for breach in &breaches {
+            let visitor = Visitor::with(&third, "third", "third");
+            let code = visitor.shown_out(address, breach);
+            assert_eq!(code, Some(BROKE_THE_PROTOCOL), "{breach:?}");
+            healthy.assert_unharmed(&format!("{breach:?}"));
+        }
+    });
 }
 
 /// A copied configuration: two daemons would end each other's sessions for ever.
@@ -303,18 +307,21 @@ fn a_second_daemon_of_one_name_is_refused_while_the_first_one_answers() {
     let address = healthy.cluster.gateway(0).site().quic;
     let running = healthy.cluster.gateway(1).site().quic;
     let certs = healthy.cluster.folder().join("certs/right");
-    for _ in 0..3 {
-        let twin = Visitor::with(&certs, "right", "right");
-        let reason = twin.visit(address, async |connection, claims| {
-            let (_streams, answer) = greet(connection, claims).await;
-            assert_ne!(answer, b"", "a daemon with this certificate was not answered");
-            match connection.closed().await {
-                ConnectionError::ApplicationClosed(close) => String::from_utf8_lossy(&close.reason).into_owned(),
-                other => other.to_string(),
-            }
-        });
-        let named = format!("another daemon named \"right\" is running, at {running}; this one came from 127.0.0.1:");
-        assert!(reason.starts_with(&named), "{reason}");
-    }
+    healthy.beside("second daemons of one name", |_| {
+        for _ in 0..3 {
+            let twin = Visitor::with(&certs, "right", "right");
+            let reason = twin.visit(address, async |connection, claims| {
+                let (_streams, answer) = greet(connection, claims).await;
+                assert_ne!(answer, b"", "a daemon with this certificate was not answered");
+                match connection.closed().await {
+                    ConnectionError::ApplicationClosed(close) => String::from_utf8_lossy(&close.reason).into_owned(),
+                    other => other.to_string(),
+                }
+            });
+            let named =
+                format!("another daemon named \"right\" is running, at {running}; this one came from 127.0.0.1:");
+            assert!(reason.starts_with(&named), "{reason}");
+        }
+    });
     healthy.assert_unharmed("a second daemon of the same name");
 }
