@@ -180,7 +180,7 @@ fn a_line_that_is_dark() {
     let Some(mut far) = Far::lay(Carrier::Bridge, "delay=10ms", 1, 1) else {
         return;
     };
-    let after = far.dark(Duration::from_secs(3), Duration::from_secs(2), 5);
+    let after = far.dark(Duration::from_secs(3), Duration::from_secs(2), 3);
     eprintln!("beamway: {after:?} ms after the line is back");
     // It is 71 ms where a processor is to be had, and 561 ms at least over TCP; a starved machine has its part in it.
     assert!(after[after.len() / 2] <= 400, "{after:?} ms after the line is back");
