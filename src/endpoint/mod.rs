@@ -6,6 +6,7 @@
 //! An endpoint ends when the far side closes the circuit, the session ends, or
 //! [`close`](io::endpoint::CircuitHandle::close) is called.
 //!
+//! - [`Follower`]: the handshake of the two nodes, as the local end passes it on.
 //! - [`read_ahead`]: how far an endpoint may send ahead of its circuit's credit. [`underway`]: how much the session may hand to it.
 //! - [`packets`]: conversion between frames and the packets of a connection to a node.
 //! - [`io::near`]: connecting to a node of this host, at whichever address it listens.
@@ -13,6 +14,7 @@
 //!   an endpoint.
 
 mod error;
+mod follower;
 pub mod io;
 pub mod packets;
 pub mod read_ahead;
@@ -24,3 +26,5 @@ mod tests;
 pub use error::Closed;
 pub use error::NotFound;
 pub use error::TrySendError;
+pub use follower::FollowError;
+pub use follower::Follower;

@@ -1,5 +1,7 @@
 //! Conversion between the content of frames and the packets of a connection to a node.
 
+use bytes::BytesMut;
+
 use crate::codec::Buffers;
 use crate::dist::Format;
 use crate::dist::Packet;
@@ -48,13 +50,22 @@ pub fn intake(packet: Packet, format: Format) -> Result<Option<Intake>, PacketEr
 /// # Errors
 /// If the content is a fragment that does not follow the previous one of its signal.
 pub fn encode(content: &Content, encoder: &mut StreamEncoder, out: &mut Buffers) -> Result<(), PacketError> {
-    let body = content.body();
+    header(content, encoder, out.small())?;
+    out.add(content.body().clone());
+    Ok(())
+}
+
+/// Appends what precedes the body of the content in a packet for a node: its length and its header. A run has both in its body.
+///
+/// # Errors
+/// If the content is a fragment that does not follow the previous one of its signal.
+pub fn header(content: &Content, encoder: &mut StreamEncoder, out: &mut BytesMut) -> Result<(), PacketError> {
+    let body = content.body().len();
     match *content {
-        Content::Signal(_) => encoder.signal(body.len(), out.small()),
+        Content::Signal(_) => encoder.signal(body, out),
         Content::Run(_) => {}
-        Content::First { message, fragments, .. } => encoder.first(message, fragments, body.len(), out.small())?,
-        Content::Next { message, remaining, .. } => encoder.next(message, remaining, body.len(), out.small())?,
+        Content::First { message, fragments, .. } => encoder.first(message, fragments, body, out)?,
+        Content::Next { message, remaining, .. } => encoder.next(message, remaining, body, out)?,
     }
-    out.add(body.clone());
     Ok(())
 }

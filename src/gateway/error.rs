@@ -5,8 +5,8 @@ use thiserror::Error;
 use crate::dist::HandshakeError;
 use crate::dist::PacketError;
 use crate::endpoint::Closed;
+use crate::endpoint::FollowError;
 use crate::endpoint::NotFound;
-use crate::router::NotAllowed;
 
 /// Why a leg ended.
 #[derive(Debug, Error)]
@@ -26,22 +26,12 @@ pub enum LegError {
          one; use exactly this name"
     )]
     OtherName(String),
-    /// A handshake message is malformed or unexpected.
-    #[error("handshake: {0}")]
-    Handshake(#[from] HandshakeError),
+    /// A handshake message is malformed or unexpected, or names a node for which the peer may not speak.
+    #[error(transparent)]
+    Handshake(#[from] FollowError),
     /// The local node sent a malformed packet.
     #[error("packet: {0}")]
     Packet(#[from] PacketError),
-    /// The policy does not let the peer speak for the node.
-    #[error("peer {peer} may not speak for node {node}: {reason}")]
-    Policy {
-        /// The peer.
-        peer: String,
-        /// The node it claims.
-        node: String,
-        /// What does not fit.
-        reason: NotAllowed,
-    },
     /// A local connection claims the name of a node that is elsewhere.
     #[error("node {node} is up at peer {peer}, so no local node can have this name")]
     Elsewhere {
@@ -77,6 +67,12 @@ impl LegError {
             ),
             other => other.to_string(),
         }
+    }
+}
+
+impl From<HandshakeError> for LegError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error.into())
     }
 }
 

@@ -49,6 +49,15 @@ impl CircuitHandle {
         self.session.send(Command::Close { circuit, reason }).await;
     }
 
+    /// Tells the peer that the local node has fallen silent, or speaks again.
+    ///
+    /// # Errors
+    /// If the session has ended.
+    pub async fn silence(&self, is_silent: bool) -> Result<(), Closed> {
+        let circuit = self.id;
+        self.send(Command::Silence { circuit, is_silent }).await
+    }
+
     async fn send(&self, command: Command) -> Result<(), Closed> {
         if self.session.send(command).await {
             Ok(())
@@ -195,13 +204,9 @@ impl SignalSender {
         self.circuit.session.tells_silence
     }
 
-    /// Tells the peer that the local node has fallen silent, or speaks again.
-    ///
-    /// # Errors
-    /// If the session has ended.
-    pub async fn silence(&self, is_silent: bool) -> Result<(), Closed> {
-        let circuit = self.circuit.id;
-        self.circuit.send(Command::Silence { circuit, is_silent }).await
+    /// The handle of the circuit.
+    pub const fn circuit(&self) -> &CircuitHandle {
+        &self.circuit
     }
 
     /// Waits until more may be sent ahead of the circuit's credit. This applies the backpressure of the far side. Cancel-safe.

@@ -289,7 +289,7 @@ async fn silence_of_the_far_node_takes_no_place_among_the_events() {
     attachment.tell(EndpointEvent::Deliver(Delivery::default())).unwrap();
     receiver.receive().await.unwrap();
     assert!(sender.tells_silence());
-    sender.silence(true).await.unwrap();
+    sender.circuit().silence(true).await.unwrap();
     let told = Command::Silence {
         circuit: CIRCUIT,
         is_silent: true,

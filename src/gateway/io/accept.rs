@@ -14,6 +14,7 @@ use super::leg::Leg;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
+use crate::endpoint::Follower;
 use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::near;
 use crate::endpoint::io::session::SessionHandle;
@@ -47,11 +48,9 @@ pub(in crate::gateway) async fn accept(
     let leg = Leg {
         stream,
         input: BytesMut::new(),
-        relay,
-        local: Party::Acceptor,
+        handshake: Follower::new(relay, Party::Acceptor, Arc::clone(&session.peer), policy),
         endpoint,
         target: open.target,
-        policy,
         config,
     };
     leg.run(|| {}).await;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -24,11 +23,10 @@ use crate::dist::Format;
 use crate::dist::Packet;
 use crate::dist::Party;
 use crate::dist::Question;
-use crate::dist::Relay;
-use crate::dist::Relayed;
 use crate::dist::StreamDecoder;
 use crate::dist::StreamEncoder;
 use crate::dist::handshake;
+use crate::endpoint::Follower;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::endpoint::SignalReceiver;
@@ -40,7 +38,6 @@ use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::gateway::silence::Due;
 use crate::gateway::silence::Silence;
-use crate::router::Policy;
 use crate::session::Agreed;
 
 /// Bytes read at once from a node that sends much.
@@ -53,14 +50,10 @@ pub(in crate::gateway) const NAMELESS: &str = "a node without a name";
 pub(in crate::gateway) struct Leg {
     pub(in crate::gateway) stream: TcpStream,
     pub(in crate::gateway) input: BytesMut,
-    pub(in crate::gateway) relay: Relay,
-    /// Which of the two nodes is the local one.
-    pub(in crate::gateway) local: Party,
+    pub(in crate::gateway) handshake: Follower,
     pub(in crate::gateway) endpoint: Endpoint,
     /// The node that the initiator asked for.
     pub(in crate::gateway) target: String,
-    /// Which nodes the peer may speak for.
-    pub(in crate::gateway) policy: Policy,
     pub(in crate::gateway) config: Arc<GatewayConfig>,
 }
 
@@ -73,7 +66,7 @@ impl Leg {
         let limit = self.config.handshake_time;
         let shaken = timeout(limit, self.shake_hands()).await;
         // A node without a name has got one in the handshake.
-        let from = self.relay.initiator_name().unwrap_or(NAMELESS).to_owned();
+        let from = self.handshake.relay().initiator_name().unwrap_or(NAMELESS).to_owned();
         let to = self.target.clone();
         let outcome = match shaken {
             Ok(Ok(agreed)) => {
@@ -95,7 +88,7 @@ impl Leg {
     async fn shake_hands(&mut self) -> Result<Agreed, LegError> {
         loop {
             while let Some(message) = handshake::decode(&mut self.input)? {
-                let (message, is_complete) = self.follow(self.local, &message)?;
+                let (message, is_complete) = self.handshake.sent(&message)?;
                 self.endpoint.send_handshake(message).await?;
                 if is_complete {
                     return self.agreed();
@@ -108,7 +101,7 @@ impl Leg {
                     }
                 }
                 message = self.endpoint.receive_handshake() => {
-                    let (message, is_complete) = self.follow(self.far(), &message?)?;
+                    let (message, is_complete) = self.handshake.received(&message?)?;
                     let mut framed = BytesMut::new();
                     handshake::encode(&message, &mut framed);
                     self.stream.write_all(&framed).await?;
@@ -123,8 +116,8 @@ impl Leg {
     /// The local node closed the connection during the handshake. A node that learns that the remote one has another name than it was
     /// asked for by closes it at once, and says nothing in its own log.
     fn closed(&self, from: &str) -> LegError {
-        match self.relay.acceptor_name() {
-            Some(node) if self.local == Party::Initiator && self.relay.awaits_reply() => {
+        match self.handshake.relay().acceptor_name() {
+            Some(node) if self.handshake.local() == Party::Initiator && self.handshake.relay().awaits_reply() => {
                 let error = LegError::OtherName(node.to_owned());
                 warn!(peer = %self.endpoint.circuit().peer(), from, %error, "a local node gave up a connection");
                 error
@@ -133,59 +126,18 @@ impl Leg {
         }
     }
 
-    const fn far(&self) -> Party {
-        match self.local {
-            Party::Acceptor => Party::Initiator,
-            Party::Initiator => Party::Acceptor,
-        }
-    }
-
-    /// Relays a handshake message. If it tells the name of the remote node, checks that name against the policy.
-    fn follow(&mut self, from: Party, message: &Bytes) -> Result<(Bytes, bool), LegError> {
-        let (message, is_complete) = match self.relay.handle(from, message)? {
-            Relayed::Pass(message) => (message, false),
-            Relayed::Complete(message) => (message, true),
-        };
-        let claimed = match self.local {
-            Party::Acceptor => self.relay.initiator_name(),
-            Party::Initiator => self.relay.acceptor_name(),
-        };
-        if let Some(node) = claimed
-            && let Err(reason) = self.policy.check(node)
-        {
-            return Err(LegError::Policy {
-                peer: self.endpoint.circuit().peer().to_string(),
-                node: node.to_owned(),
-                reason,
-            });
-        }
-        Ok((message, is_complete))
-    }
-
     fn agreed(&self) -> Result<Agreed, LegError> {
-        let Some((format, initiator, acceptor)) = self.relay.agreed() else {
-            return Err(LegError::NoSession);
-        };
-        Ok(Agreed {
-            format,
-            creation: match self.local {
-                Party::Acceptor => acceptor,
-                Party::Initiator => initiator,
-            },
-            is_reader: false,
-        })
+        self.handshake.agreed().ok_or(LegError::NoSession)
     }
 
     /// The question by which the local node shows that it lives, in the name of the far one.
     fn question(&self) -> Arc<Question> {
-        let creations = self.relay.agreed();
-        let (name, creation) = match self.local {
-            Party::Acceptor => (
-                self.relay.initiator_name(),
-                creations.map(|(_, initiator, _)| initiator),
-            ),
-            Party::Initiator => (self.relay.acceptor_name(), creations.map(|(_, _, acceptor)| acceptor)),
-        };
+        let name = self.handshake.far_name();
+        let creations = self.handshake.relay().agreed();
+        let creation = creations.map(|(_, initiator, acceptor)| match self.handshake.local() {
+            Party::Acceptor => initiator,
+            Party::Initiator => acceptor,
+        });
         let id = rand::random();
         Arc::new(Question::new(
             name.unwrap_or_default(),
@@ -198,11 +150,7 @@ impl Leg {
     async fn converse(self, agreed: Agreed) -> LegError {
         let format = agreed.format;
         let question = self.question();
-        let node = match self.local {
-            Party::Acceptor => self.relay.acceptor_name(),
-            Party::Initiator => self.relay.initiator_name(),
-        };
-        let node = node.unwrap_or_default().to_owned();
+        let node = self.handshake.local_name().unwrap_or_default().to_owned();
         let (sender, receiver) = match self.endpoint.establish(agreed).await {
             Ok(established) => established,
             Err(closed) => return closed.into(),
@@ -341,7 +289,7 @@ impl Reader {
         } else {
             info!(node, "a silent local node speaks again");
         }
-        Ok(self.signals.silence(is_silent).await?)
+        Ok(self.signals.circuit().silence(is_silent).await?)
     }
 
     /// Reads what is available. A waiting leg keeps no buffer, since most of a thousand nodes are silent. A leg that has more

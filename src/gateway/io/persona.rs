@@ -24,6 +24,7 @@ use super::leg::NAMELESS;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
+use crate::endpoint::Follower;
 use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::io::entrance::Entrance;
@@ -153,11 +154,9 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
     let leg = Leg {
         stream,
         input,
-        relay,
-        local: Party::Initiator,
+        handshake: Follower::new(relay, Party::Initiator, Arc::clone(circuit.peer()), policy),
         endpoint,
         target,
-        policy,
         config,
     };
     if evicted
