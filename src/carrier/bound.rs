@@ -42,6 +42,8 @@ use crate::trunk::SendErrors;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::accept;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::canary;
+use crate::trunk::io::canary::Canaries;
 use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
@@ -56,6 +58,8 @@ pub(crate) struct BoundDaemon {
     daemon: Arc<LocalDaemon>,
     listening: UdpEndpoint,
     sockets: Arc<Sockets>,
+    /// Where peers open canaries; `None` if the port is taken, or there are none.
+    canaries: Option<TcpListener>,
     client: quinn::ClientConfig,
     epmd: Vec<TcpListener>,
     hosts: Hosts,
@@ -120,6 +124,10 @@ impl BoundDaemon {
             reset_key,
         ));
         let epmd = bind_epmd(&config.epmd.listen)?;
+        let canaries = match config.transport.canary && !is_temporary {
+            true => bind_canaries(listening.endpoint.local_addr()).await,
+            false => None,
+        };
         let daemon = Arc::new(LocalDaemon {
             name: config.gateway.name.clone(),
             boot: rand::random(),
@@ -143,6 +151,7 @@ impl BoundDaemon {
             daemon,
             listening,
             sockets,
+            canaries,
             client,
             epmd,
         })
@@ -237,6 +246,10 @@ impl BoundDaemon {
                 greeted_in.clone(),
             ));
         }
+        let canaries = (self.config.transport.canary && !self.daemon.is_temporary).then(Canaries::default);
+        if let (Some(listener), Some(canaries)) = (self.canaries, &canaries) {
+            tasks.spawn(canary::serve(listener, canaries.clone()));
+        }
         let cluster = Cluster {
             daemon: self.daemon,
             endpoint: self.listening.endpoint.clone(),
@@ -249,6 +262,7 @@ impl BoundDaemon {
             held,
             known,
             hub: news_in,
+            canaries,
             busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),
@@ -274,6 +288,22 @@ fn hub(config: &Config, own: Policy, is_temporary: bool) -> HubTask {
     // A temporary daemon waits itself, for the one node that it is about.
     let dialled = peers.map(|peer| peer.name.clone()).filter(|_| !is_temporary);
     HubTask::new(policies.collect(), own, !is_temporary, dialled)
+}
+
+/// Binds the TCP port with the number of the UDP port. Without it, peers notice the end of this process later.
+async fn bind_canaries(udp: std::io::Result<SocketAddr>) -> Option<TcpListener> {
+    let bound = match udp {
+        Ok(address) => TcpListener::bind(address).await.map_err(|error| (address, error)),
+        Err(_) => return None,
+    };
+    bound
+        .inspect_err(|(address, error)| {
+            info!(
+                %address, %error,
+                "cannot listen on the TCP port with the number of the UDP port: if this process is killed, peers notice it by the idle timeout"
+            );
+        })
+        .ok()
 }
 
 /// Binds the addresses of the port mapper. Where the machine has no IPv6, `::1` beside another address is left out, because the

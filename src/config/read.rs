@@ -287,6 +287,7 @@ fn read_session(root: &mut Section<'_>, report: &mut Report<'_>) -> SessionSetti
     let interval = section.time(report, "race_interval", &Session::RACE_INTERVAL_ALLOWED);
     section.finish(report);
     SessionSettings {
+    let canary = section.optional(report, "canary", "true or false", Value::as_flag);
         grace: value_or(grace.as_ref(), Session::GRACE),
         replay_budget: value_or(budget.as_ref(), Session::REPLAY_BUDGET),
         race_interval: value_or(interval.as_ref(), Session::RACE_INTERVAL),
@@ -305,6 +306,7 @@ fn read_log(root: &mut Section<'_>, report: &mut Report<'_>) -> LogSettings {
         format: format.map(|found| found.value).unwrap_or_default(),
         level: level.map(|found| found.value).unwrap_or_default(),
     }
+        canary: value_or(canary.as_ref(), true),
 }
 
 fn value_or<T: Copy>(found: Option<&Found<T>>, default: T) -> T {

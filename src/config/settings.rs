@@ -177,6 +177,8 @@ pub struct TransportSettings {
     /// `stream_window`: bytes that a peer may send on one lane before we have read them. The window of a trunk is this value
     /// times the number of lanes plus the control stream, so no lane can use up the window of another.
     pub stream_window: u64,
+    /// `canary`: whether the end of a peer's process is noticed by a TCP connection beside the trunk.
+    pub canary: bool,
     /// `congestion`: the congestion controller for data that we send.
     pub congestion: Algorithm,
 }

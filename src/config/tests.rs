@@ -43,6 +43,7 @@ idle_timeout = "1m"
 keep_alive = "10s"
 stream_window = "2MB"
 congestion = "newreno"
+canary = false
 
 [session]
 grace = "0s"
@@ -128,6 +129,7 @@ fn a_full_file_is_read() {
     assert_eq!(transport.datagram_max, 1400);
     assert_eq!(transport.stream_window, 2_000_000);
     assert_eq!(transport.congestion, Algorithm::NewReno);
+    assert!(!transport.canary);
     let session = &config.session;
     assert_eq!((session.grace, session.replay_budget), (Duration::ZERO, 128 << 20));
     assert_eq!(session.race_interval, Duration::from_millis(50));
@@ -186,6 +188,7 @@ fn the_least_file_gets_every_default() {
     assert_eq!(transport.datagram_max, 16_200);
     assert_eq!(transport.stream_window, 1 << 20);
     assert_eq!(transport.congestion, Algorithm::Model);
+    assert!(transport.canary);
     let session = &config.session;
     assert_eq!(
         (session.grace, session.replay_budget),
@@ -367,6 +370,7 @@ fn values_outside_their_limits_are_refused() {
         ("transport", "idle_timeout = '0s'"),
         ("transport", "stream_window = '1GiB'"),
         ("transport", "congestion = 'vegas'"),
+        ("transport", "canary = 1"),
         ("session", "grace = '2h'"),
         ("session", "replay_budget = '1KiB'"),
         ("session", "race_interval = '0s'"),

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::config::DISCOVERY_INTERVAL;
 use super::io::accept;
 use super::io::busy_wait::BusyWait;
+use super::io::canary;
+use super::io::canary::Canaries;
 use super::io::dial;
 use super::io::greet::Greeted;
 use super::io::leave::LeaveBarrier;
@@ -355,6 +357,51 @@ async fn narrow_path(far: SocketAddr, limit: Arc<AtomicUsize>, dropped: Arc<Atom
     address
 }
 
+/// A canary between two ends of a trunk that the process of the far end has closed. Returns whether the near one notices that the process
+/// has ended, if datagrams still pass, and if they do not.
+async fn canary_dies(passes: bool) -> bool {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let limit = Arc::new(AtomicUsize::new(65_536));
+    let path = narrow_path(far.local_addr().unwrap(), Arc::clone(&limit), Arc::default()).await;
+    let canaries = Canaries::default();
+    let listener = tokio::net::TcpListener::bind(path).await.unwrap();
+    tokio::spawn(canary::serve(listener, canaries.clone()));
+    let accepted = async { far.accept().await.unwrap().await.unwrap() };
+    let (dialled, accepted) = tokio::join!(near.connect_with(client, path, "far").unwrap(), accepted);
+    let dialled = dialled.unwrap();
+    let probe = Arc::new(tokio::sync::Notify::new());
+    let (probed, session) = (Arc::clone(&probe), dialled.clone());
+    tokio::spawn(async move {
+        loop {
+            probed.notified().await;
+            let mut stream = session.open_uni().await.unwrap();
+            stream.write_all(b"what is acknowledged").await.unwrap();
+        }
+    });
+    let watched = tokio::spawn(canary::watch(dialled, true, Canaries::default(), probe));
+    let there = tokio::spawn(canary::watch(accepted.clone(), false, canaries, Arc::default()));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!watched.is_finished(), "nothing has happened");
+    if !passes {
+        limit.store(0, Relaxed);
+    }
+    there.abort();
+    tokio::time::timeout(Duration::from_secs(1), watched).await.is_ok()
+}
+
+#[tokio::test]
+async fn the_end_of_a_process_is_noticed_within_a_second() {
+    assert!(canary_dies(false).await);
+}
+
+/// Something on the way has closed the canary.
+#[tokio::test]
+async fn a_peer_that_answers_outlives_its_canary() {
+    assert!(!canary_dies(true).await);
+}
+
 #[tokio::test]
 async fn datagrams_grow_again_when_the_path_does() {
     let authority = Authority::create(SystemTime::now()).unwrap();
@@ -482,6 +529,7 @@ async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub()
     let [first, same, other] = <[Greeted; 3]>::try_from(accepted).unwrap();
     let (hub, mut events) = tokio::sync::mpsc::channel(8);
     let settings = session::SessionSettings {
+        canaries: None,
         config: SessionConfig {
             lanes: 1,
             ..SessionConfig::default()

@@ -43,6 +43,7 @@ use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkState;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::canary::Canaries;
 use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::greet::Greeted;
 use crate::trunk::io::leave::LeaveBarrier;
@@ -91,6 +92,8 @@ pub struct Cluster {
     pub known: KnownAddresses,
     /// The channel to the hub for events of peers.
     pub hub: mpsc::Sender<PeerEvent>,
+    /// The canaries of peers; `None`: there are none.
+    pub canaries: Option<Canaries>,
     /// Is notified of frames that arrive for sessions.
     pub busy_wait: BusyWait,
     /// Cancelled when the daemon stops.
@@ -318,6 +321,7 @@ impl Cluster {
             leave: self.leave.clone(),
             barrier: sessions.barrier.clone(),
             busy_wait: self.busy_wait.clone(),
+            canaries: self.canaries.clone().filter(|_| !is_temporary(&peer)),
         };
         let connection = trunk.connection.clone();
         let held = self.held.clone();

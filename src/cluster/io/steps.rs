@@ -6,7 +6,6 @@ use std::time::Duration;
 use quinn::Connection;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use tokio::time::timeout;
 use tracing::debug;
 use tracing::warn;
@@ -14,13 +13,13 @@ use tracing::warn;
 use super::dialling::WELCOME_TIME;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::greet::Greeted;
+use crate::trunk::io::probe::acknowledges;
 use crate::wire::Notice;
 use crate::wire::SessionId;
 
 /// How long a peer may take to acknowledge besides four round trips: what a busy daemon, and QUIC's delay of
-/// acknowledgements, take. And how often it is looked.
+/// acknowledgements, take.
 const PROBE_TIME: Duration = Duration::from_millis(100);
-const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What becomes of a greeted connection.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ pub(super) async fn await_welcome(mut trunk: Greeted, steps: mpsc::Sender<Step>)
 /// acknowledges what is sent to its former life. But if that does, there are two daemons of one name, which would end each
 /// other's sessions for ever. The newcomer is refused, and both are named.
 pub(super) async fn find_alone(step: Step, connection: Connection, probe: Arc<Notify>, steps: mpsc::Sender<Step>) {
-    if !acknowledges(&connection, &probe).await {
+    if !acknowledges(&connection, &probe, PROBE_TIME).await {
         let alone = match step {
             Step::Choose { trunk, .. } => Step::Choose { trunk, is_alone: true },
             Step::Welcomed { trunk, id, .. } => Step::Welcomed {
@@ -81,21 +80,4 @@ pub(super) async fn find_alone(step: Step, connection: Connection, probe: Arc<No
     );
     let reason = format!("another daemon named {peer:?} is running, at {other}; this one came from {here}");
     trunk.connection.close(TrunkConfig::REFUSED, reason.as_bytes());
-}
-
-/// Whether the peer acknowledges what it is sent now. A daemon that was restarted at the same address resets the connection.
-async fn acknowledges(connection: &Connection, probe: &Notify) -> bool {
-    let before = connection.stats().frame_rx.acks;
-    let time = PROBE_TIME + connection.rtt() * 4;
-    probe.notify_one();
-    let acknowledged = async {
-        while connection.stats().frame_rx.acks == before {
-            sleep(PROBE_INTERVAL).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        _ = connection.closed() => false,
-        acknowledged = timeout(time, acknowledged) => acknowledged.is_ok(),
-    }
 }

@@ -83,6 +83,8 @@ impl Daemon {
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (greeted_in, greeted) = Cluster::channel();
         let cluster = Cluster {
+            // Simulated hosts have no TCP.
+            canaries: None,
             daemon: Arc::new(local_daemon(host, random.bytes(), setting.lanes)),
             endpoint: endpoint.clone(),
             sockets: Arc::new(Sockets::only(endpoint.clone())),

@@ -7,10 +7,12 @@
 //! - [`notices`]: reads the control stream.
 //! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. `news`: what the hub must
 //!   hear. [`leave`]: when circuits are closed while the daemon leaves.
+//! - [`probe`]: whether a peer answers now. [`canary`]: whether the process of a peer still runs.
 //! - [`trunks`]: how the cluster hands trunks to a session. [`busy_wait`]: polling instead of sleeping after a small signal.
 
 pub mod accept;
 pub mod busy_wait;
+pub mod canary;
 mod datagrams;
 pub mod dial;
 mod endpoints;
@@ -20,6 +22,7 @@ pub mod leave;
 mod news;
 pub mod notices;
 mod nowhere;
+pub mod probe;
 pub mod resolve;
 pub mod session;
 pub(super) mod streams;

@@ -9,11 +9,15 @@ use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::busy_wait::BusyWait;
+use super::canary;
+use super::canary::Canaries;
 use super::endpoints::Endpoints;
 use super::greet::Greeted;
 use super::keeper::TrunkKeeper;
@@ -94,6 +98,8 @@ pub struct SessionSettings {
     pub barrier: LeaveBarrier,
     /// Told about every signal, for busy waiting.
     pub busy_wait: BusyWait,
+    /// The canaries by which the end of the peer's process is noticed; `None`: there are none.
+    pub canaries: Option<Canaries>,
 }
 
 /// Runs a session on `greeted` and the trunks that follow it. It ends when a lost trunk is not replaced within the grace time, or
@@ -102,6 +108,14 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     let (mut handle, commands) = SessionHandle::new(greeted.agreement.peer.as_str().into());
     handle.tells_silence = settings.config.version >= VERSION_OF_SILENCE;
     let peer = handle.peer.clone();
+    let (gone_in, gone) = mpsc::channel(1);
+    let mut watch = Watch {
+        canaries: settings.canaries.clone(),
+        probe: Arc::clone(&trunks.probe),
+        gone: gone_in,
+        task: None,
+    };
+    watch.begin(&greeted);
     let hosts = Arc::clone(&greeted.agreement.hosts);
     let judge = Keeper::new(settings.config.grace, settings.race_interval, settings.keep_alive);
     let mut task = SessionTask {
@@ -120,10 +134,11 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         peer_left: None,
         leaving: None,
         guard: Some(settings.barrier.join()),
+        watch,
         close_deadline: settings.config.close_deadline,
     };
     task.news.push(PeerEvent::Up { session: handle, hosts });
-    let reason = task.run(commands, trunks, &settings).await;
+    let reason = task.run(commands, trunks, gone, &settings).await;
     // This has an effect only if the connection is not closed yet.
     task.trunk.close(TrunkConfig::ENDED, &reason);
     let stats = task.session.stats();
@@ -164,6 +179,37 @@ struct SessionTask {
     guard: Option<LeaveGuard>,
     /// How long that may take after this daemon began to leave.
     close_deadline: Duration,
+    watch: Watch,
+}
+
+/// Watches the process of the peer.
+struct Watch {
+    canaries: Option<Canaries>,
+    probe: Arc<Notify>,
+    /// Is told when the process has ended.
+    gone: mpsc::Sender<()>,
+    task: Option<AbortOnDropHandle<()>>,
+}
+
+impl Watch {
+    /// The trunk carries the session from now on.
+    fn begin(&mut self, trunk: &Greeted) {
+        let Some(canaries) = self.canaries.clone() else {
+            return;
+        };
+        let process = canary::watch(
+            trunk.connection.clone(),
+            trunk.is_ours,
+            canaries,
+            Arc::clone(&self.probe),
+        );
+        let gone = self.gone.clone();
+        let task = tokio::spawn(async move {
+            process.await;
+            let _ = gone.send(()).await;
+        });
+        self.task = Some(AbortOnDropHandle::new(task));
+    }
 }
 
 impl SessionTask {
@@ -171,6 +217,7 @@ impl SessionTask {
         &mut self,
         mut commands: mpsc::Receiver<Command>,
         mut trunks: TrunkReceiver,
+        mut gone: mpsc::Receiver<()>,
         settings: &SessionSettings,
     ) -> String {
         let mut commanded = Vec::new();
@@ -193,6 +240,7 @@ impl SessionTask {
             // The order is fixed (rare inputs first), so that a simulated run can be repeated.
             tokio::select! {
                 biased;
+                Some(()) = gone.recv() => return "the process of the peer has ended".to_owned(),
                 () = trunks.end.cancelled() => return "the peer has started a new session".to_owned(),
                 () = settings.leave.cancelled(), if self.leaving.is_none() => self.start_leaving(clock()),
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
@@ -213,6 +261,7 @@ impl SessionTask {
             }
             if let Some(trunk) = next {
                 self.certify(&trunk);
+                self.watch.begin(&trunk);
                 self.session.resume(now);
                 self.trunk.resume(trunk, self.session.lanes(), &settings.config.memory);
             }
