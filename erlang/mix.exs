@@ -6,7 +6,7 @@ defmodule Beamway.MixProject do
       app: :beamway,
       version: "0.1.0",
       language: :erlang,
-      description: "Attaches a node to the beamway gateway of its host",
+      description: "Erlang distribution over QUIC: inside the VM, or through the beamway gateway of the host",
       erlc_options: [:debug_info, :warnings_as_errors],
       deps: []
     ]

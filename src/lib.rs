@@ -6,7 +6,7 @@
 //! | way | what takes part | what you need |
 //! |---|---|---|
 //! | [gateway](#a-gateway) | BEAM nodes, unchanged | the program `beamway` beside them |
-//! | in the VM | BEAM nodes, without a gateway | planned: a carrier inside the VM, chosen by `-proto_dist beamway` |
+//! | in the VM | BEAM nodes, without a gateway | the carrier inside the VM, chosen by `-proto_dist beamway` (`erlang/README.md`) |
 //! | [native node](#a-native-node) | a Rust program | this library |
 //!
 //! All of them talk to each other.
@@ -103,7 +103,8 @@
 //! |---|---|---|
 //! | `daemon` | yes | the program `beamway`, and `carrier::Daemon` |
 //! | `lab` | yes | `beamway demo`, `bench`, `sim`, `linkem` |
-//! | `internals` | no | modules without a stable interface, for tests, benches and fuzzing |
+//! | `config-file` | yes | settings from a file: [`Lanes::start_file`](carrier::Lanes::start_file) |
+//! | `internals` | no | modules without a stable interface, for the carrier inside the VM, tests, benches and fuzzing |
 //!
 //! A native node needs none of them (`default-features = false`).
 
@@ -151,6 +152,9 @@ mod gateway;
 
 pub mod node;
 
+#[cfg(any(test, feature = "internals"))]
+mod vm;
+
 mod cluster;
 
 mod config;
@@ -184,5 +188,5 @@ pub mod internals {
         pub use crate::etf::skip::*;
     }
 
-    show!(codec fields dist wire epmd tls router congestion order session endpoint hub trunk gateway cluster config);
+    show!(codec fields dist wire epmd tls router congestion order session endpoint hub trunk gateway vm cluster config);
 }

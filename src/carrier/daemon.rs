@@ -8,6 +8,7 @@ use super::StartError;
 use super::load;
 use super::load::Loaded;
 use super::settings::Settings;
+use crate::config::Purpose;
 
 /// A running daemon inside this program, equivalent to `beamway run`: sessions with its peers, a gateway and a port mapper
 /// for the BEAMs of this host. Native nodes attach to it as they do to [`Lanes`].
@@ -50,7 +51,7 @@ impl Daemon {
     /// # Errors
     /// If a setting is wrong, the certificate does not match the name, or an address cannot be used.
     pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
-        Self::start(load::load(file.as_ref()).map_err(StartError::Settings)?).await
+        Self::start(load::load(file.as_ref(), Purpose::Daemon).map_err(StartError::Settings)?).await
     }
 
     pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
@@ -149,6 +150,6 @@ impl DaemonBuilder {
     /// # Errors
     /// If a setting is wrong, the certificate does not match the name, or an address cannot be used.
     pub async fn start(self) -> Result<Daemon, StartError> {
-        Daemon::start(self.settings.load()?).await
+        Daemon::start(self.settings.load(Purpose::Daemon)?).await
     }
 }

@@ -1,4 +1,6 @@
 use std::net::SocketAddr;
+#[cfg(feature = "config-file")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,9 +11,13 @@ use tokio_util::sync::DropGuard;
 
 use super::StartError;
 use super::bound::BoundDaemon;
+#[cfg(feature = "config-file")]
+use super::load;
 use super::load::Loaded;
 use super::own_hosts;
 use super::settings::Settings;
+use crate::config::LogLevel;
+use crate::config::Purpose;
 use crate::hub::io::directory::Request;
 use crate::node::NodeBuilder;
 
@@ -40,6 +46,9 @@ use crate::node::NodeBuilder;
 #[derive(Debug)]
 #[must_use = "lanes stop when they are dropped"]
 pub struct Lanes {
+    name: String,
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
+    log_level: LogLevel,
     requests: mpsc::Sender<Request>,
     address: SocketAddr,
     leave: DropGuard,
@@ -53,7 +62,18 @@ impl Lanes {
         LanesBuilder::new(name, certs.into())
     }
 
+    /// Starts lanes with a configuration file (`docs/CONFIGURATION.md`), on the current Tokio runtime. It has no section `[epmd]`,
+    /// since only a daemon serves BEAMs, and the section `[log]` has no effect, since the program sets up its own log.
+    ///
+    /// # Errors
+    /// If a setting is wrong, the certificate does not match the name, or the address cannot be used.
+    #[cfg(feature = "config-file")]
+    pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
+        Self::start(load::load(file.as_ref(), Purpose::Lanes).map_err(StartError::Settings)?).await
+    }
+
     pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
+        let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
         let bound = BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?;
         let (requests, leave) = (bound.requests(), CancellationToken::new());
         let address = bound
@@ -61,6 +81,8 @@ impl Lanes {
             .map_err(|error| StartError::Other(format!("cannot read the address of the UDP socket: {error}")))?;
         let task = tokio::spawn(bound.run(leave.clone()));
         Ok(Self {
+            name,
+            log_level,
             requests,
             address,
             leave: leave.drop_guard(),
@@ -71,6 +93,25 @@ impl Lanes {
     /// The UDP address at which peers can dial these lanes.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Their name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The log level of their configuration file, for a carrier inside a VM.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub const fn log_level(&self) -> LogLevel {
+        self.log_level
+    }
+
+    /// The channel to their hub, for a carrier inside a VM.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn requests(&self) -> mpsc::Sender<Request> {
+        self.requests.clone()
     }
 
     /// Stops the lanes and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its nodes
@@ -143,10 +184,7 @@ impl LanesBuilder {
     /// # Errors
     /// If a setting is wrong, the certificate does not match the name, or the address cannot be used.
     pub async fn start(self) -> Result<Lanes, StartError> {
-        let mut loaded = self.settings.load()?;
-        // No BEAMs are served.
-        loaded.config.epmd.listen.clear();
-        Lanes::start(loaded).await
+        Lanes::start(self.settings.load(Purpose::Lanes)?).await
     }
 }
 

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::secret::check_secret;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "config-file")]
 use crate::config;
 use crate::config::Config;
+#[cfg(feature = "config-file")]
+use crate::config::Purpose;
 use crate::tls::CA_FILE;
 use crate::tls::CERT_FILE;
 use crate::tls::Identity;
@@ -30,14 +32,14 @@ pub(crate) struct Loaded {
 /// # Errors
 ///
 /// Every mistake in both, one line each, ready to be printed.
-#[cfg(feature = "daemon")]
-pub(crate) fn load(file: &Path) -> Result<Loaded, Vec<String>> {
+#[cfg(feature = "config-file")]
+pub(crate) fn load(file: &Path, purpose: Purpose) -> Result<Loaded, Vec<String>> {
     let bytes = read(file).map_err(|reason| vec![reason])?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         vec![format!("{}: not UTF-8 at byte {offset}", file.display())]
     })?;
-    match config::parse(&text) {
+    match config::parse_for(&text, purpose) {
         Ok(config) => match identity(file, &config.gateway.certs, Some(&config.gateway.name)) {
             Ok(identity) => Ok(Loaded { config, identity }),
             Err(lines) => Err(lines),

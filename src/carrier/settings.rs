@@ -9,6 +9,7 @@ use super::load;
 use super::load::Loaded;
 use crate::config;
 use crate::config::Config;
+use crate::config::Purpose;
 use crate::config::Table;
 use crate::config::Value;
 
@@ -58,15 +59,15 @@ impl Settings {
         });
     }
 
-    pub(super) fn load(self) -> Result<Loaded, StartError> {
-        let config = self.config().map_err(StartError::Settings)?;
+    pub(super) fn load(self, purpose: Purpose) -> Result<Loaded, StartError> {
+        let config = self.config(purpose).map_err(StartError::Settings)?;
         let identity = load::identity(Path::new(""), &config.gateway.certs, Some(&config.gateway.name))
             .map_err(StartError::Settings)?;
         Ok(Loaded { config, identity })
     }
 
     /// Checks the settings in the same way as those of a file.
-    pub(super) fn config(self) -> Result<Config, Vec<String>> {
+    pub(super) fn config(self, purpose: Purpose) -> Result<Config, Vec<String>> {
         let mut gateway = Table::default()
             .with("name", self.name)
             .with("listen", self.listen)
@@ -100,6 +101,6 @@ impl Settings {
             .with("epmd", epmd)
             .with("accept", accept)
             .with("peer", Value::from_iter(peers));
-        config::read(&settings).map_err(|mistakes| mistakes.list.iter().map(ToString::to_string).collect())
+        config::read(&settings, purpose).map_err(|mistakes| mistakes.list.iter().map(ToString::to_string).collect())
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::BoundDaemon;
 use super::settings::Settings;
 use crate::config;
+use crate::config::Purpose;
 use crate::tls::Authority;
 use crate::tls::Identity;
 use crate::tls::LEAF_DAYS_DEFAULT;
@@ -53,8 +54,13 @@ allow = ["*@right", "web-*@*"]
 #[test]
 fn settings_of_a_program_are_those_of_a_file() {
     let (settings, file) = both();
-    assert_eq!(settings.config(), Ok(config::parse(&file).expect("a good file")));
-    let least = Settings::new("here", "c".into()).config().expect("good settings");
+    assert_eq!(
+        settings.config(Purpose::Daemon),
+        Ok(config::parse(&file).expect("a good file"))
+    );
+    let least = Settings::new("here", "c".into())
+        .config(Purpose::Daemon)
+        .expect("good settings");
     let file = "[gateway]\nname = 'here'\nlisten = '0.0.0.0:0'\ncerts = 'c'\n";
     assert_eq!(least, config::parse(file).expect("a good file"));
 }
@@ -76,7 +82,7 @@ fn mistakes_of_a_program_are_told_as_those_of_a_file() {
             "[[peer]]\nname = \"{name}\"\naddress = \"{address}\"\n{allow}\n"
         ));
     }
-    let mut told = settings.config().expect_err("mistakes");
+    let mut told = settings.config(Purpose::Daemon).expect_err("mistakes");
     let of_file = config::parse(&file).expect_err("mistakes").list;
     let without_lines = of_file.iter().map(|mistake| {
         let text = mistake.to_string();
@@ -102,7 +108,9 @@ async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
         key: issued.key_pem.as_bytes(),
     };
     let identity = Identity::load(&files, "here", now).expect("good files");
-    let mut config = Settings::new("here", "certs".into()).config().expect("good settings");
+    let mut config = Settings::new("here", "certs".into())
+        .config(Purpose::Daemon)
+        .expect("good settings");
     config.gateway.listen = "127.0.0.1:0".parse().expect("an address");
     config.epmd.listen = epmd.to_vec();
     let bound = BoundDaemon::bind(config, &identity, Vec::new())

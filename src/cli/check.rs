@@ -7,6 +7,7 @@ use crate::carrier;
 use crate::carrier::own_hosts;
 use crate::carrier::uncovered;
 use crate::config::AcceptSettings;
+use crate::config::Purpose;
 use crate::gateway::Hosts;
 
 fn who_may_dial_in(accept: &AcceptSettings) -> String {
@@ -25,7 +26,7 @@ fn who_may_dial_in(accept: &AcceptSettings) -> String {
 /// `beamway check`: for a valid file, prints a summary, the memory that the daemon may use, and what the limit on open files
 /// suffices for, with status 0. Otherwise prints all mistakes, one line each, with status 1.
 pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
-    match carrier::load(file) {
+    match carrier::load(file, Purpose::Daemon) {
         Ok(loaded) => {
             let gateway = &loaded.config.gateway;
             let peers: Vec<_> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();

@@ -17,6 +17,7 @@ use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
 use crate::carrier::own_hosts;
 use crate::config::LogFormat;
+use crate::config::Purpose;
 
 /// Number of task steps after which the runtime polls the sockets, however much there is to do. During bulk transfer a step
 /// takes up to 0.2 ms of sending. With tokio's default of 61, a small call waited longer until it was seen. A lower value
@@ -25,7 +26,7 @@ const EVENT_INTERVAL: u32 = 24;
 
 /// `beamway run`: reads and checks everything, then serves until told to stop.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match carrier::load(&args.config) {
+    let loaded = match carrier::load(&args.config, Purpose::Daemon) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             let format = args.log.unwrap_or_default();

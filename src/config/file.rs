@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::error::Mistake;
 use super::error::Mistakes;
+use super::read::Purpose;
 use super::read::read_from;
 use super::section::MISSING;
 use super::section::Report;
@@ -17,12 +18,21 @@ use super::value::Value;
 /// Maximum size of a file in bytes: a thousand peers fit.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// Parses a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
+/// Parses the configuration file of a daemon. See [`Config`] and its parts for the keys, the defaults and their reasons.
 ///
 /// # Errors
 ///
 /// All mistakes at once: invalid TOML, unknown keys, wrong types and values, missing keys, and contradictions between keys.
 pub fn parse(text: &str) -> Result<Config, Mistakes> {
+    parse_for(text, Purpose::Daemon)
+}
+
+/// The same for what is not a daemon of its own.
+///
+/// # Errors
+///
+/// As [`parse`], and sections that have no place in such a file.
+pub fn parse_for(text: &str, purpose: Purpose) -> Result<Config, Mistakes> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Mistakes {
             list: vec![Mistake {
@@ -42,7 +52,7 @@ pub fn parse(text: &str) -> Result<Config, Mistakes> {
         let offset = error.span().map(|span| span.start);
         report.add_at(String::new(), offset, "not TOML", error.message().replace('\n', ", "));
     }
-    read_from(&table(root.get_ref()), Some(root.span().start), report).map_err(|mut mistakes| {
+    read_from(&table(root.get_ref()), Some(root.span().start), report, purpose).map_err(|mut mistakes| {
         if damaged {
             // Keys after a damaged line appear to be missing.
             mistakes.list.retain(|mistake| mistake.fault != MISSING);

@@ -14,7 +14,7 @@
 //! This module does not read files: it takes their text.
 
 mod error;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "config-file")]
 mod file;
 #[cfg(feature = "daemon")]
 mod memory;
@@ -29,10 +29,13 @@ mod tests;
 
 pub use error::Mistake;
 pub use error::Mistakes;
-#[cfg(feature = "daemon")]
+#[cfg(feature = "config-file")]
 pub use file::parse;
+#[cfg(feature = "config-file")]
+pub use file::parse_for;
 #[cfg(feature = "daemon")]
 pub use memory::WorstCase;
+pub use read::Purpose;
 pub(crate) use read::read;
 pub use settings::AcceptSettings;
 pub use settings::Address;

@@ -37,15 +37,31 @@ const ALLOW: &str = "a list of 1 to 1024 patterns of node names, e.g. [\"*@host2
 const ACCEPT: &str =
     "a list of 0 to 1024 patterns of names of daemons, e.g. [\"web-*.example.com\"]; [] for nobody but peers";
 const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
+const NO_EPMD: &str =
+    "no section [epmd]: without a gateway there is no port mapper, since peers find the node by the lanes";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
+/// What settings are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A daemon that serves the nodes of its host.
+    Daemon,
+    /// The lanes of a program or of a VM. They serve no other nodes, so there is no section `[epmd]`.
+    Lanes,
+}
+
 /// Checks the settings of a program, in the same way and with the same defaults as those of a file.
-pub(crate) fn read(settings: &Table) -> Result<Config, Mistakes> {
-    read_from(settings, None, Report::new(""))
+pub(crate) fn read(settings: &Table, purpose: Purpose) -> Result<Config, Mistakes> {
+    read_from(settings, None, Report::new(""), purpose)
 }
 
 /// The same for settings from a file. The report already holds the mistakes of the TOML parser.
-pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'_>) -> Result<Config, Mistakes> {
+pub(super) fn read_from(
+    root: &Table,
+    begin: Option<usize>,
+    mut report: Report<'_>,
+    purpose: Purpose,
+) -> Result<Config, Mistakes> {
     let mut root = Section::new("", Some(root), begin);
     let mut gateway = table(&mut root, &mut report, "gateway");
     let name = gateway.required(&mut report, "name", NAME, |value| daemon_name(value.as_text()?).ok());
@@ -56,7 +72,10 @@ pub(super) fn read_from(root: &Table, begin: Option<usize>, mut report: Report<'
         certs: certs.as_ref().map(|certs| certs.value.clone()),
     };
     let gateway = read_gateway(gateway, name, certs, &mut report);
-    let epmd = read_epmd(&mut root, &mut report);
+    let epmd = match purpose {
+        Purpose::Daemon => read_epmd(&mut root, &mut report),
+        Purpose::Lanes => no_epmd(&mut root, &mut report),
+    };
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
     let accept = read_accept(&mut root, &mut report);
     let transport = read_transport(&mut root, &mut report);
@@ -164,6 +183,17 @@ fn read_epmd(root: &mut Section<'_>, report: &mut Report<'_>) -> EpmdSettings {
     }
 }
 
+fn no_epmd(root: &mut Section<'_>, report: &mut Report<'_>) -> EpmdSettings {
+    if let Some(given) = root.raw("epmd") {
+        report.add("epmd".to_owned(), Some(&given.place), "not allowed", NO_EPMD.to_owned());
+    }
+    EpmdSettings {
+        listen: Vec::new(),
+        is_public: false,
+        hosts: None,
+    }
+}
+
 /// All peers that have a valid name and address.
 fn read_peers(root: &mut Section<'_>, own: Option<&str>, report: &mut Report<'_>) -> Vec<PeerSettings> {
     let Some(value) = root.raw("peer") else {
@@ -257,6 +287,7 @@ fn read_transport(root: &mut Section<'_>, report: &mut Report<'_>) -> TransportS
     let keep_alive = section.time(report, "keep_alive", &Transport::KEEP_ALIVE_ALLOWED);
     let window = section.size(report, "stream_window", &Transport::STREAM_WINDOW_ALLOWED);
     let congestion = section.optional(report, "congestion", CONGESTION, |value| value.as_text()?.parse().ok());
+    let canary = section.optional(report, "canary", "true or false", Value::as_flag);
     let idle_timeout = value_or(idle.as_ref(), Transport::IDLE_TIMEOUT);
     // If not set, it follows a shorter idle timeout, at one fifth of it.
     let interval = value_or(keep_alive.as_ref(), Transport::KEEP_ALIVE.min(idle_timeout / 5));
@@ -275,6 +306,7 @@ fn read_transport(root: &mut Section<'_>, report: &mut Report<'_>) -> TransportS
         idle_timeout,
         keep_alive: interval,
         stream_window: value_or(window.as_ref(), Transport::STREAM_WINDOW),
+        canary: value_or(canary.as_ref(), true),
         congestion: congestion.map(|found| found.value).unwrap_or_default(),
     }
 }
@@ -287,7 +319,6 @@ fn read_session(root: &mut Section<'_>, report: &mut Report<'_>) -> SessionSetti
     let interval = section.time(report, "race_interval", &Session::RACE_INTERVAL_ALLOWED);
     section.finish(report);
     SessionSettings {
-    let canary = section.optional(report, "canary", "true or false", Value::as_flag);
         grace: value_or(grace.as_ref(), Session::GRACE),
         replay_budget: value_or(budget.as_ref(), Session::REPLAY_BUDGET),
         race_interval: value_or(interval.as_ref(), Session::RACE_INTERVAL),
@@ -306,7 +337,6 @@ fn read_log(root: &mut Section<'_>, report: &mut Report<'_>) -> LogSettings {
         format: format.map(|found| found.value).unwrap_or_default(),
         level: level.map(|found| found.value).unwrap_or_default(),
     }
-        canary: value_or(canary.as_ref(), true),
 }
 
 fn value_or<T: Copy>(found: Option<&Found<T>>, default: T) -> T {

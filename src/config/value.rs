@@ -29,7 +29,7 @@ pub(crate) struct Given {
 
 /// How a message shows a value.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "only a file has all kinds"))]
+#[cfg_attr(not(feature = "config-file"), allow(dead_code, reason = "only a file has all kinds"))]
 pub(super) enum Place {
     /// As it is written in the file, at this range.
     Span(Range<usize>),
@@ -38,7 +38,7 @@ pub(super) enum Place {
 }
 
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "only a file has all kinds"))]
+#[cfg_attr(not(feature = "config-file"), allow(dead_code, reason = "only a file has all kinds"))]
 pub(crate) enum Value {
     Text(String),
     Whole(u64),

@@ -160,4 +160,7 @@ pub enum PacketError {
     /// The control term in a first fragment is malformed.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The VM has not enough memory for the packet.
+    #[error("there is not enough memory for a packet")]
+    Memory,
 }

@@ -9,6 +9,8 @@ use crate::harness::Node;
 cases! {
     control: connected, terms;
     bridge: sizes, largest;
+    vm: connected, terms, sizes, largest;
+    mixed: connected, terms, sizes;
 }
 
 /// Does the same at both nodes, each told the other's name as an Erlang atom.
@@ -38,6 +40,14 @@ pub(crate) fn see_each_other(carrier: Carrier, a: &mut Node, b: &mut Node) {
         let own = b.eval("real:listening_port()");
         let found = a.eval("real:port_of(\"b\", \"127.0.0.1\")");
         assert_ne!(own, found, "a was given b's own port: nothing is bridged");
+    }
+    if matches!(carrier, Carrier::Vm | Carrier::Mixed) {
+        let nodes = a.eval("[maps:get(node, C) || C <- maps:get(circuits, beamway:info())]");
+        assert_eq!(
+            nodes,
+            format!("[<<\"{}\">>]", b.full_name()),
+            "a has another connection"
+        );
     }
 }
 

@@ -13,6 +13,8 @@ use crate::harness::NodeSpec;
 cases! {
     control: reconnects, restarted_node;
     bridge: simultaneous_connects, many_partners, wrong_cookie;
+    vm: reconnects, restarted_node, simultaneous_connects, many_partners, wrong_cookie;
+    mixed: reconnects, restarted_node, simultaneous_connects, many_partners;
 }
 
 /// Both nodes agree that they are connected, or that they are not.

@@ -12,6 +12,8 @@ use crate::harness::is_mixed;
 cases! {
     control: ;
     bridge: tasks_servers_and_nodes;
+    vm: tasks_servers_and_nodes;
+    mixed: tasks_servers_and_nodes;
 }
 
 fn tasks_servers_and_nodes(carrier: Carrier) {

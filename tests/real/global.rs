@@ -121,7 +121,7 @@ pub(crate) fn lose_all(carrier: Carrier, cluster: &mut Cluster, nodes: &mut [Nod
             b.await_nodes(&[], SEEN);
             cluster.gateway(1).run();
         }
-        Carrier::Plain => {
+        Carrier::Plain | Carrier::Vm | Carrier::Mixed => {
             b.signal(Signal::SIGSTOP);
             a.await_nodes(&[c.full_name()], UNANSWERED);
             c.await_nodes(&[a.full_name()], UNANSWERED);

@@ -30,7 +30,7 @@ fn noticed(carrier: Carrier, ticktime: u64) -> (Duration, Duration) {
     let slack = Duration::from_millis(1500);
     match carrier {
         Carrier::Plain => (least - slack, most + slack),
-        Carrier::Bridge => (least - slack, most + TOLD + slack),
+        Carrier::Bridge | Carrier::Vm | Carrier::Mixed => (least - slack, most + TOLD + slack),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::netns::pair_of;
 cases! {
     control: ;
     bridge: short_form;
+    vm: short_form;
 }
 
 /// What a packet meets beside loss: 5 to 20 ms, each in its order.
@@ -100,6 +101,7 @@ impl Far {
             Carrier::Bridge => NodeSpec::new(name, site)
                 .host(["one.test", "two.test"][site])
                 .args("-epmd_module beamway_epmd"),
+            Carrier::Vm | Carrier::Mixed => NodeSpec::new(name, site).host(["one.test", "two.test"][site]),
         };
         let mut a = cluster.node(&spec("a", 0));
         let mut b = cluster.node(&spec("b", 1));

@@ -16,9 +16,10 @@
 
 mod harness;
 
-/// Registers cases as tests: `control` ones over both carriers, the others over the bridge, with their control ignored.
+/// Registers cases as tests: `control` ones over both carriers, the others over the bridge, with their control ignored. Those of `vm` are
+/// registered for nodes with the carrier inside, too, and those of `mixed` for such a node and one behind a gateway.
 macro_rules! cases {
-    (control: $($control:ident),* ; bridge: $($case:ident),* $(;)?) => {
+    (control: $($control:ident),* ; bridge: $($case:ident),* $(; vm: $($inside:ident),*)? $(; mixed: $($mixed:ident),*)? $(;)?) => {
         mod bridge {
             $(#[test] fn $control() { super::$control(crate::harness::Carrier::Bridge); })*
             $(#[test] fn $case() { super::$case(crate::harness::Carrier::Bridge); })*
@@ -29,6 +30,12 @@ macro_rules! cases {
             #[ignore = "a control of the case, over stock distribution"]
             fn $case() { super::$case(crate::harness::Carrier::Plain); })*
         }
+        $(mod vm {
+            $(#[test] fn $inside() { super::$inside(crate::harness::Carrier::Vm); })*
+        })?
+        $(mod mixed {
+            $(#[test] fn $mixed() { super::$mixed(crate::harness::Carrier::Mixed); })*
+        })?
     };
 }
 

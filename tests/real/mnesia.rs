@@ -15,6 +15,8 @@ use crate::harness::NodeSpec;
 cases! {
     control: ;
     bridge: a_bank_on_two_nodes, a_bank_on_three_nodes, a_bank_that_was_parted;
+    vm: a_bank_on_two_nodes, a_bank_on_three_nodes;
+    mixed: a_bank_on_three_nodes;
 }
 
 /// How long nodes are at work, at least.

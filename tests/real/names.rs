@@ -13,6 +13,8 @@ use crate::harness::Process;
 cases! {
     control: c_node;
     bridge: hidden, dynamic_name, remote_shell;
+    vm: hidden, dynamic_name;
+    mixed: hidden, dynamic_name;
 }
 
 fn hidden(carrier: Carrier) {

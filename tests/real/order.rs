@@ -10,6 +10,8 @@ use crate::harness::Node;
 cases! {
     control: replies_and_ends;
     bridge: addressed_in_every_form, last_words, storms, cut_senders;
+    vm: replies_and_ends, addressed_in_every_form, last_words, storms, cut_senders;
+    mixed: replies_and_ends, addressed_in_every_form, last_words, storms, cut_senders;
 }
 
 const TIME: Duration = Duration::from_secs(60);

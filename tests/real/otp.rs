@@ -10,6 +10,8 @@ use crate::harness::Node;
 cases! {
     control: servers_and_calls;
     bridge: names_groups_output_and_code;
+    vm: servers_and_calls, names_groups_output_and_code;
+    mixed: servers_and_calls, names_groups_output_and_code;
 }
 
 fn servers_and_calls(carrier: Carrier) {

@@ -10,6 +10,8 @@ use crate::harness::Node;
 cases! {
     control: operations;
     bridge: queued_before_up;
+    vm: operations, queued_before_up;
+    mixed: operations, queued_before_up;
 }
 
 fn operations(carrier: Carrier) {

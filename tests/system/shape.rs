@@ -24,6 +24,7 @@ const RANKS: &[(&str, u8)] = &[
     ("trunk", 8),
     ("gateway", 8),
     ("node", 8),
+    ("vm", 8),
     ("cluster", 9),
     ("observe", 10),
     ("config", 11),

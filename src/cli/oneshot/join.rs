@@ -20,6 +20,7 @@ use crate::cli::cookie::CookieArgs;
 use crate::cli::output;
 use crate::config::Config;
 use crate::config::PeerSettings;
+use crate::config::Purpose;
 use crate::dist::NodeName;
 use crate::dist::case_hint;
 use crate::dist::list_nodes;
@@ -91,7 +92,7 @@ impl Joining {
         let deadline = Instant::now() + self.timeout;
         let target = NodeName::new(&self.node).with_context(|| format!("{:?} is not a node name", self.node))?;
         let cookie = self.cookie.cookie()?;
-        let Loaded { config, identity } = carrier::load(&self.config).map_err(|mistakes| {
+        let Loaded { config, identity } = carrier::load(&self.config, Purpose::Daemon).map_err(|mistakes| {
             for line in &mistakes {
                 output::complain(line);
             }

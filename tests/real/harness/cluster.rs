@@ -1,8 +1,12 @@
 //! Sites with nodes attached, over the carrier under test or over stock distribution.
 
+use std::cell::RefCell;
+use std::fs;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,6 +24,7 @@ use super::node::command_in;
 use super::node::erlang_environment;
 use super::otp;
 use super::ports::free_tcp_port;
+use super::ports::free_udp_port;
 use super::process::Process;
 use super::process::until;
 
@@ -30,6 +35,29 @@ pub(crate) enum Carrier {
     Plain,
     /// Gateways.
     Bridge,
+    /// The carrier inside each VM.
+    Vm,
+    /// The carrier inside the VMs of every second site, beginning with the first, and gateways at the others.
+    Mixed,
+}
+
+impl Carrier {
+    /// Whether the nodes of a site have the carrier inside.
+    const fn is_inside(self, site: usize) -> bool {
+        match self {
+            Self::Plain | Self::Bridge => false,
+            Self::Vm => true,
+            Self::Mixed => site.is_multiple_of(2),
+        }
+    }
+}
+
+/// A node with the carrier inside: the name of its lanes, where they listen, and the folder with their certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inside {
+    name: String,
+    quic: SocketAddr,
+    certs: PathBuf,
 }
 
 /// Sites, and everything needed to attach nodes to them. Nodes are owned by the test.
@@ -40,6 +68,9 @@ pub(crate) struct Cluster {
     epmds: Vec<Process>,
     folder: TempDir,
     certificates: Option<Certificates>,
+    carrier: Carrier,
+    /// The nodes with the carrier inside that were started so far.
+    inside: RefCell<Vec<Inside>>,
 }
 
 impl Cluster {
@@ -68,10 +99,12 @@ impl Cluster {
             epmds: Vec::new(),
             folder,
             certificates: None,
+            carrier,
+            inside: RefCell::default(),
         };
         match carrier {
             Carrier::Plain => cluster.start_epmds(),
-            Carrier::Bridge => cluster.start_gateways(running),
+            Carrier::Bridge | Carrier::Vm | Carrier::Mixed => cluster.start_gateways(running),
         }
         cluster
     }
@@ -109,11 +142,68 @@ impl Cluster {
 
     fn start_gateways(&mut self, running: usize) {
         let certificates = Certificates::init(self.folder.path().join("certs"));
-        for site in self.sites.iter().take(running) {
-            let gateway = Gateway::start(site.clone(), self.folder.path(), &certificates, &self.sites);
+        for (index, site) in self.sites.iter().enumerate().take(running) {
+            if self.carrier.is_inside(index) {
+                continue;
+            }
+            let peers = self.gateway_sites();
+            let gateway = Gateway::start(site.clone(), self.folder.path(), &certificates, &peers);
             self.gateways.push(gateway);
         }
         self.certificates = Some(certificates);
+    }
+
+    /// The sites that have a gateway.
+    fn gateway_sites(&self) -> Vec<Site> {
+        let sites = self.sites.iter().enumerate();
+        sites
+            .filter(|(index, _)| !self.carrier.is_inside(*index))
+            .map(|(_, site)| site.clone())
+            .collect()
+    }
+
+    /// The configuration file of a node with the carrier inside. Its peers are the gateways, and the nodes that were started before; those
+    /// that come later dial it. A node that is started again has the address that it had.
+    fn file_of(&self, spec: &NodeSpec) -> PathBuf {
+        let site = self.sites.get(spec.site).expect("a site of this cluster");
+        let mut inside = self.inside.borrow_mut();
+        let mut name = format!("{}-{}", site.name, spec.name).to_ascii_lowercase();
+        if spec.name == "undefined" {
+            // Several nodes may be without a name.
+            name = format!("{name}-{}", inside.len());
+        }
+        let known = inside.iter().find(|inside| inside.name == name).cloned();
+        let own = known.unwrap_or_else(|| {
+            let ip = site.quic.ip();
+            let is_free = inside.iter().all(|other| other.quic != site.quic);
+            let own = Inside {
+                quic: if is_free {
+                    site.quic
+                } else {
+                    SocketAddr::new(ip, free_udp_port(ip))
+                },
+                certs: self.certificates().issue_for(&name, std::slice::from_ref(&spec.host)),
+                name,
+            };
+            inside.push(own.clone());
+            own
+        });
+        let gateways = self.gateway_sites().into_iter().map(|site| (site.name, site.quic));
+        let nodes = inside.iter().filter(|other| **other != own);
+        let peers = gateways.chain(nodes.map(|node| (node.name.clone(), node.quic)));
+        let peers: String = peers
+            .map(|(name, quic)| format!("[[peer]]\nname = \"{name}\"\naddress = \"{quic}\"\n"))
+            .collect();
+        let text = format!(
+            "[gateway]\nname = \"{}\"\nlisten = \"{}\"\ncerts = \"{}\"\n{}\n[log]\nlevel = \"debug\"\n{peers}",
+            own.name,
+            own.quic,
+            own.certs.display(),
+            site.settings.join("\n"),
+        );
+        let file = self.folder.path().join(format!("{}.toml", own.name));
+        fs::write(&file, text).expect("a writable folder");
+        file
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -143,7 +233,17 @@ impl Cluster {
             home: self.folder.path(),
             namespace: self.namespace(spec.site),
         };
-        Node::start(spec, &surroundings)
+        if !self.carrier.is_inside(spec.site) {
+            return Node::start(spec, &surroundings);
+        }
+        let file = self.file_of(spec);
+        let spec = spec
+            .clone()
+            .args("-proto_dist beamway -pa")
+            .argument(ebin(spec.site))
+            .args("-beamway_config")
+            .argument(&file);
+        Node::start(&spec, &surroundings)
     }
 
     /// Any other program at a site, in the environment that nodes have there.

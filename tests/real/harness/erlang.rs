@@ -4,6 +4,7 @@ use std::fs;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,12 +15,18 @@ use super::otp;
 /// The folder with the modules for nodes of a site; every node there has it on its code path.
 pub(super) fn ebin(site: usize) -> &'static Path {
     static EBIN: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
-    EBIN[site % EBIN.len()].get_or_init(|| compile(site))
+    EBIN[site % EBIN.len()].get_or_init(|| compile(site).join("ebin"))
 }
 
-/// Modules that match binaries: OTP 29 refuses those that OTP 25 compiled, so each release compiles them itself. The others
+/// Modules that match binaries or use records of kernel: OTP 29 refuses those that OTP 25 compiled, so each release compiles them itself. The others
 /// come from one compiler for both nodes, the older one: a fun that goes to another node must find the same code there.
-const BY_EACH_RELEASE: [&str; 2] = ["real_fake.erl", "beamway_epmd.erl"];
+const BY_EACH_RELEASE: [&str; 5] = [
+    "real_fake.erl",
+    "beamway.erl",
+    "beamway_dist.erl",
+    "beamway_epmd.erl",
+    "beamway_nif.erl",
+];
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -59,8 +66,13 @@ fn compile(site: usize) -> PathBuf {
         .map(PathBuf::as_path)
         .filter(|path| path.extension().is_some_and(|e| e == "erl"))
         .partition(|path| BY_EACH_RELEASE.iter().any(|name| path.ends_with(name)));
-    erlc(releases.0.as_deref(), aside.path(), &own);
-    erlc(releases.1.as_deref(), aside.path(), &shared);
+    let ebin = aside.path().join("ebin");
+    fs::create_dir(&ebin).expect("a folder below target");
+    erlc(releases.0.as_deref(), &ebin, &own);
+    erlc(releases.1.as_deref(), &ebin, &shared);
+    let private = aside.path().join("priv");
+    fs::create_dir(&private).expect("a folder below target");
+    symlink(library(), private.join("beamway_nif.so")).expect("a link below target");
     // Another test process may have been faster; then its result is as good.
     if fs::rename(aside.path(), &place).is_err() {
         assert!(
@@ -70,6 +82,14 @@ fn compile(site: usize) -> PathBuf {
         );
     }
     place
+}
+
+/// The library of the carrier inside the VM, which is built with the tests.
+pub(crate) fn library() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_beamway")).with_file_name("deps");
+    let library = beside.join("libbeamway_nif.so");
+    assert!(library.is_file(), "no library {}", library.display());
+    library
 }
 
 fn erlc(release: Option<&str>, folder: &Path, sources: &[&Path]) {

@@ -22,6 +22,7 @@ mod relay;
 
 pub(crate) use cluster::Carrier;
 pub(crate) use cluster::Cluster;
+pub(crate) use erlang::library;
 pub(crate) use gateway::BEAMWAY;
 pub(crate) use gateway::Certificates;
 pub(crate) use gateway::Gateway;

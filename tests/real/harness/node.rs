@@ -68,6 +68,14 @@ impl NodeSpec {
     }
 }
 
+impl NodeSpec {
+    /// One more word, which may hold blanks.
+    pub(super) fn argument(mut self, path: &Path) -> Self {
+        self.args.push(path.display().to_string());
+        self
+    }
+}
+
 /// Where a node finds its port mapper and its home.
 pub(super) struct Surroundings<'a> {
     pub(super) epmd_port: u16,

@@ -2,6 +2,7 @@
 
 const ATTACH: &str = "docs/ATTACH.md";
 const APPLICATIONS: &str = "docs/APPLICATIONS.md";
+const ERLANG: &str = "erlang/README.md";
 const CERTS: &str = "certs/README.md";
 
 /// Walks, and the blocks that each of them runs.
@@ -38,7 +39,7 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (ATTACH, "{ok, _, Node} = peer:start_link"),
             (ATTACH, "127.0.0.1  host2.example"),
             (ATTACH, "erl_call"),
-            ("erlang/README.md", "ERL_EPMD_PORT=4369 erl"),
+            (ERLANG, "ERL_EPMD_PORT=4369 erl"),
         ],
     ),
     (
@@ -67,6 +68,16 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (CERTS, "certs/ca.pem "),
             (CERTS, "[gateway]"),
             (CERTS, "mv certs/left"),
+        ],
+    ),
+    (
+        "in the VM",
+        &[
+            (ERLANG, "erlang/build"),
+            (ERLANG, "beamway certs init"),
+            (ERLANG, "# left.toml"),
+            (ERLANG, "# right.toml"),
+            (ERLANG, "erl -pa erlang/ebin -proto_dist"),
         ],
     ),
     ("a program of one's own", &[("docs/NODES.md", "[dependencies]")]),

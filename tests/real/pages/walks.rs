@@ -17,8 +17,10 @@ use super::walk::await_shell;
 use super::walk::type_erlang;
 use crate::harness::BEAMWAY;
 use crate::harness::Process;
+use crate::harness::library;
 
 const ATTACH: &str = "docs/ATTACH.md";
+const ERLANG: &str = "erlang/README.md";
 
 /// The only terminal of a block.
 fn one(terminals: Vec<Process>) -> Process {
@@ -111,10 +113,36 @@ fn two_hosts() {
     assert_eq!(first.run(&block.text).trim(), "'b@host2.example'");
     // The command of the Erlang page has the name of the first node.
     drop(a);
-    let mut again = one(first.type_block(&walk.take("erlang/README.md", "ERL_EPMD_PORT=4369")));
+    let mut again = one(first.type_block(&walk.take(ERLANG, "ERL_EPMD_PORT=4369")));
     await_shell(&mut again);
     again.type_line("io:format(\"~s~n\", [net_adm:ping('b@host2.example')]).");
     again.await_log("pong", PATIENCE);
+    walk.end();
+}
+
+#[test]
+fn in_the_vm() {
+    let mut walk = Walk::of("in the VM");
+    let Some(mut machines) = Machines::boot() else { return };
+    let machine = &mut machines.all[0];
+    // What the reader builds stays here, and Cargo has left the library here.
+    machine.run(&format!(
+        "cp -rL erlang own; rm erlang; mv own erlang; rm -rf erlang/ebin erlang/priv; ln -s {} target/release/libbeamway_nif.so",
+        library().display()
+    ));
+    machine.run(&walk.take(ERLANG, "erlang/build").text);
+    machine.type_block(&walk.take(ERLANG, "beamway certs init"));
+    machine.save("left.toml", &walk.take(ERLANG, "# left.toml"));
+    machine.save("right.toml", &walk.take(ERLANG, "# right.toml"));
+    let mut nodes = machine.type_block(&walk.take(ERLANG, "erl -pa erlang/ebin -proto_dist"));
+    nodes.iter_mut().for_each(await_shell);
+    let [_, a] = &mut nodes[..] else { panic!("two nodes") };
+    a.type_line("io:format(\"~s~n\", [net_adm:ping('b@127.0.0.1')]).");
+    a.await_log("pong", PATIENCE);
+    a.type_line("io:format(\"~p~n\", [[maps:get(node, C) || C <- maps:get(circuits, beamway:info())]]).");
+    a.await_log("[<<\"b@127.0.0.1\">>]", PATIENCE);
+    a.type_line("io:format(\"~p~n\", [beamway:names(\"127.0.0.1\")]).");
+    a.await_log("['a@127.0.0.1','b@127.0.0.1']", PATIENCE);
     walk.end();
 }
 
