@@ -29,3 +29,16 @@ fn short_form() {
         count(&mut cluster, &mut a, &b);
     }
 }
+
+/// The same for a node with the carrier inside and one behind a gateway: records and calls of kernel differ between releases.
+#[test]
+#[ignore = "every case of it is a test of its own: ./check runs it on other OTP releases"]
+fn short_form_inside() {
+    let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Mixed);
+    basics::see_each_other(Carrier::Mixed, &mut a, &mut b);
+    basics::exchange_terms(&mut a, &mut b);
+    signals::every_operation(&mut a, &mut b);
+    otp::serve_and_call(&mut a, &mut b);
+    order::keep_order(&mut a, &mut b);
+    cluster.assert_healthy();
+}
