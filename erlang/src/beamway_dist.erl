@@ -10,8 +10,9 @@
 
 -export([childspecs/0, listen/1, listen/2, accept/1, accept_connection/5, setup/5, close/1, select/1, address/0, address/1]).
 -export([is_node_name/1]).
--export([accept_loop/1, do_accept/6, do_setup/5, controller/0, output/2, input/2]).
+-export([accept_loop/1, do_accept/6, do_setup/5, controller/0, output/2, wait_for_room/2, input/2]).
 -export([tick/1, statistics/1, pulse/0, log/0]).
+-export([upgrade/0]).
 
 -include_lib("kernel/include/net_address.hrl").
 -include_lib("kernel/include/dist.hrl").
@@ -29,6 +30,23 @@
 %% What the supervisor knows.
 -define(CIRCUIT, '$beamway_circuit').
 -define(TARGET, '$beamway_target').
+
+%% Takes a process that waits into the newest code.
+-define(UPGRADE, beamway_upgrade).
+
+%% @doc Takes all processes of this module into its newest code, after it was loaded while nodes are connected. A process that waits for a
+%% message runs the code that it began to wait in, and would be killed when that code is purged.
+-spec upgrade() -> ok.
+upgrade() ->
+    %% Supervisors run code of kernel.
+    Ours = [
+        Pid
+     || Pid <- processes(),
+        {initial_call, {?MODULE, Function, _}} <- [erlang:process_info(Pid, initial_call)],
+        lists:member(Function, [accept_loop, controller, input, pulse, log])
+    ],
+    [Pid ! ?UPGRADE || Pid <- Ours],
+    ok.
 
 %%% Callbacks of net_kernel
 
@@ -147,10 +165,14 @@ accept_next(Kernel) ->
             Kernel ! {accept, self(), Controller, beamway, beamway},
             receive
                 {Kernel, controller, Supervisor} ->
-                    Supervisor ! {self(), controller, Circuit, SendName};
+                    Supervisor ! {self(), controller, Circuit, SendName},
+                    %% The library keeps a circuit as long as there is a reference, and this process makes little garbage.
+                    garbage_collect();
                 {Kernel, unsupported_protocol} ->
                     exit(unsupported_protocol)
-            end
+            end;
+        ?UPGRADE ->
+            ok
     end,
     ?MODULE:accept_loop(Kernel).
 
@@ -285,6 +307,8 @@ controller() ->
         {beamway_closed, _Reason} ->
             %% The supervisor is told, too. When both nodes connect at once and this one has to give way, it must live on until the
             %% connection of the other node has replaced it.
+            ?MODULE:controller();
+        ?UPGRADE ->
             ?MODULE:controller()
     end.
 
@@ -314,11 +338,13 @@ await_data(DHandle, Circuit) ->
     erlang:dist_ctrl_get_data_notification(DHandle),
     ?MODULE:output(DHandle, Circuit).
 
+%% @private
 %% Packets stay with the VM, which suspends their senders in time.
 wait_for_room(DHandle, Circuit) ->
     receive
         beamway_ready -> send(DHandle, Circuit);
-        {beamway_closed, _Reason} -> exit(connection_closed)
+        {beamway_closed, _Reason} -> exit(connection_closed);
+        ?UPGRADE -> ?MODULE:wait_for_room(DHandle, Circuit)
     end.
 
 %% The message with the reason is under way.
@@ -343,9 +369,11 @@ input(DHandle, Circuit) ->
     receive
         {beamway_data, Batches, Cost} ->
             put_batches(DHandle, Batches),
-            beamway_nif:taken(Circuit, Cost),
-            ?MODULE:input(DHandle, Circuit)
-    end.
+            beamway_nif:taken(Circuit, Cost);
+        ?UPGRADE ->
+            ok
+    end,
+    ?MODULE:input(DHandle, Circuit).
 
 put_batches(DHandle, Batches) ->
     try
@@ -396,7 +424,6 @@ pulse() ->
 
 await_pulse() ->
     receive
-        beamway_pulse -> ok;
         _ -> ok
     end,
     ?MODULE:pulse().

@@ -51,6 +51,7 @@ mod examples;
 mod gateways;
 mod global;
 mod hostile;
+mod inside;
 mod liveness;
 mod local;
 mod log;

@@ -248,6 +248,11 @@ impl Shared {
         (self.received.load(Relaxed), self.sent.load(Relaxed), self.has_kept())
     }
 
+    /// Whether the nodes are connected.
+    pub(crate) fn is_open(&self) -> bool {
+        self.out().is_some()
+    }
+
     /// Whether signals wait for room.
     pub(crate) fn has_kept(&self) -> bool {
         self.out().as_ref().is_some_and(|out| !out.kept.is_empty())

@@ -33,7 +33,7 @@ pub(crate) fn info(env: Env<'_>) -> Term<'_> {
 
 /// A circuit whose nodes are connected.
 fn one<'a>(env: Env<'a>, circuit: &Shared) -> Option<Term<'a>> {
-    let (node, peer) = circuit.names.get()?;
+    let (node, peer) = circuit.names.get().filter(|_| circuit.is_open())?;
     Some(map(
         env,
         &[

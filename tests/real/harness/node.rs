@@ -290,6 +290,11 @@ impl Node {
         self.process.kill();
     }
 
+    /// Bytes of memory that it holds.
+    pub(crate) fn resident(&self) -> u64 {
+        self.process.resident()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
     }

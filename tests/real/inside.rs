@@ -1,0 +1,116 @@
+//! The carrier inside the VM: whatever happens to its processes and threads, the node lives and the other one knows.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use crate::basics::each_way;
+use crate::harness::Carrier;
+use crate::harness::Cluster;
+use crate::harness::NodeSpec;
+
+const TIME: Duration = Duration::from_secs(120);
+
+/// The kernel closes the canary of a process that ends, and half a second later its peers are sure.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_thousand_disconnects() {
+    let mut cluster = Cluster::new(Carrier::Vm, 2);
+    let by_hand = "-kernel dist_auto_connect never";
+    let mut a = cluster.node(&NodeSpec::new("a", 0).args(by_hand));
+    let mut b = cluster.node(&NodeSpec::new("b", 1).args(by_hand));
+    a.await_known(&b);
+    let to_b = b.atom();
+    a.eval_within(&format!("real_inside:disconnects({to_b}, 1000)"), TIME);
+    b.await_value("real_inside:carriers()", "[]", Duration::from_secs(5));
+    for node in [&mut a, &mut b] {
+        assert_eq!(node.eval("maps:get(circuits, beamway:info())"), "[]");
+    }
+    a.await_value(&format!("net_kernel:connect_node({to_b})"), "true", TIME);
+    a.eval(&format!("real_connections:chat({to_b})"));
+    cluster.assert_healthy();
+}
+
+#[test]
+fn processes_of_a_connection_end_together() {
+    let (mut cluster, mut a, b) = Cluster::pair(Carrier::Vm);
+    a.eval(&format!("erlang:disconnect_node({})", b.atom()));
+    for reason in ["kill", "some_reason"] {
+        a.eval_within(&format!("real_inside:end_each({}, {reason})", b.atom()), TIME);
+    }
+    cluster.assert_healthy();
+}
+
+#[test]
+fn the_module_is_upgraded_while_nodes_are_connected() {
+    let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Vm);
+    for node in [&mut a, &mut b] {
+        node.eval("real:watch()");
+        node.eval("real_inside:echo()");
+    }
+    each_way(&mut a, &mut b, |node, other| {
+        node.eval_within(&format!("real_inside:upgrades({other}, 20)"), TIME);
+    });
+    each_way(&mut a, &mut b, |node, other| {
+        assert_eq!(node.eval(&format!("real:watched({other})")), "[]");
+    });
+    cluster.assert_healthy();
+}
+
+/// Its threads go on, and must not vouch for it.
+#[test]
+fn a_vm_that_runs_no_processes_is_given_up() {
+    let cluster = Cluster::new(Carrier::Vm, 2);
+    let mut a = cluster.node(&NodeSpec::new("a", 0).args("-kernel net_ticktime 8"));
+    let mut b = cluster.node(&NodeSpec::new("b", 1));
+    a.connect(&b);
+    a.eval("real:watch()");
+    b.eval("real_inside:block(40000)");
+    let since = Instant::now();
+    a.await_value(
+        &format!("real:reasons({})", b.atom()),
+        "[net_tick_timeout]",
+        Duration::from_secs(20),
+    );
+    let took = since.elapsed();
+    // Three questions without an answer, then its tick time.
+    assert!(took > Duration::from_secs(8), "{took:?}");
+}
+
+#[test]
+fn a_vm_that_ends_is_noticed_within_a_second() {
+    for how in ["kill", "halt", "abort"] {
+        let (_cluster, mut a, mut b) = Cluster::pair(Carrier::Vm);
+        a.eval("real:watch()");
+        let since = Instant::now();
+        match how {
+            "kill" => b.kill(),
+            "halt" => b.begin("halt(0)"),
+            _ => b.begin("halt(abort)"),
+        }
+        a.await_nodes(&[], Duration::from_secs(20));
+        let took = since.elapsed();
+        assert!(took <= AT_ONCE, "{how}: noticed after {took:?}");
+        eprintln!("{how}: {took:?}");
+    }
+}
+
+/// A reader that is stopped holds up its own senders, and takes no memory without bound on the other side.
+#[test]
+fn a_stopped_vm_does_not_fill_the_other_one() {
+    let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Vm);
+    b.signal(Signal::SIGSTOP);
+    a.begin(&format!("real_inside:flood({}, 3000, 100000)", b.atom()));
+    std::thread::sleep(Duration::from_secs(4));
+    let most = 160 << 20;
+    let resident = a.resident();
+    assert!(resident < most, "{} MiB", resident >> 20);
+    b.signal(Signal::SIGCONT);
+    a.finish("300 MB", TIME).unwrap_or_else(|error| panic!("{error}"));
+    each_way(&mut a, &mut b, |node, other| {
+        node.eval(&format!("real_connections:chat({other})"));
+    });
+    cluster.assert_healthy();
+}
