@@ -48,6 +48,9 @@ use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
+/// Hosts that may wait until they are dialled.
+const HOSTS: usize = 64;
+
 /// Peer events that may wait for the hub.
 const PEER_EVENTS: usize = 64;
 
@@ -230,7 +233,12 @@ impl BoundDaemon {
         if !time.is_zero() {
             tasks.spawn(async move { wait.run(time).await });
         }
-        let hub = hub(&self.config, Policy::of_hosts(self.certified), self.daemon.is_temporary);
+        let mut hub = hub(&self.config, Policy::of_hosts(self.certified), self.daemon.is_temporary);
+        let (wanted_in, wanted) = mpsc::channel(HOSTS);
+        if self.config.hosts.dial {
+            hub = hub.dialling_hosts(wanted_in);
+        }
+        let own_port = self.listening.endpoint.local_addr().map_or(0, |own| own.port());
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
@@ -246,10 +254,8 @@ impl BoundDaemon {
                 greeted_in.clone(),
             ));
         }
-        let canaries = (self.config.transport.canary && !self.daemon.is_temporary).then(Canaries::default);
-        if let (Some(listener), Some(canaries)) = (self.canaries, &canaries) {
-            tasks.spawn(canary::serve(listener, canaries.clone()));
-        }
+        let has_canaries = self.config.transport.canary && !self.daemon.is_temporary;
+        let canaries = has_canaries.then(|| serve_canaries(self.canaries, &mut tasks));
         let cluster = Cluster {
             daemon: self.daemon,
             endpoint: self.listening.endpoint.clone(),
@@ -263,6 +269,7 @@ impl BoundDaemon {
             known,
             hub: news_in,
             canaries,
+            host_port: self.config.hosts.port.unwrap_or(own_port),
             busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),
@@ -271,7 +278,7 @@ impl BoundDaemon {
             name: peer.name.clone(),
             address: peer.address.to_string(),
         });
-        cluster.run(peers.collect(), greeted_in, greeted).await;
+        cluster.run(peers.collect(), wanted, greeted_in, greeted).await;
         hub_leave.cancel();
         let _ = hub.await;
         self.listening.close("this daemon is stopping").await;
@@ -300,7 +307,8 @@ async fn bind_canaries(udp: std::io::Result<SocketAddr>) -> Option<TcpListener> 
         .inspect_err(|(address, error)| {
             info!(
                 %address, %error,
-                "cannot listen on the TCP port with the number of the UDP port: if this process is killed, peers notice it by the idle timeout"
+                "cannot listen on the TCP port with the number of the UDP port: peers will notice the end of this process by the \
+                 idle timeout"
             );
         })
         .ok()
@@ -347,6 +355,15 @@ pub(crate) fn uncovered(name: &str, hosts: &[String], certified: &[String]) -> O
         missing.join(", "),
         options.join(" "),
     ))
+}
+
+/// Accepts the canaries of peers, if there is a port for them.
+fn serve_canaries(listener: Option<TcpListener>, tasks: &mut JoinSet<()>) -> Canaries {
+    let canaries = Canaries::default();
+    if let Some(listener) = listener {
+        tasks.spawn(canary::serve(listener, canaries.clone()));
+    }
+    canaries
 }
 
 /// Runs the port mapper and the gateway. Only a daemon with BEAMs needs them.

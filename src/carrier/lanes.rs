@@ -72,6 +72,13 @@ impl Lanes {
         Self::start(load::load(file.as_ref(), Purpose::Lanes).map_err(StartError::Settings)?).await
     }
 
+    /// The same for the carrier inside a VM, which also dials the hosts of nodes that nobody has announced.
+    #[cfg(all(feature = "config-file", feature = "internals"))]
+    #[doc(hidden)]
+    pub async fn start_in_vm(file: impl AsRef<Path>) -> Result<Self, StartError> {
+        Self::start(load::load(file.as_ref(), Purpose::Vm).map_err(StartError::Settings)?).await
+    }
+
     pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
         let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
         let bound = BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?;

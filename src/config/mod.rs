@@ -42,6 +42,7 @@ pub use settings::Address;
 pub use settings::Config;
 pub use settings::EpmdSettings;
 pub use settings::GatewaySettings;
+pub use settings::HostsSettings;
 pub use settings::LogFormat;
 pub use settings::LogLevel;
 pub use settings::LogSettings;

@@ -15,6 +15,7 @@ use super::settings::Address;
 use super::settings::Config;
 use super::settings::EpmdSettings;
 use super::settings::GatewaySettings;
+use super::settings::HostsSettings;
 use super::settings::LogSettings;
 use super::settings::PeerSettings;
 use super::settings::SessionSettings;
@@ -46,8 +47,10 @@ const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"
 pub enum Purpose {
     /// A daemon that serves the nodes of its host.
     Daemon,
-    /// The lanes of a program or of a VM. They serve no other nodes, so there is no section `[epmd]`.
+    /// The lanes of a program. They serve no other nodes, so there is no section `[epmd]`.
     Lanes,
+    /// The lanes of a VM. They reach the nodes of hosts that no file names.
+    Vm,
 }
 
 /// Checks the settings of a program, in the same way and with the same defaults as those of a file.
@@ -74,10 +77,11 @@ pub(super) fn read_from(
     let gateway = read_gateway(gateway, name, certs, &mut report);
     let epmd = match purpose {
         Purpose::Daemon => read_epmd(&mut root, &mut report),
-        Purpose::Lanes => no_epmd(&mut root, &mut report),
+        Purpose::Lanes | Purpose::Vm => no_epmd(&mut root, &mut report),
     };
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
     let accept = read_accept(&mut root, &mut report);
+    let hosts = read_hosts(&mut root, purpose, &mut report);
     let transport = read_transport(&mut root, &mut report);
     let session = read_session(&mut root, &mut report);
     let log = read_log(&mut root, &mut report);
@@ -88,6 +92,7 @@ pub(super) fn read_from(
             epmd,
             peers,
             accept,
+            hosts,
             transport,
             session,
             log,
@@ -262,6 +267,17 @@ fn read_accept(root: &mut Section<'_>, report: &mut Report<'_>) -> AcceptSetting
     section.finish(report);
     AcceptSettings {
         names: names.map(|found| found.value),
+    }
+}
+
+fn read_hosts(root: &mut Section<'_>, purpose: Purpose, report: &mut Report<'_>) -> HostsSettings {
+    let mut section = table(root, report, "hosts");
+    let dial = section.optional(report, "dial", "true or false", Value::as_flag);
+    let port = section.number(report, "port", &HostsSettings::PORT_ALLOWED);
+    section.finish(report);
+    HostsSettings {
+        dial: value_or(dial.as_ref(), purpose == Purpose::Vm),
+        port: port.map(|found| found.value),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub peers: Vec<PeerSettings>,
     /// `[accept]`
     pub accept: AcceptSettings,
+    /// `[hosts]`
+    pub hosts: HostsSettings,
     /// `[transport]`
     pub transport: TransportSettings,
     /// `[session]`
@@ -140,6 +142,20 @@ pub struct AcceptSettings {
 impl AcceptSettings {
     /// Maximum number of patterns.
     pub const LIST_MAX: usize = 1024;
+}
+
+/// `[hosts]`: dialling the host of a node that nobody has announced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsSettings {
+    /// `dial`: whether hosts are dialled. Default: inside a VM, whose node is asked for others by their names and nothing else.
+    pub dial: bool,
+    /// `port`: the UDP port at which daemons of any host listen. Default: that of `[gateway] listen`.
+    pub port: Option<u16>,
+}
+
+impl HostsSettings {
+    /// Any port.
+    pub const PORT_ALLOWED: RangeInclusive<u16> = 1..=65_535;
 }
 
 /// A host and a port. The host is an address, or a name that is resolved at each dial.

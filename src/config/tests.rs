@@ -35,6 +35,10 @@ allow   = ["*@host2", "web-*@*"]
 [accept]
 names = ["web-*.example.com", "DB"]
 
+[hosts]
+dial = true
+port = 4473
+
 [transport]
 udp_receive_buffer = "1MiB"
 udp_send_buffer = 131072
@@ -130,6 +134,7 @@ fn a_full_file_is_read() {
     assert_eq!(transport.stream_window, 2_000_000);
     assert_eq!(transport.congestion, Algorithm::NewReno);
     assert!(!transport.canary);
+    assert_eq!((config.hosts.dial, config.hosts.port), (true, Some(4473)));
     let session = &config.session;
     assert_eq!((session.grace, session.replay_budget), (Duration::ZERO, 128 << 20));
     assert_eq!(session.race_interval, Duration::from_millis(50));
@@ -189,6 +194,7 @@ fn the_least_file_gets_every_default() {
     assert_eq!(transport.stream_window, 1 << 20);
     assert_eq!(transport.congestion, Algorithm::Model);
     assert!(transport.canary);
+    assert_eq!((config.hosts.dial, config.hosts.port), (false, None));
     let session = &config.session;
     assert_eq!(
         (session.grace, session.replay_budget),
@@ -371,6 +377,7 @@ fn values_outside_their_limits_are_refused() {
         ("transport", "stream_window = '1GiB'"),
         ("transport", "congestion = 'vegas'"),
         ("transport", "canary = 1"),
+        ("hosts", "port = 0"),
         ("session", "grace = '2h'"),
         ("session", "replay_budget = '1KiB'"),
         ("session", "race_interval = '0s'"),

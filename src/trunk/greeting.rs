@@ -46,6 +46,24 @@ pub struct Agreement {
     pub hosts: Arc<[String]>,
 }
 
+/// Whom this daemon has dialled. The certificate that answers must contain the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialled<'a> {
+    /// The daemon of this name.
+    Daemon(&'a str),
+    /// Any daemon of this host.
+    Host(&'a str),
+}
+
+impl<'a> Dialled<'a> {
+    /// The name that the certificate must contain.
+    pub const fn name(self) -> &'a str {
+        match self {
+            Self::Daemon(name) | Self::Host(name) => name,
+        }
+    }
+}
+
 impl LocalDaemon {
     /// The greeting to a peer. `session` is the session that this daemon still holds with it.
     pub fn hello(&self, session: Option<SessionId>) -> Hello {
@@ -69,7 +87,7 @@ impl LocalDaemon {
         &self,
         hello: Hello,
         certificate: &PeerCertificate,
-        dialled: Option<&str>,
+        dialled: Option<Dialled<'_>>,
     ) -> Result<Agreement, TrunkError> {
         let refuse = |reason: String| TrunkError::Identity {
             claimed: hello.name.clone(),
@@ -78,7 +96,7 @@ impl LocalDaemon {
         if !certificate.carries(&hello.name) {
             return Err(refuse("its certificate does not contain that name".into()));
         }
-        if let Some(wanted) = dialled
+        if let Some(Dialled::Daemon(wanted)) = dialled
             && !wanted.eq_ignore_ascii_case(&hello.name)
         {
             return Err(refuse(format!("this daemon dialled {wanted:?}")));

@@ -29,6 +29,7 @@ mod tests;
 pub use config::TrunkConfig;
 pub use error::TrunkError;
 pub use greeting::Agreement;
+pub use greeting::Dialled;
 pub use greeting::LocalDaemon;
 pub use held::Held;
 pub use known::KnownAddresses;

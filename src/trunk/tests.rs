@@ -72,6 +72,7 @@ fn hello(name: &str) -> Hello {
 
 /// `left` is greeted with `hello` by a peer whose certificate is for `right`.
 fn meet(hello: Hello, dialled: Option<&str>) -> Result<Agreement, String> {
+    let dialled = dialled.map(Dialled::Daemon);
     daemon("left", 16)
         .agree(hello, &certificate("right"), dialled)
         .map_err(|error| error.to_string())
@@ -154,7 +155,61 @@ fn who_dials_must_be_configured_or_fit_a_pattern() {
     );
     assert!(meet(&[], None).is_err());
     assert!(meet(&["db-*", "RI*"], None).is_ok());
-    assert!(meet(&[], Some("right")).is_ok(), "whom we dial need not fit");
+    assert!(
+        meet(&[], Some(Dialled::Daemon("right"))).is_ok(),
+        "whom we dial need not fit"
+    );
+    assert!(meet(&[], Some(Dialled::Host("right"))).is_ok());
+}
+
+/// Its certificate has been compared with the host in the TLS handshake.
+#[test]
+fn whoever_answers_for_a_host_may_have_any_name_of_its_certificate() {
+    let meet = |dialled| daemon("left", 8).agree(hello("right"), &certificate("right"), Some(dialled));
+    assert_eq!(meet(Dialled::Host("h1.example")).unwrap().peer, "right");
+    assert!(meet(Dialled::Daemon("h1.example")).is_err());
+    let own = daemon("right", 8).agree(hello("right"), &certificate("right"), Some(Dialled::Host("h1")));
+    assert!(own.is_err(), "the host is this one");
+}
+
+#[tokio::test]
+async fn a_host_that_the_certificate_does_not_name_is_refused() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let hosts = ["127.0.0.1".to_owned()];
+    let (far, _) = endpoint_for(&authority, "far", &hosts, &TrunkConfig::default());
+    let address = far.local_addr().unwrap();
+    let (greeted, mut peers) = tokio::sync::mpsc::channel(4);
+    let us = Arc::new(daemon("far", 1));
+    tokio::spawn(accept::accept(
+        far,
+        us,
+        Held::default(),
+        KnownAddresses::default(),
+        greeted,
+    ));
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (sockets, near) = (dial::Sockets::only(near), daemon("near", 1));
+    for (host, is_met) in [
+        ("127.0.0.1", true),
+        ("far", true),
+        ("127.0.0.2", false),
+        ("other", false),
+    ] {
+        let target = dial::Target {
+            who: Dialled::Host(host),
+            addresses: &[address],
+            fresh: false,
+        };
+        let met = dial::dial(&sockets, client.clone(), &near, &Held::default(), target).await;
+        assert_eq!(
+            met.as_ref().map(|met| met.agreement.peer.as_str()).ok(),
+            is_met.then_some("far"),
+            "{host}: {met:?}"
+        );
+        if is_met {
+            peers.recv().await.unwrap();
+        }
+    }
 }
 
 #[test]
@@ -295,7 +350,7 @@ async fn dial_at(
     address: SocketAddr,
 ) -> Result<Greeted, TrunkError> {
     let target = dial::Target {
-        name,
+        who: Dialled::Daemon(name),
         addresses: &[address],
         fresh: false,
     };
@@ -726,7 +781,7 @@ async fn peers_of_both_families_are_dialled_and_from_fresh_ports() {
         (far(six), false, false),
     ] {
         let target = dial::Target {
-            name: "far",
+            who: Dialled::Daemon("far"),
             addresses: &[far.local_addr().unwrap()],
             fresh,
         };
@@ -771,7 +826,7 @@ async fn who_does_not_answer_is_told_with_what_to_look_at() {
         ),
     ] {
         let target = dial::Target {
-            name: "far",
+            who: Dialled::Daemon("far"),
             addresses: &[address],
             fresh: false,
         };

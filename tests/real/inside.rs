@@ -1,5 +1,6 @@
 //! The carrier inside the VM: whatever happens to its processes and threads, the node lives and the other one knows.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -8,7 +9,9 @@ use nix::sys::signal::Signal;
 use crate::basics::each_way;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::Node;
 use crate::harness::NodeSpec;
+use crate::harness::Site;
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -112,5 +115,39 @@ fn a_stopped_vm_does_not_fill_the_other_one() {
     each_way(&mut a, &mut b, |node, other| {
         node.eval(&format!("real_connections:chat({other})"));
     });
+    cluster.assert_healthy();
+}
+
+/// No file lists a peer: the host part of a node's name says where it is.
+#[test]
+fn hosts_are_dialled_when_a_node_of_theirs_is_asked_for() {
+    let port = Site::loopback("any").quic.port();
+    let hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
+    let sites = hosts.map(|host| {
+        let mut site = Site::loopback(&host.replace('.', "-"));
+        site.quic = SocketAddr::new(host.parse().unwrap(), port);
+        site
+    });
+    let mut cluster = Cluster::of(Carrier::Vm, sites.to_vec());
+    let spec = |name, site: usize| NodeSpec::new(name, site).host(hosts[site]).without_peers();
+    let mut a = cluster.node(&spec("a", 0));
+    let mut b = cluster.node(&spec("b", 1));
+    let ping = |node: &mut Node, name: &str| node.eval(&format!("net_adm:ping('{name}')"));
+    assert_eq!(ping(&mut a, "b@127.0.0.3"), "pong");
+    b.eval("real_connections:chat('a@127.0.0.2')");
+    // No such node on a host that is there, and nobody on another one.
+    let since = Instant::now();
+    assert_eq!(ping(&mut a, "c@127.0.0.3"), "pang");
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    assert_eq!(ping(&mut b, "c@127.0.0.5"), "pang");
+    // It is found again after it was killed.
+    b.kill();
+    a.await_nodes(&[], AT_ONCE * 2);
+    let mut b = cluster.node(&spec("b", 1));
+    assert_eq!(ping(&mut a, "b@127.0.0.3"), "pong");
+    // A host without a certificate for its name is not believed.
+    let impostor = cluster.node(&spec("c", 2).host("127.0.0.6"));
+    assert_eq!(ping(&mut a, "c@127.0.0.4"), "pang");
+    assert_eq!(ping(&mut b, impostor.full_name()), "pang");
     cluster.assert_healthy();
 }

@@ -137,7 +137,7 @@ pub(crate) fn start(file: PathBuf) -> Result<(), Vec<String>> {
     }
     log::install();
     let path = file.clone();
-    let lanes = wait_for(&runtime, async move { Lanes::start_file(path).await }).map_err(one)?;
+    let lanes = wait_for(&runtime, async move { Lanes::start_in_vm(path).await }).map_err(one)?;
     let lanes = lanes.map_err(|error| error.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
     log::set_level(lanes.log_level());
     let running = Running {

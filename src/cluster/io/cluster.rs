@@ -23,6 +23,9 @@ use tracing::warn;
 
 use super::dialling::Dialler;
 use super::dialling::keep_dialling;
+use super::dialling::keep_session;
+use super::hosts::Dialled;
+use super::hosts::HostDials;
 use super::steps::Step;
 use super::steps::await_welcome;
 use super::steps::find_alone;
@@ -94,6 +97,8 @@ pub struct Cluster {
     pub hub: mpsc::Sender<PeerEvent>,
     /// The canaries of peers; `None`: there are none.
     pub canaries: Option<Canaries>,
+    /// The port at which hosts are dialled.
+    pub host_port: u16,
     /// Is notified of frames that arrive for sessions.
     pub busy_wait: BusyWait,
     /// Cancelled when the daemon stops.
@@ -122,10 +127,11 @@ impl Cluster {
         mpsc::channel(GREETED)
     }
 
-    /// Runs until the daemon stops and all sessions have ended.
+    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, and each host that is wanted.
     pub async fn run(
         self,
         peers: Vec<StaticPeer>,
+        mut wanted: mpsc::Receiver<String>,
         greeted_in: mpsc::Sender<Greeted>,
         mut greeted: mpsc::Receiver<Greeted>,
     ) {
@@ -158,6 +164,7 @@ impl Cluster {
             let state = sessions.state(&key(&peer.0.name)).subscribe();
             dialling.spawn(keep_dialling(Arc::clone(&dialler), peer, state, greeted_in.clone()));
         }
+        let mut hosts = HostDials::new(cluster.host_port, cluster.hub.clone());
         let (steps_in, mut steps) = mpsc::channel(GREETED);
         let mut welcomes = JoinSet::new();
         loop {
@@ -167,6 +174,14 @@ impl Cluster {
                 () = cluster.leave.cancelled() => break,
                 Some(step) = steps.recv() => cluster.take(step, &mut sessions, &steps_in).await,
                 Some(_) = welcomes.join_next() => {}
+                Some(host) = wanted.recv() => hosts.want(host, &dialler),
+                Some(dialled) = hosts.next() => {
+                    if let Dialled::Met(trunk, peer, _) = dialled {
+                        let state = sessions.state(&key(&peer.name)).subscribe();
+                        dialling.spawn(keep_session(Arc::clone(&dialler), peer, state, greeted_in.clone()));
+                        let _ = greeted_in.try_send(*trunk);
+                    }
+                }
                 Some(trunk) = greeted.recv() => {
                     let name = trunk.agreement.peer.as_str();
                     if !trunk.is_ours && !is_temporary(name) && !cluster.daemon.accepts.is_configured(name) {
@@ -175,12 +190,11 @@ impl Cluster {
                     }
                     if cluster.daemon.is_lower_than(name) {
                         cluster.take(Step::Choose { trunk, is_alone: false }, &mut sessions, &steps_in).await;
+                    } else if welcomes.len() < GREETED {
+                        welcomes.spawn(await_welcome(trunk, steps_in.clone()));
                     } else {
-                        if welcomes.len() < GREETED {
-                            welcomes.spawn(await_welcome(trunk, steps_in.clone()));
-                        } else {
-                            trunk.connection.close(TrunkConfig::DROPPED, b"too many connections wait for a Welcome notice");
-                        }
+                        let reason = b"too many connections wait for a Welcome notice";
+                        trunk.connection.close(TrunkConfig::DROPPED, reason);
                     }
                 }
             }

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::cluster::StaticPeer;
 use crate::cluster::failure_log::FailureLog;
+use crate::trunk::Dialled;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -61,13 +62,65 @@ impl Dialler {
     async fn dial(&self, peer: &StaticPeer, resolver: &Resolver, fresh: bool) -> Result<Greeted, TrunkError> {
         let addresses = resolver.resolve().await?;
         let target = Target {
-            name: &peer.name,
+            who: Dialled::Daemon(&peer.name),
             addresses: &addresses,
             fresh,
         };
         let trunk = dial(&self.sockets, self.client.clone(), &self.daemon, &self.held, target).await?;
         self.known.add(&peer.name, trunk.connection.remote_address());
         Ok(trunk)
+    }
+}
+
+/// Dials a host whose daemon is not known by name. The peer must have a certificate for the host.
+pub(super) async fn dial_host(dialler: &Dialler, host: &str, port: u16) -> Result<(Greeted, StaticPeer), TrunkError> {
+    let address = match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    let addresses = Resolver::new(&address).resolve().await?;
+    let target = Target {
+        who: Dialled::Host(host),
+        addresses: &addresses,
+        fresh: false,
+    };
+    let trunk = dial(
+        &dialler.sockets,
+        dialler.client.clone(),
+        &dialler.daemon,
+        &dialler.held,
+        target,
+    )
+    .await?;
+    let name = trunk.agreement.peer.clone();
+    dialler.known.add(&name, trunk.connection.remote_address());
+    Ok((trunk, StaticPeer { name, address }))
+}
+
+/// Keeps the session with a peer that was found by its host: gets another trunk when one fails, and ends with the session.
+pub(super) async fn keep_session(
+    dialler: Arc<Dialler>,
+    peer: StaticPeer,
+    mut state: watch::Receiver<TrunkState>,
+    greeted: mpsc::Sender<Greeted>,
+) {
+    if dialler.daemon.accepts.is_configured(&peer.name) {
+        // It is dialled anyway.
+        return;
+    }
+    let resolver = Arc::new(Resolver::new(&peer.address));
+    if timeout(WELCOME_TIME, until(&mut state, is_there)).await.is_err() {
+        return;
+    }
+    loop {
+        match until(&mut state, |state| {
+            matches!(state, TrunkState::Down | TrunkState::Stalled)
+        })
+        .await
+        {
+            Some(TrunkState::Stalled) => race(&dialler, &peer, &resolver, &mut state, &greeted).await,
+            _ => return,
+        }
     }
 }
 

@@ -3,5 +3,6 @@
 
 pub mod cluster;
 mod dialling;
+mod hosts;
 mod steps;
 mod unexpected;

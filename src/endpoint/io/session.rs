@@ -193,6 +193,11 @@ pub enum PeerEvent {
         /// The peer's request.
         open: Open,
     },
+    /// A host was dialled, since a node of it was asked for. What its daemon has announced is known by now.
+    HostDialled {
+        /// The host.
+        host: String,
+    },
     /// The session has ended, and all its circuits with it.
     Down {
         /// The peer.

@@ -56,6 +56,8 @@ pub struct HubTask {
     sessions: BTreeMap<Arc<str>, Announcer>,
     /// Questions for nodes that peers may announce in a moment.
     waiting: Waiting,
+    /// Takes hosts to be dialled, if hosts are.
+    wanted: Option<mpsc::Sender<String>>,
     /// For each node of a peer that was looked up: cancelled when the node is gone. By peer and name.
     gone: BTreeMap<Arc<str>, BTreeMap<String, CancellationToken>>,
 }
@@ -72,8 +74,16 @@ impl HubTask {
             callers: BTreeMap::new(),
             sessions: BTreeMap::new(),
             waiting: Waiting::new(Starting::new(dialled, clock())),
+            wanted: None,
             gone: BTreeMap::new(),
         }
+    }
+
+    /// Has the host of a node dialled that nobody has announced. The end of each attempt must be reported.
+    #[must_use]
+    pub fn dialling_hosts(mut self, wanted: mpsc::Sender<String>) -> Self {
+        self.wanted = Some(wanted);
+        self
     }
 
     /// Runs until `leave` is cancelled.
@@ -136,13 +146,22 @@ impl HubTask {
     /// Answers a question, unless a peer may announce the node in a moment.
     fn ask(&mut self, asked: Asked, may_wait: bool) {
         let asked = if may_wait && is_unknown(&self.hub, &asked) {
-            self.waiting.add(asked, clock())
+            let host = self.want(&asked);
+            self.waiting.add(asked, host, clock())
         } else {
             Some(asked)
         };
         if let Some(asked) = asked {
             self.answer(asked);
         }
+    }
+
+    /// Has the host of the node dialled, if hosts are. Returns the host.
+    fn want(&self, asked: &Asked) -> Option<String> {
+        let (target, _) = asked.question();
+        let (_, host) = target.split_once('@').filter(|(_, host)| !host.is_empty())?;
+        let wanted = self.wanted.as_ref()?;
+        wanted.try_send(host.to_owned()).ok().map(|()| host.to_owned())
     }
 
     /// Answers what has waited for a node that is known by now, or has waited long enough.
@@ -336,6 +355,7 @@ impl HubTask {
                 log_moved(&moved);
             }
             PeerEvent::Opened { session, open } => self.open(session, open),
+            PeerEvent::HostDialled { host } => self.waiting.host_dialled(&host),
             PeerEvent::Down { peer, reason } => {
                 warn!(%peer, reason, "peer down: its session has ended");
                 self.sessions.remove(&peer);

@@ -85,6 +85,7 @@ impl Daemon {
         let cluster = Cluster {
             // Simulated hosts have no TCP.
             canaries: None,
+            host_port: 0,
             daemon: Arc::new(local_daemon(host, random.bytes(), setting.lanes)),
             endpoint: endpoint.clone(),
             sockets: Arc::new(Sockets::only(endpoint.clone())),
@@ -114,7 +115,7 @@ impl Daemon {
             name: name_of(peer),
             address: address(peer).to_string(),
         });
-        tokio::spawn(cluster.run(peers.collect(), greeted_in, greeted));
+        tokio::spawn(cluster.run(peers.collect(), mpsc::channel(1).1, greeted_in, greeted));
         let host = Arc::new(Host::new(host, ledger.clone(), socket, setting.habits, random));
         tokio::spawn(serve(Arc::clone(&host), news));
         drop(inside);

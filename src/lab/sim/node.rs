@@ -160,7 +160,7 @@ pub(super) async fn serve(host: Arc<Host>, mut news: mpsc::Receiver<PeerEvent>) 
                 session.send(node).await;
             }
             // Here a certificate decides nothing.
-            PeerEvent::Certified { .. } => {}
+            PeerEvent::Certified { .. } | PeerEvent::HostDialled { .. } => {}
             PeerEvent::NodeUp { peer, name, .. } => {
                 let is_new = peers.get_mut(&peer).is_some_and(|nodes| nodes.insert(name.clone()));
                 if !is_new {

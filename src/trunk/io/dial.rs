@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::greet::Greeted;
 use super::greet::greet;
 use super::udp;
+use crate::trunk::Dialled;
 use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::SendErrors;
@@ -111,8 +112,8 @@ impl Sockets {
 /// Whom to dial.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The name that the peer's certificate must contain.
-    pub name: &'a str,
+    /// Who must answer.
+    pub who: Dialled<'a>,
     /// Where it may be.
     pub addresses: &'a [SocketAddr],
     /// Whether to dial from a fresh port.
@@ -135,9 +136,10 @@ pub async fn dial(
         let began = time::Instant::now();
         let mut is_connected = false;
         let attempt = async {
-            let connecting = sockets
-                .towards(remote, target.fresh)?
-                .connect_with(config.clone(), remote, target.name);
+            let connecting =
+                sockets
+                    .towards(remote, target.fresh)?
+                    .connect_with(config.clone(), remote, target.who.name());
             let connecting = connecting.map_err(|error| TrunkError::Connection(error.to_string()))?;
             let connection = match connecting.await {
                 Err(ConnectionError::TimedOut) => return Ok(None),
@@ -145,7 +147,7 @@ pub async fn dial(
             };
             is_connected = true;
             let (control, receiving) = connection.open_bi().await?;
-            greet(connection, control, receiving, daemon, held, Some(target.name))
+            greet(connection, control, receiving, daemon, held, Some(target.who))
                 .await
                 .map(Some)
         };

@@ -9,6 +9,7 @@ use super::notices::CONTROL_PRIORITY;
 use super::notices::NoticeReader;
 use crate::tls::PeerCertificate;
 use crate::trunk::Agreement;
+use crate::trunk::Dialled;
 use crate::trunk::Held;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkConfig;
@@ -30,22 +31,25 @@ pub struct Greeted {
     pub is_ours: bool,
 }
 
-/// Exchanges `Hello` notices. The side that dialled sends first. `dialled` is the name it dialled, on that side.
+/// Exchanges `Hello` notices. The side that dialled sends first. `dialled` is whom it dialled, on that side.
 pub(in crate::trunk) async fn greet(
     connection: Connection,
     mut control: SendStream,
     receiving: RecvStream,
     daemon: &LocalDaemon,
     held: &Held,
-    dialled: Option<&str>,
+    dialled: Option<Dialled<'_>>,
 ) -> Result<Greeted, TrunkError> {
-    let hello = |peer: &str| {
+    let hello = |session| {
         let mut hello = bytes::BytesMut::new();
-        Notice::Hello(daemon.hello(held.get(peer))).encode(0, &mut hello);
+        Notice::Hello(daemon.hello(session)).encode(0, &mut hello);
         hello
     };
-    if let Some(peer) = dialled {
-        control.write_all(&hello(peer)).await?;
+    match dialled {
+        Some(Dialled::Daemon(peer)) => control.write_all(&hello(held.get(peer))).await?,
+        // Which daemon that is, it will tell.
+        Some(Dialled::Host(_)) => control.write_all(&hello(None)).await?,
+        None => {}
     }
     let mut notices = NoticeReader::new(receiving);
     let theirs = match notices.read().await? {
@@ -57,7 +61,7 @@ pub(in crate::trunk) async fn greet(
         connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
     })?;
     if dialled.is_none() {
-        control.write_all(&hello(&agreement.peer)).await?;
+        control.write_all(&hello(held.get(&agreement.peer))).await?;
     }
     // Acknowledgements and notices that close circuits must not wait behind data.
     let _ = control.set_priority(CONTROL_PRIORITY);

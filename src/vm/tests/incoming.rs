@@ -2,8 +2,8 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::binary;
-use super::message;
+use super::support::binary;
+use super::support::message;
 use crate::dist::FRAGMENT_SIZE;
 use crate::dist::Format;
 use crate::dist::Packet;
@@ -149,7 +149,7 @@ fn long_messages_are_left_to_the_vm() {
         let first = Content::First {
             message,
             fragments,
-            body: super::message(&[109]),
+            body: super::support::message(&[109]),
         };
         let fragments = read(incoming.batches(&[first]).unwrap()).1;
         assert_eq!(fragments, usize::from(message > 2), "message {message}");
@@ -195,7 +195,11 @@ proptest! {
 
     /// However messages of several senders mix, each arrives whole, and in the order of last fragments.
     #[test]
-    fn whatever_mixes_arrives(sizes in prop::collection::vec(1..300_000_usize, 1..6), picks in prop::collection::vec(0..6_usize, 0..40), cut in 1..8_usize) {
+    fn whatever_mixes_arrives(
+        sizes in prop::collection::vec(1..300_000_usize, 1..6),
+        picks in prop::collection::vec(0..6_usize, 0..40),
+        cut in 1..8_usize,
+    ) {
         let bodies: Vec<Bytes> = sizes.iter().enumerate().map(|(index, size)| message(&binary(*size, index as u8))).collect();
         let mut queues: Vec<_> = bodies.iter().enumerate().map(|(index, body)| {
             let contents = if body.len() > FRAGMENT_SIZE { parts(index as u64 + 1, body) } else { vec![Content::Signal(body.clone())] };

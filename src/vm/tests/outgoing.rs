@@ -1,5 +1,5 @@
-use super::binary;
-use super::message;
+use super::support::binary;
+use super::support::message;
 use crate::dist::Format;
 use crate::vm::Outgoing;
 use crate::wire::Content;

@@ -192,6 +192,7 @@ impl Cluster {
         let nodes = inside.iter().filter(|other| **other != own);
         let peers = gateways.chain(nodes.map(|node| (node.name.clone(), node.quic)));
         let peers: String = peers
+            .filter(|_| spec.lists_peers)
             .map(|(name, quic)| format!("[[peer]]\nname = \"{name}\"\naddress = \"{quic}\"\n"))
             .collect();
         let text = format!(

@@ -30,6 +30,8 @@ pub(crate) struct NodeSpec {
     pub(super) args: Vec<String>,
     pub(super) site: usize,
     pub(super) elixir: Option<String>,
+    /// Whether the file of a node with the carrier inside lists its peers.
+    pub(super) lists_peers: bool,
 }
 
 impl NodeSpec {
@@ -42,7 +44,14 @@ impl NodeSpec {
             args: Vec::new(),
             site,
             elixir: None,
+            lists_peers: true,
         }
+    }
+
+    /// A node with the carrier inside whose file lists no peers.
+    pub(crate) fn without_peers(mut self) -> Self {
+        self.lists_peers = false;
+        self
     }
 
     /// An Elixir node that runs this file of `elixir/`.

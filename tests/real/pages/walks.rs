@@ -143,6 +143,29 @@ fn in_the_vm() {
     a.await_log("[<<\"b@127.0.0.1\">>]", PATIENCE);
     a.type_line("io:format(\"~p~n\", [beamway:names(\"127.0.0.1\")]).");
     a.await_log("['a@127.0.0.1','b@127.0.0.1']", PATIENCE);
+    // Two hosts.
+    machine.type_block(&walk.take(ERLANG, "beamway certs issue --dir certs host1"));
+    let file = walk.take(ERLANG, "# node.toml");
+    let erl = walk.take(ERLANG, "erl -name a@host1.example");
+    let [first, second] = &mut machines.all[..] else {
+        panic!("two machines")
+    };
+    second.run(&format!(
+        "rm erlang; cp -r {0}/certs {0}/erlang .",
+        first.folder.display()
+    ));
+    first.save("node.toml", &file);
+    let mut other = file.clone();
+    other.text = file.text.replace("host1.example", "host2.example");
+    second.save("node.toml", &other);
+    let mut there = erl.clone();
+    there.text = erl.text.replace("a@host1.example", "b@host2.example");
+    let mut b = one(second.type_block(&there));
+    let mut a = one(first.type_block(&erl));
+    await_shell(&mut b);
+    await_shell(&mut a);
+    a.type_line("io:format(\"~s~n\", [net_adm:ping('b@host2.example')]).");
+    a.await_log("pong", PATIENCE);
     walk.end();
 }
 
