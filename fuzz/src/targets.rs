@@ -555,7 +555,7 @@ pub(crate) fn configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    match config::parse(text) {
+    match config::parse(text, config::Purpose::Daemon) {
         Ok(config) => assert!(config.worst_case().process >= config.worst_case().nodes),
         Err(mistakes) => assert!(!mistakes.list.is_empty(), "refused, so something is wrong"),
     }

@@ -39,7 +39,7 @@ pub(crate) fn load(file: &Path, purpose: Purpose) -> Result<Loaded, Vec<String>>
         let offset = error.utf8_error().valid_up_to();
         vec![format!("{}: not UTF-8 at byte {offset}", file.display())]
     })?;
-    match config::parse_for(&text, purpose) {
+    match config::parse(&text, purpose) {
         Ok(config) => match identity(file, &config.gateway.certs, Some(&config.gateway.name)) {
             Ok(identity) => Ok(Loaded { config, identity }),
             Err(lines) => Err(lines),

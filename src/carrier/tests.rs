@@ -56,13 +56,13 @@ fn settings_of_a_program_are_those_of_a_file() {
     let (settings, file) = both();
     assert_eq!(
         settings.config(Purpose::Daemon),
-        Ok(config::parse(&file).expect("a good file"))
+        Ok(config::parse(&file, Purpose::Daemon).expect("a good file"))
     );
     let least = Settings::new("here", "c".into())
         .config(Purpose::Daemon)
         .expect("good settings");
     let file = "[gateway]\nname = 'here'\nlisten = '0.0.0.0:0'\ncerts = 'c'\n";
-    assert_eq!(least, config::parse(file).expect("a good file"));
+    assert_eq!(least, config::parse(file, Purpose::Daemon).expect("a good file"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn mistakes_of_a_program_are_told_as_those_of_a_file() {
         ));
     }
     let mut told = settings.config(Purpose::Daemon).expect_err("mistakes");
-    let of_file = config::parse(&file).expect_err("mistakes").list;
+    let of_file = config::parse(&file, Purpose::Daemon).expect_err("mistakes").list;
     let without_lines = of_file.iter().map(|mistake| {
         let text = mistake.to_string();
         let (_, rest) = text.split_once(": ").expect("a line");

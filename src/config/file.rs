@@ -18,21 +18,13 @@ use super::value::Value;
 /// Maximum size of a file in bytes: a thousand peers fit.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// Parses the configuration file of a daemon. See [`Config`] and its parts for the keys, the defaults and their reasons.
+/// Parses a configuration file. See [`Config`] and its parts for the keys, the defaults and their reasons.
 ///
 /// # Errors
 ///
-/// All mistakes at once: invalid TOML, unknown keys, wrong types and values, missing keys, and contradictions between keys.
-pub fn parse(text: &str) -> Result<Config, Mistakes> {
-    parse_for(text, Purpose::Daemon)
-}
-
-/// The same for what is not a daemon of its own.
-///
-/// # Errors
-///
-/// As [`parse`], and sections that have no place in such a file.
-pub fn parse_for(text: &str, purpose: Purpose) -> Result<Config, Mistakes> {
+/// All mistakes at once: invalid TOML, unknown keys, wrong types and values, missing keys, sections that have no place
+/// in a file for this purpose, and contradictions between keys.
+pub fn parse(text: &str, purpose: Purpose) -> Result<Config, Mistakes> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Mistakes {
             list: vec![Mistake {

@@ -31,8 +31,6 @@ pub use error::Mistake;
 pub use error::Mistakes;
 #[cfg(feature = "config-file")]
 pub use file::parse;
-#[cfg(feature = "config-file")]
-pub use file::parse_for;
 #[cfg(feature = "daemon")]
 pub use memory::WorstCase;
 pub use read::Purpose;

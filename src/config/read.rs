@@ -43,6 +43,10 @@ const NO_EPMD: &str =
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
 /// What settings are for.
+#[cfg_attr(
+    not(feature = "internals"),
+    allow(dead_code, reason = "each form of the package has those that it starts")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A daemon that serves the nodes of its host.

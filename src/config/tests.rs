@@ -6,6 +6,10 @@ use super::settings::Address;
 use super::*;
 use crate::congestion::Algorithm;
 
+fn parse(text: &str) -> Result<Config, Mistakes> {
+    super::parse(text, Purpose::Daemon)
+}
+
 /// All keys, none of them with its default.
 const FULL: &str = r#"
 [gateway]
@@ -488,5 +492,24 @@ proptest! {
         prop_assert_eq!(units::size(&units::size_text(size)), Some(size));
         let time = Duration::from_micros(us);
         prop_assert_eq!(units::time(&units::time_text(time)), Some(time));
+    }
+}
+
+#[test]
+fn only_a_daemon_serves_beams() {
+    for purpose in [Purpose::Lanes, Purpose::Vm] {
+        let config = super::parse(LEAST, purpose).expect("a good file");
+        assert!(config.epmd.listen.is_empty());
+        assert_eq!(config.hosts.dial, purpose == Purpose::Vm);
+        let with_epmd = format!("{LEAST}[epmd]\nlisten = '127.0.0.1:4369'\n");
+        let mistakes = super::parse(&with_epmd, purpose)
+            .expect_err("a section without a place")
+            .list;
+        assert_eq!(mistakes.len(), 1);
+        let mistake = mistakes[0].to_string();
+        assert!(
+            mistake.contains("epmd") && mistake.contains("no section [epmd]"),
+            "{mistake}"
+        );
     }
 }

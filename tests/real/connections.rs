@@ -14,7 +14,7 @@ cases! {
     control: reconnects, restarted_node;
     bridge: simultaneous_connects, many_partners, wrong_cookie;
     vm: reconnects, restarted_node, simultaneous_connects, many_partners, wrong_cookie;
-    mixed: reconnects, restarted_node, simultaneous_connects, many_partners;
+    mixed: restarted_node, simultaneous_connects;
 }
 
 /// Both nodes agree that they are connected, or that they are not.

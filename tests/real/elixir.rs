@@ -13,7 +13,6 @@ cases! {
     control: ;
     bridge: tasks_servers_and_nodes;
     vm: tasks_servers_and_nodes;
-    mixed: tasks_servers_and_nodes;
 }
 
 fn tasks_servers_and_nodes(carrier: Carrier) {

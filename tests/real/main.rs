@@ -17,7 +17,8 @@
 mod harness;
 
 /// Registers cases as tests: `control` ones over both carriers, the others over the bridge, with their control ignored. Those of `vm` are
-/// registered for nodes with the carrier inside, too, and those of `mixed` for such a node and one behind a gateway.
+/// registered for nodes with the carrier inside, too, and those of `mixed` for such a node and one behind a gateway; `releases` runs more of
+/// these in turn.
 macro_rules! cases {
     (control: $($control:ident),* ; bridge: $($case:ident),* $(; vm: $($inside:ident),*)? $(; mixed: $($mixed:ident),*)? $(;)?) => {
         mod bridge {

@@ -11,7 +11,7 @@ cases! {
     control: replies_and_ends;
     bridge: addressed_in_every_form, last_words, storms, cut_senders;
     vm: replies_and_ends, addressed_in_every_form, last_words, storms, cut_senders;
-    mixed: replies_and_ends, addressed_in_every_form, last_words, storms, cut_senders;
+    mixed: addressed_in_every_form, cut_senders;
 }
 
 const TIME: Duration = Duration::from_secs(60);

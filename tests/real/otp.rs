@@ -11,7 +11,7 @@ cases! {
     control: servers_and_calls;
     bridge: names_groups_output_and_code;
     vm: servers_and_calls, names_groups_output_and_code;
-    mixed: servers_and_calls, names_groups_output_and_code;
+    mixed: names_groups_output_and_code;
 }
 
 fn servers_and_calls(carrier: Carrier) {

@@ -11,7 +11,7 @@ cases! {
     control: operations;
     bridge: queued_before_up;
     vm: operations, queued_before_up;
-    mixed: operations, queued_before_up;
+    mixed: queued_before_up;
 }
 
 fn operations(carrier: Carrier) {

@@ -1,5 +1,10 @@
-//! A program that embeds the library without its default features: terms, and a node of its own. It uses only what such a
-//! program has, so that `./check` can build it in that form.
+//! A program that embeds the library without its default features: terms, and a node of its own.
+#![cfg(test)]
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, and says why"
+)]
 
 use std::io::Read;
 use std::io::Write;
