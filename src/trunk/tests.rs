@@ -412,16 +412,37 @@ async fn narrow_path(far: SocketAddr, limit: Arc<AtomicUsize>, dropped: Arc<Atom
     address
 }
 
-/// A canary between two ends of a trunk that the process of the far end has closed. Returns whether the near one notices that the process
-/// has ended, if datagrams still pass, and if they do not.
-async fn canary_dies(passes: bool) -> bool {
+/// Passes TCP connections on to `far`, and closes them when it is ended.
+async fn tcp_path(at: SocketAddr, far: SocketAddr) -> tokio::task::JoinHandle<()> {
+    let listener = tokio::net::TcpListener::bind(at).await.unwrap();
+    tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = tokio::net::TcpStream::connect(far).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    })
+}
+
+/// How a canary ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CanaryEnd {
+    /// With the process of the peer.
+    Process,
+    /// On the way.
+    Path,
+    /// Because the peer no longer needs it, while datagrams are lost.
+    Farewell,
+}
+
+/// Whether the near end of a trunk notices, within a second, that the process of the far end has ended.
+async fn canary_alarms(end: CanaryEnd) -> bool {
     let authority = Authority::create(SystemTime::now()).unwrap();
     let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
     let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
     let limit = Arc::new(AtomicUsize::new(65_536));
     let path = narrow_path(far.local_addr().unwrap(), Arc::clone(&limit), Arc::default()).await;
     let canaries = Canaries::default();
-    let listener = tokio::net::TcpListener::bind(path).await.unwrap();
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let tcp = tcp_path(path, listener.local_addr().unwrap()).await;
     tokio::spawn(canary::serve(listener, canaries.clone()));
     let accepted = async { far.accept().await.unwrap().await.unwrap() };
     let (dialled, accepted) = tokio::join!(near.connect_with(client, path, "far").unwrap(), accepted);
@@ -439,22 +460,30 @@ async fn canary_dies(passes: bool) -> bool {
     let there = tokio::spawn(canary::watch(accepted.clone(), false, canaries, Arc::default()));
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!watched.is_finished(), "nothing has happened");
-    if !passes {
+    if end != CanaryEnd::Path {
         limit.store(0, Relaxed);
     }
-    there.abort();
+    match end {
+        CanaryEnd::Process | CanaryEnd::Path => tcp.abort(),
+        CanaryEnd::Farewell => there.abort(),
+    }
     tokio::time::timeout(Duration::from_secs(1), watched).await.is_ok()
 }
 
 #[tokio::test]
 async fn the_end_of_a_process_is_noticed_within_a_second() {
-    assert!(canary_dies(false).await);
+    assert!(canary_alarms(CanaryEnd::Process).await);
 }
 
-/// Something on the way has closed the canary.
 #[tokio::test]
 async fn a_peer_that_answers_outlives_its_canary() {
-    assert!(!canary_dies(true).await);
+    assert!(!canary_alarms(CanaryEnd::Path).await);
+}
+
+/// When a session goes on over another trunk, the canary of the lost one is closed by the side that knows first.
+#[tokio::test]
+async fn a_canary_that_is_no_longer_needed_raises_no_alarm() {
+    assert!(!canary_alarms(CanaryEnd::Farewell).await);
 }
 
 #[tokio::test]

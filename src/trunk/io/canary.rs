@@ -56,6 +56,28 @@ const PROBE_TIME: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 
+/// What is written before a canary is closed that is no longer needed.
+const FAREWELL: u8 = 0;
+
+/// A connection that ends with this process. If it ends before, it says so.
+#[derive(Debug)]
+struct Canary(TcpStream);
+
+impl Canary {
+    /// Waits for the end. Returns whether it was a surprise.
+    async fn ended(mut self) -> bool {
+        let mut byte = [0];
+        !matches!(self.0.read(&mut byte).await, Ok(1))
+    }
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        // The other side may learn that this trunk is no longer used later than this side has closed the canary.
+        let _ = self.0.try_write(&[FAREWELL]);
+    }
+}
+
 /// The canaries that peers are expected to open.
 #[derive(Clone, Debug, Default)]
 pub struct Canaries(Arc<Mutex<HashMap<Token, oneshot::Sender<TcpStream>>>>);
@@ -66,11 +88,11 @@ impl Canaries {
     }
 
     /// The canary with this token, when the peer opens it.
-    async fn expect(&self, token: Token) -> Option<TcpStream> {
+    async fn expect(&self, token: Token) -> Option<Canary> {
         let (sender, receiver) = oneshot::channel();
         self.expected().insert(token, sender);
         let _forget = Forget(self, token);
-        receiver.await.ok()
+        receiver.await.ok().map(Canary)
     }
 }
 
@@ -136,7 +158,10 @@ pub async fn watch(connection: Connection, is_ours: bool, canaries: Canaries, pr
             };
             if let Some(canary) = canary {
                 pause = PAUSE;
-                ended(canary).await;
+                if !canary.ended().await {
+                    // The peer uses another trunk, or is leaving.
+                    return false;
+                }
                 if !acknowledges(&connection, &probe, PROBE_TIME).await {
                     return connection.close_reason().is_none();
                 }
@@ -158,7 +183,7 @@ pub async fn watch(connection: Connection, is_ours: bool, canaries: Canaries, pr
     std::future::pending::<()>().await;
 }
 
-async fn open(connection: &Connection, token: &Token) -> Option<TcpStream> {
+async fn open(connection: &Connection, token: &Token) -> Option<Canary> {
     let address = connection.remote_address();
     let opened = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -166,17 +191,11 @@ async fn open(connection: &Connection, token: &Token) -> Option<TcpStream> {
         io::Result::Ok(stream)
     };
     match timeout(SETUP_TIME, opened).await {
-        Ok(Ok(stream)) => Some(stream),
+        Ok(Ok(stream)) => Some(Canary(stream)),
         Ok(Err(error)) => {
             debug!(%address, %error, "no canary: the end of this peer's process will be noticed by the idle timeout");
             None
         }
         Err(_) => None,
     }
-}
-
-/// Waits for the end of a canary, on which nothing is ever sent.
-async fn ended(mut canary: TcpStream) {
-    let mut byte = [0];
-    let _ = canary.read(&mut byte).await;
 }
