@@ -29,6 +29,9 @@ const TELL: Duration = Duration::from_millis(500);
 /// Whoever was not there is not dialled again for this time.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Hosts of which that is remembered.
+const PAUSED: usize = 1024;
+
 /// The hosts that are being dialled.
 #[derive(Debug)]
 pub(super) struct HostDials {
@@ -36,6 +39,8 @@ pub(super) struct HostDials {
     port: u16,
     hub: mpsc::Sender<PeerEvent>,
     busy: BTreeSet<String>,
+    /// Hosts that could not be reached lately.
+    paused: BTreeSet<String>,
     dials: JoinSet<Dialled>,
 }
 
@@ -44,8 +49,12 @@ pub(super) struct HostDials {
 pub(super) enum Dialled {
     /// A daemon has greeted.
     Met(Box<Greeted>, StaticPeer, String),
+    /// Nobody of the host can be reached.
+    Failed(String),
+    /// What a daemon of the host announces is known.
+    Told(String),
     /// The host may be dialled again.
-    Free(String),
+    Rested(String),
 }
 
 impl HostDials {
@@ -54,6 +63,7 @@ impl HostDials {
             port,
             hub,
             busy: BTreeSet::new(),
+            paused: BTreeSet::new(),
             dials: JoinSet::new(),
         }
     }
@@ -63,16 +73,12 @@ impl HostDials {
         if self.busy.contains(&host) {
             return;
         }
-        if self.busy.len() >= HOSTS {
-            let hub = self.hub.clone();
-            self.dials.spawn(async move {
-                answer(&hub, &host).await;
-                Dialled::Free(host)
-            });
+        if self.busy.len() >= HOSTS || self.paused.contains(&host) {
+            self.answer(host);
             return;
         }
         self.busy.insert(host.clone());
-        let (dialler, hub, port) = (Arc::clone(dialler), self.hub.clone(), self.port);
+        let (dialler, port) = (Arc::clone(dialler), self.port);
         self.dials.spawn(async move {
             match timeout(TIME, dial_host(&dialler, &host, port)).await {
                 Ok(Ok((trunk, peer))) => return Dialled::Met(Box::new(trunk), peer, host),
@@ -84,9 +90,7 @@ impl HostDials {
                     port, "a node of this host was asked for, but nobody answers there within {TIME:?}"
                 ),
             }
-            answer(&hub, &host).await;
-            sleep(PAUSE).await;
-            Dialled::Free(host)
+            Dialled::Failed(host)
         });
     }
 
@@ -96,23 +100,37 @@ impl HostDials {
         match &dialled {
             Dialled::Met(_, peer, host) => {
                 debug!(host, peer = peer.name, "a daemon of the host was found");
-                let (hub, host) = (self.hub.clone(), host.clone());
+                let host = host.clone();
                 self.dials.spawn(async move {
                     sleep(TELL).await;
-                    answer(&hub, &host).await;
-                    Dialled::Free(host)
+                    Dialled::Told(host)
                 });
             }
-            Dialled::Free(host) => {
+            Dialled::Told(host) => {
                 self.busy.remove(host);
+                self.answer(host.clone());
+            }
+            Dialled::Failed(host) => {
+                self.busy.remove(host);
+                if self.paused.len() < PAUSED {
+                    self.paused.insert(host.clone());
+                }
+                self.answer(host.clone());
+                let host = host.clone();
+                self.dials.spawn(async move {
+                    sleep(PAUSE).await;
+                    Dialled::Rested(host)
+                });
+            }
+            Dialled::Rested(host) => {
+                self.paused.remove(host);
             }
         }
         Some(dialled)
     }
-}
 
-/// Questions for nodes of the host need not wait any longer.
-async fn answer(hub: &mpsc::Sender<PeerEvent>, host: &str) {
-    let host = host.to_owned();
-    let _ = hub.send(PeerEvent::HostDialled { host }).await;
+    /// Questions for nodes of the host need not wait any longer. If the hub has no room for that, they wait for their own deadline.
+    fn answer(&self, host: String) {
+        let _ = self.hub.try_send(PeerEvent::HostDialled { host });
+    }
 }
