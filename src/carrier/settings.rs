@@ -96,11 +96,13 @@ impl Settings {
                 None => table,
             }
         });
-        let settings = Table::default()
+        let mut settings = Table::default()
             .with("gateway", gateway)
-            .with("epmd", epmd)
             .with("accept", accept)
             .with("peer", Value::from_iter(peers));
+        if purpose == Purpose::Daemon {
+            settings = settings.with("epmd", epmd);
+        }
         config::read(&settings, purpose).map_err(|mistakes| mistakes.list.iter().map(ToString::to_string).collect())
     }
 }

@@ -92,9 +92,10 @@ fn runtime() -> Result<Handle, String> {
         match built {
             Ok(runtime) => {
                 let _ = tell.send(Ok(runtime.handle().clone()));
-                runtime.block_on(async {
-                    tokio::join!(pulse::run(), log::run());
-                });
+                // Tasks, since the runtime catches their panics.
+                runtime.spawn(pulse::run());
+                runtime.spawn(log::run());
+                runtime.block_on(std::future::pending::<()>());
             }
             Err(error) => {
                 let _ = tell.send(Err(error.to_string()));

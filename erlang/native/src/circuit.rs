@@ -358,6 +358,17 @@ struct Task {
     message: OwnedEnv,
     /// The handle by which the circuit is closed, once it is open.
     circuit: Option<CircuitHandle>,
+    /// Whether everybody was told of the end.
+    is_finished: bool,
+}
+
+impl Drop for Task {
+    /// A task that panics ends its circuit only, and its processes hear of it.
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.tell_end("the task of the circuit has failed");
+        }
+    }
 }
 
 impl Task {
@@ -368,6 +379,7 @@ impl Task {
             owners: None,
             message: OwnedEnv::new(),
             circuit: None,
+            is_finished: false,
         }
     }
 
@@ -566,9 +578,16 @@ impl Task {
             match self.shared.end.run_until_cancelled(self.commands.recv()).await {
                 Some(Some(Command::Own { supervisor, controller })) => self.owners = Some((supervisor, controller)),
                 Some(Some(_)) => {}
-                Some(None) | None => return,
+                Some(None) | None => break,
             }
         }
+        self.tell_end(&reason);
+    }
+
+    /// Tells the processes of the circuit that it has ended.
+    fn tell_end(&mut self, reason: &str) {
+        self.is_finished = true;
+        *self.shared.out() = None;
         // From here on nobody can establish the circuit without being told.
         self.commands.close();
         self.tell_supervisor(|env| (atoms::beamway_closed(), binary(env, reason.as_bytes())).encode(env));
