@@ -29,6 +29,7 @@ use crate::lab::testbed::carriers::Other;
 use crate::lab::testbed::children::Children;
 use crate::lab::testbed::erlang;
 use crate::lab::testbed::erlang::Programs;
+use crate::lab::testbed::inside;
 use crate::lab::testbed::screen::Screen;
 use crate::lab::testbed::shared::Testbed;
 use crate::lab::testbed::supervise::Ended;
@@ -160,6 +161,14 @@ impl Run {
                 erlang::HOW_TO_INSTALL
             ));
         }
+        match inside::library(&testbed.executable) {
+            Some(library) => inside::install(workspace, &library)?,
+            None => {
+                self.plan.carriers.retain(|carrier| *carrier != Carrier::Inside);
+                self.plan.line_carriers.retain(|carrier| *carrier != Carrier::Inside);
+                notes.push(format!("beamway VM is left out: {}", inside::HOW_TO_BUILD));
+            }
+        }
         if let Some(note) = emulation::missing().filter(|_| !self.plan.lines.is_empty()) {
             self.plan.lines.clear();
             notes.push(note);
@@ -274,7 +283,7 @@ fn show(findings: &Findings, json: bool, store: &Store) -> anyhow::Result<()> {
 /// What is allowed.
 pub fn carrier(name: &str) -> Result<Carrier, String> {
     const ALLOWED: &str =
-        "plain, tuned, TLS, beamway, or beamway-LANES[-CONTROLLER] such as beamway-16 and beamway-16-cubic";
+        "plain, tuned, TLS, beamway-vm, beamway, or beamway-LANES[-CONTROLLER] such as beamway-16 and beamway-16-cubic";
     let lower = name.trim().to_lowercase();
     let mut words = lower.split(['-', ' ']);
     let first = words.next().unwrap_or_default();
@@ -284,6 +293,7 @@ pub fn carrier(name: &str) -> Result<Carrier, String> {
         ("tuned", []) => Ok(Carrier::Tuned),
         ("tls", []) => Ok(Carrier::Tls),
         ("beamway", []) => Ok(Carrier::beamway()),
+        ("beamway", ["vm"]) => Ok(Carrier::Inside),
         ("beamway", [lanes, more @ ..]) if more.len() < 2 => Ok(Carrier::Beamway(Transport {
             lanes: Some(lanes.parse().map_err(|_| ALLOWED.to_owned())?),
             congestion: more.first().map(|word| (*word).to_owned()),
@@ -321,7 +331,15 @@ mod tests {
 
     #[test]
     fn carriers_are_known_by_the_names_that_tables_show() {
-        for name in ["plain", "tuned", "TLS", "beamway", "beamway 16", "beamway 4 cubic"] {
+        for name in [
+            "plain",
+            "tuned",
+            "TLS",
+            "beamway VM",
+            "beamway",
+            "beamway 16",
+            "beamway 4 cubic",
+        ] {
             assert_eq!(carrier(name).unwrap().name(), name);
             assert_eq!(carrier(&name.replace(' ', "-")).unwrap().name(), name);
         }

@@ -154,7 +154,7 @@ impl Extent {
             Self::Usual | Self::Full => &[1, 4, 16, 64],
         };
         let theirs = [Carrier::Plain, Carrier::Tuned, Carrier::Tls];
-        theirs.into_iter().chain(lanes(ours)).collect()
+        theirs.into_iter().chain([Carrier::Inside]).chain(lanes(ours)).collect()
     }
 
     fn line_carriers(self) -> Vec<Carrier> {
@@ -162,7 +162,7 @@ impl Extent {
             lanes: Some(16),
             congestion: Some("cubic".to_owned()),
         });
-        let carriers = [Carrier::Plain, Carrier::Tls];
+        let carriers = [Carrier::Plain, Carrier::Tls, Carrier::Inside];
         carriers.into_iter().chain(lanes(&[16])).chain([cubic]).collect()
     }
 

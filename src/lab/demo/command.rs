@@ -25,6 +25,7 @@ use crate::lab::testbed::erlang::HOW_TO_INSTALL;
 use crate::lab::testbed::erlang::MODULE;
 use crate::lab::testbed::erlang::Programs;
 use crate::lab::testbed::gateways::Gateways;
+use crate::lab::testbed::inside;
 use crate::lab::testbed::nodes::Kind;
 use crate::lab::testbed::pairs::Pair;
 use crate::lab::testbed::screen::Screen;
@@ -94,12 +95,21 @@ async fn show(
     let begin = Instant::now();
     screen.block("beamway demo: two gateways and pairs of nodes on this machine; takes about 40 seconds\n\n");
     screen.step("certificates");
-    let testbed = Testbed::prepare(workspace, children, executable, erlang, &[MODULE]).await?;
+    let [first, second, third] = inside::MODULES;
+    let modules = [first, second, third, MODULE];
+    let testbed = Testbed::prepare(workspace, children, executable, erlang, &modules).await?;
     screen.part("a throw-away authority, and one for each gateway");
     let mut carriers = vec![Carrier::beamway(), Carrier::Plain];
-    let left_out = without_tls(&testbed.kind);
-    if left_out.is_none() {
+    let mut left_out: Vec<String> = without_tls(&testbed.kind).into_iter().collect();
+    if left_out.is_empty() {
         carriers.push(Carrier::Tls);
+    }
+    match inside::library(&testbed.executable) {
+        Some(library) if testbed.kind.erlang().is_some() => {
+            inside::install(workspace, &library)?;
+            carriers.push(Carrier::Inside);
+        }
+        _ => left_out.push(format!("beamway VM is left out; {}", inside::HOW_TO_BUILD)),
     }
     screen.step("gateways");
     let gateways = Gateways::start(&testbed, &Transport::default()).await?;
@@ -131,7 +141,7 @@ async fn show(
         otp: testbed.kind.erlang().map(|erlang| erlang.otp.clone()),
         tls: testbed.kind.erlang().and_then(|erlang| erlang.tls.clone()),
         figures,
-        left_out,
+        left_out: (!left_out.is_empty()).then(|| left_out.join("\n")),
         nodes,
         frames_per_lane,
         seconds: begin.elapsed().as_secs_f64(),

@@ -13,7 +13,7 @@ use crate::lab::testbed::certificates::GATEWAYS;
 
 const LABEL_COLUMNS: usize = 33;
 const VALUE_COLUMNS: usize = 12;
-const RATIO_COLUMNS: usize = 14;
+const RATIO_COLUMNS: usize = 18;
 
 /// Two figures closer than this are called equal: a run on a busy machine does not tell them apart.
 const SAME: f64 = 1.05;
@@ -160,14 +160,11 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = String::new();
-        let ours = self
-            .figures
-            .iter()
-            .find(|figures| figures.carrier == Carrier::beamway());
-        let others = || {
-            self.figures
-                .iter()
-                .filter(|figures| figures.carrier != Carrier::beamway())
+        let ours = self.of(&Carrier::Inside).or_else(|| self.of(&Carrier::beamway()));
+        let others = || self.figures.iter().filter(|figures| !is_ours(&figures.carrier));
+        let against = match ours {
+            Some(figures) if figures.carrier == Carrier::Inside => "VM against",
+            _ => "against",
         };
         let between = if self.otp.is_some() { "" } else { "between native nodes" };
         let mut head = format!("{between:<LABEL_COLUMNS$}");
@@ -175,7 +172,7 @@ impl Report {
             let _ = write!(head, "{:>VALUE_COLUMNS$}", figures.carrier.name());
         }
         for figures in others().filter(|_| ours.is_some()) {
-            let against = format!("against {}", figures.carrier.name());
+            let against = format!("{against} {}", figures.carrier.name());
             let _ = write!(head, "{against:>RATIO_COLUMNS$}");
         }
         let _ = writeln!(table, "{head}");
@@ -206,8 +203,14 @@ impl Report {
                  in the BEAMs' place, since no Erlang was found in the path. To the gateways they are nodes like any other."
             }
         };
+        let ours = match self.of(&Carrier::Inside) {
+            Some(_) => {
+                "beamway: through two gateways. beamway VM: the carrier inside both VMs (`-proto_dist beamway`).\n"
+            }
+            None => "",
+        };
         let mut notes = format!(
-            "\nplain: {carriers}\n\
+            "\n{ours}plain: {carriers}\n\
              p50: half of the calls took no longer; p99: 99 in 100. Beside {streams} transfers: {streams} messages of \
              {} MB are in flight all the time.\n\
              1 MB = 1,000,000 bytes. Every call, message and byte was verified where it arrived.\n",
@@ -262,17 +265,20 @@ impl Report {
                 "round_trips_alone": rows(|figures| json!(figures.alone)),
                 "round_trips_beside_bulk": rows(|figures| json!(figures.beside)),
             },
-            "ratios": self.ratios(),
+            "ratios": self.ratios(&Carrier::beamway()),
+            "ratios_vm": self.ratios(&Carrier::Inside),
             "frames_per_lane": { "left": left, "right": right },
         })
     }
 
-    fn ratios(&self) -> Value {
-        let Some(ours) = self
-            .figures
-            .iter()
-            .find(|figures| figures.carrier == Carrier::beamway())
-        else {
+    /// What was measured over a carrier.
+    fn of(&self, carrier: &Carrier) -> Option<&Figures> {
+        self.figures.iter().find(|figures| figures.carrier == *carrier)
+    }
+
+    /// How many times faster one of ours is than each of the others.
+    fn ratios(&self, of: &Carrier) -> Value {
+        let Some(ours) = self.of(of) else {
             return Value::Null;
         };
         let against = |theirs: &Figures| -> Value {
@@ -284,11 +290,16 @@ impl Report {
         };
         self.figures
             .iter()
-            .filter(|figures| figures.carrier != Carrier::beamway())
+            .filter(|figures| !is_ours(&figures.carrier))
             .map(|theirs| (theirs.carrier.name().to_lowercase(), against(theirs)))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }
+}
+
+/// Gateways, and the carrier inside the VM.
+const fn is_ours(carrier: &Carrier) -> bool {
+    matches!(carrier, Carrier::Beamway(_) | Carrier::Inside)
 }
 
 /// A rate, as it stands in a line of progress.

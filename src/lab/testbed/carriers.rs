@@ -7,6 +7,8 @@ use super::transport::Transport;
 pub enum Carrier {
     /// Two gateways, lanes over QUIC with mutual TLS.
     Beamway(Transport),
+    /// The carrier inside both VMs.
+    Inside,
     /// One TCP connection, in the clear: what Erlang does by itself.
     Plain,
     /// Plain, with larger buffers (`buffer`, `+zdbbl`) as its users are advised to set. In the benchmark only.
@@ -40,6 +42,7 @@ impl Carrier {
     pub fn name(&self) -> String {
         match self {
             Self::Beamway(transport) => transport.name(),
+            Self::Inside => "beamway VM".to_owned(),
             Self::Plain => "plain".to_owned(),
             Self::Tuned => "tuned".to_owned(),
             Self::Tls => "TLS".to_owned(),
@@ -50,6 +53,7 @@ impl Carrier {
     pub(super) fn arguments(&self, optfile: &str) -> Vec<String> {
         let arguments: &[&str] = match self {
             Self::Beamway(_) | Self::Plain => &[],
+            Self::Inside => &["-proto_dist", "beamway"],
             Self::Other(other) => {
                 let ebin = other.ebin.display().to_string();
                 return ["-pa", &ebin, "-proto_dist", &other.proto_dist]

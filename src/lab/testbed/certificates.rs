@@ -26,7 +26,7 @@ impl Certificates {
     /// What `beamway certs` says.
     pub async fn make(executable: &Path, workspace: &Workspace) -> anyhow::Result<Self> {
         let folder = workspace.path().join("certs");
-        certs(executable, "init", &folder, None).await?;
+        certs(executable, "init", &folder, &[]).await?;
         let certificates = Self { folder };
         for name in [GATEWAYS.as_slice(), &[TLS_HOST]].concat() {
             certificates.add(executable, name).await?;
@@ -40,7 +40,19 @@ impl Certificates {
     ///
     /// What `beamway certs` says.
     pub async fn add(&self, executable: &Path, name: &str) -> anyhow::Result<()> {
-        certs(executable, "issue", &self.folder, Some(name)).await
+        certs(executable, "issue", &self.folder, &[name]).await
+    }
+
+    /// Makes one for lanes of that name and nodes of that host, if there is none.
+    ///
+    /// # Errors
+    ///
+    /// What `beamway certs` says.
+    pub async fn add_for(&self, executable: &Path, name: &str, host: &str) -> anyhow::Result<()> {
+        if self.of(name).is_dir() {
+            return Ok(());
+        }
+        certs(executable, "issue", &self.folder, &["--host", host, name]).await
     }
 
     /// Folder with `ca.pem`, `cert.pem` and `key.pem` of one name.
@@ -50,11 +62,11 @@ impl Certificates {
     }
 }
 
-async fn certs(executable: &Path, action: &str, folder: &Path, name: Option<&str>) -> anyhow::Result<()> {
+async fn certs(executable: &Path, action: &str, folder: &Path, words: &[&str]) -> anyhow::Result<()> {
     let output = Command::new(executable)
         .args(["certs", action, "--dir"])
         .arg(folder)
-        .args(name)
+        .args(words)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -4,6 +4,7 @@
 //! * [`shared`]: what all pairs of a run share; [`carriers`]: beamway, plain distribution, TLS or another carrier; [`pairs`]:
 //!   two nodes over one of them;
 //! * [`gateways`], [`transport`], [`certificates`]: the two gateways and their settings; [`hosts`]: where nodes and gateways run;
+//! * [`inside`]: nodes that carry their distribution themselves;
 //! * [`nodes`], [`node_settings`], [`port_mapper`]: one node; [`protocol`]: commands and answers of a node; [`erlang`] with
 //!   `beamway_testbed.erl`: BEAMs;
 //! * [`supervise`]: a run that leaves nothing behind; [`workspace`], [`children`]: its folder and its processes;
@@ -23,6 +24,8 @@ pub mod erlang;
 pub mod gateways;
 #[doc(hidden)]
 pub mod hosts;
+#[doc(hidden)]
+pub mod inside;
 #[doc(hidden)]
 pub mod node_settings;
 #[doc(hidden)]

@@ -8,6 +8,7 @@ use super::children::until;
 use super::gateways::Gateways;
 use super::gateways::free_ports;
 use super::hosts::Host;
+use super::inside::Inside;
 use super::node_settings::NodeSettings;
 use super::nodes::Node;
 use super::port_mapper;
@@ -27,6 +28,8 @@ pub struct Starter<'a> {
     testbed: &'a Testbed<'a>,
     carrier: Carrier,
     seats: [Seat; 2],
+    /// Over the carrier inside the VM.
+    inside: Option<Inside>,
 }
 
 /// What nodes of one host have in common.
@@ -86,10 +89,12 @@ impl<'a> Starter<'a> {
         };
         let ([near, far], [near_epmd, far_epmd]) = (&testbed.hosts, epmd);
         let seats = [seat(near, near_epmd)?, seat(far, far_epmd)?];
+        let inside = (carrier == Carrier::Inside).then(Inside::new).transpose()?;
         Ok(Self {
             testbed,
             carrier,
             seats,
+            inside,
         })
     }
 
@@ -113,11 +118,16 @@ impl<'a> Starter<'a> {
         } else {
             ""
         };
+        let mut arguments = seat.arguments.clone();
+        if let Some(inside) = &self.inside {
+            let file = inside.configure(self.testbed, short, side as usize).await?;
+            arguments.extend(["-beamway_config".to_owned(), file.display().to_string()]);
+        }
         let settings = NodeSettings {
             name: format!("{short}@{host}"),
             label: format!("node {short} over {}{place}", self.carrier.name()),
             epmd: seat.epmd,
-            arguments: seat.arguments.clone(),
+            arguments,
             host: seat.host.clone(),
         };
         Node::start(
