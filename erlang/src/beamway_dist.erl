@@ -342,7 +342,8 @@ await_data(DHandle, Circuit) ->
 %% Packets stay with the VM, which suspends their senders in time.
 wait_for_room(DHandle, Circuit) ->
     receive
-        beamway_ready -> send(DHandle, Circuit);
+        %% The library may still have packets of the last call.
+        beamway_ready -> sent(beamway_nif:send(Circuit, []), more, DHandle, Circuit);
         {beamway_closed, _Reason} -> exit(connection_closed);
         ?UPGRADE -> ?MODULE:wait_for_room(DHandle, Circuit)
     end.
