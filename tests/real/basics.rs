@@ -10,7 +10,6 @@ cases! {
     control: connected, terms;
     bridge: sizes, largest;
     vm: connected, terms, sizes, largest;
-    mixed: sizes;
 }
 
 /// Does the same at both nodes, each told the other's name as an Erlang atom.

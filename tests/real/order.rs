@@ -11,19 +11,19 @@ cases! {
     control: replies_and_ends;
     bridge: addressed_in_every_form, last_words, storms, cut_senders;
     vm: replies_and_ends, addressed_in_every_form, last_words, storms, cut_senders;
-    mixed: addressed_in_every_form, cut_senders;
+    mixed: cut_senders;
 }
 
 const TIME: Duration = Duration::from_secs(60);
 
 /// What nodes do to each other in turn, and how often.
-type Cases = [(&'static str, u32)];
+pub(crate) type Cases = [(&'static str, u32)];
 
 /// Servers that stop as they reply, and processes that end as they are spawned.
 const REPLIES_AND_ENDS: &Cases = &[("stop_calls", 3200), ("short_lived", 4800)];
 
 /// By pid, by name, by alias, and by names that move.
-const ADDRESSED: &Cases = &[("addressed", 48_000)];
+pub(crate) const ADDRESSED: &Cases = &[("addressed", 48_000)];
 
 const LAST_WORDS: &Cases = &[("last_words", 2400), ("parting_words", 2400)];
 
@@ -33,7 +33,7 @@ fn both(carrier: Carrier, cases: &Cases) {
     cluster.assert_healthy();
 }
 
-fn both_keep(a: &mut Node, b: &mut Node, cases: &Cases) {
+pub(crate) fn both_keep(a: &mut Node, b: &mut Node, cases: &Cases) {
     each_way(a, b, |node, other| {
         node.eval("real:watch()");
         for (case, count) in cases {

@@ -39,6 +39,6 @@ fn short_form_inside() {
     basics::exchange_terms(&mut a, &mut b);
     signals::every_operation(&mut a, &mut b);
     otp::serve_and_call(&mut a, &mut b);
-    order::keep_order(&mut a, &mut b);
+    order::both_keep(&mut a, &mut b, order::ADDRESSED);
     cluster.assert_healthy();
 }
