@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use super::certificates::Certificates;
 use super::gateways::free_ports;
 use super::hosts::Host;
 use super::shared::Testbed;
@@ -59,7 +60,7 @@ impl Inside {
     /// Writes the configuration of a node: the nodes of the pair are its peers. Others find it because it dials them.
     pub(super) async fn configure(&self, testbed: &Testbed<'_>, short: &str, side: usize) -> anyhow::Result<PathBuf> {
         let host = testbed.hosts.get(side).context("there are two hosts")?;
-        let name = lanes_name(short, host);
+        let name = lanes_name(&testbed.certificates, short, host);
         testbed
             .certificates
             .add_for(&testbed.executable, &name, &host.name)
@@ -79,7 +80,7 @@ impl Inside {
             testbed.certificates.of(&name).display().to_string()
         );
         for ((other, host), port) in pair.filter(|((of_pair, _), _)| *of_pair != short) {
-            let name = lanes_name(other, host);
+            let name = lanes_name(&testbed.certificates, other, host);
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
@@ -91,7 +92,11 @@ impl Inside {
     }
 }
 
-/// The name of the lanes of a node, and of their certificate.
-fn lanes_name(short: &str, host: &Host) -> String {
+/// The name of the lanes of a node, and of their certificate. Where there is one with the name of the host, as for nodes that speak TLS, no
+/// other certificate can name that host.
+fn lanes_name(certificates: &Certificates, short: &str, host: &Host) -> String {
+    if PAIR.contains(&short) && certificates.of(&host.name).is_dir() {
+        return host.name.clone();
+    }
     format!("vm-{short}-{}", host.name.replace('.', "-"))
 }
