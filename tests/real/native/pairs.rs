@@ -204,6 +204,9 @@ fn ties_break_with_their_reasons(carrier: Carrier) {
         assert_eq!(receive(&mut context).await, Message::Exit { from: one, reason: term!(noproc) });
         // Unlinked many times over, and linked again.
         let two = mirror(&far, &own);
+        // It traps exits from its first message on.
+        context.send(&two, term!(ready)).await.unwrap();
+        assert_eq!(receive_term(&mut context).await, term!({seen, ready}));
         for _ in 0..50 {
             context.link(&two);
             context.unlink(&two);
