@@ -24,10 +24,10 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::circuit;
 use crate::circuit::Shared;
 use crate::log;
 use crate::pulse;
+use crate::task;
 
 /// How many tasks run before the socket is looked at again, as in a gateway.
 const EVENT_INTERVAL: u32 = 24;
@@ -289,7 +289,7 @@ async fn hand_over(mut callers: mpsc::Receiver<Caller>, acceptor: watch::Receive
                 .await;
             continue;
         };
-        if let Err(reason) = circuit::accept(caller, &pid).await {
+        if let Err(reason) = task::accept(caller, &pid).await {
             warn!(reason, "a connection was refused");
         }
     }

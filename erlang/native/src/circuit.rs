@@ -1,4 +1,4 @@
-//! One connection to another node. Its task runs on the runtime's thread, and its processes on the schedulers of the VM.
+//! One connection to another node, as its Erlang processes use it on the schedulers of the VM.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,49 +12,23 @@ use std::task::Poll;
 use std::task::Wake;
 use std::task::Waker;
 
-use beamway::internals::dist::Party;
-use beamway::internals::dist::Relay;
-use beamway::internals::dist::case_hint;
-use beamway::internals::dist::list_nodes;
-use beamway::internals::endpoint::Follower;
 use beamway::internals::endpoint::TrySendError;
-use beamway::internals::endpoint::io::attachment::Delivery;
-use beamway::internals::endpoint::io::endpoint::CircuitHandle;
-use beamway::internals::endpoint::io::endpoint::Endpoint;
-use beamway::internals::endpoint::io::endpoint::SignalReceiver;
 use beamway::internals::endpoint::io::endpoint::SignalSender;
-use beamway::internals::hub::io::directory::Caller;
-use beamway::internals::hub::io::directory::Place;
-use beamway::internals::hub::io::directory::Request;
-use beamway::internals::session::Agreed;
 use beamway::internals::session::Intake;
-use beamway::internals::vm::Block;
-use beamway::internals::vm::Incoming;
 use beamway::internals::vm::Outgoing;
 use bytes::Bytes;
-use rustler::Binary;
-use rustler::Encoder;
 use rustler::Env;
 use rustler::LocalPid;
 use rustler::Monitor;
-use rustler::OwnedBinary;
-use rustler::OwnedEnv;
 use rustler::Resource;
-use rustler::ResourceArc;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
-use tracing::info;
-use tracing::warn;
-
-use crate::atoms;
-use crate::carrier;
-use crate::pulse;
 
 /// Bytes that may wait in the mailbox of the input process, and count as delivered.
-const MAILBOX: u64 = 256 * 1024;
+pub(crate) const MAILBOX: u64 = 256 * 1024;
 
 /// Commands of the Erlang processes that may wait. A handshake has three messages of each side.
 const COMMANDS: usize = 16;
@@ -78,35 +52,35 @@ impl Resource for Circuit {
 pub(crate) struct Shared {
     commands: mpsc::Sender<Command>,
     /// Cancelled when the controller has ended, or nobody holds the circuit.
-    end: CancellationToken,
+    pub(crate) end: CancellationToken,
     /// Set while packets can be sent.
     out: Mutex<Option<Out>>,
     /// Notified when the controller may send again.
-    ready: Notify,
+    pub(crate) ready: Notify,
     /// Bytes of deliveries in the mailbox of the input process.
     pub(crate) waiting: AtomicU64,
     /// Notified when these fall to [`MAILBOX`].
-    room: Notify,
+    pub(crate) room: Notify,
     /// Deliveries that the VM has taken, and times at which the peer vouched for the far node.
     pub(crate) received: AtomicU64,
     /// Packets that were sent.
     pub(crate) sent: AtomicU64,
     /// Whether the far node is silent, as the peer says. Set with `out`.
-    silence: OnceLock<watch::Receiver<bool>>,
+    pub(crate) silence: OnceLock<watch::Receiver<bool>>,
     /// The far node and the peer that speaks for it, for [`crate::info`].
     pub(crate) names: OnceLock<(String, Arc<str>)>,
 }
 
 /// What sends the packets of the VM.
-struct Out {
-    packets: Outgoing,
-    signals: SignalSender,
+pub(crate) struct Out {
+    pub(crate) packets: Outgoing,
+    pub(crate) signals: SignalSender,
     /// Signals that had no room.
-    kept: Vec<Intake>,
+    pub(crate) kept: Vec<Intake>,
 }
 
 /// A command of the Erlang processes.
-enum Command {
+pub(crate) enum Command {
     /// These processes own the circuit.
     Own { supervisor: LocalPid, controller: LocalPid },
     /// The next handshake message of the local node.
@@ -126,36 +100,8 @@ pub(crate) enum Sent {
     Closed,
 }
 
-/// Why a circuit ended.
-enum End {
-    /// The local node has ended it.
-    Here(&'static str),
-    /// It cannot go on.
-    Broken(String),
-    /// It was closed by the far side, or with its session.
-    Closed(String),
-}
-
-impl From<beamway::internals::endpoint::Closed> for End {
-    fn from(closed: beamway::internals::endpoint::Closed) -> Self {
-        Self::Closed(closed.to_string())
-    }
-}
-
-impl From<beamway::internals::endpoint::FollowError> for End {
-    fn from(error: beamway::internals::endpoint::FollowError) -> Self {
-        Self::Broken(error.to_string())
-    }
-}
-
-impl From<beamway::internals::dist::PacketError> for End {
-    fn from(error: beamway::internals::dist::PacketError) -> Self {
-        Self::Broken(format!("packet: {error}"))
-    }
-}
-
 impl Circuit {
-    fn new() -> (Self, mpsc::Receiver<Command>) {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let end = CancellationToken::new();
         let shared = Shared {
@@ -179,7 +125,7 @@ impl Circuit {
 }
 
 impl Shared {
-    fn out(&self) -> MutexGuard<'_, Option<Out>> {
+    pub(crate) fn out(&self) -> MutexGuard<'_, Option<Out>> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -292,327 +238,5 @@ impl Out {
             Poll::Ready(Err(_)) => Sent::Closed,
             Poll::Pending => Sent::Wait,
         }
-    }
-}
-
-/// Opens a circuit to a node. The supervisor, which performs the handshake, and the controller hear of it.
-pub(crate) fn open(target: String, send_name: Bytes, supervisor: LocalPid, controller: LocalPid) -> Circuit {
-    let (circuit, commands) = Circuit::new();
-    let shared = Arc::clone(&circuit.shared);
-    let mut task = Task::new(&shared, commands);
-    task.owners = Some((supervisor, controller));
-    let opening = async move {
-        let end = match carrier::requests() {
-            Some(requests) => task.open(requests, target, send_name).await,
-            None => End::Broken("beamway does not run".to_owned()),
-        };
-        task.finish(&end).await;
-    };
-    if !carrier::spawn(&shared, opening) {
-        shared.end.cancel();
-    }
-    circuit
-}
-
-/// Accepts a circuit that a peer has opened, and hands it to the acceptor.
-pub(crate) async fn accept(caller: Caller, acceptor: &LocalPid) -> Result<(), String> {
-    let Caller { session, open, policy } = caller;
-    let relay = match Relay::new(&open.send_name) {
-        Ok(relay) => relay,
-        Err(error) => {
-            session.refuse(open.circuit, error.to_string()).await;
-            return Err(error.to_string());
-        }
-    };
-    let endpoint = Endpoint::accept(&session, open.circuit)
-        .await
-        .map_err(|closed| closed.to_string())?;
-    let send_name = relay.send_name();
-    let follower = Follower::new(relay, Party::Acceptor, Arc::clone(&session.peer), policy);
-    let (circuit, commands) = Circuit::new();
-    let shared = Arc::clone(&circuit.shared);
-    let mut task = Task::new(&shared, commands);
-    carrier::spawn(&shared, async move {
-        let end = task.run(endpoint, follower).await;
-        task.finish(&end).await;
-    });
-    let incoming = ResourceArc::new(circuit);
-    // If the acceptor has ended, the circuit ends with this reference.
-    let _ = OwnedEnv::new().send_and_clear(acceptor, |env| {
-        (atoms::beamway_incoming(), incoming, binary(env, &send_name)).encode(env)
-    });
-    Ok(())
-}
-
-fn binary<'a>(env: Env<'a>, bytes: &[u8]) -> Binary<'a> {
-    OwnedBinary::from_slice(bytes).release(env)
-}
-
-/// The task of a circuit.
-struct Task {
-    shared: Arc<Shared>,
-    commands: mpsc::Receiver<Command>,
-    /// Supervisor and controller, once they are known.
-    owners: Option<(LocalPid, LocalPid)>,
-    /// The environment in which messages are made.
-    message: OwnedEnv,
-    /// The handle by which the circuit is closed, once it is open.
-    circuit: Option<CircuitHandle>,
-    /// Whether everybody was told of the end.
-    is_finished: bool,
-}
-
-impl Drop for Task {
-    /// A task that panics ends its circuit only, and its processes hear of it.
-    fn drop(&mut self) {
-        if !self.is_finished {
-            self.tell_end("the task of the circuit has failed");
-        }
-    }
-}
-
-impl Task {
-    fn new(shared: &Arc<Shared>, commands: mpsc::Receiver<Command>) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            commands,
-            owners: None,
-            message: OwnedEnv::new(),
-            circuit: None,
-            is_finished: false,
-        }
-    }
-
-    /// Opens a circuit, and runs it until it ends.
-    async fn open(&mut self, requests: mpsc::Sender<Request>, target: String, send_name: Bytes) -> End {
-        let relay = match Relay::new(&send_name) {
-            Ok(relay) => relay,
-            Err(error) => return End::Broken(error.to_string()),
-        };
-        let end = self.shared.end.clone();
-        let opening = async {
-            match carrier::find(requests, target.clone()).await.map_err(End::Broken)? {
-                Place::Peer { session, policy } => {
-                    let endpoint = Endpoint::open(&session, target.clone(), relay.send_name()).await?;
-                    Ok((endpoint, session, policy))
-                }
-                Place::Here { .. } => Err(End::Broken(format!("{target} is this node"))),
-                Place::Unknown { known, .. } => {
-                    let hint = case_hint(&target, known.iter().flatten().map(String::as_str));
-                    let known = list_nodes(&known);
-                    Err(End::Broken(format!("no peer has announced node {target}{hint}{known}")))
-                }
-            }
-        };
-        match end.run_until_cancelled(opening).await {
-            None => End::Here("the connection was given up"),
-            Some(Err(end)) => end,
-            Some(Ok((endpoint, session, policy))) => {
-                let peer = Arc::clone(&session.peer);
-                self.run(endpoint, Follower::new(relay, Party::Initiator, peer, policy))
-                    .await
-            }
-        }
-    }
-
-    /// Runs the circuit until it ends.
-    async fn run(&mut self, endpoint: Endpoint, mut follower: Follower) -> End {
-        let circuit = endpoint.circuit().clone();
-        self.circuit = Some(circuit.clone());
-        let (input, agreed, endpoint) = match self.shake_hands(endpoint, &mut follower).await {
-            Ok(agreed) => agreed,
-            Err(end) => return end,
-        };
-        let format = agreed.format;
-        let (sender, receiver) = match endpoint.establish(agreed).await {
-            Ok(established) => established,
-            Err(closed) => return closed.into(),
-        };
-        let from = follower.relay().initiator_name().unwrap_or_default().to_owned();
-        let to = follower.relay().acceptor_name().unwrap_or_default().to_owned();
-        let (peer, id) = (Arc::clone(circuit.peer()), circuit.id());
-        info!(%peer, circuit = %id, from, to, "a circuit has begun");
-        let far = follower.far_name().unwrap_or_default().to_owned();
-        let _ = self.shared.names.set((far, Arc::clone(&peer)));
-        let _ = self.shared.silence.set(receiver.far_silence());
-        let tells_silence = sender.tells_silence();
-        *self.shared.out() = Some(Out {
-            packets: Outgoing::new(format),
-            signals: sender,
-            kept: Vec::new(),
-        });
-        self.tell_controller(|env| atoms::beamway_ready().encode(env));
-        let end = self
-            .converse(receiver, input, Incoming::new(format), tells_silence)
-            .await;
-        let reason = end.text();
-        info!(%peer, circuit = %id, from, to, reason, "a circuit has ended");
-        end
-    }
-
-    /// Passes handshake messages until the VM says that it has completed the handshake.
-    async fn shake_hands(
-        &mut self,
-        mut endpoint: Endpoint,
-        follower: &mut Follower,
-    ) -> Result<(LocalPid, Agreed, Endpoint), End> {
-        loop {
-            // Messages for processes that are not known yet wait in the endpoint.
-            let is_owned = self.owners.is_some();
-            tokio::select! {
-                // A supervisor that refuses the other node says so and ends: what it said comes first.
-                biased;
-                command = self.commands.recv() => match command {
-                    Some(Command::Own { supervisor, controller }) => self.owners = Some((supervisor, controller)),
-                    Some(Command::Handshake(message)) => {
-                        let (message, _) = follower.sent(&message)?;
-                        endpoint.send_handshake(message).await?;
-                    }
-                    Some(Command::Establish(input)) => {
-                        let agreed = follower.agreed().ok_or(End::Here("the handshake is not complete"))?;
-                        return Ok((input, agreed, endpoint));
-                    }
-                    None => return Err(End::Here("the connection was given up during the handshake")),
-                },
-                () = self.shared.end.cancelled() => return Err(End::Here("the connection was given up during the handshake")),
-                message = endpoint.receive_handshake(), if is_owned => {
-                    let (message, _) = follower.received(&message?)?;
-                    self.tell_supervisor(|env| (atoms::beamway_handshake(), binary(env, &message)).encode(env));
-                }
-            }
-        }
-    }
-
-    /// Passes signals to the VM, and events to the controller.
-    async fn converse(
-        &mut self,
-        mut signals: SignalReceiver,
-        input: LocalPid,
-        mut packets: Incoming<VmBlock>,
-        tells_silence: bool,
-    ) -> End {
-        let mut silence = pulse::silence();
-        let shared = Arc::clone(&self.shared);
-        // The cost of a delivery that does not count as written yet.
-        let mut unwritten = 0;
-        loop {
-            let has_room = shared.waiting.load(Relaxed) <= MAILBOX;
-            if has_room && unwritten > 0 {
-                let cost = std::mem::take(&mut unwritten);
-                if let Err(closed) = signals.written(cost).await {
-                    return closed.into();
-                }
-            }
-            tokio::select! {
-                () = shared.end.cancelled() => return End::Here("the local node has closed the connection"),
-                delivery = signals.receive(), if unwritten == 0 => {
-                    let outcome = match delivery {
-                        Ok(delivery) => self.deliver(&delivery, &input, &mut packets),
-                        Err(closed) => return closed.into(),
-                    };
-                    match outcome {
-                        Ok(cost) => unwritten = cost,
-                        Err(end) => return end,
-                    }
-                }
-                () = shared.room.notified(), if !has_room => {}
-                () = shared.ready.notified() => self.tell_controller(|env| atoms::beamway_ready().encode(env)),
-                Ok(()) = silence.changed(), if tells_silence => {
-                    let is_silent = *silence.borrow_and_update();
-                    if let Some(circuit) = &self.circuit {
-                        let _ = circuit.silence(is_silent).await;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Hands packets to the input process. Returns the cost of the delivery.
-    fn deliver(&mut self, delivery: &Delivery, input: &LocalPid, packets: &mut Incoming<VmBlock>) -> Result<u64, End> {
-        let cost = delivery.cost;
-        let batches = packets.batches(&delivery.contents)?;
-        if batches.is_empty() {
-            return Ok(cost);
-        }
-        self.shared.waiting.fetch_add(cost, Relaxed);
-        let sent = self.message.send_and_clear(input, |env| {
-            let packets: Vec<Binary<'_>> = batches
-                .into_iter()
-                .map(|batch| {
-                    let binary = batch.block.0.release(env);
-                    binary.make_subbinary(0, batch.used).unwrap_or(binary)
-                })
-                .collect();
-            (atoms::beamway_data(), packets, cost).encode(env)
-        });
-        sent.map_err(|_| End::Here("the process for input has ended"))?;
-        Ok(cost)
-    }
-
-    fn tell_supervisor<'a>(&mut self, message: impl FnOnce(Env<'a>) -> rustler::Term<'a>) {
-        if let Some((supervisor, _)) = &self.owners {
-            let _ = self.message.send_and_clear(supervisor, message);
-        }
-    }
-
-    fn tell_controller<'a>(&mut self, message: impl FnOnce(Env<'a>) -> rustler::Term<'a>) {
-        if let Some((_, controller)) = &self.owners {
-            let _ = self.message.send_and_clear(controller, message);
-        }
-    }
-
-    /// Tells everybody concerned that the circuit has ended.
-    async fn finish(&mut self, end: &End) {
-        *self.shared.out() = None;
-        let reason = end.text().to_owned();
-        if !matches!(end, End::Closed(_))
-            && let Some(circuit) = &self.circuit
-        {
-            circuit.close(reason.clone()).await;
-        }
-        if let End::Broken(reason) = end {
-            warn!(reason, "a connection has failed");
-        }
-        // An acceptor may name the owners of a circuit that has ended meanwhile.
-        while self.owners.is_none() {
-            match self.shared.end.run_until_cancelled(self.commands.recv()).await {
-                Some(Some(Command::Own { supervisor, controller })) => self.owners = Some((supervisor, controller)),
-                Some(Some(_)) => {}
-                Some(None) | None => break,
-            }
-        }
-        self.tell_end(&reason);
-    }
-
-    /// Tells the processes of the circuit that it has ended.
-    fn tell_end(&mut self, reason: &str) {
-        self.is_finished = true;
-        *self.shared.out() = None;
-        // From here on nobody can establish the circuit without being told.
-        self.commands.close();
-        self.tell_supervisor(|env| (atoms::beamway_closed(), binary(env, reason.as_bytes())).encode(env));
-        self.tell_controller(|env| (atoms::beamway_closed(), binary(env, reason.as_bytes())).encode(env));
-    }
-}
-
-impl End {
-    fn text(&self) -> &str {
-        match self {
-            Self::Here(reason) => reason,
-            Self::Broken(reason) | Self::Closed(reason) => reason,
-        }
-    }
-}
-
-/// A binary of the VM.
-struct VmBlock(OwnedBinary);
-
-impl Block for VmBlock {
-    fn allocate(size: usize) -> Option<Self> {
-        Some(Self(OwnedBinary::new(size)))
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self.0.as_mut_slice()
     }
 }

@@ -4,7 +4,7 @@
 //! side runs the same lanes as a gateway, on one thread of its own:
 //!
 //! - [`carrier`]: the thread, the lanes and the local node. There is one of each for the whole VM.
-//! - [`circuit`]: one connection to another node, which belongs to the processes of `beamway_dist` that hold it.
+//! - [`circuit`]: one connection to another node, which belongs to the processes of `beamway_dist` that hold it; [`task`]: what runs it.
 //! - [`pulse`]: whether the VM still runs processes; without that, its thread must not vouch for it.
 //! - [`log`]: log lines as events of Erlang's logger.
 //!
@@ -18,6 +18,7 @@ mod info;
 mod log;
 mod nif;
 mod pulse;
+mod task;
 
 use mimalloc::MiMalloc;
 

@@ -15,12 +15,12 @@ use rustler::Term;
 
 use crate::atoms;
 use crate::carrier;
-use crate::circuit;
 use crate::circuit::Circuit;
 use crate::circuit::Sent;
 use crate::info;
 use crate::log;
 use crate::pulse;
+use crate::task;
 
 /// Starts the lanes with a configuration file: `ok`, or `{error, [Line]}`.
 #[rustler::nif(schedule = "DirtyIo")]
@@ -88,7 +88,11 @@ fn accept(env: Env<'_>) -> Atom {
 #[rustler::nif]
 fn open(env: Env<'_>, target: String, send_name: Term<'_>, controller: LocalPid) -> NifResult<ResourceArc<Circuit>> {
     let send_name = Bytes::copy_from_slice(Binary::from_iolist(send_name)?.as_slice());
-    let circuit = ResourceArc::new(circuit::open(target, send_name, env.pid(), controller));
+    let circuit = ResourceArc::new(task::open(target, send_name, env.pid(), controller));
+    if circuit.shared.end.is_cancelled() {
+        // There are no lanes to run it.
+        let _ = env.send(&env.pid(), (atoms::beamway_closed(), "beamway does not run"));
+    }
     bind(env, &circuit, &controller);
     Ok(circuit)
 }

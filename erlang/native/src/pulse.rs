@@ -2,7 +2,7 @@
 //!
 //! The thread of this library goes on when the schedulers of the VM are stuck, and peers would take the node for alive. So a process
 //! is asked, once a second unless the VM has called a function meanwhile, and if it does not answer, the node counts as silent: its
-//! partners are told, and apply their own tick time (docs/ARCHITECTURE.md, "Liveness").
+//! partners are told, and apply their own tick time (docs/ARCHITECTURE.md, "The carrier inside the VM").
 
 use std::sync::LazyLock;
 use std::sync::Mutex;
