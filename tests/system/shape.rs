@@ -139,6 +139,11 @@ impl Source {
 }
 
 fn sources() -> Vec<Source> {
+    sources_in("src")
+}
+
+/// The sources below a folder of the repository.
+fn sources_in(folder: &str) -> Vec<Source> {
     fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
         for entry in fs::read_dir(folder).expect("a folder of src") {
             let path = entry.expect("an entry of src").path();
@@ -151,7 +156,7 @@ fn sources() -> Vec<Source> {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     walk(&root, &root, &mut found);
     found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -448,6 +453,11 @@ fn mod_files_are_tours() {
 #[test]
 fn files_and_lines_stay_readable() {
     hold(size_violations);
+    let found: Vec<String> = sources_in("erlang/native/src")
+        .iter()
+        .flat_map(size_violations)
+        .collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
