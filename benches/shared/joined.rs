@@ -60,6 +60,7 @@ impl Joined {
             format: Format::Header,
             creation: 5,
             is_reader: false,
+            suspends: false,
         };
         far.established(circuit, terms);
         notices(&mut far, &mut near);

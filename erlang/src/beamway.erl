@@ -12,6 +12,8 @@
 %% <li>`sent', `received': packets sent, and batches of packets received, so far;</li>
 %% <li>`to_send': whether packets that the VM handed over wait for room;</li>
 %% <li>`to_deliver': bytes that have arrived and that the VM has not taken yet;</li>
+%% <li>`suspended', `suspensions': how many processes are suspended now, since most of what is on the way to the other node is theirs,
+%% and how often one was;</li>
 %% <li>`far_is_silent': whether the other node gives no sign of life.</li>
 %% </ul>
 -spec info() -> map().

@@ -30,6 +30,8 @@
 %% What the supervisor knows.
 -define(CIRCUIT, '$beamway_circuit').
 -define(TARGET, '$beamway_target').
+%% The processes that the controller has suspended.
+-define(SUSPENDED, '$beamway_suspended').
 
 %% Takes a process that waits into the newest code.
 -define(UPGRADE, beamway_upgrade).
@@ -55,7 +57,17 @@ upgrade() ->
 childspecs() -> {ok, []}.
 
 %% @private
-select(Node) -> is_node_name(Node).
+%% If another protocol is given beside this one, the configuration file says for which nodes this one is.
+select(Node) -> is_node_name(Node) andalso is_selected(Node).
+
+is_selected(Node) ->
+    try
+        started(),
+        beamway_nif:selects(atom_to_binary(Node))
+    catch
+        %% The connection is not made by other means: it fails, with the reason.
+        throw:{failed, _} -> true
+    end.
 
 %% @private
 is_node_name(Node) ->
@@ -316,6 +328,7 @@ controller() ->
 output(DHandle, Circuit) ->
     receive
         dist_data -> send(DHandle, Circuit);
+        {beamway_suspend, Senders} -> suspend(Circuit, Senders), ?MODULE:output(DHandle, Circuit);
         {beamway_closed, _Reason} -> exit(connection_closed);
         _ -> ?MODULE:output(DHandle, Circuit)
     end.
@@ -326,7 +339,13 @@ send(DHandle, Circuit) ->
         {HasMore, Packets} -> sent(beamway_nif:send(Circuit, Packets), HasMore, DHandle, Circuit)
     end.
 
-sent(ok, more, DHandle, Circuit) -> send(DHandle, Circuit);
+sent(ok, more, DHandle, Circuit) ->
+    %% The VM may always have more.
+    receive
+        {beamway_suspend, Senders} -> suspend(Circuit, Senders)
+    after 0 -> ok
+    end,
+    send(DHandle, Circuit);
 sent(ok, empty, DHandle, Circuit) -> await_data(DHandle, Circuit);
 sent(wait, _, DHandle, Circuit) -> wait_for_room(DHandle, Circuit);
 sent(closed, _, _, _) -> end_with_circuit();
@@ -344,8 +363,55 @@ wait_for_room(DHandle, Circuit) ->
     receive
         %% The library may still have packets of the last call.
         beamway_ready -> sent(beamway_nif:send(Circuit, []), more, DHandle, Circuit);
+        {beamway_suspend, Senders} -> suspend(Circuit, Senders), ?MODULE:wait_for_room(DHandle, Circuit);
         {beamway_closed, _Reason} -> exit(connection_closed);
         ?UPGRADE -> ?MODULE:wait_for_room(DHandle, Circuit)
+    end.
+
+%% These processes of this node have most of what is on the way, and must not send for now. The VM lets them go on if this process ends.
+suspend(Circuit, Senders) ->
+    Before =
+        case get(?SUSPENDED) of
+            undefined -> [];
+            Suspended -> Suspended
+        end,
+    Wanted = [list_to_pid(lists:concat(["<0.", Number, ".", Serial, ">"])) || {Number, Serial} <- Senders],
+    lists:foreach(fun resume_process/1, Before -- Wanted),
+    Kept = [Pid || Pid <- Before, lists:member(Pid, Wanted)],
+    New = [Pid || Pid <- Wanted -- Before, may_be_suspended(Pid), suspend_process(Pid)],
+    put(?SUSPENDED, Kept ++ New),
+    beamway_nif:suspended(Circuit, length(Kept) + length(New), length(New)).
+
+%% As with plain distribution, processes that send asynchronously never wait. Those of kernel serve everybody.
+may_be_suspended(Pid) ->
+    try
+        erlang:process_info(Pid, priority) =/= {priority, max} andalso
+            application:get_application(Pid) =/= {ok, kernel} andalso not is_asynchronous(Pid)
+    catch
+        error:_ -> false
+    end.
+
+is_asynchronous(Pid) ->
+    try
+        erlang:process_info(Pid, async_dist) =:= {async_dist, true}
+    catch
+        %% Before OTP 25.3 there are none.
+        error:badarg -> false
+    end.
+
+%% It has ended if this fails.
+suspend_process(Pid) ->
+    try
+        erlang:suspend_process(Pid, [asynchronous, unless_suspending])
+    catch
+        error:_ -> false
+    end.
+
+resume_process(Pid) ->
+    try
+        erlang:resume_process(Pid)
+    catch
+        error:_ -> false
     end.
 
 %% The message with the reason is under way.

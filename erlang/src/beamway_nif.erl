@@ -6,8 +6,8 @@
 -module(beamway_nif).
 
 -export([load/0]).
--export([start/1, stop/0, attach/3, detach/0, pulse/0, log/0, logged/0, info/0, names/1]).
--export([accept/0, open/3, own/2, handshake/2, established/2, send/2, taken/2, statistics/1]).
+-export([start/1, stop/0, attach/3, detach/0, selects/1, pulse/0, log/0, logged/0, info/0, names/1]).
+-export([accept/0, open/3, own/2, handshake/2, established/2, send/2, taken/2, suspended/3, statistics/1]).
 
 -export_type([circuit/0]).
 
@@ -44,6 +44,9 @@ attach(_Name, _Host, _IsHidden) -> not_loaded().
 -spec detach() -> ok.
 detach() -> not_loaded().
 
+-spec selects(binary()) -> boolean().
+selects(_Node) -> not_loaded().
+
 -spec pulse() -> ok.
 pulse() -> not_loaded().
 
@@ -79,6 +82,9 @@ send(_Circuit, _Packets) -> not_loaded().
 
 -spec taken(circuit(), non_neg_integer()) -> ok.
 taken(_Circuit, _Cost) -> not_loaded().
+
+-spec suspended(circuit(), non_neg_integer(), non_neg_integer()) -> ok.
+suspended(_Circuit, _Now, _More) -> not_loaded().
 
 -spec statistics(circuit()) -> {non_neg_integer(), non_neg_integer(), boolean()}.
 statistics(_Circuit) -> not_loaded().

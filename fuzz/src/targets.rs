@@ -254,6 +254,7 @@ const TERMS: Agreed = Agreed {
     format: Format::Header,
     creation: 1,
     is_reader: false,
+    suspends: false,
 };
 
 /// A peer that says anything: notices and frames as the data has them, a local node that answers. Nothing panics, and

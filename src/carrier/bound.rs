@@ -20,6 +20,7 @@ use crate::epmd::EpmdError;
 use crate::gateway::GatewayConfig;
 use crate::gateway::Hosts;
 use crate::gateway::io::gateway::Gateway;
+use crate::hub::HostPorts;
 use crate::hub::io::directory::REQUESTS;
 use crate::hub::io::directory::Request;
 use crate::hub::io::task::HubTask;
@@ -235,10 +236,14 @@ impl BoundDaemon {
         }
         let mut hub = hub(&self.config, Policy::of_hosts(self.certified), self.daemon.is_temporary);
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
-        if self.config.hosts.dial {
-            hub = hub.dialling_hosts(wanted_in);
-        }
         let own_port = self.listening.endpoint.local_addr().map_or(0, |own| own.port());
+        if self.config.hosts.dial {
+            let ports = HostPorts {
+                usual: self.config.hosts.port.unwrap_or(own_port),
+                names: self.config.hosts.ports.clone(),
+            };
+            hub = hub.dialling_hosts(wanted_in, ports);
+        }
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
@@ -269,7 +274,6 @@ impl BoundDaemon {
             known,
             hub: news_in,
             canaries,
-            host_port: self.config.hosts.port.unwrap_or(own_port),
             busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),

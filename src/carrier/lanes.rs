@@ -18,6 +18,7 @@ use super::own_hosts;
 use super::settings::Settings;
 use crate::config::LogLevel;
 use crate::config::Purpose;
+use crate::config::SelectSettings;
 use crate::hub::io::directory::Request;
 use crate::node::NodeBuilder;
 
@@ -49,6 +50,8 @@ pub struct Lanes {
     name: String,
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
     log_level: LogLevel,
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
+    select: SelectSettings,
     requests: mpsc::Sender<Request>,
     address: SocketAddr,
     leave: DropGuard,
@@ -81,6 +84,7 @@ impl Lanes {
 
     pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
         let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
+        let select = loaded.config.select.clone();
         let bound = BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?;
         let (requests, leave) = (bound.requests(), CancellationToken::new());
         let address = bound
@@ -90,6 +94,7 @@ impl Lanes {
         Ok(Self {
             name,
             log_level,
+            select,
             requests,
             address,
             leave: leave.drop_guard(),
@@ -112,6 +117,14 @@ impl Lanes {
     #[doc(hidden)]
     pub const fn log_level(&self) -> LogLevel {
         self.log_level
+    }
+
+    /// Whether a carrier inside a VM is for the node of that name, as its configuration file says.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn selects(&self, node: &str) -> bool {
+        let nodes = self.select.nodes.as_ref();
+        nodes.is_none_or(|nodes| nodes.iter().any(|pattern| pattern.matches(node)))
     }
 
     /// The channel to their hub, for a carrier inside a VM.

@@ -45,6 +45,7 @@ pub use settings::LogFormat;
 pub use settings::LogLevel;
 pub use settings::LogSettings;
 pub use settings::PeerSettings;
+pub use settings::SelectSettings;
 pub use settings::SessionSettings;
 pub use settings::TransportSettings;
 pub(crate) use value::Table;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -18,9 +19,11 @@ use super::settings::GatewaySettings;
 use super::settings::HostsSettings;
 use super::settings::LogSettings;
 use super::settings::PeerSettings;
+use super::settings::SelectSettings;
 use super::settings::SessionSettings;
 use super::settings::TransportSettings;
 use super::units;
+use super::value::Key;
 use super::value::Table;
 use super::value::Value;
 use crate::router::DaemonPattern;
@@ -40,6 +43,8 @@ const ACCEPT: &str =
 const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
 const NO_EPMD: &str =
     "no section [epmd]: without a gateway there is no port mapper, since peers find the node by the lanes";
+const PORTS: &str = "a table of 1 to 1024 names of nodes before the `@`, each with a port, e.g. { worker = 4472 }";
+const NO_SELECT: &str = "no section [select]: only a VM with the carrier inside (erl -proto_dist beamway) has other carriers beside it";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
 /// What settings are for.
@@ -86,6 +91,7 @@ pub(super) fn read_from(
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
     let accept = read_accept(&mut root, &mut report);
     let hosts = read_hosts(&mut root, purpose, &mut report);
+    let select = read_select(&mut root, purpose, &mut report);
     let transport = read_transport(&mut root, &mut report);
     let session = read_session(&mut root, &mut report);
     let log = read_log(&mut root, &mut report);
@@ -97,6 +103,7 @@ pub(super) fn read_from(
             peers,
             accept,
             hosts,
+            select,
             transport,
             session,
             log,
@@ -278,10 +285,40 @@ fn read_hosts(root: &mut Section<'_>, purpose: Purpose, report: &mut Report<'_>)
     let mut section = table(root, report, "hosts");
     let dial = section.optional(report, "dial", "true or false", Value::as_flag);
     let port = section.number(report, "port", &HostsSettings::PORT_ALLOWED);
+    let ports = section.optional(report, "ports", PORTS, |value| {
+        let keys = &value.as_table()?.keys;
+        let port = |key: &Key| {
+            let port = match key.given.value {
+                Value::Whole(port) => u16::try_from(port).ok().filter(|port| *port > 0)?,
+                _ => return None,
+            };
+            host_part(&key.name).map(|name| (name, port))
+        };
+        let ports = keys.iter().map(port).collect::<Option<BTreeMap<_, _>>>()?;
+        (1..=HostsSettings::PORTS_MAX).contains(&ports.len()).then_some(ports)
+    });
     section.finish(report);
     HostsSettings {
         dial: value_or(dial.as_ref(), purpose == Purpose::Vm),
         port: port.map(|found| found.value),
+        ports: ports.map(|found| found.value).unwrap_or_default(),
+    }
+}
+
+fn read_select(root: &mut Section<'_>, purpose: Purpose, report: &mut Report<'_>) -> SelectSettings {
+    if let Some(given) = root.raw("select").filter(|_| purpose != Purpose::Vm) {
+        report.add("select".to_owned(), Some(&given.place), "not allowed", NO_SELECT.to_owned());
+        return SelectSettings { nodes: None };
+    }
+    let mut section = table(root, report, "select");
+    let nodes = section.optional(report, "nodes", ALLOW, |value| {
+        list(value, PeerSettings::LIST_MAX, |item| {
+            NodePattern::parse(item.as_text()?).ok()
+        })
+    });
+    section.finish(report);
+    SelectSettings {
+        nodes: nodes.map(|found| found.value),
     }
 }
 

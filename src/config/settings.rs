@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -32,6 +33,8 @@ pub struct Config {
     pub accept: AcceptSettings,
     /// `[hosts]`
     pub hosts: HostsSettings,
+    /// `[select]`
+    pub select: SelectSettings,
     /// `[transport]`
     pub transport: TransportSettings,
     /// `[session]`
@@ -151,11 +154,22 @@ pub struct HostsSettings {
     pub dial: bool,
     /// `port`: the UDP port at which daemons of any host listen. Default: that of `[gateway] listen`.
     pub port: Option<u16>,
+    /// `ports`: other ports, by the names of nodes before the `@`.
+    pub ports: BTreeMap<String, u16>,
 }
 
 impl HostsSettings {
     /// Any port.
     pub const PORT_ALLOWED: RangeInclusive<u16> = 1..=65_535;
+    /// The maximum number of names in `ports`.
+    pub const PORTS_MAX: usize = 1024;
+}
+
+/// `[select]`: which nodes the carrier inside a VM is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectSettings {
+    /// `nodes`: these. For others the VM asks the other ones of `-proto_dist`. Default: all.
+    pub nodes: Option<Vec<NodePattern>>,
 }
 
 /// A host and a port. The host is an address, or a name that is resolved at each dial.

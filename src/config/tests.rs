@@ -382,6 +382,12 @@ fn values_outside_their_limits_are_refused() {
         ("transport", "congestion = 'vegas'"),
         ("transport", "canary = 1"),
         ("hosts", "port = 0"),
+        ("hosts", "ports = 4472"),
+        ("hosts", "ports = {}"),
+        ("hosts", "ports = { b = 0 }"),
+        ("hosts", "ports = { b = 65536 }"),
+        ("hosts", "ports = { 'b@h' = 4472 }"),
+        ("select", "nodes = ['*@*']"),
         ("session", "grace = '2h'"),
         ("session", "replay_budget = '1KiB'"),
         ("session", "race_interval = '0s'"),
@@ -501,6 +507,7 @@ fn only_a_daemon_serves_beams() {
         let config = super::parse(LEAST, purpose).expect("a good file");
         assert!(config.epmd.listen.is_empty());
         assert_eq!(config.hosts.dial, purpose == Purpose::Vm);
+        assert_eq!(config.select.nodes, None);
         let with_epmd = format!("{LEAST}[epmd]\nlisten = '127.0.0.1:4369'\n");
         let mistakes = super::parse(&with_epmd, purpose)
             .expect_err("a section without a place")
@@ -511,5 +518,24 @@ fn only_a_daemon_serves_beams() {
             mistake.contains("epmd") && mistake.contains("no section [epmd]"),
             "{mistake}"
         );
+    }
+}
+
+#[test]
+fn nodes_of_one_host_have_ports_of_their_own() {
+    let text = format!("{LEAST}[hosts]\nports = {{ b = 4472, worker = 4473 }}\n");
+    let ports = parse(&text).expect("a good file").hosts.ports;
+    assert_eq!((ports.get("b"), ports.get("worker")), (Some(&4472), Some(&4473)));
+    assert_eq!(ports.len(), 2);
+}
+
+#[test]
+fn only_a_vm_selects_nodes() {
+    let text = format!("{LEAST}[select]\nnodes = ['*@h1']\n");
+    let nodes = super::parse(&text, Purpose::Vm).expect("a good file").select.nodes;
+    assert!(nodes.is_some_and(|nodes| nodes[0].matches("b@h1") && !nodes[0].matches("b@h2")));
+    for purpose in [Purpose::Daemon, Purpose::Lanes] {
+        let mistakes = super::parse(&text, purpose).expect_err("no other carriers").list;
+        assert!(mistakes[0].to_string().contains("no section [select]"), "{}", mistakes[0]);
     }
 }

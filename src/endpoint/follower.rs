@@ -124,6 +124,7 @@ impl Follower {
                 Party::Initiator => initiator,
             },
             is_reader: false,
+            suspends: false,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! - [`Hub`] is the machine: local nodes attach to it, peers announce their nodes, and each look-up considers both. All
 //!   announcements are kept; who holds a name is decided at look-up.
 //! - [`Scope`]: which nodes a list of names holds.
+//! - [`HostPorts`]: where the host of a node is dialled that nobody has announced.
 //! - [`Starting`]: how long questions wait for peers that are being dialled.
 //! - [`io::task`] runs it. Sessions report peers to it, and the gateway and native nodes report local nodes.
 //! - [`io::directory`]: the requests to that task.
@@ -14,6 +15,7 @@ pub mod io;
 mod machine;
 mod names;
 mod outbox;
+mod ports;
 mod starting;
 
 #[cfg(test)]
@@ -30,4 +32,5 @@ pub use error::OpenError;
 pub use error::Unreachable;
 pub use machine::Hub;
 pub use names::Scope;
+pub use ports::HostPorts;
 pub use starting::Starting;

@@ -44,11 +44,15 @@ pub enum Part<'a> {
     },
 }
 
-/// The strand and the fences of a frame.
+/// The place of a frame among the others.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Placed {
     /// The strand.
     pub strand: StrandId,
+    /// Its number in the strand.
+    pub number: u64,
+    /// Whose signal it carries.
+    pub sender: Sender,
     /// The fences.
     pub fences: Vec<FrameId>,
 }
@@ -169,6 +173,11 @@ impl Outbound {
         self.charged < self.granted
     }
 
+    /// The bytes that may still be sent.
+    pub const fn credit(&self) -> u64 {
+        self.granted.saturating_sub(self.charged)
+    }
+
     /// Charges a frame. Call it in the order of arrival, before the frame is sent.
     pub const fn charge(&mut self, cost: u64) {
         self.charged += cost;
@@ -220,6 +229,8 @@ impl Outbound {
         }
         Some(Placed {
             strand: route.strand,
+            number: frame.number,
+            sender: route.sender,
             fences,
         })
     }

@@ -222,6 +222,9 @@ impl Session {
             if let Some(state) = self.circuits.get_mut(&progress.circuit) {
                 state.outbound.grant(progress.credit);
                 for frame in progress.delivered {
+                    if let Some(backpressure) = &mut state.backpressure {
+                        backpressure.delivered(frame);
+                    }
                     state
                         .outbound
                         .delivered(frame)

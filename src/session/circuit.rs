@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::Intake;
 use super::SessionConfig;
 use super::Share;
+use super::backpressure::Backpressure;
 use super::draining::Draining;
 use super::quiet::Quiet;
 use crate::codec::Charge;
@@ -33,6 +34,8 @@ pub struct Agreed {
     /// The leg checks control terms itself. Messages, which carry no alias information and cannot harm the node, pass
     /// unchecked.
     pub is_reader: bool,
+    /// The local end can suspend single processes of its node.
+    pub suspends: bool,
 }
 
 /// The maximum number of fragmented signals that are withheld at once. It equals the number that a BEAM may have
@@ -90,6 +93,8 @@ pub(super) struct Circuit {
     pub(super) owes: bool,
     /// Whether the two nodes are silent.
     pub(super) quiet: Quiet,
+    /// Which processes have most on the way, if they can be suspended.
+    pub(super) backpressure: Option<Box<Backpressure>>,
 }
 
 impl Circuit {
@@ -118,6 +123,7 @@ impl Circuit {
             is_crowded: false,
             owes: false,
             quiet: Quiet::default(),
+            backpressure: None,
         }
     }
 
@@ -174,19 +180,21 @@ impl Circuit {
         }
     }
 
-    /// The memory of the circuit itself: it grows with the strands that the two nodes have used.
-    const fn own(&self) -> u64 {
-        CIRCUIT + self.inbound.table_bytes() + self.outbound.table_bytes()
+    /// The memory of the circuit itself: it grows with the strands that the two nodes have used, and with what is on the way.
+    fn own(&self) -> u64 {
+        let backpressure = self.backpressure.as_ref().map_or(0, |backpressure| backpressure.bytes());
+        CIRCUIT + self.inbound.table_bytes() + self.outbound.table_bytes() + backpressure
     }
 
     /// The memory that ends with the circuit, in bytes.
-    pub(super) const fn kept(&self) -> u64 {
+    pub(super) fn kept(&self) -> u64 {
         self.inbound.kept() + self.inbound.fence_bytes() + self.own()
     }
 
     /// Both legs exchange packets from now on: the peer may have as much in flight as a node that reads.
     pub(super) fn establish(&mut self, agreed: Agreed, config: &SessionConfig) {
         self.agreed = Some(agreed);
+        self.backpressure = agreed.suspends.then(Box::default);
         let most = config.circuit_budget.min(SessionConfig::FIRST_WINDOW);
         self.inbound.widen(self.memory.window(most));
     }

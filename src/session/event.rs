@@ -1,5 +1,6 @@
 use bytes::Bytes;
 
+use crate::etf::Pid;
 use crate::wire::CircuitId;
 use crate::wire::Open;
 
@@ -35,6 +36,14 @@ pub enum Event {
         circuit: CircuitId,
         /// Whether it is silent.
         is_silent: bool,
+    },
+    /// These processes of the local node have most of what is on the way to the far node, and must not send for now. All others
+    /// may.
+    Suspend {
+        /// The circuit.
+        circuit: CircuitId,
+        /// All that are to be suspended.
+        senders: Vec<Pid>,
     },
     /// A circuit was closed, by either side.
     Ended {

@@ -20,6 +20,7 @@ use crate::dist::Lesson;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
+use crate::wire::FrameId;
 use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::Open;
@@ -447,6 +448,10 @@ impl Session {
             if self.config.bug == Some(super::Bug::ChangeLanes) {
                 self.outboxes.change_lanes();
             }
+            if let Some(backpressure) = &mut state.backpressure {
+                let (strand, number) = (placed.strand, placed.number);
+                backpressure.sent(FrameId { strand, number }, placed.sender, cost);
+            }
             let lane = self.outboxes.push(&placed, circuit, &intake.content);
             if let Some(count) = state.carried.get_mut(usize::from(lane)) {
                 *count += 1;
@@ -462,6 +467,10 @@ impl Session {
         } else {
             None
         };
+        let credit = state.outbound.credit();
+        if let Some(senders) = state.backpressure.as_mut().and_then(|backpressure| backpressure.poll(credit)) {
+            self.events.push_back(Event::Suspend { circuit, senders });
+        }
         if taken > 0 {
             self.events.push_back(Event::Taken { circuit, cost: taken });
         }

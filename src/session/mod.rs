@@ -16,10 +16,12 @@
 // | `notices`, `event` | the control stream; what the owner is told |
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
 // | `silence`, `quiet` | nodes that fall silent: what the peer is told, and what it tells |
+// | `backpressure` | which of the local node's processes have most on the way |
 // | `memory`, `config`, `stats` | the account of kept bytes; settings; counters |
 
 mod arrivals;
 mod assignment;
+mod backpressure;
 mod circuit;
 mod config;
 mod draining;

@@ -84,16 +84,16 @@ const CASES: [Case; 7] = [
 ];
 
 /// Two nodes on hosts that a line joins.
-struct Far {
-    cluster: Cluster,
-    a: Node,
-    b: Node,
+pub(crate) struct Far {
+    pub(crate) cluster: Cluster,
+    pub(crate) a: Node,
+    pub(crate) b: Node,
     // After the nodes: it takes their namespaces away.
     hosts: Hosts,
 }
 
 impl Far {
-    fn lay(carrier: Carrier, line: &str, seed: u64, patience: u32) -> Option<Self> {
+    pub(crate) fn lay(carrier: Carrier, line: &str, seed: u64, patience: u32) -> Option<Self> {
         let hosts = Hosts::with_line(line, seed)?;
         let cluster = Cluster::of(carrier, hosts.sites());
         let spec = |name, site: usize| match carrier {

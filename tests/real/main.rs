@@ -70,5 +70,6 @@ mod pressure;
 mod releases;
 #[path = "../system/golden/samples.rs"]
 mod samples;
+mod senders;
 mod signals;
 mod terms;

@@ -12,6 +12,7 @@ rustler::atoms! {
     beamway_closed,
     beamway_ready,
     beamway_data,
+    beamway_suspend,
     beamway_pulse,
     beamway_log,
     // Levels of the logger.
@@ -30,5 +31,7 @@ rustler::atoms! {
     to_send,
     to_deliver,
     far_is_silent,
+    suspended,
+    suspensions,
     message,
 }

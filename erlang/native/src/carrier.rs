@@ -225,6 +225,11 @@ pub(crate) fn spawn(circuit: &Arc<Shared>, task: impl Future<Output = ()> + Send
     .is_some()
 }
 
+/// Whether connections to a node go over these lanes, as the configuration file says.
+pub(crate) fn selects(node: &str) -> bool {
+    with_running(|_, running| running.lanes.selects(node)).unwrap_or(true)
+}
+
 /// The channel to the hub of the lanes that run.
 pub(crate) fn requests() -> Option<mpsc::Sender<Request>> {
     with_running(|_, running| running.requests.clone())

@@ -65,6 +65,9 @@ pub(crate) struct Shared {
     pub(crate) received: AtomicU64,
     /// Packets that were sent.
     pub(crate) sent: AtomicU64,
+    /// The processes that the controller has suspended, and how often it has suspended one.
+    pub(crate) suspended: AtomicU64,
+    pub(crate) suspensions: AtomicU64,
     /// Whether the far node is silent, as the peer says. Set with `out`.
     pub(crate) silence: OnceLock<watch::Receiver<bool>>,
     /// The far node and the peer that speaks for it, for [`crate::info`].
@@ -113,6 +116,8 @@ impl Circuit {
             room: Notify::new(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            suspended: AtomicU64::new(0),
+            suspensions: AtomicU64::new(0),
             silence: OnceLock::new(),
             names: OnceLock::new(),
         };

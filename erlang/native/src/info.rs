@@ -49,6 +49,14 @@ fn one<'a>(env: Env<'a>, circuit: &Shared) -> Option<Term<'a>> {
                 atoms::to_deliver().encode(env),
                 circuit.waiting.load(Relaxed).encode(env),
             ),
+            (
+                atoms::suspended().encode(env),
+                circuit.suspended.load(Relaxed).encode(env),
+            ),
+            (
+                atoms::suspensions().encode(env),
+                circuit.suspensions.load(Relaxed).encode(env),
+            ),
             (atoms::far_is_silent().encode(env), circuit.far_is_silent().encode(env)),
         ],
     ))

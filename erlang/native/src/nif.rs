@@ -1,6 +1,7 @@
 //! The functions that `beamway_nif` exports to Erlang. Those that can take more than a millisecond run on a dirty scheduler.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use rustler::Atom;
@@ -49,6 +50,12 @@ fn attach(name: String, host: String, is_hidden: bool) -> Result<u32, String> {
 fn detach() -> Atom {
     carrier::detach();
     atoms::ok()
+}
+
+/// Whether connections to a node go over beamway, as the configuration file says.
+#[rustler::nif]
+fn selects(node: String) -> bool {
+    carrier::selects(&node)
 }
 
 /// The VM lives: the caller runs. From now on the caller is asked, by `beamway_pulse`.
@@ -184,6 +191,14 @@ impl From<Error> for Failed {
 fn taken(circuit: ResourceArc<Circuit>, cost: u64) -> Atom {
     pulse::seen();
     circuit.shared.taken(cost);
+    atoms::ok()
+}
+
+/// The controller has suspended so many processes now, and `more` of them just now.
+#[rustler::nif]
+fn suspended(circuit: ResourceArc<Circuit>, now: u64, more: u64) -> Atom {
+    circuit.shared.suspended.store(now, Relaxed);
+    circuit.shared.suspensions.fetch_add(more, Relaxed);
     atoms::ok()
 }
 

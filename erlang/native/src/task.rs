@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use beamway::etf::Pid;
 use beamway::internals::dist::Party;
 use beamway::internals::dist::Relay;
 use beamway::internals::dist::case_hint;
@@ -28,6 +29,7 @@ use rustler::OwnedBinary;
 use rustler::OwnedEnv;
 use rustler::ResourceArc;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tracing::info;
 use tracing::warn;
 
@@ -200,6 +202,10 @@ impl Task {
             Err(end) => return end,
         };
         let format = agreed.format;
+        let agreed = Agreed {
+            suspends: true,
+            ..agreed
+        };
         let (sender, receiver) = match endpoint.establish(agreed).await {
             Ok(established) => established,
             Err(closed) => return closed.into(),
@@ -212,6 +218,7 @@ impl Task {
         let _ = self.shared.names.set((far, Arc::clone(&peer)));
         let _ = self.shared.silence.set(receiver.far_silence());
         let tells_silence = sender.tells_silence();
+        let suspended = sender.suspended();
         *self.shared.out() = Some(Out {
             packets: Outgoing::new(format),
             signals: sender,
@@ -219,7 +226,7 @@ impl Task {
         });
         self.tell_controller(|env| atoms::beamway_ready().encode(env));
         let end = self
-            .converse(receiver, input, Incoming::new(format), tells_silence)
+            .converse(receiver, input, Incoming::new(format), suspended, tells_silence)
             .await;
         let reason = end.text();
         info!(%peer, circuit = %id, from, to, reason, "a circuit has ended");
@@ -265,6 +272,7 @@ impl Task {
         mut signals: SignalReceiver,
         input: LocalPid,
         mut packets: Incoming<VmBlock>,
+        mut suspended: watch::Receiver<Arc<[Pid]>>,
         tells_silence: bool,
     ) -> End {
         let mut silence = pulse::silence();
@@ -293,6 +301,10 @@ impl Task {
                 }
                 () = shared.room.notified(), if !has_room => {}
                 () = shared.ready.notified() => self.tell_controller(|env| atoms::beamway_ready().encode(env)),
+                Ok(()) = suspended.changed() => {
+                    let processes: Vec<_> = suspended.borrow_and_update().iter().map(|pid| (pid.id, pid.serial)).collect();
+                    self.tell_controller(|env| (atoms::beamway_suspend(), processes).encode(env));
+                }
                 Ok(()) = silence.changed(), if tells_silence => {
                     let is_silent = *silence.borrow_and_update();
                     if let Some(circuit) = &self.circuit {

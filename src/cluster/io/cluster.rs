@@ -97,8 +97,6 @@ pub struct Cluster {
     pub hub: mpsc::Sender<PeerEvent>,
     /// The canaries of peers; `None`: there are none.
     pub canaries: Option<Canaries>,
-    /// The port at which hosts are dialled.
-    pub host_port: u16,
     /// Is notified of frames that arrive for sessions.
     pub busy_wait: BusyWait,
     /// Cancelled when the daemon stops.
@@ -127,7 +125,7 @@ impl Cluster {
         mpsc::channel(GREETED)
     }
 
-    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, and each host that is wanted.
+    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, and each address of a host that is wanted.
     pub async fn run(
         self,
         peers: Vec<StaticPeer>,
@@ -164,7 +162,7 @@ impl Cluster {
             let state = sessions.state(&key(&peer.0.name)).subscribe();
             dialling.spawn(keep_dialling(Arc::clone(&dialler), peer, state, greeted_in.clone()));
         }
-        let mut hosts = HostDials::new(cluster.host_port, cluster.hub.clone());
+        let mut hosts = HostDials::new(cluster.hub.clone());
         let (steps_in, mut steps) = mpsc::channel(GREETED);
         let mut welcomes = JoinSet::new();
         loop {
@@ -174,7 +172,7 @@ impl Cluster {
                 () = cluster.leave.cancelled() => break,
                 Some(step) = steps.recv() => cluster.take(step, &mut sessions, &steps_in).await,
                 Some(_) = welcomes.join_next() => {}
-                Some(host) = wanted.recv() => hosts.want(host, &dialler),
+                Some(address) = wanted.recv() => hosts.want(address, &dialler),
                 Some(dialled) = hosts.next() => {
                     if let Dialled::Met(trunk, peer, _) = dialled {
                         let state = sessions.state(&key(&peer.name)).subscribe();

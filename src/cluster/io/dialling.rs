@@ -72,13 +72,11 @@ impl Dialler {
     }
 }
 
-/// Dials a host whose daemon is not known by name. The peer must have a certificate for the host.
-pub(super) async fn dial_host(dialler: &Dialler, host: &str, port: u16) -> Result<(Greeted, StaticPeer), TrunkError> {
-    let address = match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
-    };
-    let addresses = Resolver::new(&address).resolve().await?;
+/// Dials the address of a host whose daemon is not known by name. The peer must have a certificate for the host.
+pub(super) async fn dial_host(dialler: &Dialler, address: &str) -> Result<(Greeted, StaticPeer), TrunkError> {
+    let addresses = Resolver::new(address).resolve().await?;
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
     let target = Target {
         who: Dialled::Host(host),
         addresses: &addresses,
@@ -94,6 +92,7 @@ pub(super) async fn dial_host(dialler: &Dialler, host: &str, port: u16) -> Resul
     .await?;
     let name = trunk.agreement.peer.clone();
     dialler.known.add(&name, trunk.connection.remote_address());
+    let address = address.to_owned();
     Ok((trunk, StaticPeer { name, address }))
 }
 

@@ -35,11 +35,10 @@ const PAUSED: usize = 1024;
 /// The hosts that are being dialled.
 #[derive(Debug)]
 pub(super) struct HostDials {
-    /// The port at which daemons of any host listen.
-    port: u16,
     hub: mpsc::Sender<PeerEvent>,
+    /// The addresses that are being dialled.
     busy: BTreeSet<String>,
-    /// Hosts that could not be reached lately.
+    /// Those that could not be reached lately.
     paused: BTreeSet<String>,
     dials: JoinSet<Dialled>,
 }
@@ -58,9 +57,8 @@ pub(super) enum Dialled {
 }
 
 impl HostDials {
-    pub(super) fn new(port: u16, hub: mpsc::Sender<PeerEvent>) -> Self {
+    pub(super) fn new(hub: mpsc::Sender<PeerEvent>) -> Self {
         Self {
-            port,
             hub,
             busy: BTreeSet::new(),
             paused: BTreeSet::new(),
@@ -68,29 +66,29 @@ impl HostDials {
         }
     }
 
-    /// A node of this host is asked for, and nobody has announced it.
-    pub(super) fn want(&mut self, host: String, dialler: &Arc<Dialler>) {
-        if self.busy.contains(&host) {
+    /// A node of the host at this address is asked for, and nobody has announced it.
+    pub(super) fn want(&mut self, address: String, dialler: &Arc<Dialler>) {
+        if self.busy.contains(&address) {
             return;
         }
-        if self.busy.len() >= HOSTS || self.paused.contains(&host) {
-            self.answer(host);
+        if self.busy.len() >= HOSTS || self.paused.contains(&address) {
+            self.answer(address);
             return;
         }
-        self.busy.insert(host.clone());
-        let (dialler, port) = (Arc::clone(dialler), self.port);
+        self.busy.insert(address.clone());
+        let dialler = Arc::clone(dialler);
         self.dials.spawn(async move {
-            match timeout(TIME, dial_host(&dialler, &host, port)).await {
-                Ok(Ok((trunk, peer))) => return Dialled::Met(Box::new(trunk), peer, host),
+            match timeout(TIME, dial_host(&dialler, &address)).await {
+                Ok(Ok((trunk, peer))) => return Dialled::Met(Box::new(trunk), peer, address),
                 Ok(Err(error)) => {
-                    warn!(host, port, %error, "a node of this host was asked for, but no daemon of it can be reached");
+                    warn!(address, %error, "a node of this host was asked for, but no daemon of it can be reached");
                 }
                 Err(_) => warn!(
-                    host,
-                    port, "a node of this host was asked for, but nobody answers there within {TIME:?}"
+                    address,
+                    "a node of this host was asked for, but nobody answers there within {TIME:?}"
                 ),
             }
-            Dialled::Failed(host)
+            Dialled::Failed(address)
         });
     }
 
@@ -98,39 +96,39 @@ impl HostDials {
     pub(super) async fn next(&mut self) -> Option<Dialled> {
         let dialled = self.dials.join_next().await?.ok()?;
         match &dialled {
-            Dialled::Met(_, peer, host) => {
-                debug!(host, peer = peer.name, "a daemon of the host was found");
-                let host = host.clone();
+            Dialled::Met(_, peer, address) => {
+                debug!(address, peer = peer.name, "a daemon of the host was found");
+                let address = address.clone();
                 self.dials.spawn(async move {
                     sleep(TELL).await;
-                    Dialled::Told(host)
+                    Dialled::Told(address)
                 });
             }
-            Dialled::Told(host) => {
-                self.busy.remove(host);
-                self.answer(host.clone());
+            Dialled::Told(address) => {
+                self.busy.remove(address);
+                self.answer(address.clone());
             }
-            Dialled::Failed(host) => {
-                self.busy.remove(host);
+            Dialled::Failed(address) => {
+                self.busy.remove(address);
                 if self.paused.len() < PAUSED {
-                    self.paused.insert(host.clone());
+                    self.paused.insert(address.clone());
                 }
-                self.answer(host.clone());
-                let host = host.clone();
+                self.answer(address.clone());
+                let address = address.clone();
                 self.dials.spawn(async move {
                     sleep(PAUSE).await;
-                    Dialled::Rested(host)
+                    Dialled::Rested(address)
                 });
             }
-            Dialled::Rested(host) => {
-                self.paused.remove(host);
+            Dialled::Rested(address) => {
+                self.paused.remove(address);
             }
         }
         Some(dialled)
     }
 
     /// Questions for nodes of the host need not wait any longer. If the hub has no room for that, they wait for their own deadline.
-    fn answer(&self, host: String) {
-        let _ = self.hub.try_send(PeerEvent::HostDialled { host });
+    fn answer(&self, address: String) {
+        let _ = self.hub.try_send(PeerEvent::HostDialled { address });
     }
 }

@@ -1,5 +1,7 @@
 //! The session's side of an endpoint.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -8,6 +10,7 @@ use crate::endpoint::read_ahead::ReadAhead;
 use crate::endpoint::read_ahead::Taken;
 use crate::endpoint::read_ahead::read_ahead;
 use crate::endpoint::underway::Underway;
+use crate::etf::Pid;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 
@@ -44,6 +47,7 @@ pub struct Attachment {
     taken: Taken,
     underway: Underway,
     silence: watch::Sender<bool>,
+    suspended: watch::Sender<Arc<[Pid]>>,
 }
 
 /// The endpoint's side, in parts.
@@ -53,6 +57,8 @@ pub(super) struct Attached {
     pub(super) ahead: ReadAhead,
     /// Whether the far node is silent.
     pub(super) silence: watch::Receiver<bool>,
+    /// Processes of the local node that must not send for now.
+    pub(super) suspended: watch::Receiver<Arc<[Pid]>>,
 }
 
 /// The endpoint no longer exists, or its queue is full.
@@ -64,13 +70,20 @@ pub(super) fn attachment() -> (Attachment, Attached) {
     let (events_in, events) = mpsc::channel(EVENTS);
     let (ahead, taken) = read_ahead();
     let (silence_in, silence) = watch::channel(false);
+    let (suspended_in, suspended) = watch::channel(Arc::default());
     let attachment = Attachment {
         events: events_in,
         taken,
         underway: Underway::default(),
         silence: silence_in,
+        suspended: suspended_in,
     };
-    let attached = Attached { events, ahead, silence };
+    let attached = Attached {
+        events,
+        ahead,
+        silence,
+        suspended,
+    };
     (attachment, attached)
 }
 
@@ -103,6 +116,11 @@ impl Attachment {
     pub fn silence(&self, is_silent: bool) {
         self.silence
             .send_if_modified(|before| std::mem::replace(before, is_silent) != is_silent);
+    }
+
+    /// Tells the endpoint which processes of the local node must not send for now, all of them.
+    pub fn suspend(&self, senders: Vec<Pid>) {
+        self.suspended.send_replace(senders.into());
     }
 
     /// Sends an event to the endpoint, without waiting.

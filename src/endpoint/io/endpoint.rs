@@ -21,6 +21,7 @@ use super::session::SessionHandle;
 use crate::endpoint::Closed;
 use crate::endpoint::TrySendError;
 use crate::endpoint::read_ahead::ReadAhead;
+use crate::etf::Pid;
 use crate::session::Agreed;
 use crate::session::Intake;
 use crate::wire::CircuitId;
@@ -159,10 +160,16 @@ impl Endpoint {
     pub async fn establish(self, agreed: Agreed) -> Result<(SignalSender, SignalReceiver), Closed> {
         let circuit = self.circuit.id;
         self.circuit.send(Command::Established { circuit, agreed }).await?;
-        let Attached { events, ahead, silence } = self.attached;
+        let Attached {
+            events,
+            ahead,
+            silence,
+            suspended,
+        } = self.attached;
         let sender = SignalSender {
             circuit: self.circuit.clone(),
             ahead,
+            suspended,
             queue: None,
         };
         let receiver = SignalReceiver {
@@ -179,6 +186,7 @@ impl Endpoint {
 pub struct SignalSender {
     circuit: CircuitHandle,
     ahead: ReadAhead,
+    suspended: watch::Receiver<Arc<[Pid]>>,
     /// Waits for room in the session's queue, which is rarely necessary.
     queue: Option<Box<PollSender<Command>>>,
 }
@@ -231,6 +239,12 @@ impl SignalSender {
     allow(dead_code, reason = "for threads that must not wait, such as the schedulers of a VM")
 )]
 impl SignalSender {
+    /// The processes of the local node that must not send for now, if [`Agreed::suspends`] says that they can be suspended: those
+    /// with most of what is on the way.
+    pub fn suspended(&self) -> watch::Receiver<Arc<[Pid]>> {
+        self.suspended.clone()
+    }
+
     /// Hands signals to the session, in order, if there is room now.
     ///
     /// # Errors

@@ -195,8 +195,8 @@ pub enum PeerEvent {
     },
     /// A host was dialled, since a node of it was asked for. What its daemon has announced is known by now.
     HostDialled {
-        /// The host.
-        host: String,
+        /// The host and the port.
+        address: String,
     },
     /// The session has ended, and all its circuits with it.
     Down {

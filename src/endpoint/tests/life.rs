@@ -38,6 +38,7 @@ const AGREED: Agreed = Agreed {
     format: Format::Header,
     creation: 1,
     is_reader: false,
+    suspends: false,
 };
 
 fn handshake(message: &'static [u8]) -> EndpointEvent {

@@ -32,6 +32,7 @@ use crate::endpoint::io::session::SessionHandle;
 use crate::fields::List;
 use crate::hub::Announced;
 use crate::hub::Answer;
+use crate::hub::HostPorts;
 use crate::hub::Hub;
 use crate::hub::Moved;
 use crate::hub::OpenError;
@@ -57,7 +58,7 @@ pub struct HubTask {
     /// Questions for nodes that peers may announce in a moment.
     waiting: Waiting,
     /// Takes hosts to be dialled, if hosts are.
-    wanted: Option<mpsc::Sender<String>>,
+    wanted: Option<(mpsc::Sender<String>, HostPorts)>,
     /// For each node of a peer that was looked up: cancelled when the node is gone. By peer and name.
     gone: BTreeMap<Arc<str>, BTreeMap<String, CancellationToken>>,
 }
@@ -79,10 +80,11 @@ impl HubTask {
         }
     }
 
-    /// Has the host of a node dialled that nobody has announced. The end of each attempt must be reported.
+    /// Has the host of a node dialled that nobody has announced, at one of these ports. `wanted` takes the addresses. The end of each
+    /// attempt must be reported.
     #[must_use]
-    pub fn dialling_hosts(mut self, wanted: mpsc::Sender<String>) -> Self {
-        self.wanted = Some(wanted);
+    pub fn dialling_hosts(mut self, wanted: mpsc::Sender<String>, ports: HostPorts) -> Self {
+        self.wanted = Some((wanted, ports));
         self
     }
 
@@ -146,8 +148,8 @@ impl HubTask {
     /// Answers a question, unless a peer may announce the node in a moment.
     fn ask(&mut self, asked: Asked, may_wait: bool) {
         let asked = if may_wait && is_unknown(&self.hub, &asked) {
-            let host = self.want(&asked);
-            self.waiting.add(asked, host, clock())
+            let address = self.want(&asked);
+            self.waiting.add(asked, address, clock())
         } else {
             Some(asked)
         };
@@ -156,12 +158,12 @@ impl HubTask {
         }
     }
 
-    /// Has the host of the node dialled, if hosts are. Returns the host.
+    /// Has the host of the node dialled, if hosts are. Returns the address.
     fn want(&self, asked: &Asked) -> Option<String> {
         let (target, _) = asked.question();
-        let (_, host) = target.split_once('@').filter(|(_, host)| !host.is_empty())?;
-        let wanted = self.wanted.as_ref()?;
-        wanted.try_send(host.to_owned()).ok().map(|()| host.to_owned())
+        let (wanted, ports) = self.wanted.as_ref()?;
+        let address = ports.address(target)?;
+        wanted.try_send(address.clone()).ok().map(|()| address)
     }
 
     /// Answers what has waited for a node that is known by now, or has waited long enough.
@@ -355,7 +357,7 @@ impl HubTask {
                 log_moved(&moved);
             }
             PeerEvent::Opened { session, open } => self.open(session, open),
-            PeerEvent::HostDialled { host } => self.waiting.host_dialled(&host),
+            PeerEvent::HostDialled { address } => self.waiting.host_dialled(&address),
             PeerEvent::Down { peer, reason } => {
                 warn!(%peer, reason, "peer down: its session has ended");
                 self.sessions.remove(&peer);

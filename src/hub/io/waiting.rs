@@ -63,8 +63,8 @@ struct Question {
     /// Until when it waits for peers that are dialled at the start.
     deadline: Instant,
     asked: Asked,
-    /// The host that is dialled for it, and until when it waits for that.
-    host: Option<(String, Instant)>,
+    /// The address that is dialled for it, and until when it waits for that.
+    dialled: Option<(String, Instant)>,
 }
 
 impl Waiting {
@@ -79,30 +79,30 @@ impl Waiting {
         self.starting.peer_up(peer, now);
     }
 
-    /// Lets a question wait, also for `host` if that is dialled for it. Returns it if its answer will not change, or too many wait.
-    pub(super) fn add(&mut self, asked: Asked, host: Option<String>, now: Instant) -> Option<Asked> {
+    /// Lets a question wait, also for `address` if that is dialled for it. Returns it if its answer will not change, or too many wait.
+    pub(super) fn add(&mut self, asked: Asked, address: Option<String>, now: Instant) -> Option<Asked> {
         let starting = self.starting.deadline(now);
-        if self.asked.len() >= QUESTIONS || (starting.is_none() && host.is_none()) {
+        if self.asked.len() >= QUESTIONS || (starting.is_none() && address.is_none()) {
             return Some(asked);
         }
         self.asked.push(Question {
             deadline: starting.unwrap_or(now),
-            host: host.map(|host| (host, now + HOST_TIME)),
+            dialled: address.map(|address| (address, now + HOST_TIME)),
             asked,
         });
         None
     }
 
-    /// A host was dialled: nothing waits for it any longer.
-    pub(super) fn host_dialled(&mut self, host: &str) {
+    /// A host was dialled at this address: nothing waits for it any longer.
+    pub(super) fn host_dialled(&mut self, address: &str) {
         for question in &mut self.asked {
-            question.host.take_if(|(waits_for, _)| waits_for == host);
+            question.dialled.take_if(|(waits_for, _)| waits_for == address);
         }
     }
 
     fn due_of(&self, question: &Question) -> Instant {
         let starting = self.starting.due(question.deadline);
-        match &question.host {
+        match &question.dialled {
             Some((_, until)) => starting.max(*until),
             None => starting,
         }
@@ -144,17 +144,17 @@ mod tests {
         let mut started = Waiting::new(Starting::new([], now));
         let (asked, _answered) = question();
         let asked = started.add(asked, None, now).expect("nobody is dialled");
-        assert!(started.add(asked, Some("h2".to_owned()), now).is_none());
+        assert!(started.add(asked, Some("h2:4471".to_owned()), now).is_none());
         assert_eq!(started.due(), Some(now + HOST_TIME));
-        started.host_dialled("h3");
+        started.host_dialled("h2:4472");
         assert!(started.take(now + late, |_| false).is_empty());
-        started.host_dialled("h2");
+        started.host_dialled("h2:4471");
         assert_eq!(started.take(now + late, |_| false).len(), 1);
         // In the first moments, the end of an attempt is not the last word.
         let mut starting = Waiting::new(Starting::new(["peer".to_owned()], now));
         let (asked, _answered) = question();
-        assert!(starting.add(asked, Some("h2".to_owned()), now).is_none());
-        starting.host_dialled("h2");
+        assert!(starting.add(asked, Some("h2:4471".to_owned()), now).is_none());
+        starting.host_dialled("h2:4471");
         assert!(starting.take(now, |_| false).is_empty());
         assert_eq!(starting.take(now + late, |_| false).len(), 1);
     }

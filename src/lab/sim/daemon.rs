@@ -85,7 +85,6 @@ impl Daemon {
         let cluster = Cluster {
             // Simulated hosts have no TCP.
             canaries: None,
-            host_port: 0,
             daemon: Arc::new(local_daemon(host, random.bytes(), setting.lanes)),
             endpoint: endpoint.clone(),
             sockets: Arc::new(Sockets::only(endpoint.clone())),

@@ -19,6 +19,7 @@ pub(super) const AGREED: Agreed = Agreed {
     format: Format::Header,
     creation: CREATION as u32,
     is_reader: false,
+    suspends: false,
 };
 
 /// Processes of a node that send; each remembers what it sent to whom.

@@ -178,6 +178,7 @@ impl Circuit {
             format: Format::Header,
             creation: shared.own.creation,
             is_reader: true,
+            suspends: false,
         };
         let (sender, receiver) = match self.endpoint.establish(agreed).await {
             Ok(established) => established,

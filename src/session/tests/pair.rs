@@ -44,6 +44,7 @@ pub(super) const TERMS: Agreed = Agreed {
     format: Format::Header,
     creation: CREATION as u32,
     is_reader: false,
+    suspends: false,
 };
 
 /// A pid of `a@h`, of its current incarnation or of another one.

@@ -269,6 +269,7 @@ impl Pair {
                 format: Format::Header,
                 creation: CREATION,
                 is_reader: false,
+                suspends: false,
             },
         );
     }

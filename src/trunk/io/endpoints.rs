@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::endpoint::io::attachment::Attachment;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::attachment::EndpointEvent;
+use crate::etf::Pid;
 use crate::session::Session;
 use crate::wire::CircuitId;
 
@@ -44,6 +45,13 @@ impl Endpoints {
     pub(super) fn silence(&self, circuit: CircuitId, is_silent: bool) {
         if let Some(endpoint) = self.attached.get(&circuit) {
             endpoint.silence(is_silent);
+        }
+    }
+
+    /// Tells the endpoint of a circuit which processes of its node must not send for now.
+    pub(super) fn suspend(&self, circuit: CircuitId, senders: Vec<Pid>) {
+        if let Some(endpoint) = self.attached.get(&circuit) {
+            endpoint.suspend(senders);
         }
     }
 

@@ -47,7 +47,7 @@ fn size(event: &PeerEvent) -> usize {
         PeerEvent::NodeUp { name, hosts, .. } => text(name) + hosts.iter().map(text).sum::<usize>(),
         PeerEvent::NodeDown { name, .. } => text(name),
         PeerEvent::Opened { open, .. } => text(&open.target) + open.send_name.len(),
-        PeerEvent::HostDialled { host } => text(host),
+        PeerEvent::HostDialled { address } => text(address),
         PeerEvent::Up { .. } | PeerEvent::Certified { .. } | PeerEvent::Down { .. } => 0,
     }
 }

@@ -430,6 +430,7 @@ impl SessionTask {
                 self.endpoints.remove(circuit);
             }
             Event::Silence { circuit, is_silent } => self.endpoints.silence(circuit, is_silent),
+            Event::Suspend { circuit, senders } => self.endpoints.suspend(circuit, senders),
             Event::Ended { circuit, frames } => info!(%peer, %circuit, frames = List::of(&frames).value(), "lanes"),
             Event::NodeUp { name, hosts, hidden } => self.news.push(PeerEvent::NodeUp {
                 peer,

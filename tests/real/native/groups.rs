@@ -14,6 +14,7 @@ use crate::harness::Carrier;
 cases! {
     control: groups_are_shared_with_pg, scopes_are_apart_and_watched_from_there;
     bridge: ;
+    vm: groups_are_shared_with_pg;
 }
 
 fn groups_are_shared_with_pg(carrier: Carrier) {

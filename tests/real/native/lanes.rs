@@ -28,8 +28,17 @@ use crate::harness::Cluster;
 use crate::harness::NodeSpec;
 
 #[test]
-fn a_native_node_and_a_real_one_talk_over_lanes() {
-    let mut lanes = Site::of(Carrier::Bridge);
+fn a_native_node_and_one_behind_a_gateway_talk_over_lanes() {
+    talk_over_lanes(Carrier::Bridge);
+}
+
+#[test]
+fn a_native_node_and_one_with_the_carrier_inside_talk_over_lanes() {
+    talk_over_lanes(Carrier::Vm);
+}
+
+fn talk_over_lanes(carrier: Carrier) {
+    let mut lanes = Site::of(carrier);
     let builder = lanes
         .builder("native")
         .export_typed("math", "add", async |(a, b): (i64, i64)| Ok(a + b));

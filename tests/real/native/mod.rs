@@ -52,12 +52,12 @@ impl Site {
             harness::Site::loopback("here").setting("circuit_budget = \"16MiB\""),
         ];
         let (cluster, daemon) = match carrier {
-            Carrier::Bridge => {
+            Carrier::Bridge | Carrier::Vm => {
                 let cluster = Cluster::with_absent(carrier, sites.to_vec(), 1);
                 let daemon = Daemon::start(&sites[1], &sites, cluster.certificates());
                 (cluster, Some(daemon))
             }
-            _ => (Cluster::new(carrier, 1), None),
+            Carrier::Plain | Carrier::Mixed => (Cluster::new(carrier, 1), None),
         };
         let beam = cluster.node(&NodeSpec::new("beam", 0));
         let runtime = tokio::runtime::Builder::new_multi_thread()

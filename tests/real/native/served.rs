@@ -32,6 +32,7 @@ cases! {
         input_and_output_go_through_group_leaders,
         elixir_structs_are_ones_own_types;
     bridge: ;
+    vm: servers_are_asked_in_every_way, real_nodes_hear_of_it;
 }
 
 /// Evaluates it where it may raise.

@@ -28,6 +28,7 @@ cases! {
         processes_are_spawned_both_ways,
         group_leaders_are_set_both_ways;
     bridge: ;
+    vm: links_break_both_ways, monitors_fire_once_with_the_reason, a_lost_node_breaks_all_that_crosses;
 }
 
 /// A process of the real node that does what it is told, and reports what it receives to `spy`.

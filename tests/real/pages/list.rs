@@ -4,6 +4,7 @@ const ATTACH: &str = "docs/ATTACH.md";
 const APPLICATIONS: &str = "docs/APPLICATIONS.md";
 const ERLANG: &str = "erlang/README.md";
 const CERTS: &str = "certs/README.md";
+const MIGRATING: &str = "docs/MIGRATING.md";
 
 /// Walks, and the blocks that each of them runs.
 pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
@@ -81,6 +82,21 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (ERLANG, "beamway certs issue --dir certs host1"),
             (ERLANG, "# node.toml"),
             (ERLANG, "erl -name a@host1.example -pa"),
+            (ERLANG, "[hosts]"),
+        ],
+    ),
+    (
+        "migrating",
+        &[
+            (MIGRATING, "beamway certs init"),
+            (MIGRATING, "%% ssl_dist.conf"),
+            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist inet_tls -ssl"),
+            (MIGRATING, "# node.toml"),
+            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist inet_tls beamway"),
+            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist beamway inet_tls"),
+            (MIGRATING, "[Node || #{node"),
+            (MIGRATING, "[select]"),
+            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist beamway -start"),
         ],
     ),
     ("a program of one's own", &[("docs/NODES.md", "[dependencies]")]),

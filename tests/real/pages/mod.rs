@@ -2,9 +2,10 @@
 //!
 //! * [`page`](self::page): the blocks of all pages.
 //! * [`walk`](self::walk): a reader who does what a page says, on hosts made of network namespaces.
-//! * [`walks`](self::walks): what such readers do. [`LIST`]: which blocks each of them takes. [`NOT_RUN`]: the others.
+//! * [`walks`](self::walks), [`migrating`](self::migrating): what such readers do. [`LIST`]: which blocks each of them takes. [`NOT_RUN`]: the others.
 
 mod list;
+mod migrating;
 mod page;
 mod walk;
 mod walks;
@@ -60,7 +61,7 @@ fn every_block_is_run_by_a_test_or_says_why_not() {
             .map(|((page, start), count)| format!("{page}: {count} blocks begin with {start:?}")),
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let source = include_str!("walks.rs");
+    let source = concat!(include_str!("walks.rs"), include_str!("migrating.rs"));
     for (walk, _) in LIST {
         assert!(source.contains(&begins(walk)), "nobody walks {walk:?}");
     }

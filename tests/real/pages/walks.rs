@@ -23,7 +23,7 @@ const ATTACH: &str = "docs/ATTACH.md";
 const ERLANG: &str = "erlang/README.md";
 
 /// The only terminal of a block.
-fn one(terminals: Vec<Process>) -> Process {
+pub(super) fn one(terminals: Vec<Process>) -> Process {
     let [terminal] = <[Process; 1]>::try_from(terminals).unwrap_or_else(|all| panic!("{} terminals", all.len()));
     terminal
 }
@@ -125,12 +125,7 @@ fn in_the_vm() {
     let mut walk = Walk::of("in the VM");
     let Some(mut machines) = Machines::boot() else { return };
     let machine = &mut machines.all[0];
-    // What the reader builds stays here, and Cargo has left the library here.
-    machine.run(&format!(
-        "cp -rL erlang own; rm erlang; mv own erlang; rm -rf erlang/ebin erlang/priv; ln -s {} target/release/libbeamway_nif.so",
-        library().display()
-    ));
-    machine.run(&walk.take(ERLANG, "erlang/build").text);
+    build_for_vms(machine, &walk.take(ERLANG, "erlang/build").text);
     machine.type_block(&walk.take(ERLANG, "beamway certs init"));
     machine.save("left.toml", &walk.take(ERLANG, "# left.toml"));
     machine.save("right.toml", &walk.take(ERLANG, "# right.toml"));
@@ -143,6 +138,12 @@ fn in_the_vm() {
     a.await_log("[<<\"b@127.0.0.1\">>]", PATIENCE);
     a.type_line("io:format(\"~p~n\", [beamway:names(\"127.0.0.1\")]).");
     a.await_log("['a@127.0.0.1','b@127.0.0.1']", PATIENCE);
+    // Several nodes on one host.
+    let mut ports = walk.take(ERLANG, "[hosts]");
+    let gateway = "[gateway]\nname = \"left\"\nlisten = \"127.0.0.1:4472\"\ncerts = \"certs/left\"\n\n";
+    ports.text.insert_str(0, gateway);
+    machine.save("ports.toml", &ports);
+    machine.run("beamway check --config ports.toml");
     // Two hosts.
     machine.type_block(&walk.take(ERLANG, "beamway certs issue --dir certs host1"));
     let file = walk.take(ERLANG, "# node.toml");
@@ -167,6 +168,15 @@ fn in_the_vm() {
     a.type_line("io:format(\"~s~n\", [net_adm:ping('b@host2.example')]).");
     a.await_log("pong", PATIENCE);
     walk.end();
+}
+
+/// What the reader builds stays on the machine, and Cargo has left the library there.
+pub(super) fn build_for_vms(machine: &Machine, build: &str) {
+    machine.run(&format!(
+        "cp -rL erlang own; rm erlang; mv own erlang; rm -rf erlang/ebin erlang/priv; ln -s {} target/release/libbeamway_nif.so",
+        library().display()
+    ));
+    machine.run(build);
 }
 
 #[test]

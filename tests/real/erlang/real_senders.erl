@@ -1,0 +1,118 @@
+%% A process that floods a node, and others beside it.
+-module(real_senders).
+
+-export([beside/3, through_a_stop/2, flood/1, flood_of_kernel/1, is_flooding/0, is_suspended/0, suspended/0, suspensions/0]).
+-export([kill_sender/1, kill_controller/1, disconnect/1]).
+
+-include("real.hrl").
+
+%% So many calls alone, and beside a process that sends 100 KB messages as fast as it can. Gives the 99th percentiles in microseconds, how
+%% often the VM said that the connection was busy when the caller sent, looks at both processes, how many found the caller and the other
+%% one suspended, and how often the carrier has suspended one.
+beside(Peer, Alone, Beside) ->
+    {ok, Server} = erpc:call(Peer, real_server, start, []),
+    Before = calls(Server, Alone, []),
+    Caller = self(),
+    Watcher = spawn(fun() -> erlang:system_monitor(self(), [busy_dist_port]), count_busy(Caller, 0) end),
+    flood(Peer),
+    timer:sleep(1000),
+    Looker = spawn(fun() -> look(Caller, whereis(?MODULE), {0, 0, 0}) end),
+    During = calls(Server, Beside, []),
+    {Looks, Callers, Flooders} = ask(Looker),
+    Busy = ask(Watcher),
+    Suspensions = suspensions(),
+    kill_sender(Peer),
+    [p99(Before), p99(During), Busy, Looks, Callers, Flooders, Suspensions].
+
+calls(_Server, 0, Times) -> Times;
+calls(Server, N, Times) ->
+    Begin = erlang:monotonic_time(microsecond),
+    ?equal(N, gen_server:call(Server, {echo, N}, 60000), answer),
+    calls(Server, N - 1, [erlang:monotonic_time(microsecond) - Begin | Times]).
+
+p99(Times) -> lists:nth(max(1, length(Times) * 99 div 100), lists:sort(Times)).
+
+count_busy(Caller, N) ->
+    receive
+        {monitor, Caller, busy_dist_port, _} -> count_busy(Caller, N + 1);
+        {monitor, _, busy_dist_port, _} -> count_busy(Caller, N);
+        {tell, From} -> From ! {self(), N}
+    end.
+
+look(Caller, Flooder, {Looks, Callers, Flooders}) ->
+    receive
+        {tell, From} -> From ! {self(), {Looks, Callers, Flooders}}
+    after 1 ->
+        Add = fun(Pid) -> case process_info(Pid, status) of {status, suspended} -> 1; _ -> 0 end end,
+        look(Caller, Flooder, {Looks + 1, Callers + Add(Caller), Flooders + Add(Flooder)})
+    end.
+
+ask(Pid) ->
+    Pid ! {tell, self()},
+    receive {Pid, Answer} -> Answer end.
+
+%% So many calls while another process floods the node, which is stopped meanwhile: how often the VM suspended the caller.
+through_a_stop(Peer, Count) ->
+    {ok, Server} = erpc:call(Peer, real_server, start, []),
+    Caller = self(),
+    Watcher = spawn(fun() -> erlang:system_monitor(self(), [busy_dist_port]), count_busy(Caller, 0) end),
+    flood(Peer),
+    Times = calls(Server, Count, []),
+    Busy = ask(Watcher),
+    kill_sender(Peer),
+    {length(Times), Busy, suspensions()}.
+
+flood(Peer) ->
+    Sink = spawn(Peer, real_pressure, sink, [0]),
+    register(?MODULE, spawn(fun() -> pour(Sink, rand:bytes(100000)) end)),
+    ok.
+
+%% Until the connection is busy, for a process that counts as one of kernel.
+flood_of_kernel(Peer) ->
+    Sink = spawn(Peer, real_pressure, sink, [0]),
+    {group_leader, Leader} = process_info(whereis(kernel_sup), group_leader),
+    register(?MODULE, spawn(fun() ->
+        group_leader(Leader, self()),
+        pour_until_busy(Sink, rand:bytes(100000))
+    end)),
+    ok.
+
+pour(Sink, Data) ->
+    Sink ! {flood, Data},
+    pour(Sink, Data).
+
+pour_until_busy(Sink, Data) ->
+    case erlang:send(Sink, {flood, Data}, [nosuspend]) of
+        ok -> pour_until_busy(Sink, Data);
+        nosuspend -> ok
+    end.
+
+is_flooding() -> whereis(?MODULE) =/= undefined.
+
+is_suspended() -> process_info(whereis(?MODULE), status) =:= {status, suspended} andalso suspensions() > 0.
+
+%% Processes that others have suspended. The VM itself suspends those that send while their node is being connected again.
+suspended() ->
+    Pids = [P || P <- processes(), P =/= self()],
+    [S || P <- Pids, {suspending, Ss} <- [process_info(P, suspending)], S <- Ss].
+
+suspensions() -> lists:sum([N || #{suspensions := N} <- maps:get(circuits, info(), [])]).
+
+info() ->
+    case init:get_argument(proto_dist) of
+        {ok, [["beamway"]]} -> beamway:info();
+        _ -> #{}
+    end.
+
+kill_sender(_Peer) ->
+    exit(whereis(?MODULE), kill),
+    real:until(fun() -> whereis(?MODULE) =:= undefined end, sender_gone),
+    ok.
+
+kill_controller(_Peer) ->
+    [exit(P, kill) || P <- real_inside:carriers()],
+    ok.
+
+disconnect(Peer) ->
+    erlang:disconnect_node(Peer),
+    ok.

@@ -1,0 +1,134 @@
+//! One process of a node floods another node: it waits, and nobody else does (`erl -proto_dist beamway` only).
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::Carrier;
+use crate::harness::Cluster;
+use crate::lossy::Far;
+
+const TIME: Duration = Duration::from_secs(120);
+
+/// 100 Mbit/s and 20 ms there and back.
+const LINE: &str = "delay=10ms rate=100Mbit buffer=250kB";
+
+/// Calls of one process beside a process that floods, as `real_senders:beside/3` tells it.
+#[derive(Debug)]
+struct Beside {
+    /// The 99th percentile of the calls in microseconds, alone and beside the flood.
+    alone: u64,
+    beside: u64,
+    /// How often the VM itself suspended the caller, since its queue was full.
+    #[allow(dead_code, reason = "shown")]
+    busy: u64,
+    /// Of so many looks at both processes, how many found the caller suspended, and the other one.
+    looks: u64,
+    caller_suspended: u64,
+    flooder_suspended: u64,
+    /// As `beamway:info/0` counts.
+    suspensions: u64,
+}
+
+fn beside(far: &mut Far, alone: u32, beside: u32) -> Beside {
+    let call = format!("real_senders:beside({}, {alone}, {beside})", far.b.atom());
+    let told = far.a.eval_within(&call, TIME);
+    let numbers: Vec<u64> = told
+        .trim_matches(['[', ']'])
+        .split(',')
+        .map(|number| number.trim().parse().expect("a number"))
+        .collect();
+    let [alone, beside, busy, looks, caller_suspended, flooder_suspended, suspensions] = numbers[..] else {
+        panic!("{told}");
+    };
+    Beside {
+        alone,
+        beside,
+        busy,
+        looks,
+        caller_suspended,
+        flooder_suspended,
+        suspensions,
+    }
+}
+
+#[test]
+fn over_a_slow_line() {
+    let Some(mut far) = Far::lay(Carrier::Vm, LINE, 1, 1) else {
+        return;
+    };
+    let before = far.a.resident();
+    let seen = beside(&mut far, 100, 400);
+    let grown = far.a.resident().saturating_sub(before);
+    eprintln!("{seen:?}, {} MB more", grown / 1_000_000);
+    assert!(seen.beside <= 2 * seen.alone + 10_000, "{seen:?}");
+    assert!(seen.suspensions > 0, "{seen:?}");
+    assert!(2 * seen.flooder_suspended > seen.looks, "it waits most of the time: {seen:?}");
+    // While it is let go, the queue of the VM may be full for an instant.
+    assert!(50 * seen.caller_suspended <= seen.looks, "{seen:?}");
+    assert!(grown < 128 << 20, "{grown} bytes");
+    assert_eq!(far.a.eval("real_senders:suspended()"), "[]");
+    far.cluster.assert_healthy();
+}
+
+/// The control: there everybody waits.
+#[test]
+fn over_a_slow_line_with_plain_distribution() {
+    let Some(mut far) = Far::lay(Carrier::Plain, LINE, 1, 1) else {
+        return;
+    };
+    let seen = beside(&mut far, 50, 20);
+    eprintln!("{seen:?}");
+    assert!(seen.beside > 4 * seen.alone + 10_000, "{seen:?}");
+    assert!(4 * seen.caller_suspended > seen.looks, "{seen:?}");
+}
+
+#[test]
+fn to_a_node_that_is_stopped_for_a_while() {
+    let (mut cluster, mut a, b) = Cluster::pair(Carrier::Vm);
+    a.eval("real:watch()");
+    a.begin(&format!("real_senders:through_a_stop({}, 5000)", b.atom()));
+    std::thread::sleep(Duration::from_secs(1));
+    b.signal(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(2));
+    let resident = a.resident();
+    b.signal(Signal::SIGCONT);
+    let told = a.finish("calls", TIME).unwrap_or_else(|error| panic!("{error}"));
+    eprintln!("{told}, {} MB", resident >> 20);
+    assert!(resident < 256 << 20, "{} MiB", resident >> 20);
+    assert_eq!(a.eval(&format!("real:watched({})", b.atom())), "[]");
+    assert_eq!(a.eval("real_senders:suspended()"), "[]");
+    cluster.assert_healthy();
+}
+
+/// However a connection ends, or the process that floods it, nobody stays suspended.
+#[test]
+fn nobody_stays_suspended() {
+    for how in ["kill_sender", "kill_controller", "disconnect", "end_peer"] {
+        let (_cluster, mut a, b) = Cluster::pair(Carrier::Vm);
+        a.eval(&format!("real_senders:flood({})", b.atom()));
+        b.signal(Signal::SIGSTOP);
+        a.await_value("real_senders:is_suspended()", "true", Duration::from_secs(10));
+        match how {
+            "end_peer" => b.kill(),
+            _ => {
+                a.eval(&format!("real_senders:{how}({})", b.atom()));
+            }
+        }
+        a.await_value("real_senders:suspended()", "[]", Duration::from_secs(10));
+        eprintln!("{how}");
+    }
+}
+
+/// Processes that are never suspended: those that send asynchronously (OTP 25.3 and later), and those of kernel.
+#[test]
+fn some_are_never_suspended() {
+    let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Vm);
+    a.eval(&format!("real_senders:flood_of_kernel({})", b.atom()));
+    b.signal(Signal::SIGSTOP);
+    a.await_value("real_senders:is_flooding()", "false", Duration::from_secs(10));
+    b.signal(Signal::SIGCONT);
+    b.await_value("1 + 1", "2", Duration::from_secs(10));
+    assert_eq!(a.eval("real_senders:suspensions()"), "0");
+    cluster.assert_healthy();
+}
