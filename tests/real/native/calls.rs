@@ -30,7 +30,7 @@ cases! {
         a_server_there_is_called,
         elixir_calls_and_is_called;
     bridge: ;
-    vm: exported_functions_are_called_from_erlang, functions_of_a_beam_are_called, a_server_there_is_called, elixir_calls_and_is_called;
+    vm: exported_functions_are_called_from_erlang, functions_of_a_beam_are_called, a_server_there_is_called;
 }
 
 pub(super) fn priced(site: &Site) -> beamway::node::Node {

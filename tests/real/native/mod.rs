@@ -54,7 +54,12 @@ impl Site {
         let (cluster, daemon) = match carrier {
             Carrier::Bridge | Carrier::Vm => {
                 let cluster = Cluster::with_absent(carrier, sites.to_vec(), 1);
-                let daemon = Daemon::start(&sites[1], &sites, cluster.certificates());
+                let mut peers = sites.clone();
+                if carrier == Carrier::Vm {
+                    // The lanes of the node have a name of their own.
+                    peers[0].name = "left-beam".to_owned();
+                }
+                let daemon = Daemon::start(&sites[1], &peers, cluster.certificates());
                 (cluster, Some(daemon))
             }
             Carrier::Plain | Carrier::Mixed => (Cluster::new(carrier, 1), None),
