@@ -238,11 +238,7 @@ impl BoundDaemon {
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
         let own_port = self.listening.endpoint.local_addr().map_or(0, |own| own.port());
         if self.config.hosts.dial {
-            let ports = HostPorts {
-                usual: self.config.hosts.port.unwrap_or(own_port),
-                names: self.config.hosts.ports.clone(),
-            };
-            hub = hub.dialling_hosts(wanted_in, ports);
+            hub = hub.dialling_hosts(wanted_in, host_ports(&self.config, own_port));
         }
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
@@ -287,6 +283,14 @@ impl BoundDaemon {
         let _ = hub.await;
         self.listening.close("this daemon is stopping").await;
         tasks.shutdown().await;
+    }
+}
+
+/// Where daemons of other hosts listen.
+fn host_ports(config: &Config, own_port: u16) -> HostPorts {
+    HostPorts {
+        usual: config.hosts.port.unwrap_or(own_port),
+        names: config.hosts.ports.clone(),
     }
 }
 

@@ -44,7 +44,8 @@ const CONGESTION: &str = "\"model\", \"cubic\", \"newreno\" or \"bbr\"";
 const NO_EPMD: &str =
     "no section [epmd]: without a gateway there is no port mapper, since peers find the node by the lanes";
 const PORTS: &str = "a table of 1 to 1024 names of nodes before the `@`, each with a port, e.g. { worker = 4472 }";
-const NO_SELECT: &str = "no section [select]: only a VM with the carrier inside (erl -proto_dist beamway) has other carriers beside it";
+const NO_SELECT: &str =
+    "no section [select]: only a VM with the carrier inside (erl -proto_dist beamway) has other carriers beside it";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
 /// What settings are for.
@@ -307,7 +308,12 @@ fn read_hosts(root: &mut Section<'_>, purpose: Purpose, report: &mut Report<'_>)
 
 fn read_select(root: &mut Section<'_>, purpose: Purpose, report: &mut Report<'_>) -> SelectSettings {
     if let Some(given) = root.raw("select").filter(|_| purpose != Purpose::Vm) {
-        report.add("select".to_owned(), Some(&given.place), "not allowed", NO_SELECT.to_owned());
+        report.add(
+            "select".to_owned(),
+            Some(&given.place),
+            "not allowed",
+            NO_SELECT.to_owned(),
+        );
         return SelectSettings { nodes: None };
     }
     let mut section = table(root, report, "select");

@@ -536,6 +536,10 @@ fn only_a_vm_selects_nodes() {
     assert!(nodes.is_some_and(|nodes| nodes[0].matches("b@h1") && !nodes[0].matches("b@h2")));
     for purpose in [Purpose::Daemon, Purpose::Lanes] {
         let mistakes = super::parse(&text, purpose).expect_err("no other carriers").list;
-        assert!(mistakes[0].to_string().contains("no section [select]"), "{}", mistakes[0]);
+        assert!(
+            mistakes[0].to_string().contains("no section [select]"),
+            "{}",
+            mistakes[0]
+        );
     }
 }

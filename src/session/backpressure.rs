@@ -180,18 +180,14 @@ mod tests {
                 strand: sender,
                 number: *number,
             };
-            self.backpressure
-                .sent(frame, Sender::Process(pid(sender.into())), cost);
+            self.backpressure.sent(frame, Sender::Process(pid(sender.into())), cost);
             self.poll();
         }
 
         /// Everything of a sender is delivered but so many frames.
         fn deliver(&mut self, sender: u16, except: u64) {
             let number = self.numbers.get(&sender).copied().unwrap_or_default() - except;
-            self.backpressure.delivered(FrameId {
-                strand: sender,
-                number,
-            });
+            self.backpressure.delivered(FrameId { strand: sender, number });
             self.poll();
         }
     }

@@ -182,7 +182,10 @@ impl Circuit {
 
     /// The memory of the circuit itself: it grows with the strands that the two nodes have used, and with what is on the way.
     fn own(&self) -> u64 {
-        let backpressure = self.backpressure.as_ref().map_or(0, |backpressure| backpressure.bytes());
+        let backpressure = self
+            .backpressure
+            .as_ref()
+            .map_or(0, |backpressure| backpressure.bytes());
         CIRCUIT + self.inbound.table_bytes() + self.outbound.table_bytes() + backpressure
     }
 

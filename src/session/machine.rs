@@ -468,7 +468,11 @@ impl Session {
             None
         };
         let credit = state.outbound.credit();
-        if let Some(senders) = state.backpressure.as_mut().and_then(|backpressure| backpressure.poll(credit)) {
+        if let Some(senders) = state
+            .backpressure
+            .as_mut()
+            .and_then(|backpressure| backpressure.poll(credit))
+        {
             self.events.push_back(Event::Suspend { circuit, senders });
         }
         if taken > 0 {

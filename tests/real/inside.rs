@@ -157,7 +157,10 @@ fn hosts_are_dialled_when_a_node_of_theirs_is_asked_for() {
 fn nodes_of_one_host_find_each_other_by_their_ports() {
     let ports: Vec<u16> = (0..3).map(|_| Site::loopback("any").quic.port()).collect();
     let hosts = ["127.0.0.2", "127.0.0.3"];
-    let table = format!("[hosts]\nport = {}\nports = {{ b = {}, c = {} }}\n", ports[0], ports[1], ports[2]);
+    let table = format!(
+        "[hosts]\nport = {}\nports = {{ b = {}, c = {} }}\n",
+        ports[0], ports[1], ports[2]
+    );
     // a and b on the first host, c on the second.
     let places = [("a", 0, 0), ("b", 0, 1), ("c", 1, 2)];
     let sites = places.map(|(name, host, port): (_, usize, usize)| {
@@ -175,7 +178,11 @@ fn nodes_of_one_host_find_each_other_by_their_ports() {
     assert_eq!(ping(&mut nodes[0], "b@127.0.0.2"), "pong");
     assert_eq!(ping(&mut nodes[0], "c@127.0.0.3"), "pong");
     assert_eq!(ping(&mut nodes[2], "b@127.0.0.2"), "pong");
-    assert_eq!(ping(&mut nodes[1], "d@127.0.0.3"), "pang", "nobody listens at the port of any node there");
+    assert_eq!(
+        ping(&mut nodes[1], "d@127.0.0.3"),
+        "pang",
+        "nobody listens at the port of any node there"
+    );
     // A node that starts anew is found again.
     nodes.remove(1).kill();
     nodes[1].await_nodes(&["a@127.0.0.2"], AT_ONCE * 2);

@@ -38,7 +38,16 @@ fn beside(far: &mut Far, alone: u32, beside: u32) -> Beside {
         .split(',')
         .map(|number| number.trim().parse().expect("a number"))
         .collect();
-    let [alone, beside, busy, looks, caller_suspended, flooder_suspended, suspensions] = numbers[..] else {
+    let [
+        alone,
+        beside,
+        busy,
+        looks,
+        caller_suspended,
+        flooder_suspended,
+        suspensions,
+    ] = numbers[..]
+    else {
         panic!("{told}");
     };
     Beside {
@@ -63,7 +72,10 @@ fn over_a_slow_line() {
     eprintln!("{seen:?}, {} MB more", grown / 1_000_000);
     assert!(seen.beside <= 2 * seen.alone + 10_000, "{seen:?}");
     assert!(seen.suspensions > 0, "{seen:?}");
-    assert!(2 * seen.flooder_suspended > seen.looks, "it waits most of the time: {seen:?}");
+    assert!(
+        2 * seen.flooder_suspended > seen.looks,
+        "it waits most of the time: {seen:?}"
+    );
     // While it is let go, the queue of the VM may be full for an instant.
     assert!(50 * seen.caller_suspended <= seen.looks, "{seen:?}");
     assert!(grown < 128 << 20, "{grown} bytes");

@@ -194,6 +194,28 @@ fn a_receiver_that_does_not_read_slows_its_sender_down() {
     lanes.stop(&other);
 }
 
+/// What a node with the carrier inside keeps for a connection that is idle: its three processes, the circuit, and what the VM itself has.
+#[test]
+fn idle_connections_of_a_vm_take_little() {
+    const CONNECTIONS: usize = 400;
+    const EACH: u64 = 30 << 10;
+    let mut lanes = Site::of(Carrier::Vm);
+    let mut connect_more = |names: std::ops::Range<usize>| {
+        let nodes: Vec<Node> = names.map(|n| lanes.native(&format!("idle{n}"))).collect();
+        let beam = &mut lanes.beam;
+        beam.await_value("length(nodes(hidden)) rem 100", "0", PATIENCE);
+        beam.eval("[garbage_collect(P) || P <- processes()], ok");
+        std::thread::sleep(Duration::from_secs(1));
+        (beam.resident(), nodes)
+    };
+    let (before, _first) = connect_more(0..100);
+    let (after, _others) = connect_more(100..100 + CONNECTIONS);
+    let each = after.saturating_sub(before) / CONNECTIONS as u64;
+    println!("{each} bytes for a connection");
+    assert!(each <= EACH, "{each} bytes");
+    lanes.cluster.assert_healthy();
+}
+
 #[test]
 fn a_program_has_lanes_and_nodes_with_a_few_lines() {
     let sites = [harness::Site::loopback("left"), harness::Site::loopback("here")];

@@ -83,6 +83,7 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (ERLANG, "# node.toml"),
             (ERLANG, "erl -name a@host1.example -pa"),
             (ERLANG, "[hosts]"),
+            ("README.md", "erl -name a@host1.example"),
         ],
     ),
     (
@@ -90,13 +91,25 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
         &[
             (MIGRATING, "beamway certs init"),
             (MIGRATING, "%% ssl_dist.conf"),
-            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist inet_tls -ssl"),
+            (
+                MIGRATING,
+                "erl -name a@host1.example -setcookie secret -proto_dist inet_tls -ssl",
+            ),
             (MIGRATING, "# node.toml"),
-            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist inet_tls beamway"),
-            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist beamway inet_tls"),
+            (
+                MIGRATING,
+                "erl -name a@host1.example -setcookie secret -proto_dist inet_tls beamway",
+            ),
+            (
+                MIGRATING,
+                "erl -name a@host1.example -setcookie secret -proto_dist beamway inet_tls",
+            ),
             (MIGRATING, "[Node || #{node"),
             (MIGRATING, "[select]"),
-            (MIGRATING, "erl -name a@host1.example -setcookie secret -proto_dist beamway -start"),
+            (
+                MIGRATING,
+                "erl -name a@host1.example -setcookie secret -proto_dist beamway -start",
+            ),
         ],
     ),
     ("a program of one's own", &[("docs/NODES.md", "[dependencies]")]),

@@ -36,7 +36,11 @@ impl Cluster {
         }
         let mut process = one(self.machines.all[host].type_block(&command));
         await_shell(&mut process);
-        Node { host, process, asked: 0 }
+        Node {
+            host,
+            process,
+            asked: 0,
+        }
     }
 
     fn restart(&mut self, node: &mut Node, step: usize) {
@@ -54,10 +58,15 @@ impl Cluster {
             "io:format(\"answer ~p ~p ~p~n\", [{number}, net_adm:ping('{other}'), {asked}])."
         ));
         let told = node.process.await_log(&format!("answer {number} "), PATIENCE);
-        let (_, told) = told.split_once(&format!("answer {number} ")).expect("what it begins with");
+        let (_, told) = told
+            .split_once(&format!("answer {number} "))
+            .expect("what it begins with");
         let is_over_beamway = told == format!("pong [<<\"{other}\">>]");
         assert!(is_over_beamway || told == "pong []", "{told}");
-        assert!(over_beamway.is_none_or(|expected| expected == is_over_beamway), "{told}, not {over_beamway:?}");
+        assert!(
+            over_beamway.is_none_or(|expected| expected == is_over_beamway),
+            "{told}, not {over_beamway:?}"
+        );
     }
 }
 
@@ -86,7 +95,12 @@ fn one_node_at_a_time_and_back() {
     let file = walk.take(PAGE, "# node.toml");
     save_on_both(&machines.all, "node.toml", &file);
     let erl = "erl -name a@host1.example -setcookie secret -proto_dist";
-    let carriers = ["inet_tls -ssl", "beamway inet_tls", "inet_tls beamway", "beamway -start"];
+    let carriers = [
+        "inet_tls -ssl",
+        "beamway inet_tls",
+        "inet_tls beamway",
+        "beamway -start",
+    ];
     let steps = carriers.map(|carriers| walk.take(PAGE, &format!("{erl} {carriers}")));
     let select = walk.take(PAGE, "[select]");
     let carried = walk.take(PAGE, "[Node || #{node").text;

@@ -2,7 +2,8 @@
 //!
 //! * [`page`](self::page): the blocks of all pages.
 //! * [`walk`](self::walk): a reader who does what a page says, on hosts made of network namespaces.
-//! * [`walks`](self::walks), [`migrating`](self::migrating): what such readers do. [`LIST`]: which blocks each of them takes. [`NOT_RUN`]: the others.
+//! * [`walks`](self::walks), [`migrating`](self::migrating): what such readers do.
+//! * [`LIST`]: which blocks each of them takes. [`NOT_RUN`]: the others.
 
 mod list;
 mod migrating;

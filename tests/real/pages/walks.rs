@@ -167,6 +167,12 @@ fn in_the_vm() {
     await_shell(&mut a);
     a.type_line("io:format(\"~s~n\", [net_adm:ping('b@host2.example')]).");
     a.await_log("pong", PATIENCE);
+    // The same on the first page, with the cookie of the file.
+    drop(a);
+    let mut again = one(first.type_block(&walk.take("README.md", "erl -name a@host1.example")));
+    await_shell(&mut again);
+    again.type_line("io:format(\"~s~n\", [net_adm:ping('b@host2.example')]).");
+    again.await_log("pong", PATIENCE);
     walk.end();
 }
 
