@@ -33,6 +33,9 @@
 %% The processes that the controller has suspended.
 -define(SUSPENDED, '$beamway_suspended').
 
+%% Set when net_kernel has asked for a listener.
+-define(HAS_LISTENER, '$beamway_listener').
+
 %% Takes a process that waits into the newest code.
 -define(UPGRADE, beamway_upgrade).
 
@@ -96,6 +99,7 @@ listen(Name) ->
 %% net_kernel takes `undef' for a missing callback, so nothing may escape from here.
 listen(Name, Host) ->
     try
+        persistent_term:put(?HAS_LISTENER, true),
         started(),
         IsHidden = init:get_argument(hidden) =/= error,
         case beamway_nif:attach(atom_to_binary(Name), unicode:characters_to_binary(Host), IsHidden) of
@@ -115,18 +119,22 @@ failed(Lines) ->
     logger:error("beamway: ~ts", [Text]),
     {error, Text}.
 
-%% The library is loaded and its lanes run. A node without a listener, such as one of `-dist_listen false', starts them with its first
-%% connection.
+%% The library is loaded and its lanes run. A node without a listener, such as a remote shell with `-dist_listen false', starts them with
+%% its first connection. Its lanes do not listen either, so it can use the file and the certificate of the node of its host. So can a node
+%% that is told to with `-beamway_listen false', such as one of `bin/app rpc'.
 started() ->
     case beamway_nif:load() of
         ok -> ok;
         {error, Text} -> throw({failed, [["cannot load the library: ", Text]]})
     end,
     keep(),
-    case beamway_nif:start(config_file()) of
+    case beamway_nif:start(config_file(), listens()) of
         ok -> ok;
         {error, Lines} -> throw({failed, Lines})
     end.
+
+listens() ->
+    persistent_term:get(?HAS_LISTENER, false) andalso init:get_argument(beamway_listen) =/= {ok, [["false"]]}.
 
 config_file() ->
     case init:get_argument(beamway_config) of

@@ -6,7 +6,7 @@
 -module(beamway_nif).
 
 -export([load/0]).
--export([start/1, stop/0, attach/3, detach/0, selects/1, pulse/0, log/0, logged/0, info/0, names/1]).
+-export([start/2, stop/0, attach/3, detach/0, selects/1, pulse/0, log/0, logged/0, info/0, names/1]).
 -export([accept/0, open/3, own/2, handshake/2, established/2, send/2, taken/2, suspended/3, statistics/1]).
 
 -export_type([circuit/0]).
@@ -32,8 +32,8 @@ path() ->
         end,
     filename:join([filename:dirname(filename:dirname(Beam)), "priv", "beamway_nif"]).
 
--spec start(binary()) -> ok | {error, [binary()]}.
-start(_File) -> not_loaded().
+-spec start(binary(), boolean()) -> ok | {error, [binary()]}.
+start(_File, _Listens) -> not_loaded().
 
 -spec stop() -> ok.
 stop() -> not_loaded().

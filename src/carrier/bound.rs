@@ -34,7 +34,7 @@ use crate::tls::client_config;
 use crate::tls::key_exchange_name;
 use crate::tls::reset_key;
 use crate::tls::server_config;
-#[cfg(feature = "daemon")]
+#[cfg(any(feature = "daemon", feature = "internals"))]
 use crate::tls::temporary_reset_key;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
@@ -70,6 +70,8 @@ pub(crate) struct BoundDaemon {
     /// The hosts in this daemon's certificate.
     certified: Arc<[String]>,
     busy_wait: BusyWait,
+    /// Whether questions for nodes wait in the first moments for the peers that are dialled.
+    waits_for_peers: bool,
     /// The channel on which native nodes send requests.
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
 }
@@ -85,20 +87,30 @@ impl BoundDaemon {
         Self::bind_as(config, identity, hosts, false).await
     }
 
-    /// The same for a temporary daemon (`beamway call`, `send`, `ping`). It serves no local nodes, does not listen for peers,
-    /// and does not disturb the sessions of a running daemon with the same configuration.
+    /// The same for a temporary daemon: of `beamway call`, `send`, `ping`, or of a remote shell. It serves no local nodes, does not
+    /// listen for peers, and does not disturb the sessions of a running daemon with the same configuration, which may be one of those
+    /// that it dials.
     ///
     /// # Errors
     /// If no address can be used, or TLS refuses the certificates.
-    #[cfg(feature = "daemon")]
+    #[cfg(any(feature = "daemon", feature = "internals"))]
     pub(crate) async fn bind_temporary(
         mut config: Config,
         identity: &Identity,
         hosts: Vec<String>,
     ) -> Result<Self, StartError> {
+        config.hosts.dial = true;
+        config.hosts.port.get_or_insert(config.gateway.listen.port());
         config.gateway.listen.set_port(0);
         config.epmd.listen.clear();
         Self::bind_as(config, identity, hosts, true).await
+    }
+
+    /// Lets questions for nodes wait for the peers that are dialled, although this daemon is temporary.
+    #[cfg(feature = "internals")]
+    pub(crate) const fn waiting_for_peers(mut self) -> Self {
+        self.waits_for_peers = true;
+        self
     }
 
     async fn bind_as(
@@ -113,7 +125,7 @@ impl BoundDaemon {
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
         let reset_key = match is_temporary {
-            #[cfg(feature = "daemon")]
+            #[cfg(any(feature = "daemon", feature = "internals"))]
             true => temporary_reset_key(identity, rand::random()),
             _ => reset_key(identity),
         };
@@ -151,6 +163,8 @@ impl BoundDaemon {
             certified: identity.hosts().into(),
             hosts,
             busy_wait: BusyWait::default(),
+            // A command waits itself, for the one node that it is about.
+            waits_for_peers: !is_temporary,
             config,
             daemon,
             listening,
@@ -234,7 +248,8 @@ impl BoundDaemon {
         if !time.is_zero() {
             tasks.spawn(async move { wait.run(time).await });
         }
-        let mut hub = hub(&self.config, Policy::of_hosts(self.certified), self.daemon.is_temporary);
+        let own = Policy::of_hosts(self.certified);
+        let mut hub = hub(&self.config, own, !self.daemon.is_temporary, self.waits_for_peers);
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
         let own_port = self.listening.endpoint.local_addr().map_or(0, |own| own.port());
         if self.config.hosts.dial {
@@ -255,7 +270,7 @@ impl BoundDaemon {
                 greeted_in.clone(),
             ));
         }
-        let has_canaries = self.config.transport.canary && !self.daemon.is_temporary;
+        let has_canaries = self.config.transport.canary;
         let canaries = has_canaries.then(|| serve_canaries(self.canaries, &mut tasks));
         let cluster = Cluster {
             daemon: self.daemon,
@@ -295,14 +310,13 @@ fn host_ports(config: &Config, own_port: u16) -> HostPorts {
 }
 
 /// The hub. `own` is what peers allow this daemon by default.
-fn hub(config: &Config, own: Policy, is_temporary: bool) -> HubTask {
+fn hub(config: &Config, own: Policy, announces: bool, waits_for_peers: bool) -> HubTask {
     let peers = config.peers.iter();
     let policies = peers
         .clone()
         .map(|peer| (&peer.name, peer.allow.clone().map(Policy::of)));
-    // A temporary daemon waits itself, for the one node that it is about.
-    let dialled = peers.map(|peer| peer.name.clone()).filter(|_| !is_temporary);
-    HubTask::new(policies.collect(), own, !is_temporary, dialled)
+    let dialled = peers.map(|peer| peer.name.clone()).filter(|_| waits_for_peers);
+    HubTask::new(policies.collect(), own, announces, dialled)
 }
 
 /// Binds the TCP port with the number of the UDP port. Without it, peers notice the end of this process later.

@@ -75,17 +75,29 @@ impl Lanes {
         Self::start(load::load(file.as_ref(), Purpose::Lanes).map_err(StartError::Settings)?).await
     }
 
-    /// The same for the carrier inside a VM, which also dials the hosts of nodes that nobody has announced.
+    /// The same for the carrier inside a VM, which also dials the hosts of nodes that nobody has announced. A VM that `listens` for no
+    /// peers, such as a remote shell, may use the file and the certificate of another VM that runs.
     #[cfg(all(feature = "config-file", feature = "internals"))]
     #[doc(hidden)]
-    pub async fn start_in_vm(file: impl AsRef<Path>) -> Result<Self, StartError> {
-        Self::start(load::load(file.as_ref(), Purpose::Vm).map_err(StartError::Settings)?).await
+    pub async fn start_in_vm(file: impl AsRef<Path>, listens: bool) -> Result<Self, StartError> {
+        let loaded = load::load(file.as_ref(), Purpose::Vm).map_err(StartError::Settings)?;
+        if listens {
+            return Self::start(loaded).await;
+        }
+        let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
+        let select = loaded.config.select.clone();
+        let bound = BoundDaemon::bind_temporary(loaded.config, &loaded.identity, own_hosts()).await?;
+        Self::run(bound.waiting_for_peers(), name, log_level, select)
     }
 
     pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
         let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
         let select = loaded.config.select.clone();
         let bound = BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?;
+        Self::run(bound, name, log_level, select)
+    }
+
+    fn run(bound: BoundDaemon, name: String, log_level: LogLevel, select: SelectSettings) -> Result<Self, StartError> {
         let (requests, leave) = (bound.requests(), CancellationToken::new());
         let address = bound
             .local_addr()

@@ -24,7 +24,7 @@ pub fn reset_key(identity: &Identity) -> hmac::Key {
 
 /// The key of stateless resets of a temporary daemon, which has no former connections. `random` makes it its own: with the key
 /// of the host's daemon, whose private key it shares, it could end connections of that daemon.
-#[cfg(any(test, feature = "daemon"))]
+#[cfg(any(test, feature = "daemon", feature = "internals"))]
 pub fn temporary_reset_key(identity: &Identity, random: [u8; 32]) -> hmac::Key {
     derived_key(identity, &random)
 }

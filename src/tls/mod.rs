@@ -38,7 +38,7 @@ pub use endpoint::ALPN;
 pub use endpoint::client_config;
 pub use endpoint::reset_key;
 pub use endpoint::server_config;
-#[cfg(any(test, feature = "daemon"))]
+#[cfg(any(test, feature = "daemon", feature = "internals"))]
 pub use endpoint::temporary_reset_key;
 #[cfg(any(test, feature = "daemon"))]
 pub use error::AuthorityError;

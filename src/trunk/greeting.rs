@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::TrunkError;
@@ -19,7 +20,8 @@ pub struct LocalDaemon {
     pub boot: [u8; 16],
     /// The number of lanes in each direction that the daemon wants.
     pub lanes: u8,
-    /// Whether the daemon runs only for a single command, possibly while another daemon with the same name is running.
+    /// Whether the daemon runs only for a single command or a remote shell, possibly while another daemon with the same name is
+    /// running.
     pub is_temporary: bool,
     /// Who may dial this daemon.
     pub accepts: Acceptance,
@@ -101,7 +103,9 @@ impl LocalDaemon {
         {
             return Err(refuse(format!("this daemon dialled {wanted:?}")));
         }
-        if hello.name.eq_ignore_ascii_case(&self.name) {
+        // A command or a remote shell uses the name and the certificate of the daemon of its host, and may dial it.
+        let is_one_temporary = self.is_temporary != hello.temporary;
+        if hello.name.eq_ignore_ascii_case(&self.name) && !is_one_temporary {
             return Err(refuse(
                 "that is this daemon's own name; give each daemon its own".into(),
             ));
@@ -132,8 +136,17 @@ impl LocalDaemon {
         })
     }
 
-    /// Whether this daemon decides which trunk carries the session with `peer`. The daemon with the lower name decides.
+    /// Whether this daemon decides which trunk carries the session with `peer`. The daemon with the lower name decides; of two with the
+    /// same name, the one that is not temporary.
     pub fn is_lower_than(&self, peer: &str) -> bool {
-        self.name.to_ascii_lowercase() < daemon_of(peer).to_ascii_lowercase()
+        let order = self
+            .name
+            .to_ascii_lowercase()
+            .cmp(&daemon_of(peer).to_ascii_lowercase());
+        match order {
+            Ordering::Less => true,
+            Ordering::Equal => !self.is_temporary,
+            Ordering::Greater => false,
+        }
     }
 }

@@ -217,6 +217,26 @@ fn the_hosts_of_a_peer_are_those_of_its_certificate() {
     assert_eq!(*meet(hello("right"), None).unwrap().hosts, ["right".to_owned()]);
 }
 
+/// A command or a remote shell has the file and the certificate of its host's daemon, and may dial that one.
+#[test]
+fn a_temporary_daemon_meets_the_one_with_its_name() {
+    let certificate = certificate("right");
+    let lasting = daemon("right", 16);
+    let temporary = LocalDaemon {
+        is_temporary: true,
+        ..daemon("right", 16)
+    };
+    let here = lasting.agree(temporary.hello(None), &certificate, None).unwrap();
+    let there = temporary
+        .agree(lasting.hello(None), &certificate, Some(Dialled::Daemon("right")))
+        .unwrap();
+    assert_eq!((here.peer.as_str(), there.peer.as_str()), ("right/01010101", "right"));
+    let lower = (lasting.is_lower_than(&here.peer), temporary.is_lower_than(&there.peer));
+    assert_eq!(lower, (true, false), "one of both decides");
+    // Nobody dials these.
+    assert!(temporary.agree(temporary.hello(None), &certificate, None).is_err());
+}
+
 #[test]
 fn our_own_name_is_refused() {
     for name in ["right", "Right"] {

@@ -1,22 +1,141 @@
 //! The carrier inside the VM: whatever happens to its processes and threads, the node lives and the other one knows.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
 use crate::basics::each_way;
+use crate::harness::COOKIE;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
 use crate::harness::Node;
 use crate::harness::NodeSpec;
+use crate::harness::Process;
 use crate::harness::Site;
+use crate::harness::library;
 
 const TIME: Duration = Duration::from_secs(120);
 
 /// The kernel closes the canary of a process that ends, and half a second later its peers are sure.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Writes the boot script of a release with kernel, stdlib and beamway.
+const MAKE_RELEASE: &str = r#"
+    Version = fun(App) -> application:load(App), {ok, V} = application:get_key(App, vsn), {App, V} end,
+    Apps = [Version(kernel), Version(stdlib), {beamway, "0.1.0"}],
+    Release = {release, {"r", "1"}, {erts, erlang:system_info(version)}, Apps},
+    ok = file:write_file("r.rel", io_lib:format("~p.", [Release])),
+    ok = systools:make_script("r", [{path, ["lib/beamway-0.1.0/ebin"]}, no_warn_sasl, local]),
+    halt()."#;
+
+/// A release of the user: all code is loaded at boot, nothing later, and the configuration is in `sys.config`. In OTP 25 distribution
+/// starts before the file server.
+#[test]
+fn a_release_in_embedded_mode() {
+    let cluster = Cluster::new(Carrier::Vm, 1);
+    let mut a = cluster.node(&NodeSpec::new("a", 0));
+    boot_a_release(&cluster, &mut a);
+}
+
+/// Boots a release at the first site and connects the node to it.
+pub(crate) fn boot_a_release(cluster: &Cluster, node: &mut Node) {
+    let folder = tempfile::tempdir().unwrap();
+    let application = folder.path().join("lib/beamway-0.1.0");
+    for made in ["ebin", "priv"] {
+        fs::create_dir_all(application.join(made)).unwrap();
+    }
+    for module in ["beamway", "beamway_dist", "beamway_epmd", "beamway_nif"] {
+        let beam = format!("{module}.beam");
+        fs::copy(Cluster::modules(0).join(&beam), application.join("ebin").join(&beam)).unwrap();
+    }
+    symlink(library(), application.join("priv/beamway_nif.so")).unwrap();
+    let source = include_str!("../../erlang/src/beamway.app.src");
+    let modules = "{modules, [beamway, beamway_dist, beamway_epmd, beamway_nif]}";
+    fs::write(
+        application.join("ebin/beamway.app"),
+        source.replace("{modules, []}", modules),
+    )
+    .unwrap();
+    let file = cluster.file_of(&NodeSpec::new("r", 0));
+    let config = format!("[{{beamway, [{{config, {:?}}}]}}].\n", file.display().to_string());
+    fs::write(folder.path().join("sys.config"), config).unwrap();
+    let mut make = cluster.command(0, "erl");
+    make.args(["-noinput", "-eval", MAKE_RELEASE]).current_dir(&folder);
+    let made = make.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    let mut boot = cluster.command(0, "erl");
+    boot.args([
+        "-boot",
+        "r",
+        "-mode",
+        "embedded",
+        "-config",
+        "sys",
+        "-name",
+        "r@127.0.0.1",
+    ])
+    .args([
+        "-setcookie",
+        COOKIE,
+        "-proto_dist",
+        "beamway",
+        "-start_epmd",
+        "false",
+        "-noinput",
+    ])
+    .current_dir(&folder);
+    let _release = Process::spawn("release", &mut boot);
+    node.await_value("net_adm:ping('r@127.0.0.1')", "pong", Duration::from_secs(20));
+    assert_eq!(node.eval("erpc:call('r@127.0.0.1', code, get_mode, [])"), "embedded");
+    let carried = "[N || #{node := N} <- maps:get(circuits, erpc:call('r@127.0.0.1', beamway, info, []))]";
+    assert_eq!(node.eval(carried), format!("[<<\"{}\">>]", node.full_name()));
+}
+
+/// `bin/app rpc` starts a node that listens, with the file of the node that it calls. It does not disturb that one, and is gone at once.
+#[test]
+fn commands_use_the_file_of_their_node() {
+    let (mut cluster, mut a, b) = Cluster::pair(Carrier::Vm);
+    a.eval("real:watch()");
+    let file = cluster.file_of(&NodeSpec::new("a", 0));
+    let call = |name: &str, target: &str| {
+        let mut command = cluster.command(0, "erl");
+        let asked = format!("erlang:display(rpc:call('{target}', erlang, node, [])), halt().");
+        command
+            .args(["-noinput", "-hidden", "-name", name, "-setcookie", COOKIE])
+            .args([
+                "-proto_dist",
+                "beamway",
+                "-start_epmd",
+                "false",
+                "-beamway_listen",
+                "false",
+            ])
+            .args(["-beamway_config".as_ref(), file.as_os_str()])
+            .arg("-pa")
+            .arg(Cluster::modules(0))
+            .args(["-eval", &asked]);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    };
+    // The node of the file, and another one; several at once.
+    let targets = [a.full_name(), b.full_name(), a.full_name()];
+    let calls: Vec<_> = (1..)
+        .zip(targets)
+        .map(|(n, target)| (call(&format!("rpc-{n}@127.0.0.1"), target), target.to_owned()))
+        .collect();
+    for (called, target) in calls {
+        let output = called.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(&target), "{said}");
+    }
+    a.await_value("nodes(hidden)", "[]", AT_ONCE * 2);
+    assert_eq!(a.eval(&format!("real:watched({})", b.atom())), "[]");
+    cluster.assert_healthy();
+}
 
 #[test]
 fn a_thousand_disconnects() {

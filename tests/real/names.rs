@@ -13,7 +13,7 @@ use crate::harness::Process;
 cases! {
     control: c_node;
     bridge: hidden, dynamic_name, remote_shell;
-    vm: hidden, dynamic_name;
+    vm: hidden, dynamic_name, remote_shell;
     mixed: hidden, dynamic_name;
 }
 
@@ -71,8 +71,17 @@ fn remote_shell(carrier: Carrier) {
     let mut b = cluster.node(&NodeSpec::new("b", 1));
     let mut probe = cluster.node(&NodeSpec::new("probe", 0));
     probe.await_known(&b);
+    // As `bin/app remote` of a release starts it, with the file of the node.
+    let carried = match carrier {
+        Carrier::Vm => format!(
+            "-proto_dist beamway -pa {} -beamway_config {}",
+            Cluster::modules(0).display(),
+            cluster.file_of(&NodeSpec::new("b", 1)).display()
+        ),
+        _ => String::new(),
+    };
     let shell = format!(
-        "exec erl -name undefined@127.0.0.1 -start_epmd false -setcookie {COOKIE} -remsh {}",
+        "exec erl -name undefined@127.0.0.1 -start_epmd false -setcookie {COOKIE} {carried} -remsh {}",
         b.full_name()
     );
     // `script` gives it the terminal that a shell wants.

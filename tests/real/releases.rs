@@ -5,6 +5,7 @@ use crate::basics;
 use crate::elixir;
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::inside;
 use crate::order;
 use crate::otp;
 use crate::signals;
@@ -40,5 +41,6 @@ fn short_form_inside() {
     signals::every_operation(&mut a, &mut b);
     otp::serve_and_call(&mut a, &mut b);
     order::both_keep(&mut a, &mut b, order::ADDRESSED);
+    inside::boot_a_release(&cluster, &mut a);
     cluster.assert_healthy();
 }

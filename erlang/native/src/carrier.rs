@@ -126,8 +126,9 @@ fn wait_for<T: Send + 'static>(
         .map_err(|_| "beamway has failed; its log or the standard error says why".to_owned())
 }
 
-/// Starts the lanes with a configuration file, if they do not run. Blocks for some milliseconds.
-pub(crate) fn start(file: PathBuf) -> Result<(), Vec<String>> {
+/// Starts the lanes with a configuration file, if they do not run. If they do not listen, they may use the file of another VM that runs.
+/// Blocks for some milliseconds.
+pub(crate) fn start(file: PathBuf, listens: bool) -> Result<(), Vec<String>> {
     let _alone = changing();
     let one = |reason| vec![reason];
     let runtime = runtime().map_err(one)?;
@@ -138,7 +139,7 @@ pub(crate) fn start(file: PathBuf) -> Result<(), Vec<String>> {
     }
     log::install();
     let path = file.clone();
-    let lanes = wait_for(&runtime, async move { Lanes::start_in_vm(path).await }).map_err(one)?;
+    let lanes = wait_for(&runtime, async move { Lanes::start_in_vm(path, listens).await }).map_err(one)?;
     let lanes = lanes.map_err(|error| error.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
     log::set_level(lanes.log_level());
     let running = Running {

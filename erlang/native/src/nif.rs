@@ -23,10 +23,10 @@ use crate::log;
 use crate::pulse;
 use crate::task;
 
-/// Starts the lanes with a configuration file: `ok`, or `{error, [Line]}`.
+/// Starts the lanes with a configuration file: `ok`, or `{error, [Line]}`. Without listening, beside another VM with that file.
 #[rustler::nif(schedule = "DirtyIo")]
-fn start(env: Env<'_>, file: String) -> Term<'_> {
-    match carrier::start(PathBuf::from(file)) {
+fn start(env: Env<'_>, file: String, listens: bool) -> Term<'_> {
+    match carrier::start(PathBuf::from(file), listens) {
         Ok(()) => atoms::ok().encode(env),
         Err(lines) => (atoms::error(), lines).encode(env),
     }

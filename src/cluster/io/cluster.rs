@@ -333,7 +333,7 @@ impl Cluster {
             leave: self.leave.clone(),
             barrier: sessions.barrier.clone(),
             busy_wait: self.busy_wait.clone(),
-            canaries: self.canaries.clone().filter(|_| !is_temporary(&peer)),
+            canaries: self.canaries.clone(),
         };
         let connection = trunk.connection.clone();
         let held = self.held.clone();

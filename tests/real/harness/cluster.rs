@@ -164,7 +164,7 @@ impl Cluster {
 
     /// The configuration file of a node with the carrier inside. Its peers are the gateways, and the nodes that were started before; those
     /// that come later dial it. A node that is started again has the address that it had.
-    fn file_of(&self, spec: &NodeSpec) -> PathBuf {
+    pub(crate) fn file_of(&self, spec: &NodeSpec) -> PathBuf {
         let site = self.sites.get(spec.site).expect("a site of this cluster");
         let mut inside = self.inside.borrow_mut();
         let mut name = format!("{}-{}", site.name, spec.name).to_ascii_lowercase();
