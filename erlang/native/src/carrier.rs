@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::sync::Weak;
 
 use beamway::carrier::Lanes;
+use beamway::internals::config::LogLevel;
 use beamway::internals::epmd::Registration;
 use beamway::internals::hub::Scope;
 use beamway::internals::hub::io::directory::CALLERS;
@@ -141,7 +142,11 @@ pub(crate) fn start(file: PathBuf, listens: bool) -> Result<(), Vec<String>> {
     let path = file.clone();
     let lanes = wait_for(&runtime, async move { Lanes::start_in_vm(path, listens).await }).map_err(one)?;
     let lanes = lanes.map_err(|error| error.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
-    log::set_level(lanes.log_level());
+    log::set_level(match lanes.log_level() {
+        // What a command prints stands on the same terminal.
+        LogLevel::Info if !listens => LogLevel::Warn,
+        level => level,
+    });
     let running = Running {
         file,
         requests: lanes.requests(),
