@@ -392,11 +392,11 @@ suspend(Circuit, Senders) ->
 
 %% As with plain distribution, processes that send asynchronously never wait. Those of kernel serve everybody.
 may_be_suspended(Pid) ->
-    try
-        erlang:process_info(Pid, priority) =/= {priority, max} andalso
-            application:get_application(Pid) =/= {ok, kernel} andalso not is_asynchronous(Pid)
-    catch
-        error:_ -> false
+    case erlang:process_info(Pid, priority) of
+        %% It has ended.
+        undefined -> false;
+        {priority, max} -> false;
+        {priority, _} -> application:get_application(Pid) =/= {ok, kernel} andalso not is_asynchronous(Pid)
     end.
 
 is_asynchronous(Pid) ->

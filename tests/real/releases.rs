@@ -8,6 +8,7 @@ use crate::harness::Cluster;
 use crate::inside;
 use crate::order;
 use crate::otp;
+use crate::senders;
 use crate::signals;
 
 /// `./check` runs it once for each release of `BEAMWAY_OTP` that is not this machine's.
@@ -42,5 +43,6 @@ fn short_form_inside() {
     otp::serve_and_call(&mut a, &mut b);
     order::both_keep(&mut a, &mut b, order::ADDRESSED);
     inside::boot_a_release(&cluster, &mut a);
+    senders::send_asynchronously(&mut a, &mut b);
     cluster.assert_healthy();
 }

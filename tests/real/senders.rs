@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::Node;
 use crate::lossy::Far;
 
 const TIME: Duration = Duration::from_secs(120);
@@ -142,5 +143,19 @@ fn some_are_never_suspended() {
     b.signal(Signal::SIGCONT);
     b.await_value("1 + 1", "2", Duration::from_secs(10));
     assert_eq!(a.eval("real_senders:suspensions()"), "0");
+    send_asynchronously(&mut a, &mut b);
     cluster.assert_healthy();
+}
+
+/// A process of `a` that sends asynchronously goes on while `b` is stopped.
+pub(crate) fn send_asynchronously(a: &mut Node, b: &mut Node) {
+    let before = a.eval("real_senders:suspensions()");
+    a.eval(&format!("real_senders:prepare({})", b.atom()));
+    b.signal(Signal::SIGSTOP);
+    // 30 MB, much more than there is room for.
+    let told = a.eval_within("real_senders:send_asynchronously(300)", TIME);
+    b.signal(Signal::SIGCONT);
+    eprintln!("asynchronously: {told}");
+    assert_eq!(a.eval("real_senders:suspensions()"), before);
+    b.await_value("1 + 1", "2", Duration::from_secs(10));
 }

@@ -2,6 +2,7 @@
 -module(real_senders).
 
 -export([beside/3, through_a_stop/2, flood/1, flood_of_kernel/1, is_flooding/0, is_suspended/0, suspended/0, suspensions/0]).
+-export([prepare/1, send_asynchronously/1]).
 -export([kill_sender/1, kill_controller/1, disconnect/1]).
 
 -include("real.hrl").
@@ -66,6 +67,28 @@ flood(Peer) ->
     Sink = spawn(Peer, real_pressure, sink, [0]),
     register(?MODULE, spawn(fun() -> pour(Sink, rand:bytes(100000)) end)),
     ok.
+
+prepare(Peer) ->
+    persistent_term:put(?MODULE, spawn(Peer, real_pressure, sink, [0])),
+    ok.
+
+%% So many messages of a process that never waits; `too_old' before OTP 25.3.
+send_asynchronously(Count) ->
+    Sink = persistent_term:get(?MODULE),
+    Self = self(),
+    spawn(fun() ->
+        Self ! try process_flag(async_dist, true) of
+            _ ->
+                Binary = rand:bytes(100000),
+                [Sink ! {flood, Binary} || _ <- lists:seq(1, Count)],
+                sent
+        catch
+            error:badarg -> too_old
+        end,
+        %% Whoever has ended cannot be suspended.
+        timer:sleep(2000)
+    end),
+    receive Told -> timer:sleep(500), Told end.
 
 %% Until the connection is busy, for a process that counts as one of kernel.
 flood_of_kernel(Peer) ->
