@@ -1,5 +1,6 @@
 use std::io;
 use std::io::Write as _;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -161,12 +162,14 @@ impl Run {
                 erlang::HOW_TO_INSTALL
             ));
         }
-        match inside::library(&testbed.executable) {
-            Some(library) => inside::install(workspace, &library)?,
-            None => {
-                self.plan.carriers.retain(|carrier| *carrier != Carrier::Inside);
-                self.plan.line_carriers.retain(|carrier| *carrier != Carrier::Inside);
-                notes.push(format!("beamway VM is left out: {}", inside::HOW_TO_BUILD));
+        if self.is_planned(&Carrier::Inside) {
+            match self.library(&testbed.executable).await {
+                Some(library) => inside::install(workspace, &library)?,
+                None => {
+                    self.plan.carriers.retain(|carrier| *carrier != Carrier::Inside);
+                    self.plan.line_carriers.retain(|carrier| *carrier != Carrier::Inside);
+                    notes.push(format!("beamway VM is left out: {}", inside::HOW_TO_BUILD));
+                }
             }
         }
         if let Some(note) = emulation::missing().filter(|_| !self.plan.lines.is_empty()) {
@@ -176,6 +179,21 @@ impl Run {
         let settings = settings(&self.plan);
         let versions = (erlang.otp.clone(), erlang.tls.clone());
         self.course(settings, versions, notes)?.run(&testbed).await
+    }
+
+    fn is_planned(&self, carrier: &Carrier) -> bool {
+        let mut planned = self.plan.carriers.iter().chain(&self.plan.line_carriers);
+        planned.any(|of_plan| of_plan == carrier)
+    }
+
+    /// The library of the carrier inside the VM. It is built if it is not there.
+    async fn library(&mut self, executable: &Path) -> Option<PathBuf> {
+        let found = inside::library(executable);
+        if found.is_some() {
+            return found;
+        }
+        self.screen.block(&format!("Cargo builds {}\n", inside::IS_BUILT));
+        inside::build(executable).await
     }
 
     /// With two nodes that run already.

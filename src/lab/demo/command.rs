@@ -1,5 +1,6 @@
 use std::io;
 use std::io::Write as _;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -84,6 +85,17 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The library of the carrier inside the VM. It is built if it is not there.
+async fn library(screen: &mut Screen, executable: &Path) -> Option<PathBuf> {
+    if let Some(library) = inside::library(executable) {
+        return Some(library);
+    }
+    screen.step("library");
+    screen.part(inside::IS_BUILT);
+    screen.end();
+    inside::build(executable).await
+}
+
 /// The demo itself.
 async fn show(
     screen: &mut Screen,
@@ -104,12 +116,14 @@ async fn show(
     if left_out.is_empty() {
         carriers.push(Carrier::Tls);
     }
-    match inside::library(&testbed.executable) {
-        Some(library) if testbed.kind.erlang().is_some() => {
-            inside::install(workspace, &library)?;
-            carriers.push(Carrier::Inside);
+    if testbed.kind.erlang().is_some() {
+        match library(screen, &testbed.executable).await {
+            Some(library) => {
+                inside::install(workspace, &library)?;
+                carriers.push(Carrier::Inside);
+            }
+            None => left_out.push(format!("beamway VM is left out: {}", inside::HOW_TO_BUILD)),
         }
-        _ => left_out.push(format!("beamway VM is left out; {}", inside::HOW_TO_BUILD)),
     }
     screen.step("gateways");
     let gateways = Gateways::start(&testbed, &Transport::default()).await?;

@@ -2,8 +2,10 @@ use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use anyhow::Context as _;
+use tokio::process::Command;
 
 use super::certificates::Certificates;
 use super::gateways::free_ports;
@@ -15,7 +17,10 @@ use super::workspace::Workspace;
 const PAIR: [&str; 2] = ["a", "b"];
 
 /// What says how to get the library.
-pub const HOW_TO_BUILD: &str = "build its library with: cargo build --release -p beamway_nif";
+pub const HOW_TO_BUILD: &str = "its library cannot be built here; in the source: cargo build --release -p beamway_nif";
+
+/// What says that it is being built.
+pub const IS_BUILT: &str = "the carrier inside the VM, once; this takes minutes:";
 
 /// The Erlang modules of the carrier inside the VM.
 pub const MODULES: [(&str, &str); 3] = [
@@ -34,6 +39,36 @@ pub fn library(executable: &Path) -> Option<PathBuf> {
         .into_iter()
         .chain(built)
         .find(|file| file.is_file())
+}
+
+/// Has Cargo build the library, where it has built this program, if the source is there. Cargo shows its progress on standard error.
+///
+/// `None` if there is no source, no Cargo, or it fails.
+pub async fn build(executable: &Path) -> Option<PathBuf> {
+    let folder = executable.parent()?;
+    let profile: &[&str] = match folder.file_name()?.to_str()? {
+        "release" => &["--release"],
+        "debug" => &[],
+        _ => return None,
+    };
+    let target = folder.parent()?;
+    let here = std::env::current_dir().ok();
+    let source = target.parent().map(Path::to_owned).into_iter().chain(here);
+    let source = source
+        .into_iter()
+        .find(|root| root.join("erlang/native/Cargo.toml").is_file())?;
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(source)
+        .args(["build", "--locked", "-p", "beamway_nif", "--target-dir"])
+        .arg(target)
+        .args(profile)
+        .stdin(Stdio::null())
+        // Figures go there.
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    let status = cargo.status().await.ok()?;
+    status.success().then(|| library(executable))?
 }
 
 /// Puts the library where the modules of a run look for it: they are compiled into a folder of the workspace.

@@ -36,8 +36,11 @@ use tempfile::TempDir;
 use super::children::on_children;
 use super::outside::assert_nothing_left;
 use super::outside::beamway;
+use super::outside::beamway_at;
 use super::outside::running_in;
 use super::outside::wait;
+use crate::harness::BEAMWAY;
+use crate::harness::library;
 
 /// A run to its end, with findings on standard output.
 fn bench(arguments: &[&str]) -> (Findings, String) {
@@ -136,6 +139,50 @@ fn everything_is_measured_over_plain_distribution_and_gateways() {
 fn every_carrier_is_measured() {
     let (findings, _) = bench(&["--tiny", "--rows", "calls-4-256000", "--over", "tls,beamway-vm"]);
     assert_all_measured(&findings, &["TLS", "beamway VM"]);
+}
+
+/// Whoever has the source and Cargo need not know that there is a library. `cargo` of this test leaves the one that is built already.
+#[test]
+fn the_library_for_vms_is_built_if_it_is_missing() {
+    let folder = TempDir::new().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    for made in ["target/debug", "erlang/native", "bin"] {
+        fs::create_dir_all(place(made)).unwrap();
+    }
+    let program = place("target/debug/beamway");
+    fs::copy(BEAMWAY, &program).unwrap();
+    fs::write(place("erlang/native/Cargo.toml"), "").unwrap();
+    let text = format!(
+        "#!/bin/sh\necho \"$@\" > {asked}\ncp {library} {target}/debug/\n",
+        asked = place("asked").display(),
+        library = library().display(),
+        target = place("target").display()
+    );
+    fs::write(place("bin/cargo"), text).unwrap();
+    fs::set_permissions(place("bin/cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", place("bin").display(), std::env::var("PATH").unwrap());
+    let measure = |over: &str| {
+        let temporary = TempDir::new().unwrap();
+        let mut command = beamway_at(&program, "bench", &temporary);
+        command.args(["--tiny", "--rounds", "1", "--rows", "idle", "--json", "--over", over]);
+        // No other library is found from here.
+        command.current_dir(&folder).env("PATH", &path);
+        let (status, out, err) = wait(command.spawn().unwrap());
+        assert_eq!(status, Some(0), "{err}");
+        (serde_json::from_str::<Findings>(&out).unwrap(), err)
+    };
+    let (findings, _) = measure("plain");
+    assert!(findings.about.notes.is_empty(), "{:?}", findings.about.notes);
+    assert!(!place("asked").exists(), "nobody wants it");
+    let (findings, said) = measure("beamway-vm");
+    assert_measured(&findings, "beamway VM", false, 1);
+    assert!(said.contains("Cargo builds the carrier inside the VM"), "{said}");
+    let asked = fs::read_to_string(place("asked")).unwrap();
+    assert!(
+        asked.starts_with("build --locked -p beamway_nif --target-dir "),
+        "{asked}"
+    );
+    assert!(!asked.contains("--release"), "{asked}");
 }
 
 /// Figures are worth nothing without the versions of what they compare, which differ much.

@@ -20,7 +20,12 @@ const END_MAX: Duration = Duration::from_secs(280);
 /// A command of `beamway` with a folder for temporary files of its own. Whatever it starts inherits the name of that folder,
 /// by which it is found again.
 pub(crate) fn beamway(name: &str, temporary: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_beamway"));
+    beamway_at(Path::new(env!("CARGO_BIN_EXE_beamway")), name, temporary)
+}
+
+/// The same with a copy of the program.
+pub(crate) fn beamway_at(program: &Path, name: &str, temporary: &TempDir) -> Command {
+    let mut command = Command::new(program);
     command
         .arg(name)
         .env("TMPDIR", temporary.path())
