@@ -138,7 +138,9 @@ impl<'a> Section<'a> {
 
     /// The value of a key, unchecked.
     pub(super) fn raw(&mut self, key: &'static str) -> Option<&'a Given> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let found = self.table?.keys.iter().find(|found| found.name == key)?;
         Some(&found.given)
     }

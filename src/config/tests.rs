@@ -534,6 +534,9 @@ fn only_a_vm_selects_nodes() {
     let text = format!("{LEAST}[select]\nnodes = ['*@h1']\n");
     let nodes = super::parse(&text, Purpose::Vm).expect("a good file").select.nodes;
     assert!(nodes.is_some_and(|nodes| nodes[0].matches("b@h1") && !nodes[0].matches("b@h2")));
+    let mistyped = super::parse(&text.replace("[select]", "[selects]"), Purpose::Vm).expect_err("no such section");
+    let told = mistyped.list[0].to_string();
+    assert!(told.contains("hosts, select, transport"), "{told}");
     for purpose in [Purpose::Daemon, Purpose::Lanes] {
         let mistakes = super::parse(&text, purpose).expect_err("no other carriers").list;
         assert!(
