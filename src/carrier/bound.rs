@@ -89,7 +89,7 @@ impl BoundDaemon {
 
     /// The same for a temporary daemon: of `beamway call`, `send`, `ping`, or of a remote shell. It serves no local nodes, does not
     /// listen for peers, and does not disturb the sessions of a running daemon with the same configuration, which may be one of those
-    /// that it dials.
+    /// that it dials. It dials the host of a node, too: the node is the one that its user named.
     ///
     /// # Errors
     /// If no address can be used, or TLS refuses the certificates.
@@ -99,11 +99,17 @@ impl BoundDaemon {
         identity: &Identity,
         hosts: Vec<String>,
     ) -> Result<Self, StartError> {
-        config.hosts.dial = true;
-        config.hosts.port.get_or_insert(config.gateway.listen.port());
+        let own = Some(config.gateway.listen.port()).filter(|port| *port > 0);
+        config.hosts.port = config.hosts.port.or(own);
+        config.hosts.dial = config.hosts.port.is_some();
         config.gateway.listen.set_port(0);
         config.epmd.listen.clear();
         Self::bind_as(config, identity, hosts, true).await
+    }
+
+    /// Its settings.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Lets questions for nodes wait for the peers that are dialled, although this daemon is temporary.

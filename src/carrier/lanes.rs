@@ -84,20 +84,18 @@ impl Lanes {
         if listens {
             return Self::start(loaded).await;
         }
-        let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
-        let select = loaded.config.select.clone();
         let bound = BoundDaemon::bind_temporary(loaded.config, &loaded.identity, own_hosts()).await?;
-        Self::run(bound.waiting_for_peers(), name, log_level, select)
+        Self::run(bound.waiting_for_peers())
     }
 
     pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
-        let (name, log_level) = (loaded.config.gateway.name.clone(), loaded.config.log.level);
-        let select = loaded.config.select.clone();
-        let bound = BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?;
-        Self::run(bound, name, log_level, select)
+        Self::run(BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?)
     }
 
-    fn run(bound: BoundDaemon, name: String, log_level: LogLevel, select: SelectSettings) -> Result<Self, StartError> {
+    fn run(bound: BoundDaemon) -> Result<Self, StartError> {
+        let config = bound.config();
+        let (name, log_level) = (config.gateway.name.clone(), config.log.level);
+        let select = config.select.clone();
         let (requests, leave) = (bound.requests(), CancellationToken::new());
         let address = bound
             .local_addr()

@@ -97,6 +97,17 @@ fn mistakes_of_a_program_are_told_as_those_of_a_file() {
     assert_eq!(told.len(), 8, "{told:#?}");
 }
 
+/// A number that does not change for a tenth of a second: tasks that only begin something are over by then.
+async fn settled(number: impl Fn() -> usize) -> usize {
+    let (mut seen, mut looks) = (number(), 0);
+    while looks < 10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        looks = if number() == seen { looks + 1 } else { 0 };
+        seen = number();
+    }
+    seen
+}
+
 /// The number of tasks of a daemon with a port mapper at these addresses.
 async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
     let now = SystemTime::now();
@@ -118,10 +129,7 @@ async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
         .expect("free ports");
     let leave = CancellationToken::new();
     let daemon = tokio::spawn(bound.run(leave.clone()));
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    let tasks = Handle::current().metrics().num_alive_tasks();
+    let tasks = settled(|| Handle::current().metrics().num_alive_tasks()).await;
     leave.cancel();
     daemon.await.expect("a daemon that stops");
     tasks

@@ -8,6 +8,7 @@ use crate::harness::Carrier;
 use crate::harness::Cluster;
 use crate::harness::Node;
 use crate::lossy::Far;
+use crate::netns::pair_of;
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -20,9 +21,8 @@ struct Beside {
     /// The 99th percentile of the calls in microseconds, alone and beside the flood.
     alone: u64,
     beside: u64,
-    /// How often the VM itself suspended the caller, since its queue was full.
-    #[allow(dead_code, reason = "shown")]
-    busy: u64,
+    /// For how many signals of the caller the queue of the VM was full. A call has three.
+    signals_held: u64,
     /// Of so many looks at both processes, how many found the caller suspended, and the other one.
     looks: u64,
     caller_suspended: u64,
@@ -42,19 +42,16 @@ fn beside(far: &mut Far, alone: u32, beside: u32) -> Beside {
     let [
         alone,
         beside,
-        busy,
+        signals_held,
         looks,
         caller_suspended,
         flooder_suspended,
         suspensions,
-    ] = numbers[..]
-    else {
-        panic!("{told}");
-    };
+    ] = <[u64; 7]>::try_from(numbers).unwrap_or_else(|_| panic!("{told}"));
     Beside {
         alone,
         beside,
-        busy,
+        signals_held,
         looks,
         caller_suspended,
         flooder_suspended,
@@ -79,6 +76,7 @@ fn over_a_slow_line() {
     );
     // While it is let go, the queue of the VM may be full for an instant.
     assert!(50 * seen.caller_suspended <= seen.looks, "{seen:?}");
+    assert!(seen.signals_held <= 3 * 400 / 10, "{seen:?}");
     assert!(grown < 128 << 20, "{grown} bytes");
     assert_eq!(far.a.eval("real_senders:suspended()"), "[]");
     far.cluster.assert_healthy();
@@ -94,6 +92,7 @@ fn over_a_slow_line_with_plain_distribution() {
     eprintln!("{seen:?}");
     assert!(seen.beside > 4 * seen.alone + 10_000, "{seen:?}");
     assert!(4 * seen.caller_suspended > seen.looks, "{seen:?}");
+    assert!(seen.signals_held > 3 * 20 / 2, "{seen:?}");
 }
 
 #[test]
@@ -106,8 +105,14 @@ fn to_a_node_that_is_stopped_for_a_while() {
     std::thread::sleep(Duration::from_secs(2));
     let resident = a.resident();
     b.signal(Signal::SIGCONT);
+    // So many signals of the caller met a full queue of the VM, and so often a process was suspended.
     let told = a.finish("calls", TIME).unwrap_or_else(|error| panic!("{error}"));
-    eprintln!("{told}, {} MB", resident >> 20);
+    let (signals_held, suspensions) = pair_of(&told);
+    eprintln!(
+        "{signals_held} signals held, {suspensions} suspensions, {} MiB",
+        resident >> 20
+    );
+    assert!(suspensions > 0, "{told}");
     assert!(resident < 256 << 20, "{} MiB", resident >> 20);
     assert_eq!(a.eval(&format!("real:watched({})", b.atom())), "[]");
     assert_eq!(a.eval("real_senders:suspended()"), "[]");
@@ -137,9 +142,10 @@ fn nobody_stays_suspended() {
 #[test]
 fn some_are_never_suspended() {
     let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Vm);
-    a.eval(&format!("real_senders:flood_of_kernel({})", b.atom()));
+    a.eval(&format!("real_senders:prepare({})", b.atom()));
     b.signal(Signal::SIGSTOP);
-    a.await_value("real_senders:is_flooding()", "false", Duration::from_secs(10));
+    // Until there is no room left at all.
+    a.eval_within("real_senders:send_as_kernel()", TIME);
     b.signal(Signal::SIGCONT);
     b.await_value("1 + 1", "2", Duration::from_secs(10));
     assert_eq!(a.eval("real_senders:suspensions()"), "0");
@@ -155,7 +161,9 @@ pub(crate) fn send_asynchronously(a: &mut Node, b: &mut Node) {
     // 30 MB, much more than there is room for.
     let told = a.eval_within("real_senders:send_asynchronously(300)", TIME);
     b.signal(Signal::SIGCONT);
-    eprintln!("asynchronously: {told}");
+    if told == "too_old" {
+        eprintln!("SKIPPED: OTP 25 before 25.3 has no processes that send asynchronously");
+    }
     assert_eq!(a.eval("real_senders:suspensions()"), before);
     b.await_value("1 + 1", "2", Duration::from_secs(10));
 }

@@ -1,6 +1,5 @@
 use std::io;
 use std::io::Write as _;
-use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -163,7 +162,8 @@ impl Run {
             ));
         }
         if self.is_planned(&Carrier::Inside) {
-            match self.library(&testbed.executable).await {
+            let announce = || self.screen.block(&format!("{}\n", inside::BUILDING));
+            match inside::find_or_build(&testbed.executable, announce).await {
                 Some(library) => inside::install(workspace, &library)?,
                 None => {
                     self.plan.carriers.retain(|carrier| *carrier != Carrier::Inside);
@@ -184,16 +184,6 @@ impl Run {
     fn is_planned(&self, carrier: &Carrier) -> bool {
         let mut planned = self.plan.carriers.iter().chain(&self.plan.line_carriers);
         planned.any(|of_plan| of_plan == carrier)
-    }
-
-    /// The library of the carrier inside the VM. It is built if it is not there.
-    async fn library(&mut self, executable: &Path) -> Option<PathBuf> {
-        let found = inside::library(executable);
-        if found.is_some() {
-            return found;
-        }
-        self.screen.block(&format!("Cargo builds {}\n", inside::IS_BUILT));
-        inside::build(executable).await
     }
 
     /// With two nodes that run already.

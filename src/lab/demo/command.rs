@@ -1,6 +1,5 @@
 use std::io;
 use std::io::Write as _;
-use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -85,17 +84,6 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The library of the carrier inside the VM. It is built if it is not there.
-async fn library(screen: &mut Screen, executable: &Path) -> Option<PathBuf> {
-    if let Some(library) = inside::library(executable) {
-        return Some(library);
-    }
-    screen.step("library");
-    screen.part(inside::IS_BUILT);
-    screen.end();
-    inside::build(executable).await
-}
-
 /// The demo itself.
 async fn show(
     screen: &mut Screen,
@@ -117,7 +105,8 @@ async fn show(
         carriers.push(Carrier::Tls);
     }
     if testbed.kind.erlang().is_some() {
-        match library(screen, &testbed.executable).await {
+        let announce = || screen.block(&format!("{}\n", inside::BUILDING));
+        match inside::find_or_build(&testbed.executable, announce).await {
             Some(library) => {
                 inside::install(workspace, &library)?;
                 carriers.push(Carrier::Inside);

@@ -20,7 +20,7 @@ const PAIR: [&str; 2] = ["a", "b"];
 pub const HOW_TO_BUILD: &str = "its library cannot be built here; in the source: cargo build --release -p beamway_nif";
 
 /// What says that it is being built.
-pub const IS_BUILT: &str = "the carrier inside the VM, once; this takes minutes:";
+pub const BUILDING: &str = "Cargo builds the carrier inside the VM, once; this takes minutes:";
 
 /// The Erlang modules of the carrier inside the VM.
 pub const MODULES: [(&str, &str); 3] = [
@@ -41,10 +41,19 @@ pub fn library(executable: &Path) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Has Cargo build the library, where it has built this program, if the source is there. Cargo shows its progress on standard error.
+/// The library, or if there is none what Cargo builds, after `announce`. Cargo shows its progress on standard error.
 ///
 /// `None` if there is no source, no Cargo, or it fails.
-pub async fn build(executable: &Path) -> Option<PathBuf> {
+pub async fn find_or_build(executable: &Path, announce: impl FnOnce()) -> Option<PathBuf> {
+    if let Some(library) = library(executable) {
+        return Some(library);
+    }
+    announce();
+    build(executable).await
+}
+
+/// Has Cargo build the library where it has built this program.
+async fn build(executable: &Path) -> Option<PathBuf> {
     let folder = executable.parent()?;
     let profile: &[&str] = match folder.file_name()?.to_str()? {
         "release" => &["--release"],
@@ -53,10 +62,8 @@ pub async fn build(executable: &Path) -> Option<PathBuf> {
     };
     let target = folder.parent()?;
     let here = std::env::current_dir().ok();
-    let source = target.parent().map(Path::to_owned).into_iter().chain(here);
-    let source = source
-        .into_iter()
-        .find(|root| root.join("erlang/native/Cargo.toml").is_file())?;
+    let mut roots = target.parent().map(Path::to_owned).into_iter().chain(here);
+    let source = roots.find(|root| root.join("erlang/native/Cargo.toml").is_file())?;
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(source)

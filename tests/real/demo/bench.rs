@@ -136,7 +136,7 @@ fn everything_is_measured_over_plain_distribution_and_gateways() {
 
 /// What the carriers do differently is how nodes are started and connected: one row tells.
 #[test]
-fn every_carrier_is_measured() {
+fn tls_and_the_carrier_inside_are_measured() {
     let (findings, _) = bench(&["--tiny", "--rows", "calls-4-256000", "--over", "tls,beamway-vm"]);
     assert_all_measured(&findings, &["TLS", "beamway VM"]);
 }

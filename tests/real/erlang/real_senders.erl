@@ -1,8 +1,8 @@
 %% A process that floods a node, and others beside it.
 -module(real_senders).
 
--export([beside/3, through_a_stop/2, flood/1, flood_of_kernel/1, is_flooding/0, is_suspended/0, suspended/0, suspensions/0]).
--export([prepare/1, send_asynchronously/1]).
+-export([beside/3, through_a_stop/2, flood/1, is_suspended/0, suspended/0, suspensions/0]).
+-export([prepare/1, send_as_kernel/0, send_asynchronously/1]).
 -export([kill_sender/1, kill_controller/1, disconnect/1]).
 
 -include("real.hrl").
@@ -52,16 +52,17 @@ ask(Pid) ->
     Pid ! {tell, self()},
     receive {Pid, Answer} -> Answer end.
 
-%% So many calls while another process floods the node, which is stopped meanwhile: how often the VM suspended the caller.
+%% So many calls while another process floods the node, which is stopped meanwhile: for how many signals of the caller the VM had no room, and
+%% how often the carrier has suspended a process.
 through_a_stop(Peer, Count) ->
     {ok, Server} = erpc:call(Peer, real_server, start, []),
     Caller = self(),
     Watcher = spawn(fun() -> erlang:system_monitor(self(), [busy_dist_port]), count_busy(Caller, 0) end),
     flood(Peer),
-    Times = calls(Server, Count, []),
+    calls(Server, Count, []),
     Busy = ask(Watcher),
     kill_sender(Peer),
-    {length(Times), Busy, suspensions()}.
+    {Busy, suspensions()}.
 
 flood(Peer) ->
     Sink = spawn(Peer, real_pressure, sink, [0]),
@@ -72,45 +73,46 @@ prepare(Peer) ->
     persistent_term:put(?MODULE, spawn(Peer, real_pressure, sink, [0])),
     ok.
 
-%% So many messages of a process that never waits; `too_old' before OTP 25.3.
+%% So many messages of a process that never waits; `too_old' before OTP 25.3. It is there still, since nobody suspends one that has ended.
 send_asynchronously(Count) ->
-    Sink = persistent_term:get(?MODULE),
-    Self = self(),
-    spawn(fun() ->
-        Self ! try process_flag(async_dist, true) of
+    of_process(fun(Sink) ->
+        try process_flag(async_dist, true) of
             _ ->
                 Binary = rand:bytes(100000),
                 [Sink ! {flood, Binary} || _ <- lists:seq(1, Count)],
                 sent
         catch
-            error:badarg -> too_old
-        end,
-        %% Whoever has ended cannot be suspended.
-        timer:sleep(2000)
-    end),
-    receive Told -> timer:sleep(500), Told end.
+            error:badarg -> "25" = erlang:system_info(otp_release), too_old
+        end
+    end).
 
-%% Until the connection is busy, for a process that counts as one of kernel.
-flood_of_kernel(Peer) ->
-    Sink = spawn(Peer, real_pressure, sink, [0]),
-    {group_leader, Leader} = process_info(whereis(kernel_sup), group_leader),
-    register(?MODULE, spawn(fun() ->
+%% Messages of a process that counts as one of kernel, until there has been no room for half a second.
+send_as_kernel() ->
+    of_process(fun(Sink) ->
+        {group_leader, Leader} = process_info(whereis(kernel_sup), group_leader),
         group_leader(Leader, self()),
-        pour_until_busy(Sink, rand:bytes(100000))
-    end)),
-    ok.
+        send_until_full(Sink, rand:bytes(100000), 0)
+    end).
+
+send_until_full(_Sink, _Data, 50) -> full;
+send_until_full(Sink, Data, Refused) ->
+    case erlang:send(Sink, {flood, Data}, [nosuspend]) of
+        ok -> send_until_full(Sink, Data, 0);
+        nosuspend -> timer:sleep(10), send_until_full(Sink, Data, Refused + 1)
+    end.
+
+%% What a process gives that sends to the sink of `prepare/1'. It stays a moment, in which it could be suspended.
+of_process(Send) ->
+    Sink = persistent_term:get(?MODULE),
+    Self = self(),
+    Sender = spawn_link(fun() -> Self ! {told, Send(Sink)}, receive stop -> ok end end),
+    receive
+        {told, Told} -> timer:sleep(500), Sender ! stop, Told
+    end.
 
 pour(Sink, Data) ->
     Sink ! {flood, Data},
     pour(Sink, Data).
-
-pour_until_busy(Sink, Data) ->
-    case erlang:send(Sink, {flood, Data}, [nosuspend]) of
-        ok -> pour_until_busy(Sink, Data);
-        nosuspend -> ok
-    end.
-
-is_flooding() -> whereis(?MODULE) =/= undefined.
 
 is_suspended() -> process_info(whereis(?MODULE), status) =:= {status, suspended} andalso suspensions() > 0.
 
