@@ -5,7 +5,9 @@
 
 %% @doc The lanes of this node, and its connections over them; an empty map if beamway does not run in this VM.
 %%
-%% `name', `address' and `version' are those of the lanes. `circuits' has a map for each connection:
+%% `name', `address' and `version' are those of the lanes. `memory' is how many bytes of signals have arrived
+%% from all peers and are kept outside of the VM until it takes them: at most `memory_limit', which is `[gateway] memory' of the file.
+%% `circuits' has a map for each connection:
 %%
 %% <ul>
 %% <li>`node', `peer': the other node, and the daemon through which it is reached;</li>

@@ -69,6 +69,8 @@ pub(crate) struct BoundDaemon {
     hosts: Hosts,
     /// The hosts in this daemon's certificate.
     certified: Arc<[String]>,
+    /// What is kept for all peers.
+    memory: Memory,
     busy_wait: BusyWait,
     /// Whether questions for nodes wait in the first moments for the peers that are dialled.
     waits_for_peers: bool,
@@ -105,6 +107,11 @@ impl BoundDaemon {
         config.gateway.listen.set_port(0);
         config.epmd.listen.clear();
         Self::bind_as(config, identity, hosts, true).await
+    }
+
+    /// What it keeps for its peers.
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Its settings.
@@ -168,6 +175,7 @@ impl BoundDaemon {
             requests: mpsc::channel(REQUESTS),
             certified: identity.hosts().into(),
             hosts,
+            memory: Memory::new(config.gateway.memory),
             busy_wait: BusyWait::default(),
             // A command waits itself, for the one node that it is about.
             waits_for_peers: !is_temporary,
@@ -284,7 +292,7 @@ impl BoundDaemon {
             sockets: self.sockets,
             client: self.client,
             session: session_config(&self.config),
-            memory: Memory::new(self.config.gateway.memory),
+            memory: self.memory,
             race_interval: self.config.session.race_interval,
             keep_alive: self.config.transport.keep_alive,
             held,

@@ -21,6 +21,7 @@ use crate::config::Purpose;
 use crate::config::SelectSettings;
 use crate::hub::io::directory::Request;
 use crate::node::NodeBuilder;
+use crate::session::Memory;
 
 /// Running lanes: the sessions of this program with its peers, used by the native nodes that are attached.
 ///
@@ -52,6 +53,8 @@ pub struct Lanes {
     log_level: LogLevel,
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
     select: SelectSettings,
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
+    memory: Memory,
     requests: mpsc::Sender<Request>,
     address: SocketAddr,
     leave: DropGuard,
@@ -95,7 +98,7 @@ impl Lanes {
     fn run(bound: BoundDaemon) -> Result<Self, StartError> {
         let config = bound.config();
         let (name, log_level) = (config.gateway.name.clone(), config.log.level);
-        let select = config.select.clone();
+        let (select, memory) = (config.select.clone(), bound.memory().clone());
         let (requests, leave) = (bound.requests(), CancellationToken::new());
         let address = bound
             .local_addr()
@@ -105,6 +108,7 @@ impl Lanes {
             name,
             log_level,
             select,
+            memory,
             requests,
             address,
             leave: leave.drop_guard(),
@@ -127,6 +131,13 @@ impl Lanes {
     #[doc(hidden)]
     pub const fn log_level(&self) -> LogLevel {
         self.log_level
+    }
+
+    /// What they keep for their peers, for a carrier inside a VM.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Whether a carrier inside a VM is for the node of that name, as its configuration file says.

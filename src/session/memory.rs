@@ -82,6 +82,12 @@ impl Memory {
         self.0.account.kept()
     }
 
+    /// The limit in bytes.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
+    pub fn limit(&self) -> u64 {
+        self.0.limit
+    }
+
     /// The share of a session with the daemon of this name. Sessions with daemons of one name, as those of temporary
     /// daemons, are together one peer.
     pub fn share(&self, daemon: &str) -> Share {

@@ -13,7 +13,7 @@ use crate::harness::NodeSpec;
 cases! {
     control: reconnects, restarted_node;
     bridge: simultaneous_connects, many_partners, wrong_cookie;
-    vm: restarted_node, simultaneous_connects, wrong_cookie;
+    vm: reconnects, restarted_node, simultaneous_connects, many_partners, wrong_cookie;
     mixed: restarted_node, simultaneous_connects;
 }
 

@@ -23,6 +23,8 @@ rustler::atoms! {
     name,
     address,
     version,
+    memory,
+    memory_limit,
     circuits,
     node,
     peer,

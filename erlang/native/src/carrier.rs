@@ -245,6 +245,8 @@ pub(crate) fn requests() -> Option<mpsc::Sender<Request>> {
 pub(crate) struct Overview {
     pub(crate) name: String,
     pub(crate) address: String,
+    /// The bytes that are kept for all peers, and their limit.
+    pub(crate) memory: (u64, u64),
     pub(crate) circuits: Vec<Arc<Shared>>,
 }
 
@@ -253,6 +255,7 @@ pub(crate) fn overview() -> Option<Overview> {
     with_running(|_, running| Overview {
         name: running.lanes.name().to_owned(),
         address: running.lanes.address().to_string(),
+        memory: (running.lanes.memory().kept(), running.lanes.memory().limit()),
         circuits: running.circuits.iter().filter_map(Weak::upgrade).collect(),
     })
 }

@@ -14,6 +14,7 @@ use std::task::Waker;
 
 use beamway::internals::endpoint::TrySendError;
 use beamway::internals::endpoint::io::endpoint::SignalSender;
+use beamway::internals::endpoint::io::session::PeerSilence;
 use beamway::internals::session::Intake;
 use beamway::internals::vm::Outgoing;
 use bytes::Bytes;
@@ -68,8 +69,8 @@ pub(crate) struct Shared {
     /// The processes that the controller has suspended, and how often it has suspended one.
     pub(crate) suspended: AtomicU64,
     pub(crate) suspensions: AtomicU64,
-    /// Whether the far node is silent, as the peer says. Set with `out`.
-    pub(crate) silence: OnceLock<watch::Receiver<bool>>,
+    /// Whether the far node is silent, as the peer says, and whether the peer itself is. Set with `out`.
+    pub(crate) silence: OnceLock<(watch::Receiver<bool>, PeerSilence)>,
     /// The far node and the peer that speaks for it, for [`crate::info`].
     pub(crate) names: OnceLock<(String, Arc<str>)>,
 }
@@ -191,9 +192,9 @@ impl Shared {
     }
 
     /// What was received, what was sent, and whether something waits to be sent: what OTP's ticker compares. While the peer vouches for
-    /// the far node, there is always something new.
+    /// the far node, there is always something new. Nobody vouches for a peer that is silent itself: that may be a VM which hangs.
     pub(crate) fn statistics(&self) -> (u64, u64, bool) {
-        if self.silence.get().is_some_and(|silence| !*silence.borrow()) {
+        if self.silence.get().is_some() && !self.far_is_silent() {
             self.received.fetch_add(1, Relaxed);
         }
         (self.received.load(Relaxed), self.sent.load(Relaxed), self.has_kept())
@@ -209,9 +210,10 @@ impl Shared {
         self.out().as_ref().is_some_and(|out| !out.kept.is_empty())
     }
 
-    /// Whether the far node is silent.
+    /// Whether the far node is silent, or everything of its host.
     pub(crate) fn far_is_silent(&self) -> bool {
-        self.silence.get().is_some_and(|silence| *silence.borrow())
+        let silence = self.silence.get();
+        silence.is_some_and(|(node, peer)| *node.borrow() || peer.is_silent())
     }
 }
 

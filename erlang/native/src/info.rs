@@ -26,6 +26,8 @@ pub(crate) fn info(env: Env<'_>) -> Term<'_> {
             (atoms::name().encode(env), overview.name.encode(env)),
             (atoms::address().encode(env), overview.address.encode(env)),
             (atoms::version().encode(env), env!("CARGO_PKG_VERSION").encode(env)),
+            (atoms::memory().encode(env), overview.memory.0.encode(env)),
+            (atoms::memory_limit().encode(env), overview.memory.1.encode(env)),
             (atoms::circuits().encode(env), circuits.encode(env)),
         ],
     )

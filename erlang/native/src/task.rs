@@ -216,7 +216,10 @@ impl Task {
         info!(%peer, circuit = %id, from, to, "a circuit has begun");
         let far = follower.far_name().unwrap_or_default().to_owned();
         let _ = self.shared.names.set((far, Arc::clone(&peer)));
-        let _ = self.shared.silence.set(receiver.far_silence());
+        let _ = self
+            .shared
+            .silence
+            .set((receiver.far_silence(), receiver.peer_silence()));
         let tells_silence = sender.tells_silence();
         let suspended = sender.suspended();
         *self.shared.out() = Some(Out {

@@ -17,6 +17,7 @@ use super::attachment::Delivery;
 use super::attachment::EndpointEvent;
 use super::attachment::attachment;
 use super::session::Command;
+use super::session::PeerSilence;
 use super::session::SessionHandle;
 use crate::endpoint::Closed;
 use crate::endpoint::TrySendError;
@@ -300,6 +301,12 @@ impl SignalReceiver {
     /// Whether the far node is silent, as the peer says. Then nothing may vouch for it here.
     pub fn far_silence(&self) -> watch::Receiver<bool> {
         self.silence.clone()
+    }
+
+    /// Whether the peer itself is silent. A gateway bridges that time for its nodes, a VM lets its own tick time apply.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
+    pub fn peer_silence(&self) -> PeerSilence {
+        self.circuit.session.peer_silence.clone()
     }
 
     /// Receives the next signals. Report them with [`SignalReceiver::written`] when the node has them. Cancel-safe.

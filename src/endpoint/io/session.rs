@@ -1,6 +1,8 @@
 //! The messages between endpoints and the task that owns a session: plain values on bounded channels.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -106,7 +108,25 @@ pub struct SessionHandle {
     pub peer: Arc<str>,
     /// Whether the peer can be told that a node is silent: its version of the protocol has a notice for it.
     pub tells_silence: bool,
+    /// Whether the peer itself is silent.
+    pub peer_silence: PeerSilence,
     commands: mpsc::Sender<Command>,
+}
+
+/// Whether nothing is heard of a peer: its trunk is lost, or it acknowledges nothing. The task of the session updates it.
+#[derive(Clone, Debug, Default)]
+pub struct PeerSilence(Arc<AtomicBool>);
+
+impl PeerSilence {
+    /// Updates it.
+    pub fn set(&self, is_silent: bool) {
+        self.0.store(is_silent, Relaxed);
+    }
+
+    /// Whether the peer is silent now.
+    pub fn is_silent(&self) -> bool {
+        self.0.load(Relaxed)
+    }
 }
 
 impl SessionHandle {
@@ -116,6 +136,7 @@ impl SessionHandle {
         let handle = Self {
             peer,
             tells_silence: true,
+            peer_silence: PeerSilence::default(),
             commands,
         };
         (handle, receiver)

@@ -103,6 +103,11 @@ impl TrunkKeeper {
         }
     }
 
+    /// Whether there is no trunk, or the peer acknowledges nothing on it.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.judge.state() == TrunkState::Stalled
+    }
+
     pub(super) const fn is_lost(&self) -> bool {
         self.streams.is_none()
     }

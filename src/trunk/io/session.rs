@@ -276,6 +276,7 @@ impl SessionTask {
             if let Some(reason) = ended.or_else(|| self.trunk.watch(self.session.stalled_since(), now)) {
                 return reason;
             }
+            self.handle.peer_silence.set(self.trunk.is_stalled());
             if self.session.may_close_circuits() {
                 self.guard = None;
             }

@@ -215,6 +215,14 @@ impl Cluster {
         self.certificates.as_ref().expect("a bridge")
     }
 
+    pub(crate) const fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+
+    pub(crate) fn site(&self, site: usize) -> &Site {
+        self.sites.get(site).expect("a site of this cluster")
+    }
+
     pub(crate) fn gateway(&mut self, site: usize) -> &mut Gateway {
         self.gateways.get_mut(site).expect("a site of this cluster")
     }

@@ -299,6 +299,10 @@ impl Node {
         self.process.kill();
     }
 
+    pub(crate) const fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Bytes of memory that it holds.
     pub(crate) fn resident(&self) -> u64 {
         self.process.resident()

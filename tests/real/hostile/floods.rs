@@ -28,11 +28,12 @@ use super::Healthy;
 use super::peers::Visitor;
 use super::peers::hello;
 use super::peers::notice;
+use crate::harness::Carrier;
 use crate::harness::Site;
 use crate::harness::resident;
 
-/// `[gateway] memory` of the gateway that is flooded.
-const MEMORY: u64 = 8 << 20;
+/// `[gateway] memory` of the gateway or node that is flooded.
+pub(super) const MEMORY: u64 = 8 << 20;
 
 /// What a gateway may hold beyond it: what is underway, and the allocator's own.
 const BEYOND: u64 = 64 << 20;
@@ -40,35 +41,42 @@ const BEYOND: u64 = 64 << 20;
 /// The longest that a flood takes.
 const FLOOD: Duration = Duration::from_secs(40);
 
-/// A gateway with little memory, another one, and the certificate of a third that does not run.
-struct Flooded {
-    healthy: Healthy,
+/// A gateway or node with little memory, another one, and the certificate of a third that does not run.
+pub(super) struct Flooded {
+    pub(super) healthy: Healthy,
     address: SocketAddr,
     certs: PathBuf,
-    /// What the gateway holds before anything happens.
+    /// What it holds before anything happens.
     before: u64,
+    /// Whether calls beside the floods are not measured.
+    pub(super) without_calls: bool,
 }
 
 impl Flooded {
     fn new() -> Self {
+        Self::of(Carrier::Bridge)
+    }
+
+    pub(super) fn of(carrier: Carrier) -> Self {
         let left = Site::loopback("left")
             .setting(&format!("memory = {MEMORY}"))
             .setting("circuit_budget = \"4MiB\"");
         let sites = vec![left, Site::loopback("right"), Site::loopback("third")];
-        let mut healthy = Healthy::of(sites, 2);
-        let address = healthy.cluster.gateway(0).site().quic;
+        let mut healthy = Healthy::of(carrier, sites, 2);
+        let address = healthy.address();
         let certs = healthy.cluster.certificates().issue("third");
-        let before = healthy.cluster.gateway(0).process().resident();
+        let [left, _] = healthy.attacked();
         Self {
             healthy,
             address,
             certs,
-            before,
+            before: resident(left),
+            without_calls: false,
         }
     }
 
     /// Floods with several sessions at once, while the resident memory is watched. Returns how many bytes were sent.
-    fn flood(
+    pub(super) fn flood(
         &mut self,
         what: &str,
         sessions: u8,
@@ -76,23 +84,33 @@ impl Flooded {
     ) {
         let (address, before) = (self.address, self.before);
         let certs = &self.certs;
-        let gateway = self.healthy.cluster.gateway(0).process().id();
-        let (sent, most) = self.healthy.beside(what, |_| {
+        let [flooded, _] = self.healthy.attacked();
+        let dials = match self.healthy.cluster.carrier() {
+            Carrier::Vm => "left-a",
+            _ => "left",
+        };
+        let attack = |_: &mut Healthy| {
             let attackers: Vec<_> = (0..sessions)
                 .map(|boot| {
                     let mut visitor = Visitor::with(certs, "third", "third");
+                    visitor.dials = dials;
                     visitor.patience = FLOOD;
                     thread::spawn(move || attack(visitor, address, boot, flood))
                 })
                 .collect();
             let mut most = 0;
             while !attackers.iter().all(thread::JoinHandle::is_finished) {
-                most = most.max(resident(gateway));
+                most = most.max(resident(flooded));
                 thread::sleep(Duration::from_millis(20));
             }
             let sent = attackers.into_iter().map(|attacker| attacker.join().expect("no panic"));
             (sent.sum::<u64>(), most)
-        });
+        };
+        let (sent, most) = if self.without_calls {
+            attack(&mut self.healthy)
+        } else {
+            self.healthy.beside(what, attack)
+        };
         assert!(sent > MEMORY / 2, "{what}: only {sent} bytes were sent: no flood");
         assert!(
             most < before + MEMORY + BEYOND,
@@ -208,88 +226,96 @@ async fn send(stream: &mut SendStream, bytes: &[u8], times: usize) -> u64 {
 }
 
 /// Small frames with thousands of fences, for which no credit is charged.
+pub(super) async fn fences(connection: &Connection, mut control: SendStream) -> u64 {
+    let fences: Vec<_> = (1..STRANDS).map(|strand| FrameId { strand, number: 1 }).collect();
+    let mut stream = lane(connection, 0).await.expect("a lane");
+    let mut sent = 0;
+    for circuit in open(&mut control, 3).await {
+        sent += send(&mut stream, &frame(circuit, 0, &fences, b"x"), 900).await;
+    }
+    sent
+}
+
 #[test]
 fn fences_are_memory() {
-    Flooded::new().flood("fences", 1, async |connection, mut control| {
-        let fences: Vec<_> = (1..STRANDS).map(|strand| FrameId { strand, number: 1 }).collect();
-        let mut stream = lane(connection, 0).await.expect("a lane");
-        let mut sent = 0;
-        for circuit in open(&mut control, 3).await {
-            sent += send(&mut stream, &frame(circuit, 0, &fences, b"x"), 900).await;
-        }
-        sent
-    });
+    Flooded::new().flood("fences", 1, fences);
 }
 
 /// Small frames that stay, each among many that do not.
+pub(super) async fn small_frames(connection: &Connection, mut control: SendStream) -> u64 {
+    static FILLER: [u8; 64 * 1024] = [0; 64 * 1024];
+    let mut stream = lane(connection, 0).await.expect("a lane");
+    let nowhere = frame(CircuitId(4_000_000), 0, &[], &FILLER);
+    let mut sent = 0;
+    for circuit in open(&mut control, 2).await {
+        let both = [
+            &frame(circuit, 0, &[FrameId { strand: 1, number: 1 }], b"x")[..],
+            &nowhere,
+        ]
+        .concat();
+        sent += send(&mut stream, &both, 900).await;
+    }
+    sent
+}
+
 #[test]
 fn small_frames_keep_no_large_buffers() {
-    Flooded::new().flood("small frames", 1, async |connection, mut control| {
-        static FILLER: [u8; 64 * 1024] = [0; 64 * 1024];
-        let mut stream = lane(connection, 0).await.expect("a lane");
-        let nowhere = frame(CircuitId(4_000_000), 0, &[], &FILLER);
-        let mut sent = 0;
-        for circuit in open(&mut control, 2).await {
-            let both = [
-                &frame(circuit, 0, &[FrameId { strand: 1, number: 1 }], b"x")[..],
-                &nowhere,
-            ]
-            .concat();
-            sent += send(&mut stream, &both, 900).await;
-        }
-        sent
-    });
+    Flooded::new().flood("small frames", 1, small_frames);
 }
 
 /// Frames that never end, for circuits that do not exist, on all lanes of several sessions.
+pub(super) async fn incomplete_frames(connection: &Connection, _control: SendStream) -> u64 {
+    static PART: [u8; 64 * 1024] = [0; 64 * 1024];
+    let body: &'static [u8] = vec![0; BODY_MAX - 1].leak();
+    let whole = frame(CircuitId(2), 0, &[], body);
+    let head = &whole[..whole.len() - body.len()];
+    let mut sent = 0;
+    let mut streams = Vec::new();
+    for number in 0..16 {
+        let mut stream = lane(connection, number).await;
+        if let Some(stream) = &mut stream {
+            sent += send(stream, head, 1).await;
+            sent += send(stream, &PART, body.len() / PART.len() - 1).await;
+        }
+        streams.push(stream);
+    }
+    // A stream that is dropped is reset.
+    let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
+    sent
+}
+
 #[test]
 fn incomplete_frames_are_memory() {
-    Flooded::new().flood("incomplete frames", 3, async |connection, _control| {
-        static PART: [u8; 64 * 1024] = [0; 64 * 1024];
-        let body: &'static [u8] = vec![0; BODY_MAX - 1].leak();
-        let whole = frame(CircuitId(2), 0, &[], body);
-        let head = &whole[..whole.len() - body.len()];
-        let mut sent = 0;
-        let mut streams = Vec::new();
-        for number in 0..16 {
-            let mut stream = lane(connection, number).await;
-            if let Some(stream) = &mut stream {
-                sent += send(stream, head, 1).await;
-                sent += send(stream, &PART, body.len() / PART.len() - 1).await;
-            }
-            streams.push(stream);
-        }
-        // A stream that is dropped is reset.
-        let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
-        sent
-    });
+    Flooded::new().flood("incomplete frames", 3, incomplete_frames);
 }
 
 /// Announcements of names, and names, without end.
+pub(super) async fn announcements(_connection: &Connection, mut control: SendStream) -> u64 {
+    let hosts: Vec<_> = (0..20_000).map(|number| format!("host{number}")).collect();
+    let mut sent = 0;
+    for number in 1..=23 {
+        let name = format!("node{number}");
+        let up = Notice::NodeUp {
+            name,
+            hosts: hosts.clone(),
+            hidden: false,
+        };
+        sent += send(&mut control, &notice(number, up), 1).await;
+    }
+    sent
+}
+
 #[test]
 fn announced_names_are_bounded() {
-    Flooded::new().flood("announcements", 1, async |_connection, mut control| {
-        let hosts: Vec<_> = (0..20_000).map(|number| format!("host{number}")).collect();
-        let mut sent = 0;
-        for number in 1..=23 {
-            let name = format!("node{number}");
-            let up = Notice::NodeUp {
-                name,
-                hosts: hosts.clone(),
-                hidden: false,
-            };
-            sent += send(&mut control, &notice(number, up), 1).await;
-        }
-        sent
-    });
+    Flooded::new().flood("announcements", 1, announcements);
 }
 
 /// A peer that grants just enough for the first notice. Whoever greets after it must not wait for it.
 #[test]
 fn a_peer_without_room_for_a_welcome_holds_up_nobody() {
     let sites = ["left", "right", "third", "visitor"].map(Site::loopback);
-    let mut healthy = Healthy::of(sites.to_vec(), 2);
-    let address = healthy.cluster.gateway(0).site().quic;
+    let mut healthy = Healthy::of(Carrier::Bridge, sites.to_vec(), 2);
+    let address = healthy.address();
     let third = healthy.cluster.certificates().issue("third");
     let other = healthy.cluster.certificates().issue("visitor");
     // Another one, since a Hello names the session that there was with its peer.

@@ -5,12 +5,15 @@
 //! * [`nodes`]: nodes that know the cookie and misbehave after, or in, the handshake.
 //! * [`peers`]: QUIC clients without the right certificate.
 //! * [`floods`]: peers with the right certificate that make a gateway keep as much as they can.
+//! * [`inside`]: the same against nodes with the carrier inside, and nonsense for the VM itself.
 
 mod floods;
+mod inside;
 mod nodes;
 mod peers;
 mod strangers;
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ use crate::harness::Carrier;
 use crate::harness::Cluster;
 use crate::harness::Node;
 use crate::harness::Site;
+use crate::harness::resident;
 
 /// A gateway that holds more than this while it is attacked does not bound what it keeps.
 const MEMORY_MAX: u64 = 400 << 20;
@@ -32,7 +36,7 @@ const CROWDED: u64 = 30_000;
 /// How long calls are measured before an attack.
 const ALONE: Duration = Duration::from_millis(1500);
 
-/// Two gateways with a node each that talk all the time, and must go on.
+/// Two sites with a node each that talk all the time, and must go on.
 struct Healthy {
     cluster: Cluster,
     a: Node,
@@ -41,12 +45,16 @@ struct Healthy {
 
 impl Healthy {
     fn new() -> Self {
-        Self::of(vec![Site::loopback("left"), Site::loopback("right")], 2)
+        Self::of(
+            Carrier::Bridge,
+            vec![Site::loopback("left"), Site::loopback("right")],
+            2,
+        )
     }
 
-    /// Gateways run for the first `running` of the sites; all are named as peers.
-    fn of(sites: Vec<Site>, running: usize) -> Self {
-        let cluster = Cluster::with_absent(Carrier::Bridge, sites, running);
+    /// Gateways run for the first `running` of the sites, or nodes with the carrier inside; all gateways are named as peers.
+    fn of(carrier: Carrier, sites: Vec<Site>, running: usize) -> Self {
+        let cluster = Cluster::with_absent(carrier, sites, running);
         let mut a = cluster.node(&crate::harness::NodeSpec::new("a", 0));
         let mut b = cluster.node(&crate::harness::NodeSpec::new("b", 1));
         a.connect(&b);
@@ -60,6 +68,20 @@ impl Healthy {
         Self { cluster, a, b }
     }
 
+    /// Where the first site listens for peers.
+    fn address(&self) -> SocketAddr {
+        self.cluster.site(0).quic
+    }
+
+    /// What accepts peers at each site: gateways, or the nodes themselves.
+    fn attacked(&mut self) -> [u32; 2] {
+        let nodes = [self.a.process().id(), self.b.process().id()];
+        match self.cluster.carrier() {
+            Carrier::Vm => nodes,
+            _ => [0, 1].map(|site| self.cluster.gateway(site).process().id()),
+        }
+    }
+
     /// The port at which the first gateway stands for b.
     fn persona_port(&mut self) -> u16 {
         let port = self.a.eval("real:port_of(\"b\", \"127.0.0.1\")");
@@ -69,11 +91,10 @@ impl Healthy {
 
     /// Fails the test if `attack` was felt.
     fn assert_unharmed(&mut self, attack: &str) {
-        for site in 0..2 {
-            let gateway = self.cluster.gateway(site);
-            gateway.assert_healthy();
-            let held = gateway.process().resident();
-            assert!(held < MEMORY_MAX, "{attack}: gateway {site} holds {} MB", held >> 20);
+        self.cluster.assert_healthy();
+        for (site, process) in self.attacked().into_iter().enumerate() {
+            let held = resident(process);
+            assert!(held < MEMORY_MAX, "{attack}: site {site} holds {} MB", held >> 20);
         }
         each_way(&mut self.a, &mut self.b, |node, other| {
             let seen = node.eval(&format!("real:watched({other})"));

@@ -26,6 +26,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::Healthy;
+use crate::harness::Carrier;
 use crate::harness::Certificates;
 use crate::harness::Site;
 
@@ -46,6 +47,8 @@ fn identity(folder: &Path, name: &str) -> tls::Identity {
 pub(super) struct Visitor {
     tls: rustls::ClientConfig,
     claims: &'static str,
+    /// The name in the certificate of whom it dials.
+    pub(super) dials: &'static str,
     /// What it grants on each stream, in bytes.
     pub(super) window: u32,
     /// How long it stays.
@@ -57,6 +60,7 @@ impl Visitor {
         Self {
             tls,
             claims,
+            dials: "left",
             window: 1 << 20,
             patience: ANSWER,
         }
@@ -126,7 +130,7 @@ impl Visitor {
             client.transport_config(Arc::new(transport));
             endpoint.set_default_client_config(client);
             let visit = async {
-                let connecting = endpoint.connect(address, "left").expect("an address to dial");
+                let connecting = endpoint.connect(address, self.dials).expect("an address to dial");
                 match connecting.await {
                     Ok(connection) => stay(&connection, self.claims).await,
                     Err(_) => T::default(),
@@ -210,8 +214,8 @@ impl Breach {
 fn only_certificates_of_the_cluster_are_answered() {
     let sites = ["left", "right", "third"].map(Site::loopback);
     // The third is a peer whose gateway does not run: its certificate is at hand for this test.
-    let mut healthy = Healthy::of(sites.to_vec(), 2);
-    let address = healthy.cluster.gateway(0).site().quic;
+    let mut healthy = Healthy::of(Carrier::Bridge, sites.to_vec(), 2);
+    let address = healthy.address();
     let third: PathBuf = healthy.cluster.certificates().issue("third");
     let elsewhere = Certificates::init(healthy.cluster.folder().join("elsewhere"));
     let forged = elsewhere.issue("third");
@@ -266,8 +270,8 @@ const BROKE_THE_PROTOCOL: u64 = 3;
 #[test]
 fn a_peer_that_breaks_the_protocol_loses_its_trunk_only() {
     let sites = ["left", "right", "third"].map(Site::loopback);
-    let mut healthy = Healthy::of(sites.to_vec(), 2);
-    let address = healthy.cluster.gateway(0).site().quic;
+    let mut healthy = Healthy::of(Carrier::Bridge, sites.to_vec(), 2);
+    let address = healthy.address();
     let third = healthy.cluster.certificates().issue("third");
     let goodbye = |number| {
         notice(
@@ -304,7 +308,7 @@ fn a_peer_that_breaks_the_protocol_loses_its_trunk_only() {
 #[test]
 fn a_second_daemon_of_one_name_is_refused_while_the_first_one_answers() {
     let mut healthy = Healthy::new();
-    let address = healthy.cluster.gateway(0).site().quic;
+    let address = healthy.address();
     let running = healthy.cluster.gateway(1).site().quic;
     let certs = healthy.cluster.folder().join("certs/right");
     healthy.beside("second daemons of one name", |_| {

