@@ -60,25 +60,26 @@ async fn sleep_until(time: Option<Instant>) {
     }
 }
 
-/// The number of signals of a command.
+/// About how many signals cost as much to handle as a command.
 fn weight(command: &Command) -> usize {
     match command {
-        Command::Signals { signals, .. } => signals.len(),
+        Command::Signals { signals, .. } => signals.len() + turn::weight_of(bytes_of(command)),
         _ => 1,
+    }
+}
+
+/// The number of bytes of signals in a command.
+fn bytes_of(command: &Command) -> usize {
+    match command {
+        Command::Signals { signals, .. } => signals.iter().map(|signal| signal.content.body().len()).sum(),
+        _ => 0,
     }
 }
 
 /// The number of bytes of signals in these inputs.
 fn bytes(arrived: &[Arrival], commanded: &[Command]) -> usize {
-    let arrived = arrived.iter().map(|arrival| match arrival {
-        Arrival::Frames { frames, .. } => frames.iter().map(|frame| frame.content.body().len()).sum(),
-        _ => 0,
-    });
-    let commanded = commanded.iter().map(|command| match command {
-        Command::Signals { signals, .. } => signals.iter().map(|signal| signal.content.body().len()).sum(),
-        _ => 0,
-    });
-    arrived.chain(commanded).sum()
+    let arrived = arrived.iter().map(Arrival::bytes);
+    arrived.chain(commanded.iter().map(bytes_of)).sum()
 }
 
 /// What a session needs besides its trunks.
@@ -286,7 +287,7 @@ impl SessionTask {
                 return self.end_session().await;
             }
             if weights.iter().sum::<usize>() >= turn::WEIGHT {
-                tokio::task::yield_now().await;
+                turn::give_way().await;
             }
         }
     }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::greet::Greeted;
 use super::notices::CONTROL_PRIORITY;
 use super::notices::NoticeReader;
+use super::turn;
 use super::turn::poll_turn;
 use crate::codec::Account;
 use crate::congestion::Shared;
@@ -36,9 +37,6 @@ const PRIORITY: i32 = 0;
 
 /// The capacity of the queue of arrivals for the owner.
 const ARRIVALS: usize = 256;
-
-/// The weight of the frames of one arrival.
-const FRAMES: usize = 1024;
 
 /// A notice may name this many hosts before others go on.
 const HOSTS: usize = 64;
@@ -69,12 +67,20 @@ impl Arrival {
     /// About how many frames cost as much to handle.
     pub(in crate::trunk) fn weight(&self) -> usize {
         match self {
-            Self::Frames { weight, .. } => *weight,
+            Self::Frames { weight, .. } => *weight + turn::weight_of(self.bytes()),
             Self::Notice {
                 notice: Notice::NodeUp { hosts, .. },
                 ..
             } => hosts.len(),
             _ => 1,
+        }
+    }
+
+    /// The number of bytes of signals in it.
+    pub(in crate::trunk) fn bytes(&self) -> usize {
+        match self {
+            Self::Frames { frames, .. } => frames.iter().map(|frame| frame.content.body().len()).sum(),
+            _ => 0,
         }
     }
 }
@@ -385,8 +391,8 @@ async fn read_frames(
             }
             if let Some(lane) = lane {
                 while !input.is_empty() {
-                    weight += decoder.decode(&mut input, &mut frames, FRAMES.saturating_sub(weight).max(1))?;
-                    if weight >= FRAMES {
+                    weight += decoder.decode(&mut input, &mut frames, turn::WEIGHT.saturating_sub(weight).max(1))?;
+                    if weight >= turn::WEIGHT {
                         let arrival = Arrival::Frames {
                             lane,
                             frames: std::mem::take(&mut frames),

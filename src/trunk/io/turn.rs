@@ -9,8 +9,23 @@ use tokio::sync::mpsc;
 const INPUTS: usize = 64;
 
 /// The weight of the inputs of a turn, in small frames or signals. A peer that floods its session with tiny frames, or with notices of
-/// thousands of names, costs the other sessions about a millisecond a turn.
-pub(super) const WEIGHT: usize = 2048;
+/// thousands of names, costs the other sessions about an eighth of a millisecond a turn.
+pub(super) const WEIGHT: usize = 256;
+
+/// The bytes of signals that weigh as much as a small signal.
+const BYTES: usize = 1024;
+
+/// The weight of bytes of signals.
+pub(super) const fn weight_of(bytes: usize) -> usize {
+    bytes / BYTES
+}
+
+/// Lets others go on after a turn that had its full weight: the other tasks of this thread, and the other programs of its core, among
+/// them the nodes whose signals these are.
+pub(super) async fn give_way() {
+    std::thread::yield_now();
+    tokio::task::yield_now().await;
+}
 
 /// Takes what one queue has for a turn, and returns its weight. If there is nothing, the task is woken when something comes.
 pub(super) fn poll_turn<T>(
