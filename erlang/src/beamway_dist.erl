@@ -521,6 +521,7 @@ await_line() ->
 
 line(Level, Target, Message, Fields, Dropped) ->
     Pairs = [[" ", Key, "=", Value] || {Key, Value} <- Fields],
-    Metadata = #{domain => [beamway], beamway => #{target => Target, message => Message, fields => maps:from_list(Fields)}},
+    %% Without a domain: the default handler passes on those of OTP and events that have none.
+    Metadata = #{beamway => #{target => Target, message => Message, fields => maps:from_list(Fields)}},
     [logger:warning("beamway: ~b log lines were dropped", [Dropped], Metadata) || Dropped > 0],
     logger:log(Level, "beamway: ~ts~ts", [Message, Pairs], Metadata).

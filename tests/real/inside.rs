@@ -137,6 +137,16 @@ fn commands_use_the_file_of_their_node() {
     cluster.assert_healthy();
 }
 
+/// The node's logger has its default settings.
+#[test]
+fn warnings_are_in_the_log_of_the_node() {
+    let nowhere = "[[peer]]\nname = \"nowhere\"\naddress = \"127.0.0.1:1\"";
+    let cluster = Cluster::of(Carrier::Vm, vec![Site::loopback("left").setting(nowhere)]);
+    let a = cluster.node(&NodeSpec::new("a", 0));
+    let line = a.await_log("a peer cannot be reached", Duration::from_secs(20));
+    assert!(line.contains("beamway: ") && line.contains("peer=nowhere"), "{line}");
+}
+
 #[test]
 fn a_thousand_disconnects() {
     let mut cluster = Cluster::new(Carrier::Vm, 2);

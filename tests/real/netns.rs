@@ -13,16 +13,28 @@ use crate::harness::Node;
 use crate::harness::NodeSpec;
 use crate::harness::Site;
 
+cases! {
+    control: ;
+    bridge: a_line_that_comes_and_goes, the_session_goes_on_when_the_line_is_back, a_line_that_is_cut;
+    vm: a_line_that_comes_and_goes, the_session_goes_on_when_the_line_is_back, a_line_that_is_cut;
+}
+
 fn spec(name: &str, site: usize) -> NodeSpec {
     let host = ["one.test", "two.test"][site];
     NodeSpec::new(name, site).host(host).args("-epmd_module beamway_epmd")
 }
 
 /// A node on each host, connected; each notes which nodes come and go.
-fn watchful(sites: Vec<Site>) -> (Cluster, Node, Node) {
-    let cluster = Cluster::of(Carrier::Bridge, sites);
-    let mut a = cluster.node(&spec("a", 0));
-    let mut b = cluster.node(&spec("b", 1));
+fn watchful(carrier: Carrier, sites: Vec<Site>) -> (Cluster, Node, Node) {
+    let cluster = Cluster::of(carrier, sites);
+    let node = |name, site| match carrier {
+        Carrier::Vm => {
+            let host = ["one.test", "two.test"][site];
+            cluster.node(&NodeSpec::new(name, site).host(host).args("-kernel logger_level info"))
+        }
+        _ => cluster.node(&spec(name, site)),
+    };
+    let (mut a, mut b) = (node("a", 0), node("b", 1));
     a.connect(&b);
     each_way(&mut a, &mut b, |node, _| {
         node.eval("real:watch()");
@@ -86,10 +98,9 @@ fn a_node_that_bypasses_the_gateways() {
 }
 
 /// Again and again: the cable, or one direction of it, under load in all forms.
-#[test]
-fn a_line_that_comes_and_goes() {
+fn a_line_that_comes_and_goes(carrier: Carrier) {
     let Some(hosts) = Hosts::lay() else { return };
-    let (mut cluster, mut a, mut b) = watchful(hosts.sites());
+    let (mut cluster, mut a, mut b) = watchful(carrier, hosts.sites());
     let (to_a, to_b) = (a.atom(), b.atom());
     for round in 0..3 {
         a.begin(&format!("real_order:addressed({to_b}, 36000)"));
@@ -116,7 +127,10 @@ fn a_line_that_comes_and_goes() {
         }
     }
     assert_unnoticed(&mut a, &mut b, "a cut");
-    let log = cluster.gateway(0).process().log();
+    let log = match carrier {
+        Carrier::Vm => a.process().log(),
+        _ => cluster.gateway(0).process().log(),
+    };
     let trunks = log
         .iter()
         .filter(|line| line.contains("has resumed on another trunk"))
@@ -129,10 +143,9 @@ fn a_line_that_comes_and_goes() {
 }
 
 /// The cable is out while small signals flow: nodes notice nothing but the pause, which ends soon after the line is back.
-#[test]
-fn the_session_goes_on_when_the_line_is_back() {
+fn the_session_goes_on_when_the_line_is_back(carrier: Carrier) {
     let Some(hosts) = Hosts::lay() else { return };
-    let (mut cluster, mut a, mut b) = watchful(hosts.sites());
+    let (mut cluster, mut a, mut b) = watchful(carrier, hosts.sites());
     let (to_a, to_b) = (a.atom(), b.atom());
     for blackout in [500, 3000, 10_000, 14_000] {
         let ticks = blackout / 10 + 300;
@@ -151,7 +164,7 @@ fn the_session_goes_on_when_the_line_is_back() {
                 .unwrap_or_else(|error| panic!("{error}"));
             let (ended, length) = pair_of(&pause);
             let after = Duration::from_micros(ended).saturating_sub(back);
-            println!("{blackout} ms without a line: signals go on {after:?} after it is back");
+            eprintln!("{blackout} ms without a line: signals go on {after:?} after it is back");
             assert!(length > blackout * 900, "a pause of {length} us: the line was not cut");
             assert!(after < Duration::from_secs(2), "{after:?} after a cut of {blackout} ms");
         }
@@ -169,10 +182,9 @@ pub(crate) fn pair_of(text: &str) -> (u64, u64) {
 }
 
 /// The cable is out for two seconds under load: no node notices. Then for long: both sides do, and find back.
-#[test]
-fn a_line_that_is_cut() {
+fn a_line_that_is_cut(carrier: Carrier) {
     let Some(hosts) = Hosts::lay() else { return };
-    let (mut cluster, mut a, mut b) = watchful(hosts.sites());
+    let (mut cluster, mut a, mut b) = watchful(carrier, hosts.sites());
     let (to_a, to_b) = (a.atom(), b.atom());
     a.begin(&format!("real_order:addressed({to_b}, 24000)"));
     b.begin(&format!("real_order:short_lived({to_a}, 2400)"));
@@ -198,7 +210,7 @@ fn a_line_that_is_cut() {
 fn a_line_that_is_cut_without_a_grace() {
     let Some(hosts) = Hosts::lay() else { return };
     let strict = |site: Site| site.setting("[transport]\nidle_timeout = \"2s\"\n[session]\ngrace = \"0s\"");
-    let (mut cluster, mut a, mut b) = watchful(hosts.sites().into_iter().map(strict).collect());
+    let (mut cluster, mut a, mut b) = watchful(Carrier::Bridge, hosts.sites().into_iter().map(strict).collect());
     hosts.cable("down");
     thread::sleep(Duration::from_millis(500));
     hosts.cable("up");
