@@ -30,8 +30,16 @@
 %% What the supervisor knows.
 -define(CIRCUIT, '$beamway_circuit').
 -define(TARGET, '$beamway_target').
-%% The processes that the controller has suspended.
+%% The processes that the controller has suspended, those that it will if the VM does, and those that it has suspended before.
 -define(SUSPENDED, '$beamway_suspended').
+-define(CANDIDATES, '$beamway_candidates').
+-define(KNOWN, '$beamway_known').
+%% How many of the latter are remembered.
+-define(KNOWN_MAX, 1000).
+%% How long the controller looks whether the VM suspends them: so many times, a millisecond apart.
+-define(LOOKS, 20).
+%% How often it looks while there is no room, in milliseconds.
+-define(LOOK_INTERVAL, 50).
 
 %% Set when net_kernel has asked for a listener.
 -define(HAS_LISTENER, '$beamway_listener').
@@ -374,37 +382,64 @@ wait_for_room(DHandle, Circuit) ->
         {beamway_suspend, Senders} -> suspend(Circuit, Senders), ?MODULE:wait_for_room(DHandle, Circuit);
         {beamway_closed, _Reason} -> exit(connection_closed);
         ?UPGRADE -> ?MODULE:wait_for_room(DHandle, Circuit)
+    after look_interval() ->
+        suspend_candidates(Circuit),
+        ?MODULE:wait_for_room(DHandle, Circuit)
+    end.
+
+look_interval() ->
+    case pids(?CANDIDATES) of
+        [] -> infinity;
+        _ -> ?LOOK_INTERVAL
     end.
 
 %% These processes of this node have most of what is on the way, and must not send for now. The VM lets them go on if this process ends.
+%%
+%% A process that sends with `nosuspend', or asynchronously, must never be suspended, and nobody can ask it. So one is suspended only once the
+%% VM itself has suspended it, since its queue was full: nothing is taken from that queue for a moment.
 suspend(Circuit, Senders) ->
-    Before =
-        case get(?SUSPENDED) of
-            undefined -> [];
-            Suspended -> Suspended
-        end,
     Wanted = [list_to_pid(lists:concat(["<0.", Number, ".", Serial, ">"])) || {Number, Serial} <- Senders],
+    Before = pids(?SUSPENDED),
     lists:foreach(fun resume_process/1, Before -- Wanted),
-    Kept = [Pid || Pid <- Before, lists:member(Pid, Wanted)],
-    New = [Pid || Pid <- Wanted -- Before, may_be_suspended(Pid), suspend_process(Pid)],
-    put(?SUSPENDED, Kept ++ New),
-    beamway_nif:suspended(Circuit, length(Kept) + length(New), length(New)).
+    put(?SUSPENDED, [Pid || Pid <- Before, lists:member(Pid, Wanted)]),
+    put(?CANDIDATES, [Pid || Pid <- Wanted -- Before, may_be_suspended(Pid)]),
+    look(Circuit, ?LOOKS).
 
-%% As with plain distribution, processes that send asynchronously never wait. Those of kernel serve everybody.
+look(Circuit, Left) ->
+    case suspend_candidates(Circuit) of
+        [_ | _] when Left > 0 -> receive after 1 -> look(Circuit, Left - 1) end;
+        _ -> ok
+    end.
+
+%% Suspends those of the candidates that the VM suspends, or has suspended before. Returns the others.
+suspend_candidates(Circuit) ->
+    Known = pids(?KNOWN),
+    {Found, Others} = lists:partition(
+        fun(Pid) -> lists:member(Pid, Known) orelse is_suspended(Pid) end, pids(?CANDIDATES)
+    ),
+    New = [Pid || Pid <- Found, suspend_process(Pid)],
+    Suspended = New ++ pids(?SUSPENDED),
+    put(?SUSPENDED, Suspended),
+    put(?CANDIDATES, Others),
+    put(?KNOWN, lists:sublist(New ++ (Known -- New), ?KNOWN_MAX)),
+    beamway_nif:suspended(Circuit, length(Suspended), length(New)),
+    Others.
+
+pids(Key) ->
+    case get(Key) of
+        undefined -> [];
+        Pids -> Pids
+    end.
+
+is_suspended(Pid) -> erlang:process_info(Pid, status) =:= {status, suspended}.
+
+%% The processes of kernel serve everybody.
 may_be_suspended(Pid) ->
     case erlang:process_info(Pid, priority) of
         %% It has ended.
         undefined -> false;
         {priority, max} -> false;
-        {priority, _} -> application:get_application(Pid) =/= {ok, kernel} andalso not is_asynchronous(Pid)
-    end.
-
-is_asynchronous(Pid) ->
-    try
-        erlang:process_info(Pid, async_dist) =:= {async_dist, true}
-    catch
-        %% Before OTP 25.3 there are none.
-        error:badarg -> false
+        {priority, _} -> application:get_application(Pid) =/= {ok, kernel}
     end.
 
 %% It has ended if this fails.

@@ -21,6 +21,7 @@ use super::io::canary::Canaries;
 use super::io::dial;
 use super::io::greet::Greeted;
 use super::io::leave::LeaveBarrier;
+use super::io::probe;
 use super::io::session;
 use super::io::streams::Arrival;
 use super::io::streams::Streams;
@@ -498,6 +499,55 @@ async fn the_end_of_a_process_is_noticed_within_a_second() {
 #[tokio::test]
 async fn a_peer_that_answers_outlives_its_canary() {
     assert!(!canary_alarms(CanaryEnd::Path).await);
+}
+
+/// A peer hangs right after it has acknowledged something, which waits in the socket.
+#[tokio::test]
+async fn an_acknowledgement_from_before_is_no_answer() {
+    const SOME: &[u8] = &[7; 5000];
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (tell, told) = std::sync::mpsc::channel();
+    let (hang, hangs) = tokio::sync::oneshot::channel::<()>();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let peer_identity = identity(&authority, "far");
+    let peer = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _kept = runtime.block_on(async {
+            let here = (Ipv4Addr::LOCALHOST, 0).into();
+            let (far, _) = bound(&peer_identity, &TrunkConfig::default(), here);
+            tell.send(far.local_addr().unwrap()).unwrap();
+            let connection = far.accept().await.unwrap().await.unwrap();
+            hangs.await.unwrap();
+            (far, connection)
+        });
+        let _ = ends.recv();
+    });
+    let connection = near
+        .connect_with(client, told.recv().unwrap(), "far")
+        .unwrap()
+        .await
+        .unwrap();
+    let mut stream = connection.open_uni().await.unwrap();
+    // What the handshake leaves to acknowledge.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write_all(SOME).await.unwrap();
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    // Nothing is read here while the peer acknowledges it, and then hangs.
+    std::thread::sleep(Duration::from_millis(100));
+    hang.send(()).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    let before = connection.stats().frame_rx.acks;
+    let answers = probe::acknowledges(&connection, &tokio::sync::Notify::new(), Duration::from_millis(300)).await;
+    let came = connection.stats().frame_rx.acks - before;
+    drop(end);
+    peer.join().unwrap();
+    assert!(came > 0, "the acknowledgement had been read before");
+    assert!(!answers);
 }
 
 /// When a session goes on over another trunk, the canary of the lost one is closed by the side that knows first.

@@ -138,18 +138,28 @@ fn nobody_stays_suspended() {
     }
 }
 
-/// Processes that are never suspended: those that send asynchronously (OTP 25.3 and later), and those of kernel.
+/// Processes that are never suspended: those that send with `nosuspend`, those that send asynchronously (OTP 25.3 and later), and those of
+/// kernel.
 #[test]
 fn some_are_never_suspended() {
     let (mut cluster, mut a, mut b) = Cluster::pair(Carrier::Vm);
     a.eval(&format!("real_senders:prepare({})", b.atom()));
     b.signal(Signal::SIGSTOP);
-    // Until there is no room left at all.
-    a.eval_within("real_senders:send_as_kernel()", TIME);
+    // It goes on until there is no room left at all.
+    let told = a.eval_within("real_senders:send_without_suspending()", TIME);
+    assert_eq!(told, "full");
     b.signal(Signal::SIGCONT);
     b.await_value("1 + 1", "2", Duration::from_secs(10));
     assert_eq!(a.eval("real_senders:suspensions()"), "0");
     send_asynchronously(&mut a, &mut b);
+    a.eval(&format!("real_senders:flood_as_kernel({})", b.atom()));
+    b.signal(Signal::SIGSTOP);
+    // The VM does, when it has no room.
+    a.await_value("real_senders:is_held()", "true", Duration::from_secs(10));
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(a.eval("real_senders:suspensions()"), "0");
+    b.signal(Signal::SIGCONT);
+    a.eval(&format!("real_senders:kill_sender({})", b.atom()));
     cluster.assert_healthy();
 }
 

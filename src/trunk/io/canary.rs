@@ -48,7 +48,7 @@ const SETUP_TIME: Duration = Duration::from_secs(5);
 /// A token may come before the session that expects it has begun.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long a peer may take to acknowledge, besides four round trips, when its canary has ended. A busy host takes that, and the end of a
+/// How long a peer may take to acknowledge, besides five round trips, when its canary has ended. A busy host takes that, and the end of a
 /// process is still noticed within a second.
 const PROBE_TIME: Duration = Duration::from_millis(500);
 

@@ -2,7 +2,7 @@
 -module(real_senders).
 
 -export([beside/3, through_a_stop/2, flood/1, is_suspended/0, suspended/0, suspensions/0]).
--export([prepare/1, send_as_kernel/0, send_asynchronously/1]).
+-export([prepare/1, send_without_suspending/0, send_asynchronously/1, flood_as_kernel/1, is_held/0]).
 -export([kill_sender/1, kill_controller/1, disconnect/1]).
 
 -include("real.hrl").
@@ -69,6 +69,16 @@ flood(Peer) ->
     register(?MODULE, spawn(fun() -> pour(Sink, rand:bytes(100000)) end)),
     ok.
 
+%% The same for a process that counts as one of kernel.
+flood_as_kernel(Peer) ->
+    flood(Peer),
+    {group_leader, Leader} = process_info(whereis(kernel_sup), group_leader),
+    group_leader(Leader, whereis(?MODULE)),
+    ok.
+
+%% Whether the VM suspends the process that floods.
+is_held() -> process_info(whereis(?MODULE), status) =:= {status, suspended}.
+
 prepare(Peer) ->
     persistent_term:put(?MODULE, spawn(Peer, real_pressure, sink, [0])),
     ok.
@@ -86,13 +96,9 @@ send_asynchronously(Count) ->
         end
     end).
 
-%% Messages of a process that counts as one of kernel, until there has been no room for half a second.
-send_as_kernel() ->
-    of_process(fun(Sink) ->
-        {group_leader, Leader} = process_info(whereis(kernel_sup), group_leader),
-        group_leader(Leader, self()),
-        send_until_full(Sink, rand:bytes(100000), 0)
-    end).
+%% Messages of a process that must not be suspended, until there has been no room for half a second.
+send_without_suspending() ->
+    of_process(fun(Sink) -> send_until_full(Sink, rand:bytes(100000), 0) end).
 
 send_until_full(_Sink, _Data, 50) -> full;
 send_until_full(Sink, Data, Refused) ->
@@ -114,7 +120,7 @@ pour(Sink, Data) ->
     Sink ! {flood, Data},
     pour(Sink, Data).
 
-is_suspended() -> process_info(whereis(?MODULE), status) =:= {status, suspended} andalso suspensions() > 0.
+is_suspended() -> is_held() andalso suspensions() > 0.
 
 %% Processes that others have suspended. The VM itself suspends those that send while their node is being connected again.
 suspended() ->

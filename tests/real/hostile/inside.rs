@@ -42,7 +42,7 @@ use crate::harness::Site;
 const MUTATED: u64 = 150;
 
 /// How long an intruder waits for what the VM makes of it.
-const FATE: Duration = Duration::from_millis(100);
+const FATE: Duration = Duration::from_secs(1);
 
 /// What an intruder's own control terms name as their sender.
 const INTRUDER: &str = "evil@127.0.0.1";
