@@ -36,9 +36,8 @@
 -define(KNOWN, '$beamway_known').
 %% How many of the latter are remembered.
 -define(KNOWN_MAX, 1000).
-%% How long the controller looks whether the VM suspends them: so many times, a millisecond apart.
--define(LOOKS, 20).
-%% How often it looks while there is no room, in milliseconds.
+%% How long the controller looks whether the VM suspends them, and how often it does while there is no room, in milliseconds.
+-define(LOOK_TIME, 20).
 -define(LOOK_INTERVAL, 50).
 
 %% Set when net_kernel has asked for a listener.
@@ -388,7 +387,7 @@ wait_for_room(DHandle, Circuit) ->
     end.
 
 look_interval() ->
-    case pids(?CANDIDATES) of
+    case known(?CANDIDATES, []) of
         [] -> infinity;
         _ -> ?LOOK_INTERVAL
     end.
@@ -399,36 +398,40 @@ look_interval() ->
 %% VM itself has suspended it, since its queue was full: nothing is taken from that queue for a moment.
 suspend(Circuit, Senders) ->
     Wanted = [list_to_pid(lists:concat(["<0.", Number, ".", Serial, ">"])) || {Number, Serial} <- Senders],
-    Before = pids(?SUSPENDED),
+    Before = known(?SUSPENDED, []),
     lists:foreach(fun resume_process/1, Before -- Wanted),
     put(?SUSPENDED, [Pid || Pid <- Before, lists:member(Pid, Wanted)]),
     put(?CANDIDATES, [Pid || Pid <- Wanted -- Before, may_be_suspended(Pid)]),
-    look(Circuit, ?LOOKS).
+    look(Circuit, erlang:monotonic_time(millisecond) + ?LOOK_TIME).
 
-look(Circuit, Left) ->
-    case suspend_candidates(Circuit) of
-        [_ | _] when Left > 0 -> receive after 1 -> look(Circuit, Left - 1) end;
-        _ -> ok
+look(Circuit, Until) ->
+    HasOthers = suspend_candidates(Circuit) =/= [],
+    case HasOthers andalso erlang:monotonic_time(millisecond) < Until of
+        true -> receive after 1 -> look(Circuit, Until) end;
+        false -> ok
     end.
 
 %% Suspends those of the candidates that the VM suspends, or has suspended before. Returns the others.
 suspend_candidates(Circuit) ->
-    Known = pids(?KNOWN),
+    Known = known(?KNOWN, #{}),
     {Found, Others} = lists:partition(
-        fun(Pid) -> lists:member(Pid, Known) orelse is_suspended(Pid) end, pids(?CANDIDATES)
+        fun(Pid) -> is_map_key(Pid, Known) orelse is_suspended(Pid) end, known(?CANDIDATES, [])
     ),
     New = [Pid || Pid <- Found, suspend_process(Pid)],
-    Suspended = New ++ pids(?SUSPENDED),
+    Suspended = New ++ known(?SUSPENDED, []),
     put(?SUSPENDED, Suspended),
     put(?CANDIDATES, Others),
-    put(?KNOWN, lists:sublist(New ++ (Known -- New), ?KNOWN_MAX)),
+    put(?KNOWN, maps:merge(bounded(Known), maps:from_keys(New, []))),
     beamway_nif:suspended(Circuit, length(Suspended), length(New)),
     Others.
 
-pids(Key) ->
+bounded(Known) when map_size(Known) < ?KNOWN_MAX -> Known;
+bounded(_Known) -> #{}.
+
+known(Key, Default) ->
     case get(Key) of
-        undefined -> [];
-        Pids -> Pids
+        undefined -> Default;
+        Value -> Value
     end.
 
 is_suspended(Pid) -> erlang:process_info(Pid, status) =:= {status, suspended}.
