@@ -124,6 +124,7 @@ impl PeerSilence {
     }
 
     /// Whether the peer is silent now.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
     pub fn is_silent(&self) -> bool {
         self.0.load(Relaxed)
     }
