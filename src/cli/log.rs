@@ -17,12 +17,13 @@ use super::args::RunArgs;
 use super::log_escape::Escaped;
 use super::log_json;
 use super::log_json::Json;
-use super::log_limit::Limit;
-use super::log_limit::Suppressed;
+use super::log_limit::Limited;
 use super::output;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::config::LogSettings;
+use crate::fields::Limit;
+use crate::fields::Suppressed;
 
 /// The environment variable that many Rust programs use: levels per module, such as `beamway=debug,quinn=info`.
 const VARIABLE: &str = "RUST_LOG";
@@ -57,7 +58,7 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(W
         LogFormat::Json => log.event_format(Json).boxed(),
     };
     let started = tracing_subscriber::registry()
-        .with(log.with_filter(limit.clone().and(filter)))
+        .with(log.with_filter(Limited(limit.clone()).and(filter)))
         .try_init();
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
     Ok((guard, limit))

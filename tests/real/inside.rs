@@ -147,6 +147,27 @@ fn warnings_are_in_the_log_of_the_node() {
     assert!(line.contains("beamway: ") && line.contains("peer=nowhere"), "{line}");
 }
 
+/// Nobody fills a disk by what they make a node say.
+#[test]
+fn what_is_logged_again_and_again_is_counted() {
+    const TIMES: u64 = 900;
+    let cluster = Cluster::new(Carrier::Vm, 1);
+    let mut a = cluster.node(&NodeSpec::new("a", 0));
+    let to_nobody = "[net_adm:ping(list_to_atom(lists:concat([nobody, N, '@nowhere.invalid']))) || N <- lists:seq(1, ";
+    a.eval_within(&format!("{to_nobody}{TIMES})], ok"), TIME);
+    let told = a.await_log("suppressed log lines", Duration::from_secs(30));
+    let (_, count) = told.rsplit_once("count=").expect("a count");
+    let count: u64 = count.trim().parse().expect("a number");
+    // Of a line without a source, 600 are written at once, and ten a minute after that.
+    assert!((TIMES - 610..=TIMES - 600).contains(&count), "{count} suppressed");
+    let log = a.process().log();
+    let line = log
+        .iter()
+        .find(|line| line.contains("no peer has announced"))
+        .expect("a line");
+    assert!(line.contains("@nowhere.invalid; known nodes: a@127.0.0.1"), "{line}");
+}
+
 #[test]
 fn a_thousand_disconnects() {
     let mut cluster = Cluster::new(Carrier::Vm, 2);

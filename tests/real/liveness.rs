@@ -17,8 +17,7 @@ use crate::harness::Site;
 cases! {
     control: idle_then_stopped, stopped_for_good;
     bridge: a_shorter_tick_time_of_one_node, the_default_tick_time;
-    vm: idle_then_stopped, stopped_for_good, a_shorter_tick_time_of_one_node;
-    mixed: stopped_for_good;
+    vm: a_shorter_tick_time_of_one_node;
 }
 
 /// A gateway tells that a node is silent when it has heard nothing for three seconds.

@@ -74,8 +74,8 @@ fn over_a_slow_line() {
         2 * seen.flooder_suspended > seen.looks,
         "it waits most of the time: {seen:?}"
     );
-    // While it is let go, the queue of the VM may be full for an instant.
-    assert!(50 * seen.caller_suspended <= seen.looks, "{seen:?}");
+    // While it is let go, the queue of the VM may be full for an instant, and on a busy machine for longer.
+    assert!(20 * seen.caller_suspended <= seen.looks, "{seen:?}");
     assert!(seen.signals_held <= 3 * 400 / 10, "{seen:?}");
     assert!(grown < 128 << 20, "{grown} bytes");
     assert_eq!(far.a.eval("real_senders:suspended()"), "[]");

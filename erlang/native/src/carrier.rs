@@ -96,6 +96,7 @@ fn runtime() -> Result<Handle, String> {
                 // Tasks, since the runtime catches their panics.
                 runtime.spawn(pulse::run());
                 runtime.spawn(log::run());
+                runtime.spawn(log::tell_suppressed());
                 runtime.block_on(std::future::pending::<()>());
             }
             Err(error) => {

@@ -1,9 +1,10 @@
 //! Log lines as events of Erlang's logger, with metadata.
 //!
 //! A process writes them, one after another. What it is not quick enough for is counted and dropped, so that a flood of lines costs the
-//! VM no memory.
+//! VM no memory. Lines of one kind and source are bounded, as those of a daemon, so that nobody fills a disk.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::Once;
 use std::sync::OnceLock;
@@ -11,8 +12,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU8;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use std::time::Instant;
 
 use beamway::internals::config::LogLevel;
+use beamway::internals::fields::Limit;
+use beamway::internals::fields::Suppressed;
 use rustler::Atom;
 use rustler::Encoder;
 use rustler::LocalPid;
@@ -28,6 +33,7 @@ use tracing::field::Visit;
 use tracing::level_filters::LevelFilter;
 use tracing::span;
 use tracing::subscriber;
+use tracing::warn;
 
 use crate::atoms;
 
@@ -39,6 +45,11 @@ static LEVEL: AtomicU8 = AtomicU8::new(3);
 
 /// Lines that were dropped since the last one that was not.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// How often suppressed lines are reported.
+const SUPPRESSED_TIME: Duration = Duration::from_secs(10);
+
+static LIMIT: LazyLock<Limit> = LazyLock::new(Limit::default);
 
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
@@ -137,6 +148,16 @@ pub(crate) async fn run() {
     }
 }
 
+/// Tells what was suppressed, for as long as the VM lives.
+pub(crate) async fn tell_suppressed() {
+    loop {
+        tokio::time::sleep(SUPPRESSED_TIME).await;
+        for Suppressed { kind, source, count } in LIMIT.take_suppressed() {
+            warn!(kind, source, count, "suppressed log lines of one kind and source");
+        }
+    }
+}
+
 /// The level as Erlang's logger has it.
 fn name(level: Level) -> Atom {
     match level {
@@ -180,6 +201,9 @@ impl Subscriber for ToErlang {
     fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        if !LIMIT.allows(event, Instant::now()) {
+            return;
+        }
         let metadata = event.metadata();
         let mut line = Line {
             level: *metadata.level(),

@@ -178,7 +178,9 @@ impl Task {
                 Place::Unknown { known, .. } => {
                     let hint = case_hint(&target, known.iter().flatten().map(String::as_str));
                     let known = list_nodes(&known);
-                    Err(End::Broken(format!("no peer has announced node {target}{hint}{known}")))
+                    Err(End::Broken(format!(
+                        "no peer has announced node {target}{hint}; known nodes: {known}"
+                    )))
                 }
             }
         };
