@@ -60,26 +60,25 @@ async fn sleep_until(time: Option<Instant>) {
     }
 }
 
-/// About how many signals cost as much to handle as a command.
+/// The number of signals of a command.
 fn weight(command: &Command) -> usize {
     match command {
-        Command::Signals { signals, .. } => signals.len() + turn::weight_of(bytes_of(command)),
+        Command::Signals { signals, .. } => signals.len(),
         _ => 1,
-    }
-}
-
-/// The number of bytes of signals in a command.
-fn bytes_of(command: &Command) -> usize {
-    match command {
-        Command::Signals { signals, .. } => signals.iter().map(|signal| signal.content.body().len()).sum(),
-        _ => 0,
     }
 }
 
 /// The number of bytes of signals in these inputs.
 fn bytes(arrived: &[Arrival], commanded: &[Command]) -> usize {
-    let arrived = arrived.iter().map(Arrival::bytes);
-    arrived.chain(commanded.iter().map(bytes_of)).sum()
+    let arrived = arrived.iter().map(|arrival| match arrival {
+        Arrival::Frames { frames, .. } => frames.iter().map(|frame| frame.content.body().len()).sum(),
+        _ => 0,
+    });
+    let commanded = commanded.iter().map(|command| match command {
+        Command::Signals { signals, .. } => signals.iter().map(|signal| signal.content.body().len()).sum(),
+        _ => 0,
+    });
+    arrived.chain(commanded).sum()
 }
 
 /// What a session needs besides its trunks.

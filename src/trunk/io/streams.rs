@@ -67,20 +67,12 @@ impl Arrival {
     /// About how many frames cost as much to handle.
     pub(in crate::trunk) fn weight(&self) -> usize {
         match self {
-            Self::Frames { weight, .. } => *weight + turn::weight_of(self.bytes()),
+            Self::Frames { weight, .. } => *weight,
             Self::Notice {
                 notice: Notice::NodeUp { hosts, .. },
                 ..
             } => hosts.len(),
             _ => 1,
-        }
-    }
-
-    /// The number of bytes of signals in it.
-    pub(in crate::trunk) fn bytes(&self) -> usize {
-        match self {
-            Self::Frames { frames, .. } => frames.iter().map(|frame| frame.content.body().len()).sum(),
-            _ => 0,
         }
     }
 }

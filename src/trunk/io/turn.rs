@@ -12,16 +12,8 @@ const INPUTS: usize = 64;
 /// thousands of names, costs the other sessions about an eighth of a millisecond a turn.
 pub(super) const WEIGHT: usize = 256;
 
-/// The bytes of signals that weigh as much as a small signal.
-const BYTES: usize = 1024;
-
-/// The weight of bytes of signals.
-pub(super) const fn weight_of(bytes: usize) -> usize {
-    bytes / BYTES
-}
-
 /// Lets others go on after a turn that had its full weight: the other tasks of this thread, and the other programs of its core, among
-/// them the nodes whose signals these are.
+/// them the nodes whose signals these are. Bytes do not count: beside bulk data, calls were slower with a pause every 256 KiB.
 pub(super) async fn give_way() {
     std::thread::yield_now();
     tokio::task::yield_now().await;
