@@ -30,7 +30,7 @@
 %% What the supervisor knows.
 -define(CIRCUIT, '$beamway_circuit').
 -define(TARGET, '$beamway_target').
-%% The processes that the controller has suspended, those that it will if the VM does, and those that it has suspended before.
+%% The processes that the controller has suspended, those that it will if the VM does, and of which it is known whether the VM does.
 -define(SUSPENDED, '$beamway_suspended').
 -define(CANDIDATES, '$beamway_candidates').
 -define(KNOWN, '$beamway_known').
@@ -404,29 +404,36 @@ suspend(Circuit, Senders) ->
     put(?CANDIDATES, [Pid || Pid <- Wanted -- Before, may_be_suspended(Pid)]),
     look(Circuit, erlang:monotonic_time(millisecond) + ?LOOK_TIME).
 
+%% A process that the VM did not suspend in that time is not waited for again.
 look(Circuit, Until) ->
-    HasOthers = suspend_candidates(Circuit) =/= [],
-    case HasOthers andalso erlang:monotonic_time(millisecond) < Until of
+    Known = known(?KNOWN, #{}),
+    Unknown = [Pid || Pid <- suspend_candidates(Circuit), not is_map_key(Pid, Known)],
+    case Unknown =/= [] andalso erlang:monotonic_time(millisecond) < Until of
         true -> receive after 1 -> look(Circuit, Until) end;
-        false -> ok
+        false -> remember(Unknown, goes_on)
     end.
 
 %% Suspends those of the candidates that the VM suspends, or has suspended before. Returns the others.
 suspend_candidates(Circuit) ->
     Known = known(?KNOWN, #{}),
     {Found, Others} = lists:partition(
-        fun(Pid) -> is_map_key(Pid, Known) orelse is_suspended(Pid) end, known(?CANDIDATES, [])
+        fun(Pid) -> maps:get(Pid, Known, unknown) =:= waits orelse is_suspended(Pid) end, known(?CANDIDATES, [])
     ),
     New = [Pid || Pid <- Found, suspend_process(Pid)],
     Suspended = New ++ known(?SUSPENDED, []),
     put(?SUSPENDED, Suspended),
     put(?CANDIDATES, Others),
-    put(?KNOWN, maps:merge(bounded(Known), maps:from_keys(New, []))),
+    remember(New, waits),
     beamway_nif:suspended(Circuit, length(Suspended), length(New)),
     Others.
 
-bounded(Known) when map_size(Known) < ?KNOWN_MAX -> Known;
-bounded(_Known) -> #{}.
+remember(Pids, What) ->
+    Known =
+        case known(?KNOWN, #{}) of
+            Full when map_size(Full) >= ?KNOWN_MAX -> #{};
+            Before -> Before
+        end,
+    put(?KNOWN, maps:merge(Known, maps:from_keys(Pids, What))).
 
 known(Key, Default) ->
     case get(Key) of
