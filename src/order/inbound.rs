@@ -131,14 +131,13 @@ impl Inbound {
             });
         }
         // The sender may overdraw by one frame, and lanes may deliver frames in any order.
-        let charged = self.charged + content.cost();
-        if charged > self.granted + Content::COST_MAX {
+        if content.cost() > self.may_arrive() {
             return Err(InboundError::Credit {
-                charged,
+                charged: self.charged + content.cost(),
                 granted: self.granted,
             });
         }
-        self.charged = charged;
+        self.charged += content.cost();
         if !fences.is_empty() {
             fences.retain(|fence| !self.is_delivered(fence));
             fences.shrink_to_fit();
@@ -292,6 +291,11 @@ impl Inbound {
     /// The number of bytes that arrived and have not been written to the BEAM.
     pub const fn kept(&self) -> u64 {
         self.charged - self.written
+    }
+
+    /// The number of bytes that may still arrive, as counted by [`Content::cost`].
+    pub const fn may_arrive(&self) -> u64 {
+        (self.granted + Content::COST_MAX).saturating_sub(self.charged)
     }
 
     /// The bytes in memory of the fences that wait. No credit is charged for them.

@@ -33,7 +33,7 @@ impl Session {
                 None => return Err(self.no_such(lane)),
             }
             let Some(state) = self.circuits.get_mut(&frame.circuit) else {
-                self.stats.frames_late += 1;
+                self.handle_late(&frame)?;
                 continue;
             };
             state.draining.has_spoken = true;
@@ -47,6 +47,25 @@ impl Session {
                 self.give_up_memory()?;
             }
         }
+        Ok(())
+    }
+
+    /// A frame for no circuit was on its way when its circuit was closed. Whoever sends more of them than credit was left, or names a
+    /// circuit that never was, sends without a bound.
+    fn handle_late(&mut self, frame: &Frame) -> Result<(), SessionError> {
+        let circuit = frame.circuit;
+        let is_theirs = (circuit.0 % 2 == 1) != self.config.is_lower;
+        let last = if is_theirs {
+            self.opened_by_peer_last
+        } else {
+            self.opened_last_id()
+        };
+        if circuit.0 == 0 || circuit.0 > last {
+            return Err(SessionError::NeverOpened { circuit });
+        }
+        self.stats.frames_late += 1;
+        let left = self.late_credit.checked_sub(frame.content.cost());
+        self.late_credit = left.ok_or(SessionError::Late { circuit })?;
         Ok(())
     }
 

@@ -29,6 +29,18 @@ pub enum SessionError {
         /// The circuit id.
         circuit: CircuitId,
     },
+    /// A frame for a circuit that nobody has opened.
+    #[error("a frame for circuit {circuit}, which was never opened")]
+    NeverOpened {
+        /// The circuit id.
+        circuit: CircuitId,
+    },
+    /// More frames for closed circuits than these had credit left.
+    #[error("a frame for circuit {circuit}, which is closed, and more of them than closed circuits had credit left")]
+    Late {
+        /// The circuit id.
+        circuit: CircuitId,
+    },
     /// A frame on a lane that the session does not have.
     #[error("lane {lane} does not exist: the session has {lanes} lanes")]
     Lane {

@@ -39,6 +39,8 @@ pub struct Session {
     pub(super) notices: Notices,
     opened_last: u64,
     pub(super) opened_by_peer_last: u64,
+    /// What may still arrive for circuits that have been removed, in bytes as counted by [`Content::cost`].
+    pub(super) late_credit: u64,
     pub(super) events: VecDeque<Event>,
     ready: VecDeque<CircuitId>,
     /// Circuits whose signals wait until the lanes have room. Some may be there no more, or wait for credit by now.
@@ -82,6 +84,7 @@ impl Session {
             notices: Notices::default(),
             opened_last: 0,
             opened_by_peer_last: 0,
+            late_credit: 0,
             events: VecDeque::new(),
             ready: VecDeque::new(),
             crowded: VecDeque::new(),
@@ -136,7 +139,7 @@ impl Session {
     /// A local BEAM wants to connect to `target`. `send_name` is its first handshake message.
     pub fn open(&mut self, target: String, send_name: Bytes) -> CircuitId {
         self.opened_last += 1;
-        let circuit = CircuitId(self.opened_last * 2 - u64::from(self.config.is_lower));
+        let circuit = CircuitId(self.opened_last_id());
         if let Some(reason) = self.refusal() {
             self.events.push_back(Event::Closed { circuit, reason });
             return circuit;
@@ -151,6 +154,11 @@ impl Session {
             credit,
         }));
         circuit
+    }
+
+    /// The id of the circuit that this side opened last. 0 if it has opened none.
+    pub(super) const fn opened_last_id(&self) -> u64 {
+        (self.opened_last * 2).saturating_sub(self.config.is_lower as u64)
     }
 
     /// The next handshake message from the local leg, for the remote one.
@@ -517,6 +525,7 @@ impl Session {
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let mut state = self.circuits.remove(&circuit)?;
         self.stats.aliases += state.aliases.stats();
+        self.late_credit = self.late_credit.saturating_add(state.inbound.may_arrive());
         if self.crowded.len() > 2 * self.circuits.len() + 64 {
             self.crowded.retain(|circuit| self.circuits.contains_key(circuit));
         }

@@ -75,6 +75,35 @@ fn a_window_grows_for_a_node_that_reads_and_for_no_other() {
     );
 }
 
+/// What was on its way when a circuit was closed is dropped, up to what the circuit had credit for.
+#[test]
+fn frames_for_closed_circuits_are_bounded() {
+    let mut pair = Pair::new(&config(4));
+    let circuit = pair.established();
+    let now = pair.now;
+    let [session, _] = &mut pair.sides;
+    let session = &mut session.session;
+    session.close(circuit, "over".into(), now);
+    assert_eq!(session.circuits(), []);
+    let content = signal(send(1, 2), &[0x6a; BODY]);
+    let cost = content.cost();
+    let frame = || Frame {
+        circuit,
+        strand: 0,
+        fences: Vec::new(),
+        content: content.clone(),
+    };
+    let may_come = (SessionConfig::FIRST_WINDOW + Content::COST_MAX) / cost;
+    for number in 1..=may_come {
+        assert_eq!(session.handle_frames(0, vec![frame()], now), Ok(()), "frame {number}");
+    }
+    assert_eq!(session.stats().frames_late, may_come);
+    assert_eq!(
+        session.handle_frames(0, vec![frame()], now),
+        Err(SessionError::Late { circuit })
+    );
+}
+
 #[test]
 fn as_memory_runs_short_windows_shrink() {
     let memory = Memory::new(64 << 20);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use beamway::internals::wire::BODY_MAX;
 use beamway::internals::wire::CircuitId;
+use beamway::internals::wire::Close;
 use beamway::internals::wire::Content;
 use beamway::internals::wire::FrameHead;
 use beamway::internals::wire::FrameId;
@@ -241,26 +242,63 @@ fn fences_are_memory() {
     Flooded::new().flood("fences", 1, fences);
 }
 
-/// Small frames that stay, each among many that do not.
+/// Small frames that stay, each among large ones that do not, since their circuit is closed.
 pub(super) async fn small_frames(connection: &Connection, mut control: SendStream) -> u64 {
     static FILLER: [u8; 64 * 1024] = [0; 64 * 1024];
+    const CIRCUITS: u64 = 6;
     let mut stream = lane(connection, 0).await.expect("a lane");
-    let nowhere = frame(CircuitId(4_000_000), 0, &[], &FILLER);
+    let circuits = open(&mut control, 2 * CIRCUITS).await;
+    let (closed, kept) = circuits.split_at(CIRCUITS as usize);
+    for (number, circuit) in (1 + 2 * CIRCUITS..).zip(closed) {
+        let close = Close {
+            circuit: *circuit,
+            last: Vec::new(),
+            reason: String::new(),
+        };
+        let _ = control.write_all(&notice(number, Notice::Close(close))).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let mut sent = 0;
-    for circuit in open(&mut control, 2).await {
+    for (circuit, closed) in kept.iter().zip(closed) {
         let both = [
-            &frame(circuit, 0, &[FrameId { strand: 1, number: 1 }], b"x")[..],
-            &nowhere,
+            &frame(*circuit, 0, &[FrameId { strand: 1, number: 1 }], b"x")[..],
+            &frame(*closed, 0, &[], &FILLER),
         ]
         .concat();
-        sent += send(&mut stream, &both, 900).await;
+        // As many as the closed circuit had credit for.
+        sent += send(&mut stream, &both, BODY_MAX / FILLER.len()).await;
     }
+    assert!(connection.close_reason().is_none(), "{:?}", connection.close_reason());
     sent
 }
 
 #[test]
 fn small_frames_keep_no_large_buffers() {
     Flooded::new().flood("small frames", 1, small_frames);
+}
+
+/// Large frames for a circuit that nobody has opened: the session ends at the first one.
+async fn frames_for_nobody(connection: &Connection, _control: SendStream) -> u64 {
+    static BODY: [u8; 64 * 1024] = [0; 64 * 1024];
+    let mut stream = lane(connection, 0).await.expect("a lane");
+    let frame = frame(CircuitId(4_000_000), 0, &[], &BODY);
+    send(&mut stream, &frame, 10_000).await
+}
+
+#[test]
+fn frames_for_nobody_end_the_session() {
+    let mut flooded = Flooded::new();
+    let visitor = Visitor::with(&flooded.certs, "third", "third");
+    let address = flooded.address;
+    let sent = flooded.healthy.beside("frames for nobody", |_| {
+        let attacker = thread::spawn(move || attack(visitor, address, 1, frames_for_nobody));
+        attacker.join().expect("no panic")
+    });
+    assert!(
+        sent < 32 << 20,
+        "{sent} bytes were taken for a circuit that nobody opened"
+    );
+    flooded.healthy.assert_unharmed("frames for nobody");
 }
 
 /// Frames that never end, for circuits that do not exist, on all lanes of several sessions.
