@@ -100,6 +100,7 @@ fn identity(authority: &Authority, name: &str) -> anyhow::Result<Identity> {
         authorities: authority.certificate_pem().as_bytes(),
         certificate: issued.certificate_pem.as_bytes(),
         key: issued.key_pem.as_bytes(),
+        revoked: b"",
     };
     Ok(Identity::load(&files, name, now)?)
 }

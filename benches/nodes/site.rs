@@ -116,6 +116,7 @@ impl Site {
             authorities: &authorities,
             certificate: &certificate,
             key: &key,
+            revoked: b"",
         };
         let identity = Identity::load(&files, name, SystemTime::now())?;
         let ([near, far], [epmd, far_epmd]) = (ports.quic, ports.epmd);

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::config::Purpose;
 use crate::tls::CA_FILE;
 use crate::tls::CERT_FILE;
+use crate::tls::CRL_FILE;
 use crate::tls::Identity;
 use crate::tls::KEY_FILE;
 use crate::tls::PemFiles;
@@ -73,6 +74,7 @@ pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Resul
             folder.display()
         ))]);
     }
+    let names = FileNames::of(&folder);
     let mut missing = Vec::new();
     let mut open = |name: &str| {
         read(&folder.join(name)).unwrap_or_else(|reason| {
@@ -80,7 +82,11 @@ pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Resul
             Vec::new()
         })
     };
-    let (authorities, certificate, private) = (open(CA_FILE), open(CERT_FILE), open(KEY_FILE));
+    let (authorities, certificate, private) = (open(names.authorities), open(names.certificate), open(names.key));
+    let revoked = match folder.join(CRL_FILE).exists() {
+        true => open(CRL_FILE),
+        false => Vec::new(),
+    };
     if !missing.is_empty() {
         return Err(missing);
     }
@@ -88,20 +94,71 @@ pub(super) fn identity(config: &Path, certs: &Path, name: Option<&str>) -> Resul
         authorities: &authorities,
         certificate: &certificate,
         key: &private,
+        revoked: &revoked,
     };
     let Some(name) = name else {
         return Err(Vec::new());
     };
-    let exposed = check_secret(&folder.join(KEY_FILE)).err().map(|reason| key(&reason));
+    let exposed = check_secret(&folder.join(names.key)).err().map(|reason| key(&reason));
     let loaded = Identity::load(&files, name, SystemTime::now());
     match (loaded, exposed) {
         (Ok(identity), None) => Ok(identity),
         (loaded, exposed) => {
             let errors = loaded.err().map_or_else(Vec::new, |errors| errors.0);
-            let lines = errors.iter().map(|error| key(&format!("{}/{error}", folder.display())));
+            let told = errors.iter().map(|error| names.told(&error.to_string()));
+            let lines = told.map(|error| key(&format!("{}/{error}", folder.display())));
             Err(lines.chain(exposed).collect())
         }
     }
+}
+
+/// How the files in a folder of certificates are named.
+struct FileNames {
+    authorities: &'static str,
+    certificate: &'static str,
+    key: &'static str,
+}
+
+impl FileNames {
+    /// As `beamway certs issue` names them.
+    const OWN: Self = Self {
+        authorities: CA_FILE,
+        certificate: CERT_FILE,
+        key: KEY_FILE,
+    };
+
+    /// As cert-manager does in the secret of a `Certificate`, which Kubernetes mounts as a folder.
+    const CERT_MANAGER: Self = Self {
+        authorities: "ca.crt",
+        certificate: "tls.crt",
+        key: "tls.key",
+    };
+
+    fn of(folder: &Path) -> Self {
+        let has = |name: &str| folder.join(name).exists();
+        match !has(CERT_FILE) && has(Self::CERT_MANAGER.certificate) {
+            true => Self::CERT_MANAGER,
+            false => Self::OWN,
+        }
+    }
+
+    /// An error with the names that the files have.
+    fn told(&self, error: &str) -> String {
+        error
+            .replace(CA_FILE, self.authorities)
+            .replace(CERT_FILE, self.certificate)
+            .replace(KEY_FILE, self.key)
+    }
+}
+
+/// The files that settings come from: the configuration file, if there is one, and those of its certificates.
+#[allow(dead_code, reason = "soon")]
+pub(super) fn files(config: Option<&Path>, certs: &Path) -> Vec<PathBuf> {
+    let folder = resolve(config.unwrap_or(Path::new("")), certs);
+    let names = FileNames::of(&folder);
+    let of_certs = [names.authorities, names.certificate, names.key, CRL_FILE];
+    let of_certs = of_certs.map(|name| folder.join(name));
+    config.map(Path::to_owned).into_iter().chain(of_certs).collect()
 }
 
 /// A folder named in a configuration file. It is relative to the folder of the file, so that the daemon can be started from

@@ -117,6 +117,7 @@ async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
         authorities: authority.certificate_pem().as_bytes(),
         certificate: issued.certificate_pem.as_bytes(),
         key: issued.key_pem.as_bytes(),
+        revoked: b"",
     };
     let identity = Identity::load(&files, "here", now).expect("good files");
     let mut config = Settings::new("here", "certs".into())

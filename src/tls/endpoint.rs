@@ -4,8 +4,8 @@ use ::aws_lc_rs::hmac;
 use rustls::ClientConfig;
 use rustls::ServerConfig;
 use rustls::client::Resumption;
+use rustls::client::WebPkiServerVerifier;
 use rustls::server::NoServerSessionStorage;
-use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
 
 use super::error::EndpointError;
@@ -47,7 +47,7 @@ fn derived_key(identity: &Identity, random: &[u8]) -> hmac::Key {
 /// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
 pub fn server_config(identity: &Identity) -> Result<ServerConfig, EndpointError> {
     let provider = provider();
-    let verifier = WebPkiClientVerifier::builder_with_provider(identity.authorities(), provider.clone()).build()?;
+    let verifier = identity.trust()?.verifier();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
@@ -68,9 +68,13 @@ pub fn server_config(identity: &Identity) -> Result<ServerConfig, EndpointError>
 ///
 /// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
 pub fn client_config(identity: &Identity) -> Result<ClientConfig, EndpointError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(identity.authorities(), provider())
+        .with_crls(identity.crls().iter().cloned())
+        .allow_unknown_revocation_status()
+        .build()?;
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(identity.authorities())
+        .with_webpki_verifier(verifier)
         .with_client_auth_cert(identity.chain().to_vec(), identity.key())?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();

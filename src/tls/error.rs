@@ -166,6 +166,12 @@ pub enum IdentityError {
         /// The names in the certificate.
         held: String,
     },
+    /// The list of revoked certificates cannot be used.
+    #[error("crl.pem: {0}; copy the file again (`beamway certs revoke` makes one)")]
+    Crl(String),
+    /// The daemon's own certificate is revoked.
+    #[error("cert.pem: revoked by crl.pem, so every peer refuses it; issue a new one (`beamway certs issue`)")]
+    Revoked,
     /// The configured name is invalid.
     #[error(transparent)]
     BadName(#[from] NameError),
@@ -195,7 +201,7 @@ pub enum EndpointError {
     /// rustls rejected the settings.
     #[error("TLS settings: {0}")]
     Tls(#[from] rustls::Error),
-    /// The verifier of client certificates rejected the authorities.
+    /// A verifier of certificates rejected the authorities or the revocation lists.
     #[error("TLS settings: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
 }

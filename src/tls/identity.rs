@@ -2,13 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
-#[cfg(test)]
 use std::time::UNIX_EPOCH;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::TrustAnchor;
 use rustls_pki_types::UnixTime;
@@ -16,12 +16,16 @@ use rustls_pki_types::pem;
 use rustls_pki_types::pem::PemObject;
 use webpki::EndEntityCert;
 use webpki::KeyUsage;
+use webpki::OwnedCertRevocationList;
 
+use super::error::EndpointError;
 use super::error::IdentityError;
 use super::error::IdentityErrors;
 use super::name::daemon_name;
 use super::peer::PeerCertificate;
 use super::provider::provider;
+use super::trust::NotTrusted;
+use super::trust::Trust;
 use super::x509;
 use super::x509::Facts;
 
@@ -31,6 +35,8 @@ pub const CA_FILE: &str = "ca.pem";
 pub const CERT_FILE: &str = "cert.pem";
 /// The daemon's private key.
 pub const KEY_FILE: &str = "key.pem";
+/// Certificates that are no longer accepted: lists of the authorities. Optional.
+pub const CRL_FILE: &str = "crl.pem";
 
 /// The maximum size of a file in bytes. A certificate has about 1 KiB, so hundreds fit.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -38,8 +44,10 @@ const FILE_BYTES_MAX: usize = 1 << 20;
 const AUTHORITIES_MAX: usize = 64;
 /// The maximum length of a chain. The verifier rejects longer ones anyway (webpki accepts 6 intermediates).
 const CHAIN_MAX: usize = 8;
+/// The maximum number of revocation lists: one for each authority, and for those between.
+const CRLS_MAX: usize = 256;
 
-/// The contents of a daemon's three files.
+/// The contents of a daemon's files.
 #[derive(Clone, Copy)]
 pub struct PemFiles<'a> {
     /// `ca.pem`
@@ -48,6 +56,8 @@ pub struct PemFiles<'a> {
     pub certificate: &'a [u8],
     /// `key.pem`
     pub key: &'a [u8],
+    /// `crl.pem`; empty if there is none.
+    pub revoked: &'a [u8],
 }
 
 /// A daemon's certificate, key and trusted authorities. They have been checked against each other when they were loaded.
@@ -56,6 +66,9 @@ pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     authorities: Arc<RootCertStore>,
+    /// When the first of the authorities expires, in seconds since 1970.
+    authorities_until: i64,
+    crls: Vec<CertificateRevocationListDer<'static>>,
     not_after: i64,
     hosts: Vec<String>,
 }
@@ -63,7 +76,7 @@ pub struct Identity {
 impl Identity {
     /// Reads and checks the files of the daemon `name`. The key must belong to the certificate. The chain must lead to an
     /// authority in `ca.pem` that is valid at `now`, for serving and for dialling. The certificate must be valid at `now` and
-    /// contain `name`. Keys may be ECDSA, Ed25519 or RSA. Other sections of the files are ignored.
+    /// contain `name`, and must not be revoked. Keys may be ECDSA, Ed25519 or RSA. Other sections of the files are ignored.
     ///
     /// If at least one authority is valid, expired ones are ignored, so that authorities can be rotated.
     ///
@@ -77,9 +90,10 @@ impl Identity {
         let authorities = authorities(files.authorities, now, &mut errors);
         let chain = certificates(files.certificate, CERT_FILE, CHAIN_MAX, &mut errors);
         let key = private_key(files.key, &mut errors);
+        let crls = revocation_lists(files.revoked, &mut errors);
         let leaf = chain.first().and_then(|first| leaf(first, &mut errors));
         if let (Some(facts), Some(anchors)) = (&leaf, &authorities) {
-            check_chain(&chain, anchors, facts, now, &mut errors);
+            check_chain(&chain, &anchors.list, facts, now, &mut errors);
         }
         if let (Some(name), Some(_)) = (&name, &leaf) {
             check_name(&chain, name, &mut errors);
@@ -88,15 +102,36 @@ impl Identity {
             check_key(&chain, key, &provider(), &mut errors);
         }
         match (name, authorities, key, leaf) {
-            (Some(name), Some(authorities), Some(key), Some(leaf)) if errors.is_empty() => Ok(Self {
+            (Some(name), Some(authorities), Some(key), Some(leaf)) if errors.is_empty() => Self {
                 hosts: PeerCertificate::from_chain(&chain).map_or_else(|_| Vec::new(), |own| own.hosts()),
                 name,
                 chain,
                 key,
-                authorities: Arc::new(RootCertStore { roots: authorities }),
+                authorities: Arc::new(RootCertStore {
+                    roots: authorities.list,
+                }),
+                authorities_until: authorities.until,
+                crls,
                 not_after: leaf.not_after,
-            }),
+            }
+            .checked(now),
             _ => Err(IdentityErrors(errors)),
+        }
+    }
+
+    /// Peers refuse a certificate that is revoked, so its daemon must not begin with it.
+    fn checked(self, now: i64) -> Result<Self, IdentityErrors> {
+        if self.crls.is_empty() {
+            return Ok(self);
+        }
+        let one = |error| IdentityErrors(vec![error]);
+        let trust = self
+            .trust()
+            .map_err(|error| one(IdentityError::Crl(error.to_string())))?;
+        let now = UNIX_EPOCH + Duration::from_secs(u64::try_from(now).unwrap_or(0));
+        match trust.check(&self.chain, now) {
+            Err(NotTrusted::Revoked) => Err(one(IdentityError::Revoked)),
+            _ => Ok(self),
         }
     }
 
@@ -126,10 +161,41 @@ impl Identity {
         self.authorities.clone()
     }
 
+    /// Which certificates of peers are accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
+    pub fn trust(&self) -> Result<Trust, EndpointError> {
+        Trust::new(self.authorities(), &self.crls)
+    }
+
+    /// The lists of revoked certificates.
+    pub fn crls(&self) -> &[CertificateRevocationListDer<'static>] {
+        &self.crls
+    }
+
     /// The last moment at which peers accept the certificate.
-    #[cfg(test)]
-    pub(crate) fn valid_until(&self) -> SystemTime {
+    pub fn valid_until(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0))
+    }
+
+    /// The last moment at which all authorities are valid.
+    pub fn authorities_valid_until(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(u64::try_from(self.authorities_until).unwrap_or(0))
+    }
+
+    /// Whether another one has the same certificate, key, authorities and revocation lists.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.presents_same(other)
+            && self.crls == other.crls
+            && self.authorities_until == other.authorities_until
+            && self.authorities.roots == other.authorities.roots
+    }
+
+    /// Whether another one presents the same certificate.
+    pub fn presents_same(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.key.secret_der() == other.key.secret_der()
     }
 
     /// The last moment at which peers accept the certificate, as text, in UTC.
@@ -146,6 +212,7 @@ impl fmt::Debug for Identity {
             .field("name", &self.name)
             .field("chain", &self.chain.len())
             .field("authorities", &self.authorities.len())
+            .field("crls", &self.crls.len())
             .field("valid_until", &self.valid_until_text())
             .finish_non_exhaustive()
     }
@@ -189,11 +256,19 @@ fn too_large(bytes: &[u8], file: &'static str, errors: &mut Vec<IdentityError>) 
     too_large
 }
 
+/// The authorities that are valid now.
+struct Authorities {
+    list: Vec<TrustAnchor<'static>>,
+    /// When the first of them expires, in seconds since 1970.
+    until: i64,
+}
+
 /// The authorities that are valid now; `None` if there is none, or if any certificate is not that of an authority.
-fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Option<Vec<TrustAnchor<'static>>> {
+fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Option<Authorities> {
     let found = certificates(bytes, CA_FILE, AUTHORITIES_MAX, errors);
     let before = errors.len();
     let mut anchors = Vec::new();
+    let mut until = i64::MAX;
     let mut out_of_time = None;
     for (index, certificate) in found.iter().enumerate() {
         let number = index + 1;
@@ -214,8 +289,11 @@ fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Optio
                     to: x509::date(facts.not_after),
                 });
             }
-            Ok(_) => match webpki::anchor_from_trusted_cert(certificate) {
-                Ok(anchor) => anchors.push(anchor.to_owned()),
+            Ok(facts) => match webpki::anchor_from_trusted_cert(certificate) {
+                Ok(anchor) => {
+                    until = until.min(facts.not_after);
+                    anchors.push(anchor.to_owned());
+                }
                 Err(error) => errors.push(unreadable(error.to_string())),
             },
         }
@@ -223,7 +301,48 @@ fn authorities(bytes: &[u8], now: i64, errors: &mut Vec<IdentityError>) -> Optio
     if let (true, Some(error)) = (anchors.is_empty(), out_of_time) {
         errors.push(error);
     }
-    (errors.len() == before && !anchors.is_empty()).then_some(anchors)
+    (errors.len() == before && !anchors.is_empty()).then_some(Authorities { list: anchors, until })
+}
+
+/// The revocation lists of a file, which may be empty. Without any if the file has a mistake.
+fn revocation_lists(bytes: &[u8], errors: &mut Vec<IdentityError>) -> Vec<CertificateRevocationListDer<'static>> {
+    if too_large(bytes, CRL_FILE, errors) {
+        return Vec::new();
+    }
+    let lists = CertificateRevocationListDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>();
+    match lists {
+        Ok(lists) if lists.len() > CRLS_MAX => {
+            errors.push(IdentityError::TooMany {
+                file: CRL_FILE,
+                count: lists.len(),
+                max: CRLS_MAX,
+            });
+            Vec::new()
+        }
+        Ok(lists) if lists.is_empty() && !bytes.is_empty() => {
+            errors.push(IdentityError::Crl(
+                "it contains no section `-----BEGIN X509 CRL-----`".to_owned(),
+            ));
+            lists
+        }
+        Ok(lists) => match lists
+            .iter()
+            .find_map(|list| OwnedCertRevocationList::from_der(list).err())
+        {
+            Some(error) => {
+                errors.push(IdentityError::Crl(error.to_string()));
+                Vec::new()
+            }
+            None => lists,
+        },
+        Err(error) => {
+            errors.push(IdentityError::Pem {
+                file: CRL_FILE,
+                reason: error.to_string(),
+            });
+            Vec::new()
+        }
+    }
 }
 
 fn private_key(bytes: &[u8], errors: &mut Vec<IdentityError>) -> Option<PrivateKeyDer<'static>> {

@@ -2,10 +2,10 @@
 //!
 //! - [`daemon_name`]: checks the name of a daemon, a DNS name.
 //! - [`Authority`]: a small private certificate authority. It issues the certificates of daemons.
-//! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`). They are checked against each other, so that each
+//! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`, perhaps `crl.pem`). They are checked against each other, so that each
 //!   mistake is found and named before the first handshake.
 //! - [`server_config`] and [`client_config`]: the TLS configuration of both sides of a trunk. It is always mutual TLS.
-//! - [`PeerCertificate`]: the names in the certificate of a peer.
+//! - [`PeerCertificate`]: the names in the certificate of a peer. [`Trust`]: whether it is still accepted.
 //! - [`explain()`]: clear words for what TLS says about certificates.
 //!
 //! Nothing here opens a file or reads the clock. File contents and the time are arguments.
@@ -19,6 +19,7 @@ mod identity;
 mod name;
 mod peer;
 mod provider;
+mod trust;
 mod x509;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use error::PeerError;
 pub use explain::explain;
 pub use identity::CA_FILE;
 pub use identity::CERT_FILE;
+pub use identity::CRL_FILE;
 pub use identity::Identity;
 pub use identity::KEY_FILE;
 pub use identity::PemFiles;
@@ -60,3 +62,5 @@ pub use peer::PeerCertificate;
 #[cfg(any(test, feature = "daemon"))]
 pub use provider::key_exchange_name;
 pub use provider::provider;
+pub use trust::NotTrusted;
+pub use trust::Trust;

@@ -1,3 +1,7 @@
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
 use rustls_pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
@@ -11,6 +15,8 @@ pub struct PeerCertificate {
     addresses: Vec<String>,
     /// Names that name no daemon, such as URIs, each with its kind.
     others: Vec<String>,
+    /// In seconds since 1970.
+    not_after: i64,
 }
 
 impl PeerCertificate {
@@ -29,12 +35,18 @@ impl PeerCertificate {
             names: names.filter(|name| !name.contains('*')).collect(),
             addresses: facts.addresses.iter().map(ToString::to_string).collect(),
             others: facts.other_names,
+            not_after: facts.not_after,
         })
     }
 
     /// All DNS names except wildcards, in lower case, in the order of the certificate.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The last moment at which the certificate is valid.
+    pub fn valid_until(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0))
     }
 
     /// The hosts for whose nodes the daemon may speak by default: all DNS names except wildcards, and all IP addresses.

@@ -317,6 +317,7 @@ fn identity_for(authority: &Authority, name: &str, hosts: &[String]) -> Identity
         authorities: authority.certificate_pem().as_bytes(),
         certificate: issued.certificate_pem.as_bytes(),
         key: issued.key_pem.as_bytes(),
+        revoked: b"",
     };
     Identity::load(&files, name, now).unwrap()
 }

@@ -71,6 +71,7 @@ impl Key {
             authorities: authorities.as_bytes(),
             certificate: certificate.as_bytes(),
             key: private.as_bytes(),
+            revoked: b"",
         };
         let identity =
             Identity::load(&files, &name, SystemTime::now()).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;

@@ -104,6 +104,7 @@ fn load(authorities: &[u8], certificate: &[u8], key: &[u8]) -> bool {
         authorities,
         certificate,
         key,
+        revoked: b"",
     };
     match Identity::load(&files, "left", SAMPLE.now) {
         Ok(_) => true,

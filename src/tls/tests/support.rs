@@ -32,6 +32,7 @@ impl Files {
             authorities: self.authorities.as_bytes(),
             certificate: self.certificate.as_bytes(),
             key: self.key.as_bytes(),
+            revoked: b"",
         };
         Identity::load(&files, name, now)
     }

@@ -39,6 +39,7 @@ fn identity(folder: &Path, name: &str) -> tls::Identity {
         authorities: &read("ca.pem"),
         certificate: &read("cert.pem"),
         key: &read("key.pem"),
+        revoked: b"",
     };
     tls::Identity::load(&files, name, SystemTime::now()).expect("certificates that beamway made")
 }
