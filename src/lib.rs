@@ -103,6 +103,7 @@
 //! |---|---|---|
 //! | `daemon` | yes | the program `beamway`, and `carrier::Daemon` |
 //! | `lab` | yes | `beamway demo`, `bench`, `sim`, `linkem` |
+//! | `admin` | yes | metrics, status and commands of a daemon, over HTTP |
 //! | `config-file` | yes | settings from a file: [`Lanes::start_file`](carrier::Lanes::start_file) |
 //! | `internals` | no | modules without a stable interface, for the carrier inside the VM, tests, benches and fuzzing |
 //!
@@ -157,6 +158,8 @@ mod vm;
 
 mod cluster;
 
+mod observe;
+
 mod config;
 
 pub mod carrier;
@@ -188,5 +191,5 @@ pub mod internals {
         pub use crate::etf::skip::*;
     }
 
-    show!(codec fields dist wire epmd tls router congestion order session endpoint hub trunk gateway vm cluster config);
+    show!(codec fields dist wire epmd tls router congestion order session endpoint hub trunk gateway vm cluster observe config);
 }

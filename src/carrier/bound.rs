@@ -10,10 +10,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::StartError;
+#[cfg(feature = "admin")]
+use super::admin::Entrances;
 #[cfg(feature = "daemon")]
 use super::banner::Banner;
+use super::load::Loaded;
+use super::log::LogHandle;
+use super::management::Managed;
+use super::management::Management;
+use super::reload;
+use super::source::Source;
 use crate::cluster::Cluster;
-use crate::cluster::StaticPeer;
 use crate::config::Config;
 use crate::epmd;
 use crate::epmd::EpmdError;
@@ -24,11 +31,11 @@ use crate::hub::HostPorts;
 use crate::hub::io::directory::REQUESTS;
 use crate::hub::io::directory::Request;
 use crate::hub::io::task::HubTask;
+use crate::observe::io::reload::Reload;
 use crate::router::Acceptance;
 use crate::router::Policy;
 use crate::session::Memory;
 use crate::session::SessionConfig;
-use crate::tls::Identity;
 use crate::tls::client_config;
 #[cfg(feature = "daemon")]
 use crate::tls::key_exchange_name;
@@ -36,6 +43,7 @@ use crate::tls::reset_key;
 use crate::tls::server_config;
 #[cfg(any(feature = "daemon", feature = "internals"))]
 use crate::tls::temporary_reset_key;
+use crate::trunk::Counters;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -51,6 +59,10 @@ use crate::trunk::io::udp::UdpEndpoint;
 
 /// Hosts that may wait until they are dialled.
 const HOSTS: usize = 64;
+
+/// Requests to reload that may wait, and commands and questions for the cluster.
+const RELOADS: usize = 8;
+const CONTROLS: usize = 64;
 
 /// Peer events that may wait for the hub.
 const PEER_EVENTS: usize = 64;
@@ -76,17 +88,18 @@ pub(crate) struct BoundDaemon {
     waits_for_peers: bool,
     /// The channel on which native nodes send requests.
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
+    management: Management,
 }
 
 impl BoundDaemon {
     /// Binds all sockets, so that the daemon reports every address it cannot use before it says that it is running.
     ///
-    /// `hosts` are the host parts that mean this machine, if the configuration names none.
+    /// `source` is where the settings came from. `hosts` are the host parts that mean this machine, if the configuration names none.
     ///
     /// # Errors
     /// If an address cannot be used, or TLS refuses the certificates.
-    pub(crate) async fn bind(config: Config, identity: &Identity, hosts: Vec<String>) -> Result<Self, StartError> {
-        Self::bind_as(config, identity, hosts, false).await
+    pub(crate) async fn bind(loaded: Loaded, source: Source, hosts: Vec<String>) -> Result<Self, StartError> {
+        Self::bind_as(loaded, source, hosts, false).await
     }
 
     /// The same for a temporary daemon: of `beamway call`, `send`, `ping`, or of a remote shell. It serves no local nodes, does not
@@ -97,16 +110,28 @@ impl BoundDaemon {
     /// If no address can be used, or TLS refuses the certificates.
     #[cfg(any(feature = "daemon", feature = "internals"))]
     pub(crate) async fn bind_temporary(
-        mut config: Config,
-        identity: &Identity,
+        mut loaded: Loaded,
+        source: Source,
         hosts: Vec<String>,
     ) -> Result<Self, StartError> {
+        let config = &mut loaded.config;
         let own = Some(config.gateway.listen.port()).filter(|port| *port > 0);
         config.hosts.port = config.hosts.port.or(own);
         config.hosts.dial = config.hosts.port.is_some();
         config.gateway.listen.set_port(0);
         config.epmd.listen.clear();
-        Self::bind_as(config, identity, hosts, true).await
+        Self::bind_as(loaded, source, hosts, true).await
+    }
+
+    /// The level of the log can be set, and it is known what the log does not write.
+    pub(crate) fn with_log(mut self, log: LogHandle) -> Self {
+        self.management.log = log;
+        self
+    }
+
+    /// The channel on which it is asked to read its configuration again.
+    pub(crate) fn reloads(&self) -> mpsc::Sender<Reload> {
+        self.management.reloads.0.clone()
     }
 
     /// What it keeps for its peers.
@@ -127,20 +152,21 @@ impl BoundDaemon {
     }
 
     async fn bind_as(
-        config: Config,
-        identity: &Identity,
+        loaded: Loaded,
+        source: Source,
         hosts: Vec<String>,
         is_temporary: bool,
     ) -> Result<Self, StartError> {
+        let Loaded { config, identity } = loaded;
         let trunk = trunk_config(&config);
-        let server_tls = server_config(identity).map_err(StartError::tls("TLS for incoming connections"))?;
-        let client_tls = client_config(identity).map_err(StartError::tls("TLS for outgoing connections"))?;
+        let server_tls = server_config(&identity).map_err(StartError::tls("TLS for incoming connections"))?;
+        let client_tls = client_config(&identity).map_err(StartError::tls("TLS for outgoing connections"))?;
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
         let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
         let reset_key = match is_temporary {
             #[cfg(any(feature = "daemon", feature = "internals"))]
-            true => temporary_reset_key(identity, rand::random()),
-            _ => reset_key(identity),
+            true => temporary_reset_key(&identity, rand::random()),
+            _ => reset_key(&identity),
         };
         let reset_key: Arc<dyn HmacKey> = Arc::new(reset_key);
         let errors = SendErrors::default();
@@ -171,6 +197,8 @@ impl BoundDaemon {
             Some(hosts) => Hosts::configured(hosts.clone()),
             None => Hosts::of_this_machine(hosts),
         };
+        #[cfg(feature = "admin")]
+        let entrances = Entrances::open(&config, &source, is_temporary).await?;
         Ok(Self {
             requests: mpsc::channel(REQUESTS),
             certified: identity.hosts().into(),
@@ -186,6 +214,15 @@ impl BoundDaemon {
             canaries,
             client,
             epmd,
+            management: Management {
+                reloads: mpsc::channel(RELOADS),
+                identity,
+                source,
+                trunk,
+                log: LogHandle::default(),
+                #[cfg(feature = "admin")]
+                entrances,
+            },
         })
     }
 
@@ -228,11 +265,14 @@ impl BoundDaemon {
         self.listening.endpoint.local_addr()
     }
 
-    /// What to do about nodes of this host for which peers do not let this daemon speak by default, if there are any.
+    /// Says what to do about nodes of this host for which peers do not let this daemon speak by default, if there are any.
     #[cfg(feature = "daemon")]
-    fn uncovered(&self) -> Option<String> {
-        let hosts = (!self.epmd.is_empty()).then(|| self.hosts.announced())?;
-        uncovered(&self.daemon.name, &hosts, &self.certified)
+    fn warn_uncovered(&self) {
+        let hosts = (!self.epmd.is_empty()).then(|| self.hosts.announced());
+        let advice = hosts.and_then(|hosts| uncovered(&self.daemon.name, &hosts, &self.certified));
+        if let Some(advice) = advice {
+            tracing::warn!("{advice}");
+        }
     }
 
     /// The size of the UDP receive buffer in bytes: granted by the kernel, and configured.
@@ -245,50 +285,51 @@ impl BoundDaemon {
     /// its runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
         #[cfg(feature = "daemon")]
-        if let Some(advice) = self.uncovered() {
-            tracing::warn!("{advice}");
-        }
+        self.warn_uncovered();
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (requests_in, requests) = self.requests;
+        let (endpoint, is_temporary) = (self.listening.endpoint.clone(), self.daemon.is_temporary);
         let mut tasks = JoinSet::new();
         if !self.epmd.is_empty() {
-            let config = GatewayConfig {
-                net_ticktime: self.config.gateway.net_ticktime,
-                ..GatewayConfig::default()
-            };
-            serve_beams(self.epmd, Gateway::new(self.hosts, requests_in, config), &mut tasks);
+            serve_beams(self.epmd, self.hosts, requests_in.clone(), &self.config, &mut tasks);
         }
-        let (wait, time) = (self.busy_wait.clone(), self.config.gateway.busy_wait);
-        if !time.is_zero() {
-            tasks.spawn(async move { wait.run(time).await });
-        }
-        let own = Policy::of_hosts(self.certified);
-        let mut hub = hub(&self.config, own, !self.daemon.is_temporary, self.waits_for_peers);
+        keep_awake(&self.busy_wait, self.config.gateway.busy_wait, &mut tasks);
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
-        let own_port = self.listening.endpoint.local_addr().map_or(0, |own| own.port());
-        if self.config.hosts.dial {
-            hub = hub.dialling_hosts(wanted_in, host_ports(&self.config, own_port));
-        }
+        let hub = hub(&self.config, self.certified, !is_temporary, self.waits_for_peers);
+        let hub = dialling_hosts(hub, &self.config, &endpoint, wanted_in);
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
-        let held = Held::default();
-        let known = KnownAddresses::default();
-        if !self.daemon.is_temporary {
-            tasks.spawn(accept::accept(
-                self.listening.endpoint.clone(),
-                Arc::clone(&self.daemon),
-                held.clone(),
-                known.clone(),
+        let (held, known, counters) = (Held::default(), KnownAddresses::default(), Counters::default());
+        let (controls_in, controls) = mpsc::channel(CONTROLS);
+        if !is_temporary {
+            let (daemon, held, known) = (Arc::clone(&self.daemon), held.clone(), known.clone());
+            let accepting = accept::accept(
+                endpoint.clone(),
+                daemon,
+                held,
+                known,
+                counters.clone(),
                 greeted_in.clone(),
-            ));
+            );
+            tasks.spawn(accepting);
+            let managed = Managed {
+                config: &self.config,
+                endpoint: &endpoint,
+                memory: &self.memory,
+                accepts: &self.daemon.accepts,
+                counters: &counters,
+                hub: requests_in,
+                cluster: controls_in,
+                leave: &leave,
+            };
+            self.management.serve(managed, &mut tasks);
         }
-        let has_canaries = self.config.transport.canary;
-        let canaries = has_canaries.then(|| serve_canaries(self.canaries, &mut tasks));
+        let canaries = (self.config.transport.canary).then(|| serve_canaries(self.canaries, &mut tasks));
         let cluster = Cluster {
             daemon: self.daemon,
-            endpoint: self.listening.endpoint.clone(),
+            endpoint,
             sockets: self.sockets,
             client: self.client,
             session: session_config(&self.config),
@@ -297,17 +338,16 @@ impl BoundDaemon {
             keep_alive: self.config.transport.keep_alive,
             held,
             known,
+            counters,
+            ends_expired: self.config.session.ends_expired,
             hub: news_in,
             canaries,
             busy_wait: self.busy_wait,
             leave,
             seed: rand::random(),
         };
-        let peers = self.config.peers.iter().map(|peer| StaticPeer {
-            name: peer.name.clone(),
-            address: peer.address.to_string(),
-        });
-        cluster.run(peers.collect(), wanted, greeted_in, greeted).await;
+        let peers = reload::static_peers(&self.config);
+        cluster.run(peers, controls, wanted, greeted_in, greeted).await;
         hub_leave.cancel();
         let _ = hub.await;
         self.listening.close("this daemon is stopping").await;
@@ -315,22 +355,29 @@ impl BoundDaemon {
     }
 }
 
-/// Where daemons of other hosts listen.
-fn host_ports(config: &Config, own_port: u16) -> HostPorts {
-    HostPorts {
+/// Has the hub ask for daemons of other hosts at the ports where they listen, if the configuration says so.
+fn dialling_hosts(hub: HubTask, config: &Config, own: &quinn::Endpoint, wanted: mpsc::Sender<String>) -> HubTask {
+    if !config.hosts.dial {
+        return hub;
+    }
+    let own_port = own.local_addr().map_or(0, |own| own.port());
+    let ports = HostPorts {
         usual: config.hosts.port.unwrap_or(own_port),
         names: config.hosts.ports.clone(),
-    }
+    };
+    hub.dialling_hosts(wanted, ports)
 }
 
-/// The hub. `own` is what peers allow this daemon by default.
-fn hub(config: &Config, own: Policy, announces: bool, waits_for_peers: bool) -> HubTask {
+/// The hub. `certified` are the hosts for whose nodes peers let this daemon speak by default.
+fn hub(config: &Config, certified: Arc<[String]>, announces: bool, waits_for_peers: bool) -> HubTask {
     let peers = config.peers.iter();
-    let policies = peers
-        .clone()
-        .map(|peer| (&peer.name, peer.allow.clone().map(Policy::of)));
     let dialled = peers.map(|peer| peer.name.clone()).filter(|_| waits_for_peers);
-    HubTask::new(policies.collect(), own, announces, dialled)
+    HubTask::new(
+        reload::policies(config),
+        Policy::of_hosts(certified),
+        announces,
+        dialled,
+    )
 }
 
 /// Binds the TCP port with the number of the UDP port. Without it, peers notice the end of this process later.
@@ -393,6 +440,14 @@ pub(crate) fn uncovered(name: &str, hosts: &[String], certified: &[String]) -> O
     ))
 }
 
+/// Keeps a thread of the runtime awake after small signals, if it shall.
+fn keep_awake(busy_wait: &BusyWait, time: std::time::Duration, tasks: &mut JoinSet<()>) {
+    let wait = busy_wait.clone();
+    if !time.is_zero() {
+        tasks.spawn(async move { wait.run(time).await });
+    }
+}
+
 /// Accepts the canaries of peers, if there is a port for them.
 fn serve_canaries(listener: Option<TcpListener>, tasks: &mut JoinSet<()>) -> Canaries {
     let canaries = Canaries::default();
@@ -403,7 +458,18 @@ fn serve_canaries(listener: Option<TcpListener>, tasks: &mut JoinSet<()>) -> Can
 }
 
 /// Runs the port mapper and the gateway. Only a daemon with BEAMs needs them.
-fn serve_beams(epmd: Vec<TcpListener>, gateway: Gateway, tasks: &mut JoinSet<()>) {
+fn serve_beams(
+    epmd: Vec<TcpListener>,
+    hosts: Hosts,
+    requests: mpsc::Sender<Request>,
+    config: &Config,
+    tasks: &mut JoinSet<()>,
+) {
+    let config = GatewayConfig {
+        net_ticktime: config.gateway.net_ticktime,
+        ..GatewayConfig::default()
+    };
+    let gateway = Gateway::new(hosts, requests, config);
     let (questions_in, questions) = mpsc::channel(epmd::io::question::QUESTIONS);
     for listener in epmd {
         tasks.spawn(epmd::io::port_mapper::serve(listener, questions_in.clone()));

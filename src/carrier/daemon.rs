@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Lanes;
+use super::Reloaded;
 use super::StartError;
-use super::load;
-use super::load::Loaded;
 use super::settings::Settings;
+use super::source::Source;
 use crate::config::Purpose;
 
 /// A running daemon inside this program, equivalent to `beamway run`: sessions with its peers, a gateway and a port mapper
@@ -51,17 +51,25 @@ impl Daemon {
     /// # Errors
     /// If a setting is wrong, the certificate does not match the name, or an address cannot be used.
     pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
-        Self::start(load::load(file.as_ref(), Purpose::Daemon).map_err(StartError::Settings)?).await
+        Self::start(Source::File(file.as_ref().to_owned(), Purpose::Daemon)).await
     }
 
-    pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
-        let lanes = Lanes::start(loaded).await?;
+    pub(super) async fn start(source: Source) -> Result<Self, StartError> {
+        let lanes = Lanes::start(source).await?;
         Ok(Self { lanes })
     }
 
     /// The UDP address at which peers can dial this daemon.
     pub const fn address(&self) -> SocketAddr {
         self.lanes.address()
+    }
+
+    /// Reads its files again, like [`Lanes::reload`].
+    ///
+    /// # Errors
+    /// [`StartError::Settings`] if there are mistakes: nothing has changed then.
+    pub async fn reload(&self) -> Result<Reloaded, StartError> {
+        self.lanes.reload().await
     }
 
     /// Stops the daemon and waits for the end: circuits are closed, and peers are told that the daemon leaves. Stop its
@@ -150,6 +158,6 @@ impl DaemonBuilder {
     /// # Errors
     /// If a setting is wrong, the certificate does not match the name, or an address cannot be used.
     pub async fn start(self) -> Result<Daemon, StartError> {
-        Daemon::start(self.settings.load(Purpose::Daemon)?).await
+        Daemon::start(Source::Program(Box::new(self.settings), Purpose::Daemon)).await
     }
 }

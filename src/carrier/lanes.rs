@@ -5,22 +5,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
 
 use super::StartError;
 use super::bound::BoundDaemon;
-#[cfg(feature = "config-file")]
-use super::load;
-use super::load::Loaded;
 use super::own_hosts;
 use super::settings::Settings;
+use super::source::Source;
 use crate::config::LogLevel;
 use crate::config::Purpose;
 use crate::config::SelectSettings;
 use crate::hub::io::directory::Request;
 use crate::node::NodeBuilder;
+use crate::observe::io::reload;
+use crate::observe::io::reload::Reload;
 use crate::session::Memory;
 
 /// Running lanes: the sessions of this program with its peers, used by the native nodes that are attached.
@@ -56,6 +57,7 @@ pub struct Lanes {
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
     memory: Memory,
     requests: mpsc::Sender<Request>,
+    reloads: mpsc::Sender<Reload>,
     address: SocketAddr,
     leave: DropGuard,
     task: JoinHandle<()>,
@@ -75,7 +77,7 @@ impl Lanes {
     /// If a setting is wrong, the certificate does not match the name, or the address cannot be used.
     #[cfg(feature = "config-file")]
     pub async fn start_file(file: impl AsRef<Path>) -> Result<Self, StartError> {
-        Self::start(load::load(file.as_ref(), Purpose::Lanes).map_err(StartError::Settings)?).await
+        Self::start(Source::File(file.as_ref().to_owned(), Purpose::Lanes)).await
     }
 
     /// The same for the carrier inside a VM, which also dials the hosts of nodes that nobody has announced. A VM that `listens` for no
@@ -83,16 +85,18 @@ impl Lanes {
     #[cfg(all(feature = "config-file", feature = "internals"))]
     #[doc(hidden)]
     pub async fn start_in_vm(file: impl AsRef<Path>, listens: bool) -> Result<Self, StartError> {
-        let loaded = load::load(file.as_ref(), Purpose::Vm).map_err(StartError::Settings)?;
+        let source = Source::File(file.as_ref().to_owned(), Purpose::Vm);
         if listens {
-            return Self::start(loaded).await;
+            return Self::start(source).await;
         }
-        let bound = BoundDaemon::bind_temporary(loaded.config, &loaded.identity, own_hosts()).await?;
+        let loaded = source.load().map_err(StartError::Settings)?;
+        let bound = BoundDaemon::bind_temporary(loaded, source, own_hosts()).await?;
         Self::run(bound.waiting_for_peers())
     }
 
-    pub(super) async fn start(loaded: Loaded) -> Result<Self, StartError> {
-        Self::run(BoundDaemon::bind(loaded.config, &loaded.identity, own_hosts()).await?)
+    pub(super) async fn start(source: Source) -> Result<Self, StartError> {
+        let loaded = source.load().map_err(StartError::Settings)?;
+        Self::run(BoundDaemon::bind(loaded, source, own_hosts()).await?)
     }
 
     fn run(bound: BoundDaemon) -> Result<Self, StartError> {
@@ -100,6 +104,7 @@ impl Lanes {
         let (name, log_level) = (config.gateway.name.clone(), config.log.level);
         let (select, memory) = (config.select.clone(), bound.memory().clone());
         let (requests, leave) = (bound.requests(), CancellationToken::new());
+        let reloads = bound.reloads();
         let address = bound
             .local_addr()
             .map_err(|error| StartError::Other(format!("cannot read the address of the UDP socket: {error}")))?;
@@ -110,6 +115,7 @@ impl Lanes {
             select,
             memory,
             requests,
+            reloads,
             address,
             leave: leave.drop_guard(),
             task,
@@ -155,6 +161,24 @@ impl Lanes {
         self.requests.clone()
     }
 
+    /// Reads the certificates again, and the configuration file if they were started with one, and applies what has changed. Nothing is
+    /// lost by it, but connections that the new settings do not allow are closed. Returns the settings that have changed, and those that have
+    /// no effect before a restart.
+    ///
+    /// This happens without a call, too, within some seconds after a file has changed.
+    ///
+    /// # Errors
+    /// [`StartError::Settings`] if there are mistakes: nothing has changed then.
+    pub async fn reload(&self) -> Result<Reloaded, StartError> {
+        let (answer, told) = oneshot::channel();
+        let _ = self.reloads.send(answer).await;
+        let stopped = |_| StartError::Other("the lanes have stopped".to_owned());
+        match told.await.map_err(stopped)? {
+            reloaded if reloaded.mistakes.is_empty() => Ok(reloaded.into()),
+            reloaded => Err(StartError::Settings(reloaded.mistakes)),
+        }
+    }
+
     /// Stops the lanes and waits for the end: circuits are closed, and peers are told that this daemon leaves. Stop its nodes
     /// first.
     pub async fn stop(self) {
@@ -167,6 +191,25 @@ impl Lanes {
 impl AsRef<Self> for Lanes {
     fn as_ref(&self) -> &Self {
         self
+    }
+}
+
+/// What [`Lanes::reload`] has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// The settings that have changed, and are in use.
+    pub changed: Vec<String>,
+    /// The settings that were changed and have no effect before a restart.
+    pub needs_restart: Vec<String>,
+}
+
+impl From<reload::Reloaded> for Reloaded {
+    fn from(reloaded: reload::Reloaded) -> Self {
+        Self {
+            changed: reloaded.changed,
+            needs_restart: reloaded.needs_restart,
+        }
     }
 }
 
@@ -225,7 +268,7 @@ impl LanesBuilder {
     /// # Errors
     /// If a setting is wrong, the certificate does not match the name, or the address cannot be used.
     pub async fn start(self) -> Result<Lanes, StartError> {
-        Lanes::start(self.settings.load(Purpose::Lanes)?).await
+        Lanes::start(Source::Program(Box::new(self.settings), Purpose::Lanes)).await
     }
 }
 

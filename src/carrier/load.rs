@@ -152,7 +152,6 @@ impl FileNames {
 }
 
 /// The files that settings come from: the configuration file, if there is one, and those of its certificates.
-#[allow(dead_code, reason = "soon")]
 pub(super) fn files(config: Option<&Path>, certs: &Path) -> Vec<PathBuf> {
     let folder = resolve(config.unwrap_or(Path::new("")), certs);
     let names = FileNames::of(&folder);

@@ -15,7 +15,7 @@ use crate::config::Value;
 
 /// The settings that a program makes. All others have the defaults of the configuration file.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     name: String,
     certs: PathBuf,
     pub(super) listen: SocketAddr,

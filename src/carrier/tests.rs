@@ -6,7 +6,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::BoundDaemon;
+use super::load::Loaded;
 use super::settings::Settings;
+use super::source::Source;
 use crate::config;
 use crate::config::Purpose;
 use crate::tls::Authority;
@@ -120,12 +122,12 @@ async fn tasks_of_a_daemon(epmd: &[SocketAddr]) -> usize {
         revoked: b"",
     };
     let identity = Identity::load(&files, "here", now).expect("good files");
-    let mut config = Settings::new("here", "certs".into())
-        .config(Purpose::Daemon)
-        .expect("good settings");
+    let settings = Settings::new("here", "certs".into());
+    let source = Source::Program(Box::new(settings.clone()), Purpose::Daemon);
+    let mut config = settings.config(Purpose::Daemon).expect("good settings");
     config.gateway.listen = "127.0.0.1:0".parse().expect("an address");
     config.epmd.listen = epmd.to_vec();
-    let bound = BoundDaemon::bind(config, &identity, Vec::new())
+    let bound = BoundDaemon::bind(Loaded { config, identity }, source, Vec::new())
         .await
         .expect("free ports");
     let leave = CancellationToken::new();

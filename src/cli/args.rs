@@ -17,6 +17,10 @@ pub enum Command {
     Run(RunArgs),
     /// Check a configuration file and its certificates; print all errors at once
     Check(CheckArgs),
+    /// Show what a running daemon does: peers, nodes, circuits, and what is slow or will fail, and why
+    Status(StatusArgs),
+    /// Have a running daemon read its configuration and certificates again
+    Reload(ReloadArgs),
     /// Create certificates: an authority, and one certificate per daemon
     Certs(CertsArgs),
     /// Call a function on a node and print its result as an Erlang term; Erlang need not be installed here
@@ -154,6 +158,26 @@ pub struct CheckArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// The configuration file of the daemon, which names its socket
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Print everything as JSON, as `/status` has it
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// The configuration file of the daemon, which names its socket
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct CertsArgs {
     #[command(subcommand)]
     pub(super) command: CertsCommand,
@@ -181,6 +205,27 @@ pub(super) enum CertsCommand {
         #[arg(long = "host", value_name = "HOST")]
         hosts: Vec<String>,
         /// Names of daemons, which are DNS names
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
+    /// Give daemons another certificate for the same names and hosts, with another key, in the folders DIR/NAME that they have
+    Renew {
+        /// Folder of the authority
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Validity in days, 1 to 825
+        #[arg(long, value_name = "DAYS", default_value_t = LEAF_DAYS_DEFAULT)]
+        days: u32,
+        /// Names of daemons
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
+    /// Revoke certificates: adds that of each NAME to DIR/crl.pem, which belongs into the folder of every daemon
+    Revoke {
+        /// Folder of the authority
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Names of daemons, whose certificates are DIR/NAME/cert.pem, or files of certificates
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },

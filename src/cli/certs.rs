@@ -6,6 +6,7 @@
 //! DIR/NAME/ca.pem     ┐
 //! DIR/NAME/cert.pem   │ what the daemon NAME needs, all in one folder
 //! DIR/NAME/key.pem    ┘ secret
+//! DIR/crl.pem         certificates that are no longer accepted, if there are any; a copy belongs into the folder of every daemon
 //! ```
 //!
 //! Existing files are never overwritten, and keys are created readable only by their owner.
@@ -34,10 +35,12 @@ use crate::tls::Authority;
 use crate::tls::CA_FILE;
 use crate::tls::CA_YEARS;
 use crate::tls::CERT_FILE;
+use crate::tls::CRL_FILE;
 use crate::tls::Issued;
 use crate::tls::KEY_FILE;
 use crate::tls::daemon_name;
 use crate::tls::host_name;
+use crate::tls::hosts_in;
 
 /// The authority's key, beside its certificate [`CA_FILE`].
 const CA_KEY_FILE: &str = "ca-key.pem";
@@ -71,8 +74,94 @@ pub(super) fn run(command: &CertsCommand) -> anyhow::Result<ExitCode> {
                 ));
             }
         }
+        CertsCommand::Renew { dir, days, names } => {
+            for (folder, issued) in renew(dir, names, *days)? {
+                let valid_to = issued.valid_to;
+                output::say(&format!(
+                    "renewed {}/{{{CERT_FILE},{KEY_FILE}}}, valid to {valid_to}",
+                    folder.display()
+                ));
+            }
+        }
+        CertsCommand::Revoke { dir, names } => {
+            let list = revoke(dir, names)?;
+            output::say(&format!(
+                "revoked in {0}: {1}; copy {0} into the folder of certificates of every daemon (they notice it, or `beamway reload`)",
+                list.display(),
+                names.join(", ")
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Gives daemons another certificate and key, for the names and hosts of the certificates that they have. Each file is replaced at once.
+/// Returns the folders and what was issued, in the order of the names.
+///
+/// # Errors
+///
+/// If the authority or a certificate cannot be read, nothing is written. Also if a file cannot be written.
+pub fn renew(dir: &Path, names: &[String], days: u32) -> anyhow::Result<Vec<(PathBuf, Issued)>> {
+    let now = SystemTime::now();
+    let authority = authority(dir, now)?;
+    let mut wanted = Vec::new();
+    for name in names {
+        let name = daemon_name(name)?;
+        let folder = dir.join(&name);
+        let file = folder.join(CERT_FILE);
+        let before = fs::read(&file).with_context(|| {
+            format!(
+                "cannot read {}; `beamway certs issue --dir {} {name}` makes the first one",
+                file.display(),
+                dir.display()
+            )
+        })?;
+        let hosts = hosts_in(&before).map_err(|reason| anyhow!("{}: {reason}", file.display()))?;
+        wanted.push((authority.issue_with_hosts(&name, &hosts, days, now)?, folder));
+    }
+    let mut done = Vec::new();
+    for (issued, folder) in wanted {
+        replace(&folder.join(KEY_FILE), issued.key_pem.as_bytes(), SECRET)?;
+        replace(&folder.join(CERT_FILE), issued.certificate_pem.as_bytes(), PUBLIC)?;
+        done.push((folder, issued));
+    }
+    Ok(done)
+}
+
+/// Adds certificates to the authority's list of those that are revoked, `dir/crl.pem`. Returns the path of the list. Each of `names` is the
+/// name of a daemon, whose certificate is `dir/NAME/cert.pem`, or the path of a certificate.
+///
+/// # Errors
+///
+/// If the authority, a certificate or the list cannot be read, or the list cannot be written.
+pub fn revoke(dir: &Path, names: &[String]) -> anyhow::Result<PathBuf> {
+    let now = SystemTime::now();
+    let authority = authority(dir, now)?;
+    let certificates = names.iter().map(|name| {
+        let of_daemon = dir.join(name).join(CERT_FILE);
+        let file = if of_daemon.is_file() {
+            of_daemon
+        } else {
+            PathBuf::from(name)
+        };
+        fs::read(&file).with_context(|| format!("cannot read the certificate {}", file.display()))
+    });
+    let certificates = certificates.collect::<anyhow::Result<Vec<_>>>()?;
+    let list = dir.join(CRL_FILE);
+    let before = match exists(&list)? {
+        true => Some(fs::read(&list).with_context(|| format!("cannot read {}", list.display()))?),
+        false => None,
+    };
+    let text = authority.revoke(before.as_deref(), &certificates, now)?;
+    replace(&list, text.as_bytes(), PUBLIC)?;
+    Ok(list)
+}
+
+/// Replaces a file, or creates it. Whoever reads it finds the old one or the new one.
+fn replace(file: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    let unfinished = file.with_extension(format!("new.{}", std::process::id()));
+    write_new(&unfinished, bytes, mode)?;
+    fs::rename(&unfinished, file).with_context(|| format!("cannot replace {}", file.display()))
 }
 
 /// Creates an authority: `dir/ca.pem` and `dir/ca-key.pem`. Creates the folder if it is missing.
@@ -173,6 +262,10 @@ fn write_folder(dir: &Path, folder: &Path, name: &str, authority: &str, issued: 
         .and_then(|()| write_new(&unfinished.join(CA_FILE), authority.as_bytes(), PUBLIC))
         .and_then(|()| write_new(&unfinished.join(CERT_FILE), issued.certificate_pem.as_bytes(), PUBLIC))
         .and_then(|()| write_new(&unfinished.join(KEY_FILE), issued.key_pem.as_bytes(), SECRET))
+        .and_then(|()| match fs::read(dir.join(CRL_FILE)) {
+            Ok(list) => write_new(&unfinished.join(CRL_FILE), &list, PUBLIC),
+            Err(_) => Ok(()),
+        })
         .and_then(|()| {
             fs::rename(&unfinished, folder).with_context(|| format!("cannot create the folder {}", folder.display()))
         });

@@ -1,6 +1,7 @@
 use std::env;
 use std::io;
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::FilterExt;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::RunArgs;
@@ -19,11 +21,13 @@ use super::log_json;
 use super::log_json::Json;
 use super::log_limit::Limited;
 use super::output;
+use crate::carrier::LogHandle;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::config::LogSettings;
 use crate::fields::Limit;
 use crate::fields::Suppressed;
+use crate::observe::status::LogLines;
 
 /// The environment variable that many Rust programs use: levels per module, such as `beamway=debug,quinn=info`.
 const VARIABLE: &str = "RUST_LOG";
@@ -38,8 +42,8 @@ const SUPPRESSED_TIME: Duration = Duration::from_secs(10);
 /// Waiting lines are written when the guard is dropped. The level comes from `--log-level`, else from `RUST_LOG`, else from
 /// the file; the format from `--log`, else from the file.
 ///
-/// Returns the guard, and what knows which lines were suppressed.
-pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(WorkerGuard, Limit)> {
+/// Returns the guard, what knows which lines were suppressed, and what sets the level.
+pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(WorkerGuard, Limit, LogHandle)> {
     let variable = env::var(VARIABLE).ok();
     let filter = EnvFilter::try_new(directives(args, settings, variable.as_deref()))
         .with_context(|| format!("{VARIABLE}: allowed: a level, or `module=level` pairs joined by commas"))?;
@@ -47,7 +51,9 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(W
         .buffered_lines_limit(LINES)
         .lossy(true)
         .finish(io::stderr());
+    let lost = writer.error_counter();
     let limit = Limit::default();
+    let (filter, level) = reload::Layer::new(filter);
     // No escape sequences for colours in files and pipes.
     let is_coloured = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt::layer()
@@ -61,7 +67,25 @@ pub(super) fn start(args: &RunArgs, settings: &LogSettings) -> anyhow::Result<(W
         .with(log.with_filter(Limited(limit.clone()).and(filter)))
         .try_init();
     started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))?;
-    Ok((guard, limit))
+    let of_file = args.log_level.is_none() && variable.is_none_or(|variable| variable.trim().is_empty());
+    let counted = limit.clone();
+    let handle = LogHandle {
+        level: Some(Arc::new(move |to| set_level(&level, to, of_file))),
+        count: Some(Arc::new(move || LogLines {
+            dropped: lost.dropped_lines() as u64,
+            suppressed: counted.suppressed(),
+        })),
+    };
+    Ok((guard, limit, handle))
+}
+
+/// Applies another level of the file, unless a flag or the variable has decided.
+fn set_level<S>(handle: &reload::Handle<EnvFilter, S>, level: LogLevel, of_file: bool) {
+    let filter = of_file.then(|| EnvFilter::try_new(directive(level)).ok()).flatten();
+    match filter {
+        Some(filter) => drop(handle.reload(filter)),
+        None => warn!("`log.level` has no effect: --log-level or {VARIABLE} decides"),
+    }
 }
 
 /// Writes a line on standard error that does not wait for the log, in the log's format.
@@ -90,10 +114,14 @@ fn directives(args: &RunArgs, settings: &LogSettings, variable: Option<&str>) ->
         (None, Some(variable)) if !variable.trim().is_empty() => return variable.to_owned(),
         _ => settings.level,
     };
+    directive(level).to_owned()
+}
+
+fn directive(level: LogLevel) -> &'static str {
     match level {
         // What it says of a datagram that is not sent, we say in our words.
-        LogLevel::Info => "info,quinn_udp=warn".to_owned(),
-        level => level.as_str().to_owned(),
+        LogLevel::Info => "info,quinn_udp=warn",
+        level => level.as_str(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! - `args`: commands and options; `program`: runs a command.
 //! - `run`: reads and checks everything, then runs the daemon.
 //! - `check`: reads and checks the same without running; reports all mistakes at once.
+//! - `status`, `reload`: asks and commands a running daemon, over the socket that its configuration file names (`client`).
 //! - [`certs`]: creates an authority and certificates.
 //! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
@@ -18,6 +19,7 @@
 mod args;
 pub mod certs;
 mod check;
+mod client;
 pub(crate) mod cookie;
 mod log;
 mod log_escape;
@@ -27,8 +29,10 @@ pub mod oneshot;
 mod open_files;
 pub(crate) mod output;
 mod program;
+mod reload;
 mod run;
 mod signals;
+mod status;
 
 pub use args::Command;
 pub(crate) use cookie::CookieArgs;

@@ -5,7 +5,9 @@ use super::certs;
 use super::check;
 use super::oneshot;
 use super::oneshot::Oneshot;
+use super::reload;
 use super::run;
+use super::status;
 
 /// Runs a command and returns the exit status; see the module for its meaning.
 ///
@@ -15,6 +17,8 @@ pub fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args.config),
+        Command::Status(args) => status::status(&args),
+        Command::Reload(args) => reload::reload(&args),
         Command::Certs(args) => certs::run(&args.command),
         Command::Call(args) => oneshot::run(Oneshot::Call(args.into())),
         Command::Send(args) => oneshot::run(Oneshot::Send(args.into())),

@@ -12,9 +12,10 @@ use super::log;
 use super::open_files;
 use super::output;
 use super::signals::Signals;
-use crate::carrier;
 use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
+use crate::carrier::LogHandle;
+use crate::carrier::Source;
 use crate::carrier::own_hosts;
 use crate::config::LogFormat;
 use crate::config::Purpose;
@@ -26,7 +27,8 @@ const EVENT_INTERVAL: u32 = 24;
 
 /// `beamway run`: reads and checks everything, then serves until told to stop.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let loaded = match carrier::load(&args.config, Purpose::Daemon) {
+    let source = Source::File(args.config.clone(), Purpose::Daemon);
+    let loaded = match source.load() {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             let format = args.log.unwrap_or_default();
@@ -37,7 +39,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let format = args.log.unwrap_or(loaded.config.log.format);
-    let (_written_at_the_end, limit) = log::start(args, &loaded.config.log)?;
+    let (_written_at_the_end, limit, handle) = log::start(args, &loaded.config.log)?;
     let open_files = open_files::raise();
     info!(
         limit = open_files,
@@ -49,7 +51,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the threads of the daemon")?;
     runtime.spawn(log::tell_suppressed(limit));
-    match runtime.block_on(serve(loaded, format, args.until_input_ends)) {
+    match runtime.block_on(serve(loaded, source, handle, format, args.until_input_ends)) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) if format == LogFormat::Json => {
             error!(error = format!("{error:#}"), "the daemon cannot serve");
@@ -60,12 +62,17 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Serves until SIGTERM or Ctrl-C, or, if `until_input_ends`, until standard input ends.
-async fn serve(loaded: Loaded, format: LogFormat, until_input_ends: bool) -> anyhow::Result<()> {
+async fn serve(
+    loaded: Loaded,
+    source: Source,
+    log: LogHandle,
+    format: LogFormat,
+    until_input_ends: bool,
+) -> anyhow::Result<()> {
     let leave = CancellationToken::new();
     let signals = Signals::take().context("cannot handle signals")?;
-    tokio::spawn(signals.handle(leave.clone(), format));
-    let Loaded { config, identity } = loaded;
-    let bound = BoundDaemon::bind(config, &identity, own_hosts()).await?;
+    let bound = BoundDaemon::bind(loaded, source, own_hosts()).await?.with_log(log);
+    tokio::spawn(signals.handle(leave.clone(), bound.reloads(), format));
     match format {
         LogFormat::Text => output::say(&bound.banner().to_string()),
         LogFormat::Json => bound.banner().log(),

@@ -1,12 +1,14 @@
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use tracing::warn;
 
 use super::log;
 use crate::config::LogFormat;
+use crate::observe::io::reload::Reload;
 
 /// The signals that a daemon handles.
 #[derive(Debug)]
@@ -30,16 +32,16 @@ impl Signals {
     }
 
     /// Handles them as long as the process lives. The first SIGTERM or SIGINT tells the daemon to leave, the second ends the
-    /// process: whoever asks twice does not want to wait for nodes that do not read. SIGHUP is what service managers and log rotation
-    /// send to make a daemon read its configuration again, so it must not end one.
-    pub(super) async fn handle(mut self, leave: CancellationToken, format: LogFormat) {
+    /// process: whoever asks twice does not want to wait for nodes that do not read. SIGHUP makes it read its configuration again.
+    pub(super) async fn handle(mut self, leave: CancellationToken, reloads: mpsc::Sender<Reload>, format: LogFormat) {
         let mut is_told = false;
         loop {
             let number = tokio::select! {
                 Some(()) = self.terminated.recv() => nix::libc::SIGTERM,
                 Some(()) = self.interrupted.recv() => nix::libc::SIGINT,
                 Some(()) = self.hung_up.recv() => {
-                    warn!("SIGHUP ignored: reload is not supported yet; restart the daemon to apply a changed configuration");
+                    // If there are as many requests as may wait, what they read is new enough.
+                    let _ = reloads.try_send(oneshot::channel().0);
                     continue;
                 }
                 else => return,

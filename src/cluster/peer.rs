@@ -1,5 +1,5 @@
 /// A configured peer, which is dialled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticPeer {
     /// Its name; its certificate must carry it.
     pub name: String,

@@ -37,6 +37,8 @@ pub use read::Purpose;
 pub(crate) use read::read;
 pub use settings::AcceptSettings;
 pub use settings::Address;
+pub use settings::AdminSettings;
+pub use settings::AdminSocket;
 pub use settings::Config;
 pub use settings::EpmdSettings;
 pub use settings::GatewaySettings;

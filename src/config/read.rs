@@ -13,6 +13,8 @@ use super::section::Report;
 use super::section::Section;
 use super::settings::AcceptSettings;
 use super::settings::Address;
+use super::settings::AdminSettings;
+use super::settings::AdminSocket;
 use super::settings::Config;
 use super::settings::EpmdSettings;
 use super::settings::GatewaySettings;
@@ -46,6 +48,7 @@ const NO_EPMD: &str =
 const PORTS: &str = "a table of 1 to 1024 names of nodes before the `@`, each with a port, e.g. { worker = 4472 }";
 const NO_SELECT: &str =
     "no section [select]: only a VM with the carrier inside (erl -proto_dist beamway) has other carriers beside it";
+const ADMIN_SOCKET: &str = "the path of a Unix socket, e.g. \"/run/beamway/left.sock\", or false for none";
 const CERTS: &str = "the folder that holds ca.pem, cert.pem and key.pem, e.g. \"certs/left\"";
 
 /// What settings are for.
@@ -95,6 +98,7 @@ pub(super) fn read_from(
     let select = read_select(&mut root, purpose, &mut report);
     let transport = read_transport(&mut root, &mut report);
     let session = read_session(&mut root, &mut report);
+    let admin = read_admin(&mut root, &mut report);
     let log = read_log(&mut root, &mut report);
     root.finish(&mut report);
     match gateway {
@@ -107,6 +111,7 @@ pub(super) fn read_from(
             select,
             transport,
             session,
+            admin,
             log,
         }),
         _ => {
@@ -380,11 +385,27 @@ fn read_session(root: &mut Section<'_>, report: &mut Report<'_>) -> SessionSetti
     let grace = section.time(report, "grace", &Session::GRACE_ALLOWED);
     let budget = section.size(report, "replay_budget", &Session::REPLAY_BUDGET_ALLOWED);
     let interval = section.time(report, "race_interval", &Session::RACE_INTERVAL_ALLOWED);
+    let ends_expired = section.optional(report, "end_expired", "true or false", Value::as_flag);
     section.finish(report);
     SessionSettings {
         grace: value_or(grace.as_ref(), Session::GRACE),
         replay_budget: value_or(budget.as_ref(), Session::REPLAY_BUDGET),
         race_interval: value_or(interval.as_ref(), Session::RACE_INTERVAL),
+        ends_expired: value_or(ends_expired.as_ref(), true),
+    }
+}
+
+fn read_admin(root: &mut Section<'_>, report: &mut Report<'_>) -> AdminSettings {
+    let mut section = table(root, report, "admin");
+    let listen = section.optional(report, "listen", SOCKET, socket);
+    let unix = section.optional(report, "socket", ADMIN_SOCKET, |value| match value {
+        Value::Flag(false) => Some(AdminSocket::Off),
+        path => certs(path).map(AdminSocket::At),
+    });
+    section.finish(report);
+    AdminSettings {
+        listen: listen.map(|found| found.value),
+        socket: unix.map(|found| found.value).unwrap_or_default(),
     }
 }
 

@@ -39,8 +39,31 @@ pub struct Config {
     pub transport: TransportSettings,
     /// `[session]`
     pub session: SessionSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
     /// `[log]`
     pub log: LogSettings,
+}
+
+/// `[admin]`: where the daemon tells how it is, and takes commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// `listen`: a TCP address for HTTP, or none.
+    pub listen: Option<SocketAddr>,
+    /// `socket`: the Unix socket for the same, and for commands.
+    pub socket: AdminSocket,
+}
+
+/// `[admin] socket`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AdminSocket {
+    /// At a path that follows from that of the configuration file.
+    #[default]
+    Usual,
+    /// At this path, as written in the file, so relative to the folder of the file.
+    At(PathBuf),
+    /// There is none.
+    Off,
 }
 
 /// `[gateway]`: the daemon itself.
@@ -246,6 +269,8 @@ pub struct SessionSettings {
     pub replay_budget: u64,
     /// `race_interval`: interval of attempts to get another trunk.
     pub race_interval: Duration,
+    /// `end_expired`: whether a session ends when the certificate expires that the peer has shown.
+    pub ends_expired: bool,
 }
 
 impl SessionSettings {

@@ -57,6 +57,11 @@ canary = false
 grace = "0s"
 replay_budget = "128MiB"
 race_interval = "50ms"
+end_expired = false
+
+[admin]
+listen = "127.0.0.1:9470"
+socket = "left.sock"
 
 [log]
 format = "json"

@@ -2,6 +2,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::time::Instant;
 
 use quinn::congestion::Controller;
@@ -17,12 +18,25 @@ use super::controller;
 /// QUIC's own statistics also count repeated acknowledgements. A peer that no longer receives our packets repeats its last
 /// acknowledgements in everything it sends, so a path that is dead in one direction would appear to work.
 #[derive(Clone, Debug, Default)]
-pub struct Acknowledgements(Arc<AtomicU64>);
+pub struct Acknowledgements(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    acknowledgements: AtomicU64,
+    /// The least round-trip time in nanoseconds.
+    least: AtomicU64,
+}
 
 impl Acknowledgements {
     /// The count.
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.acknowledgements.load(Ordering::Relaxed)
+    }
+
+    /// The least round-trip time that they have shown, if there were any.
+    pub fn least_round_trip(&self) -> Option<Duration> {
+        let least = Duration::from_nanos(self.0.least.load(Ordering::Relaxed));
+        Some(least).filter(|least| !least.is_zero())
     }
 }
 
@@ -58,6 +72,7 @@ impl ControllerFactory for Counting {
         Box::new(Counted {
             inner,
             acknowledgements,
+            least: Duration::ZERO,
         })
     }
 }
@@ -65,6 +80,8 @@ impl ControllerFactory for Counting {
 struct Counted {
     inner: Box<dyn Controller>,
     acknowledgements: Acknowledgements,
+    /// The least round-trip time.
+    least: Duration,
 }
 
 impl Controller for Counted {
@@ -73,11 +90,15 @@ impl Controller for Counted {
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+        self.least = rtt.min();
         self.inner.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest_packet_num_acked: Option<u64>) {
-        self.acknowledgements.0.fetch_add(1, Ordering::Relaxed);
+        let counts = &self.acknowledgements.0;
+        counts.acknowledgements.fetch_add(1, Ordering::Relaxed);
+        let least = u64::try_from(self.least.as_nanos()).unwrap_or(u64::MAX);
+        counts.least.store(least, Ordering::Relaxed);
         self.inner
             .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
@@ -103,6 +124,7 @@ impl Controller for Counted {
         Box::new(Self {
             inner: self.inner.clone_box(),
             acknowledgements: self.acknowledgements.clone(),
+            least: self.least,
         })
     }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::Nodes;
 use crate::dist::HandshakeError;
 use crate::dist::Party;
 use crate::dist::Relay;
@@ -75,6 +76,14 @@ impl Follower {
             Party::Acceptor => self.relay.initiator_name(),
             Party::Initiator => self.relay.acceptor_name(),
         }
+    }
+
+    /// Both nodes, as far as their names are known.
+    pub fn nodes(&self) -> Nodes {
+        Nodes::new(
+            self.local_name().unwrap_or_default(),
+            self.far_name().unwrap_or_default(),
+        )
     }
 
     /// A message of the local node: what to pass on, and whether it completes the handshake.

@@ -9,6 +9,7 @@
 //! - [`Follower`]: the handshake of the two nodes, as the local end passes it on.
 //! - [`read_ahead`]: how far an endpoint may send ahead of its circuit's credit. [`underway`]: how much the session may hand to it.
 //! - [`packets`]: conversion between frames and the packets of a connection to a node.
+//! - [`SessionReport`]: what a session tells about itself.
 //! - [`io::near`]: connecting to a node of this host, at whichever address it listens.
 //! - [`io::session`]: the messages between endpoints and the task that owns a session. [`io::attachment`]: the session's side of
 //!   an endpoint.
@@ -18,6 +19,7 @@ mod follower;
 pub mod io;
 pub mod packets;
 pub mod read_ahead;
+mod report;
 pub mod underway;
 
 #[cfg(test)]
@@ -28,3 +30,7 @@ pub use error::NotFound;
 pub use error::TrySendError;
 pub use follower::FollowError;
 pub use follower::Follower;
+pub use report::Nodes;
+pub use report::Outages;
+pub use report::SessionReport;
+pub use report::TrunkReport;

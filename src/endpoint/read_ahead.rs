@@ -6,6 +6,8 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::task::Poll;
 use std::task::Waker;
+use std::time::Duration;
+use std::time::Instant;
 
 /// The number of bytes that an endpoint may send ahead of its circuit's credit: one long read and a fragment.
 pub const READ_AHEAD: u64 = 512 * 1024;
@@ -17,6 +19,8 @@ struct State {
     is_over: bool,
     /// Woken when there is room.
     waiting: Option<Waker>,
+    /// Since when the endpoint waits for room, and how long it had waited before.
+    blocked: (Option<Instant>, Duration),
 }
 
 impl State {
@@ -55,14 +59,17 @@ impl ReadAhead {
     }
 
     /// Ready with `Ok` if more may be sent, and with `Err` if the session has ended. If pending, `waker` replaces the previous
-    /// waker and is woken on that change, on the thread of the session.
-    pub fn poll_room(&self, waker: &Waker) -> Poll<Result<(), ()>> {
+    /// waker and is woken on that change, on the thread of the session. `now` tells the time.
+    pub fn poll_room(&self, waker: &Waker, now: impl FnOnce() -> Instant) -> Poll<Result<(), ()>> {
         let mut state = lock(&self.0);
         if state.has_room() {
             return Poll::Ready(Ok(()));
         }
         if state.is_over {
             return Poll::Ready(Err(()));
+        }
+        if state.blocked.0.is_none() {
+            state.blocked.0 = Some(now());
         }
         match &mut state.waiting {
             Some(waiting) => waiting.clone_from(waker),
@@ -73,10 +80,21 @@ impl ReadAhead {
 }
 
 impl Taken {
-    /// Records that the session has taken another `cost` bytes.
-    pub fn add(&self, cost: u64) {
+    /// How long the endpoint has waited for room, until `now`.
+    pub fn blocked(&self, now: Instant) -> Duration {
+        let (since, before) = lock(&self.0).blocked;
+        before + since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Records that the session has taken another `cost` bytes. `now` tells the time.
+    pub fn add(&self, cost: u64, now: impl FnOnce() -> Instant) {
         let mut state = lock(&self.0);
         state.taken += cost;
+        if state.has_room()
+            && let Some(since) = state.blocked.0.take()
+        {
+            state.blocked.1 += now().saturating_duration_since(since);
+        }
         let woken = if state.has_room() { state.waiting.take() } else { None };
         // The woken code may poll at once, so the lock must be free.
         drop(state);

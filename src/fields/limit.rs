@@ -78,7 +78,7 @@ pub struct Suppressed {
 pub struct Limit(Arc<Mutex<Lines>>);
 
 #[derive(Default)]
-struct Lines(HashMap<Key, Entry>);
+struct Lines(HashMap<Key, Entry>, u64);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -123,6 +123,7 @@ impl Lines {
             entry.used_until = used_until;
         } else {
             entry.suppressed += 1;
+            self.1 += 1;
         }
         is_there
     }
@@ -154,6 +155,11 @@ impl Limit {
         event.record(&mut source);
         self.lines()
             .allow(event.metadata(), source.0.map(|(_, text)| text), now)
+    }
+
+    /// How many were suppressed in all.
+    pub fn suppressed(&self) -> u64 {
+        self.lines().1
     }
 
     /// What was suppressed since the last time.

@@ -73,6 +73,26 @@ impl Hub {
         }
     }
 
+    /// Other policies apply from now on.
+    pub fn set_policies(&mut self, policies: Policies) {
+        self.policies = policies;
+    }
+
+    /// The nodes that a peer has announced and holds, each by its first name.
+    pub fn nodes_of(&self, peer: &str) -> impl Iterator<Item = String> {
+        let remotes = self.announcements.iter().filter(move |(_, one)| *one.peer == *peer);
+        remotes.filter_map(|(name, one)| {
+            let host = self.held(name, one).next()?;
+            Some(full(name, host))
+        })
+    }
+
+    /// Whether a peer holds any full name of a node.
+    pub fn is_held(&self, peer: &str, name: &str) -> bool {
+        let mut own = self.announcements.of_name(name).iter().filter(|one| *one.peer == *peer);
+        own.any(|one| self.held(name, one).next().is_some())
+    }
+
     /// Records which hosts the certificate of a connected peer names.
     pub fn certify(&mut self, peer: &Arc<str>, hosts: Arc<[String]>) {
         self.certified.insert(Arc::clone(peer), hosts);

@@ -82,6 +82,8 @@ pub struct Inbound {
     written: u64,
     /// The value of `written` when the window last grew.
     written_at_growth: u64,
+    /// The number of frames that wait.
+    parked: u64,
     granted: u64,
     /// The bytes in memory of the fences that wait.
     fence_bytes: u64,
@@ -108,6 +110,7 @@ impl Inbound {
             charged: 0,
             written: 0,
             written_at_growth: 0,
+            parked: 0,
             granted: window,
             fence_bytes: 0,
             closing: None,
@@ -138,6 +141,7 @@ impl Inbound {
             });
         }
         self.charged += content.cost();
+        self.parked += 1;
         if !fences.is_empty() {
             fences.retain(|fence| !self.is_delivered(fence));
             fences.shrink_to_fit();
@@ -196,6 +200,7 @@ impl Inbound {
         let queue = state.queue.as_mut()?;
         let parked = queue.parked.pop_front()?;
         state.delivered += 1;
+        self.parked -= 1;
         self.fence_bytes -= fence_bytes(&parked.fences);
         if !state.is_news {
             state.is_news = true;
@@ -291,6 +296,16 @@ impl Inbound {
     /// The number of bytes that arrived and have not been written to the BEAM.
     pub const fn kept(&self) -> u64 {
         self.charged - self.written
+    }
+
+    /// The number of bytes that have arrived, as counted by [`Content::cost`].
+    pub const fn charged(&self) -> u64 {
+        self.charged
+    }
+
+    /// The number of frames that wait here.
+    pub const fn parked(&self) -> u64 {
+        self.parked
     }
 
     /// The number of bytes that may still arrive, as counted by [`Content::cost`].

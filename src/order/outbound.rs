@@ -173,6 +173,11 @@ impl Outbound {
         self.charged < self.granted
     }
 
+    /// The number of bytes that were charged.
+    pub const fn charged(&self) -> u64 {
+        self.charged
+    }
+
     /// The bytes that may still be sent.
     pub const fn credit(&self) -> u64 {
         self.granted.saturating_sub(self.charged)

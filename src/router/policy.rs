@@ -1,7 +1,11 @@
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::RwLockReadGuard;
 
 use super::DaemonPattern;
 use super::NodePattern;
@@ -148,27 +152,39 @@ impl<N: AsRef<str>> FromIterator<(N, Option<Policy>)> for Policies {
     }
 }
 
-/// Which daemons may dial in.
+/// Which daemons may dial in. All clones are the same, and change together.
 #[derive(Clone, Debug, Default)]
-pub struct Acceptance {
+pub struct Acceptance(Arc<RwLock<Accepted>>);
+
+#[derive(Debug, Default)]
+struct Accepted {
     /// The configured peers, which may always dial in.
-    peers: Arc<[String]>,
+    peers: BTreeSet<String>,
     /// `[accept] names`. `None` accepts every certificate of the authority.
-    names: Option<Arc<[DaemonPattern]>>,
+    names: Option<Vec<DaemonPattern>>,
 }
 
 impl Acceptance {
     /// Accepts these peers, and other daemons whose names match one of the patterns; without patterns, all of them.
     pub fn new(peers: impl IntoIterator<Item = String>, names: Option<Vec<DaemonPattern>>) -> Self {
-        Self {
-            peers: peers.into_iter().collect(),
-            names: names.map(Into::into),
-        }
+        let acceptance = Self::default();
+        acceptance.set(peers, names);
+        acceptance
+    }
+
+    /// Accepts these from now on.
+    pub fn set(&self, peers: impl IntoIterator<Item = String>, names: Option<Vec<DaemonPattern>>) {
+        let peers = peers.into_iter().map(|peer| peer.to_ascii_lowercase()).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Accepted { peers, names };
+    }
+
+    fn accepted(&self) -> RwLockReadGuard<'_, Accepted> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a daemon is configured as a peer.
     pub fn is_configured(&self, daemon: &str) -> bool {
-        self.peers.iter().any(|peer| peer.eq_ignore_ascii_case(daemon))
+        self.accepted().peers.contains(&daemon.to_ascii_lowercase())
     }
 
     /// Whether a daemon with this name in its certificate may dial in.
@@ -177,9 +193,10 @@ impl Acceptance {
     ///
     /// [`NotAccepted`], which says what would accept it.
     pub fn check(&self, daemon: &str) -> Result<(), NotAccepted> {
-        let is_accepted = match &self.names {
+        let is_configured = self.is_configured(daemon);
+        let is_accepted = match &self.accepted().names {
             None => true,
-            Some(names) => self.is_configured(daemon) || names.iter().any(|name| name.matches(daemon)),
+            Some(names) => is_configured || names.iter().any(|name| name.matches(daemon)),
         };
         is_accepted.then_some(()).ok_or(NotAccepted)
     }

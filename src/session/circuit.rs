@@ -83,6 +83,9 @@ pub(super) struct Circuit {
     pub(super) dropped: HashSet<u64>,
     /// The number of frames that each lane has carried to the peer.
     pub(super) carried: Vec<u64>,
+    /// The number of frames that have arrived, and of those with fences.
+    pub(super) frames_received: u64,
+    pub(super) frames_fenced: u64,
     /// The cost of what was handed to the leg and has not been written.
     pub(super) underway: u64,
     /// Whether the circuit is in the queue of those with something to deliver.
@@ -118,6 +121,8 @@ impl Circuit {
             draining: Draining::default(),
             dropped: HashSet::new(),
             carried: vec![0; usize::from(config.lanes)],
+            frames_received: 0,
+            frames_fenced: 0,
             underway: 0,
             is_ready: false,
             is_crowded: false,
@@ -135,6 +140,8 @@ impl Circuit {
         mut content: Content,
     ) -> Result<(), InboundError> {
         let size = FRAME + content.body().len() as u64;
+        self.frames_received += 1;
+        self.frames_fenced += u64::from(!fences.is_empty());
         if self.frames >= LAG {
             wire::detach(content.body_mut());
         }

@@ -48,7 +48,36 @@ pub(crate) enum Bug {
     ChangeLanes,
 }
 
+/// The settings of a session that may change while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// See [`SessionConfig::circuit_budget`].
+    pub circuit_budget: u64,
+    /// See [`SessionConfig::backlog`].
+    pub backlog: u64,
+    /// See [`SessionConfig::close_deadline`].
+    pub close_deadline: Duration,
+}
+
 impl SessionConfig {
+    /// The settings that may change while a session runs.
+    pub const fn bounds(&self) -> Bounds {
+        Bounds {
+            circuit_budget: self.circuit_budget,
+            backlog: self.backlog,
+            close_deadline: self.close_deadline,
+        }
+    }
+
+    /// The same with other bounds.
+    #[must_use]
+    pub const fn with(mut self, bounds: Bounds) -> Self {
+        self.circuit_budget = bounds.circuit_budget;
+        self.backlog = bounds.backlog;
+        self.close_deadline = bounds.close_deadline;
+        self
+    }
+
     /// The initial window of a circuit in bytes. It doubles each time a full window has been read. A BEAM that never
     /// reads has at most this much buffered.
     pub const FIRST_WINDOW: u64 = 4 << 20;

@@ -359,7 +359,7 @@ impl Session {
 
     /// Moves on signals for which the lanes have room now. Circuits without room are not looked at: there may be thousands, and
     /// each batch gives room to few of them.
-    fn relieve(&mut self) {
+    pub(super) fn relieve(&mut self) {
         while let Some(circuit) = self.outboxes.poll_relieved() {
             self.send_crowded(circuit);
         }
@@ -525,6 +525,9 @@ impl Session {
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let mut state = self.circuits.remove(&circuit)?;
         self.stats.aliases += state.aliases.stats();
+        let report = state.report(circuit);
+        self.stats.bytes_sent += report.bytes_sent;
+        self.stats.bytes_received += report.bytes_received;
         self.late_credit = self.late_credit.saturating_add(state.inbound.may_arrive());
         if self.crowded.len() > 2 * self.circuits.len() + 64 {
             self.crowded.retain(|circuit| self.circuits.contains_key(circuit));

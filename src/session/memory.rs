@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Context;
 use std::task::Poll;
@@ -29,7 +30,7 @@ pub struct Memory(Arc<Shares>);
 
 #[derive(Debug)]
 struct Shares {
-    limit: u64,
+    limit: AtomicU64,
     account: Account,
     /// By the name of the peer's daemon.
     peers: Mutex<BTreeMap<String, Peer>>,
@@ -71,7 +72,7 @@ impl Memory {
     /// Creates an empty account with a limit in bytes.
     pub fn new(limit: u64) -> Self {
         Self(Arc::new(Shares {
-            limit,
+            limit: AtomicU64::new(limit),
             account: Account::default(),
             peers: Mutex::default(),
         }))
@@ -85,7 +86,12 @@ impl Memory {
     /// The limit in bytes.
     #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "for a carrier inside a VM"))]
     pub fn limit(&self) -> u64 {
-        self.0.limit
+        self.0.limit.load(Relaxed)
+    }
+
+    /// Another limit applies from now on. If more is kept, it is given up as more arrives.
+    pub fn set_limit(&self, limit: u64) {
+        self.0.limit.store(limit, Relaxed);
     }
 
     /// The share of a session with the daemon of this name. Sessions with daemons of one name, as those of temporary
@@ -120,7 +126,7 @@ impl Memory {
             .filter(|part| part.has_ended())
             .map(|part| part.account.kept())
             .sum();
-        self.kept().saturating_sub(freed) > self.0.limit
+        self.kept().saturating_sub(freed) > self.limit()
     }
 
     /// The limit is exceeded: asks the session that keeps most of the peer that keeps most to give up something.
@@ -152,7 +158,7 @@ impl Share {
     /// Whether the daemon's limit is exceeded. If so, whoever keeps most has been asked to give up something.
     pub(super) fn is_exceeded(&self) -> bool {
         let memory = &self.0.memory;
-        let is_exceeded = memory.kept() > memory.0.limit;
+        let is_exceeded = memory.kept() > memory.limit();
         if is_exceeded {
             memory.claim();
         }
@@ -184,7 +190,7 @@ impl Share {
     /// The current window of a circuit, of at most `most` bytes.
     pub(super) fn window(&self, most: u64) -> u64 {
         let memory = &self.0.memory;
-        let share = memory.0.limit.saturating_sub(memory.kept()) / SHARE;
+        let share = memory.limit().saturating_sub(memory.kept()) / SHARE;
         share.clamp(WINDOW_MIN.min(most), most)
     }
 }

@@ -17,7 +17,7 @@
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
 // | `silence`, `quiet` | nodes that fall silent: what the peer is told, and what it tells |
 // | `backpressure` | which of the local node's processes have most on the way |
-// | `memory`, `config`, `stats` | the account of kept bytes; settings; counters |
+// | `memory`, `config`, `stats`, `report` | the account of kept bytes; settings; counters; what a running session tells about itself |
 
 mod arrivals;
 mod assignment;
@@ -35,6 +35,7 @@ mod notices;
 mod outbox;
 mod quiet;
 mod receipts;
+mod report;
 mod reports;
 mod silence;
 mod stats;
@@ -45,6 +46,7 @@ mod tests;
 pub use circuit::Agreed;
 #[cfg(any(test, feature = "internals"))]
 pub use circuit::DROPPED_MAX;
+pub use config::Bounds;
 #[cfg(test)]
 pub(crate) use config::Bug;
 pub use config::SessionConfig;
@@ -54,4 +56,7 @@ pub use intake::Intake;
 pub use machine::Session;
 pub use memory::Memory;
 pub use memory::Share;
+pub use report::CircuitReport;
+pub use report::LaneReport;
+pub use report::Report;
 pub use stats::SessionStats;

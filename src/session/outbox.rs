@@ -74,6 +74,32 @@ impl Outboxes {
         self.waiting + self.kept < self.limit
     }
 
+    /// Another limit for what waits and is kept.
+    pub(super) const fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
+    /// The bytes that wait for the lanes, and those that the peer may not have received.
+    pub(super) const fn waiting_and_kept(&self) -> (u64, u64) {
+        (self.waiting, self.kept)
+    }
+
+    /// The frames and bytes that the current trunk has yet to be given again.
+    pub(super) fn to_send_again(&self) -> (u64, u64) {
+        let all = self
+            .outboxes
+            .iter()
+            .flat_map(|outbox| outbox.sent.iter().skip(outbox.sent_again));
+        all.fold((0, 0), |(frames, bytes), sent| {
+            (frames + sent.frames, bytes + sent.length)
+        })
+    }
+
+    /// For each lane the bytes that entered it, and those that it has carried.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.outboxes.iter().map(|outbox| (outbox.bytes, outbox.bytes_taken))
+    }
+
     /// The next circuit that has got room since it had as much waiting as is reserved for it.
     pub(super) fn poll_relieved(&mut self) -> Option<CircuitId> {
         self.relieved.pop()
@@ -155,6 +181,7 @@ impl Outboxes {
             outbox.has_call = is_small && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane);
             self.calls += u64::from(outbox.has_call);
             self.assignment.add(lane, length);
+            outbox.bytes += length;
             self.waiting += length;
             *self.of_circuit.entry(circuit).or_default() += length;
         }
@@ -183,6 +210,7 @@ impl Outboxes {
                 self.assignment.drained(taken.strand, outbox.number);
             }
             self.waiting -= length;
+            outbox.bytes_taken += length;
             if let Some(waiting) = self.of_circuit.get_mut(&circuit) {
                 let had_room = *waiting < RESERVED;
                 *waiting -= length;
@@ -236,6 +264,9 @@ struct Outbox {
     number: u64,
     /// The last of these frames that the peer has received.
     acknowledged: u64,
+    /// The bytes that have entered, and those that the lane has carried.
+    bytes: u64,
+    bytes_taken: u64,
     strands: FxHashMap<Key, Queue>,
     /// The strands with something to send. It is the turn of the first one.
     turns: VecDeque<Key>,

@@ -18,4 +18,8 @@ pub struct SessionStats {
     pub names_refused: u64,
     /// Frames that arrived for a circuit that is closed.
     pub frames_late: u64,
+    /// Bytes of bodies sent by circuits that have ended.
+    pub bytes_sent: u64,
+    /// Bytes of bodies received by circuits that have ended.
+    pub bytes_received: u64,
 }

@@ -3,6 +3,7 @@ use std::time::SystemTime;
 
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
+use rcgen::CertificateRevocationListParams;
 use rcgen::DistinguishedName;
 use rcgen::DnType;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -132,6 +133,16 @@ impl Authority {
     /// The certificate of the authority, for `ca.pem` on every host.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
+    }
+
+    /// The end of its validity.
+    pub(super) fn valid_until(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.not_after).unwrap_or(0))
+    }
+
+    /// Signs a list of revoked certificates.
+    pub(super) fn sign_list(&self, list: &CertificateRevocationListParams) -> Result<String, rcgen::Error> {
+        list.signed_by(&self.issuer)?.pem()
     }
 
     /// The key of the authority in PKCS #8. Secret: its holder can impersonate any daemon.

@@ -1,7 +1,7 @@
 //! Rank 3: certificates, which prove the names of daemons.
 //!
 //! - [`daemon_name`]: checks the name of a daemon, a DNS name.
-//! - [`Authority`]: a small private certificate authority. It issues the certificates of daemons.
+//! - [`Authority`]: a small private certificate authority. It issues the certificates of daemons, and revokes them (`revocation`).
 //! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`, perhaps `crl.pem`). They are checked against each other, so that each
 //!   mistake is found and named before the first handshake.
 //! - [`server_config`] and [`client_config`]: the TLS configuration of both sides of a trunk. It is always mutual TLS.
@@ -19,6 +19,8 @@ mod identity;
 mod name;
 mod peer;
 mod provider;
+#[cfg(any(test, feature = "daemon"))]
+mod revocation;
 mod trust;
 mod x509;
 
@@ -59,6 +61,8 @@ pub use name::daemon_name;
 #[cfg(any(test, feature = "daemon"))]
 pub use name::host_name;
 pub use peer::PeerCertificate;
+#[cfg(any(test, feature = "daemon"))]
+pub use peer::hosts_in;
 #[cfg(any(test, feature = "daemon"))]
 pub use provider::key_exchange_name;
 pub use provider::provider;

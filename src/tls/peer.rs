@@ -3,6 +3,8 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use rustls_pki_types::CertificateDer;
+#[cfg(any(test, feature = "daemon"))]
+use rustls_pki_types::pem::PemObject;
 use webpki::EndEntityCert;
 
 use super::error::PeerError;
@@ -17,6 +19,18 @@ pub struct PeerCertificate {
     others: Vec<String>,
     /// In seconds since 1970.
     not_after: i64,
+}
+
+/// The hosts in the first certificate of a PEM file: DNS names and IP addresses.
+///
+/// # Errors
+///
+/// The reason why the file is no certificate.
+#[cfg(any(test, feature = "daemon"))]
+pub fn hosts_in(pem: &[u8]) -> Result<Vec<String>, String> {
+    let certificate = CertificateDer::from_pem_slice(pem).map_err(|error| error.to_string())?;
+    let certificate = PeerCertificate::from_chain(&[certificate]).map_err(|error| error.to_string())?;
+    Ok(certificate.hosts())
 }
 
 impl PeerCertificate {

@@ -85,6 +85,27 @@ pub enum TrunkError {
     Duplicate,
 }
 
+impl TrunkError {
+    /// One word for monitoring.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Bind { .. } => "bind",
+            Self::Resolve { .. } => "resolve",
+            // TLS refuses here.
+            Self::Connection(_) => "connection",
+            Self::NoAnswer(_) => "no_answer",
+            Self::Unsent { .. } => "unsent",
+            Self::Withdrawn => "withdrawn",
+            Self::Identity { .. } => "identity",
+            Self::Version(..) => "version",
+            Self::Wire(_) | Self::Session(_) | Self::Greeting | Self::Ended(_) => "protocol",
+            Self::Late(_) => "late",
+            Self::Displaced => "displaced",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 impl From<quinn::ConnectionError> for TrunkError {
     fn from(error: quinn::ConnectionError) -> Self {
         use quinn::ConnectionError::ApplicationClosed;

@@ -1,5 +1,6 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::TrunkError;
 use crate::router::Acceptance;
@@ -46,6 +47,8 @@ pub struct Agreement {
     pub session: Option<SessionId>,
     /// The hosts in the peer's certificate: DNS names and IP addresses.
     pub hosts: Arc<[String]>,
+    /// The last moment at which that certificate is valid.
+    pub valid_until: SystemTime,
 }
 
 /// Whom this daemon has dialled. The certificate that answers must contain the name.
@@ -133,6 +136,7 @@ impl LocalDaemon {
             software: hello.software,
             session: hello.session,
             hosts: certificate.hosts().into(),
+            valid_until: certificate.valid_until(),
         })
     }
 

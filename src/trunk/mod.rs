@@ -8,10 +8,12 @@
 //! - `admission`: which handshakes begin, so that strangers do not keep peers out. [`KnownAddresses`]: where peers were.
 //! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends. `liveness`:
 //!   distinguishes a slow trunk from a dead one.
+//! - [`Counters`]: how many connections were set up, and why others were not.
 //! - [`SendErrors`]: datagrams that the kernel does not send, and why.
 
 mod admission;
 mod config;
+mod counters;
 mod error;
 mod greeting;
 mod held;
@@ -27,6 +29,8 @@ mod state;
 mod tests;
 
 pub use config::TrunkConfig;
+pub use counters::Counters;
+pub use counters::Direction;
 pub use error::TrunkError;
 pub use greeting::Agreement;
 pub use greeting::Dialled;

@@ -186,6 +186,7 @@ async fn a_host_that_the_certificate_does_not_name_is_refused() {
         us,
         Held::default(),
         KnownAddresses::default(),
+        Counters::default(),
         greeted,
     ));
     let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
@@ -599,6 +600,7 @@ async fn the_congestion_control_of_a_trunk_is_told_of_calls() {
         Arc::new(daemon("far", 4)),
         Held::default(),
         KnownAddresses::default(),
+        Counters::default(),
         greeted,
     ));
     let us = daemon("near", 4);
@@ -625,6 +627,7 @@ async fn acknowledgements_are_counted_after_the_peer_has_another_address() {
         Arc::new(daemon("far", 1)),
         Held::default(),
         KnownAddresses::default(),
+        Counters::default(),
         greeted,
     ));
     let us = daemon("near", 1);
@@ -671,6 +674,7 @@ async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub()
         us,
         Held::default(),
         KnownAddresses::default(),
+        Counters::default(),
         greeted,
     ));
     let mut accepted = Vec::new();
@@ -706,7 +710,7 @@ async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub()
         Some(PeerEvent::Certified { peer, hosts }) => assert_eq!((&*peer, &*certified(hosts)), ("far", "far h2")),
         event => panic!("{event:?}"),
     }
-    trunks.end.cancel();
+    trunks.end.tell("the test is over".to_owned());
     running.await.unwrap();
 }
 
@@ -762,6 +766,7 @@ async fn bulk_before_a_call(is_call: bool) -> usize {
                 us,
                 Held::default(),
                 KnownAddresses::default(),
+                Counters::default(),
                 greeted,
             ));
             let mut streams = streams(peers.recv().await.unwrap(), CALL + 1);
@@ -837,6 +842,7 @@ async fn handshakes_that_nobody_completes_keep_no_peer_out() {
         us,
         Held::default(),
         KnownAddresses::default(),
+        Counters::default(),
         greeted,
     ));
     let mut silent = Vec::new();

@@ -40,6 +40,7 @@ macro_rules! cases {
     };
 }
 
+mod admin;
 mod aliases;
 mod attach;
 mod basics;
@@ -68,6 +69,7 @@ mod pages;
 mod policy;
 mod pressure;
 mod releases;
+mod reload;
 #[path = "../system/golden/samples.rs"]
 mod samples;
 mod senders;

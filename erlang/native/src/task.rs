@@ -208,7 +208,7 @@ impl Task {
             suspends: true,
             ..agreed
         };
-        let (sender, receiver) = match endpoint.establish(agreed).await {
+        let (sender, receiver) = match endpoint.establish(agreed, follower.nodes()).await {
             Ok(established) => established,
             Err(closed) => return closed.into(),
         };

@@ -12,9 +12,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::carrier;
 use crate::carrier::BoundDaemon;
-use crate::carrier::Loaded;
+use crate::carrier::Source;
 use crate::carrier::own_hosts;
 use crate::cli::cookie::CookieArgs;
 use crate::cli::output;
@@ -92,24 +91,26 @@ impl Joining {
         let deadline = Instant::now() + self.timeout;
         let target = NodeName::new(&self.node).with_context(|| format!("{:?} is not a node name", self.node))?;
         let cookie = self.cookie.cookie()?;
-        let Loaded { config, identity } = carrier::load(&self.config, Purpose::Daemon).map_err(|mistakes| {
+        let source = Source::File(self.config.clone(), Purpose::Daemon);
+        let loaded = source.load().map_err(|mistakes| {
             for line in &mistakes {
                 output::complain(line);
             }
             anyhow!("the configuration has errors")
         })?;
+        let config = &loaded.config;
         let hosts = config.epmd.hosts.clone().unwrap_or_else(own_hosts);
         let name = self.name.unwrap_or_else(|| {
-            let host = own_host(&hosts, identity.hosts(), target.host());
+            let host = own_host(&hosts, loaded.identity.hosts(), target.host());
             format!("beamway-{}-{:04x}@{host}", std::process::id(), rand::random::<u16>())
         });
         let builder = Node::builder(&name).cookie(cookie.expose());
-        let (builder, way, temporary) = match here(&config, &hosts, &target).await {
+        let (builder, way, temporary) = match here(config, &hosts, &target).await {
             Some(epmd) => (builder.epmd(epmd), Way::Here(epmd), None),
             None => {
                 let began = Instant::now();
                 let peers = config.peers.clone();
-                let bound = BoundDaemon::bind_temporary(config, &identity, hosts).await?;
+                let bound = BoundDaemon::bind_temporary(loaded, source, hosts).await?;
                 let requests = bound.requests();
                 let leave = CancellationToken::new();
                 let task = tokio::spawn(bound.run(leave.clone()));

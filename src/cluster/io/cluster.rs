@@ -1,31 +1,40 @@
 //! The task that dials peers, chooses trunks, and starts the task of each session.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::BytesMut;
-use quinn::Connection;
 use quinn::Endpoint;
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use tracing::info;
 use tracing::warn;
 
+use super::configured::Configured;
+use super::control::Change;
+use super::control::Control;
+use super::control::PeerReport;
 use super::dialling::Dialler;
-use super::dialling::keep_dialling;
 use super::dialling::keep_session;
 use super::hosts::Dialled;
 use super::hosts::HostDials;
+use super::sessions::Active;
+use super::sessions::Sessions;
+use super::sessions::is_temporary;
+use super::sessions::key;
+use super::sessions::shown;
 use super::steps::Step;
 use super::steps::await_welcome;
 use super::steps::find_alone;
@@ -33,13 +42,12 @@ use super::unexpected::Unexpected;
 use crate::cluster::StaticPeer;
 use crate::cluster::choice::Choice;
 use crate::cluster::choice::Offer;
-use crate::cluster::choice::Running;
 use crate::cluster::choice::choose;
 use crate::endpoint::io::session::PeerEvent;
 use crate::router::daemon_of;
 use crate::session::Memory;
 use crate::session::SessionConfig;
-use crate::trunk::Agreement;
+use crate::trunk::Counters;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -49,23 +57,16 @@ use crate::trunk::io::busy_wait::BusyWait;
 use crate::trunk::io::canary::Canaries;
 use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::greet::Greeted;
-use crate::trunk::io::leave::LeaveBarrier;
-use crate::trunk::io::resolve::Resolver;
 use crate::trunk::io::session;
 use crate::trunk::io::session::SessionSettings;
-use crate::trunk::io::trunks::TrunkSender;
 use crate::trunk::io::trunks::trunks;
 use crate::wire::Notice;
 use crate::wire::SessionId;
 use crate::wire::VERSION;
 use crate::wire::VERSION_MIN;
 
-/// Maximum number of sessions with temporary daemons (`beamway call`, `send`, `ping`): enough for scripts that run in
-/// parallel, and a bound for one that runs wild.
-const TEMPORARY: usize = 256;
-
-/// Of these with one certificate: nobody takes all of them.
-const TEMPORARY_OF_ONE: usize = 64;
+/// How often certificates of peers are compared with the time.
+const EXPIRY_TIME: Duration = Duration::from_secs(2);
 
 /// Greeted connections that may wait for a decision.
 const GREETED: usize = 256;
@@ -93,6 +94,10 @@ pub struct Cluster {
     pub held: Held,
     /// Where peers were reached, for those who let newcomers in.
     pub known: KnownAddresses,
+    /// Counts the connections that are set up, and the sessions that end.
+    pub counters: Counters,
+    /// Whether sessions end when the certificate of the peer expires.
+    pub ends_expired: bool,
     /// The channel to the hub for events of peers.
     pub hub: mpsc::Sender<PeerEvent>,
     /// The canaries of peers; `None`: there are none.
@@ -105,63 +110,33 @@ pub struct Cluster {
     pub seed: [u8; 32],
 }
 
-/// A session that is running or has ended.
-#[derive(Debug)]
-struct Active {
-    boot: [u8; 16],
-    id: SessionId,
-    /// The connection that carries it.
-    connection: Connection,
-    trunks: TrunkSender,
-    task: JoinHandle<()>,
-}
-
-/// The state of the trunk of each peer, by the name of the peer.
-type States = BTreeMap<String, watch::Sender<TrunkState>>;
-
 impl Cluster {
     /// The channel for greeted connections.
     pub fn channel() -> (mpsc::Sender<Greeted>, mpsc::Receiver<Greeted>) {
         mpsc::channel(GREETED)
     }
 
-    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, and each address of a host that is wanted.
+    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, and each address of a host that is wanted. `controls` change
+    /// and ask it meanwhile.
     pub async fn run(
         self,
         peers: Vec<StaticPeer>,
+        mut controls: mpsc::Receiver<Control>,
         mut wanted: mpsc::Receiver<String>,
         greeted_in: mpsc::Sender<Greeted>,
         mut greeted: mpsc::Receiver<Greeted>,
     ) {
         let cluster = Arc::new(self);
-        let mut sessions = Sessions {
-            states: peers
-                .iter()
-                .map(|peer| (key(&peer.name), watch::channel(TrunkState::Down).0))
-                .collect(),
-            active: BTreeMap::new(),
-            barrier: LeaveBarrier::default(),
-            random: StdRng::from_seed(cluster.seed),
-        };
-        let dialler = Arc::new(Dialler {
-            daemon: Arc::clone(&cluster.daemon),
-            sockets: Arc::clone(&cluster.sockets),
-            client: cluster.client.clone(),
-            held: cluster.held.clone(),
-            known: cluster.known.clone(),
-            race_interval: cluster.race_interval,
-        });
-        let resolved = |peer: StaticPeer| {
-            let resolver = Arc::new(Resolver::new(&peer.address));
-            (peer, resolver)
-        };
-        let peers: Vec<_> = peers.into_iter().map(resolved).collect();
-        let mut unexpected = Unexpected::new(peers.clone());
+        let bounds = cluster.session.bounds();
+        let mut sessions = Sessions::new(StdRng::from_seed(cluster.seed), bounds, cluster.ends_expired);
+        let dialler = Arc::new(cluster.dialler());
+        let mut configured = Configured::new(Arc::clone(&dialler), greeted_in.clone());
+        configured.set(peers, |peer| sessions.state(peer).subscribe());
+        let mut unexpected = Unexpected::default();
+        unexpected.set(configured.resolved());
         let mut dialling = JoinSet::new();
-        for peer in peers {
-            let state = sessions.state(&key(&peer.0.name)).subscribe();
-            dialling.spawn(keep_dialling(Arc::clone(&dialler), peer, state, greeted_in.clone()));
-        }
+        let mut expiry = tokio::time::interval(EXPIRY_TIME);
+        expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut hosts = HostDials::new(cluster.hub.clone());
         let (steps_in, mut steps) = mpsc::channel(GREETED);
         let mut welcomes = JoinSet::new();
@@ -172,6 +147,14 @@ impl Cluster {
                 () = cluster.leave.cancelled() => break,
                 Some(step) = steps.recv() => cluster.take(step, &mut sessions, &steps_in).await,
                 Some(_) = welcomes.join_next() => {}
+                Some(control) = controls.recv() => match control {
+                    Control::Change(change) => {
+                        cluster.change(*change, &mut sessions, &mut configured, &dialler);
+                        unexpected.set(configured.resolved());
+                    }
+                    Control::Peers { answer } => drop(answer.send(report(&sessions, &configured))),
+                },
+                _ = expiry.tick() => sessions.expire(SystemTime::now()),
                 Some(address) = wanted.recv() => hosts.want(address, &dialler),
                 Some(dialled) = hosts.next() => {
                     if let Dialled::Met(trunk, peer, _) = dialled {
@@ -199,9 +182,37 @@ impl Cluster {
         }
         // A peer that dials now is refused, and retries until the next daemon runs.
         cluster.endpoint.set_server_config(None);
+        drop(configured);
         dialling.shutdown().await;
         for (_, session) in sessions.active {
             let _ = session.task.await;
+        }
+    }
+
+    fn dialler(&self) -> Dialler {
+        Dialler {
+            daemon: Arc::clone(&self.daemon),
+            sockets: Arc::clone(&self.sockets),
+            client: Mutex::new(self.client.clone()),
+            held: self.held.clone(),
+            known: self.known.clone(),
+            race_interval: self.race_interval,
+            counters: self.counters.clone(),
+        }
+    }
+
+    /// Applies a changed configuration. What it does not concern goes on.
+    fn change(&self, change: Change, sessions: &mut Sessions, configured: &mut Configured, dialler: &Dialler) {
+        dialler.set_client(change.client);
+        let before: BTreeSet<String> = configured.failures().map(|(peer, _)| key(&peer.name)).collect();
+        configured.set(change.peers, |peer| sessions.state(peer).subscribe());
+        sessions.bounds = change.bounds;
+        sessions.ends_expired = change.ends_expired;
+        sessions.refuse(&self.daemon.accepts, |peer| before.contains(&key(peer)));
+        sessions.verify(&change.trust, SystemTime::now());
+        // Without a grace time a session ends with its trunk.
+        if change.is_renewed && !self.session.grace.is_zero() {
+            sessions.renew();
         }
     }
 
@@ -281,12 +292,11 @@ impl Cluster {
         if id.trunk == 1 && sessions.has_room_for(&peer) {
             self.begin(trunk, id, sessions).await;
         } else if is_running && let Some(active) = sessions.active.get_mut(&key(&peer)) {
-            let connection = trunk.connection.clone();
+            let (connection, valid_until) = shown(&trunk);
             match active.trunks.trunks.try_send(trunk) {
                 Ok(()) => {
                     self.held.set(&peer, id);
-                    active.id = id;
-                    active.connection = connection;
+                    active.resume(id, connection, valid_until);
                 }
                 // Trunks come faster than the session takes them: it has a newer one than the peer knows of.
                 Err(TrySendError::Full(trunk)) => {
@@ -306,7 +316,7 @@ impl Cluster {
         let peer = trunk.agreement.peer.clone();
         let name = key(&peer);
         if let Some(before) = sessions.active.remove(&name) {
-            before.trunks.end.cancel();
+            before.trunks.end.tell("the peer has started a new session".to_owned());
             let _ = before.task.await;
         }
         let state = sessions.state(&name).clone();
@@ -325,7 +335,7 @@ impl Cluster {
                 lanes: trunk.agreement.lanes,
                 is_lower: self.daemon.is_lower_than(&peer),
                 memory: self.memory.share(daemon_of(&peer)),
-                ..self.session.clone()
+                ..self.session.clone().with(sessions.bounds)
             },
             race_interval: self.race_interval,
             keep_alive: self.keep_alive,
@@ -335,17 +345,22 @@ impl Cluster {
             busy_wait: self.busy_wait.clone(),
             canaries: self.canaries.clone(),
         };
-        let connection = trunk.connection.clone();
-        let held = self.held.clone();
+        let (connection, valid_until) = shown(&trunk);
+        let (is_ours, held, counters) = (trunk.is_ours, self.held.clone(), self.counters.clone());
+        let spelled = peer.clone();
         let task = tokio::spawn(async move {
             session::run(trunk, settings, receiver).await;
+            counters.session_ended();
             held.remove(&peer, id.session);
             state.send_replace(TrunkState::Down);
         });
         let active = Active {
+            name: spelled,
             boot,
             id,
             connection,
+            valid_until,
+            is_ours,
             trunks,
             task,
         };
@@ -353,69 +368,23 @@ impl Cluster {
     }
 }
 
-/// The existing sessions.
-#[derive(Debug)]
-struct Sessions {
-    states: States,
-    active: BTreeMap<String, Active>,
-    /// Coordinates the end of their circuits when the daemon stops.
-    barrier: LeaveBarrier,
-    random: StdRng,
-}
-
-impl Sessions {
-    fn state(&mut self, name: &str) -> &watch::Sender<TrunkState> {
-        self.states
-            .entry(name.to_owned())
-            .or_insert_with(|| watch::channel(TrunkState::Down).0)
-    }
-
-    fn is_absent(&self, peer: &str) -> bool {
-        let state = self.states.get(&key(peer));
-        state.is_none_or(|state| *state.borrow() == TrunkState::Down)
-    }
-
-    /// The session that works with a daemon of this name, if it is another life than the one that greets.
-    fn other_life(&self, agreement: &Agreement) -> Option<&Active> {
-        let running = self.running(&agreement.peer)?;
-        let works = matches!(running.state, TrunkState::Up | TrunkState::Fresh);
-        let active = self.active.get(&key(&agreement.peer))?;
-        (works && running.boot != agreement.boot).then_some(active)
-    }
-
-    /// Removes temporary daemons that have left. Returns whether there is room for this one.
-    fn has_room_for(&mut self, peer: &str) -> bool {
-        if !is_temporary(peer) {
-            return true;
-        }
-        let states = &mut self.states;
-        self.active.retain(|name, session| {
-            let is_kept = !is_temporary(name) || !session.task.is_finished();
-            if !is_kept {
-                states.remove(name);
-            }
-            is_kept
+/// The peers that are configured, and those with a session.
+fn report(sessions: &Sessions, configured: &Configured) -> Vec<PeerReport> {
+    let mut peers: BTreeMap<String, PeerReport> = sessions
+        .report()
+        .into_iter()
+        .map(|peer| (key(&peer.name), peer))
+        .collect();
+    for (peer, failure) in configured.failures() {
+        let known = peers.entry(key(&peer.name)).or_insert_with(|| PeerReport {
+            name: peer.name.clone(),
+            state: TrunkState::Down,
+            configured: None,
+            remote: None,
+            failure,
+            valid_until: None,
         });
-        let temporary = || self.active.keys().filter(|name| is_temporary(name));
-        let same = temporary().filter(|name| daemon_of(name).eq_ignore_ascii_case(daemon_of(peer)));
-        temporary().count() < TEMPORARY && same.count() < TEMPORARY_OF_ONE
+        known.configured = Some(peer.address.clone());
     }
-
-    fn running(&self, peer: &str) -> Option<Running> {
-        let name = key(peer);
-        let active = self.active.get(&name)?;
-        Some(Running {
-            boot: active.boot,
-            id: active.id,
-            state: *self.states.get(&name)?.borrow(),
-        })
-    }
-}
-
-fn is_temporary(peer: &str) -> bool {
-    daemon_of(peer) != peer
-}
-
-fn key(name: &str) -> String {
-    name.to_ascii_lowercase()
+    peers.into_values().collect()
 }

@@ -1,6 +1,8 @@
 //! Dialling peers: when there is no session, and when the trunk of a session fails.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -15,7 +17,9 @@ use tracing::warn;
 
 use crate::cluster::StaticPeer;
 use crate::cluster::failure_log::FailureLog;
+use crate::trunk::Counters;
 use crate::trunk::Dialled;
+use crate::trunk::Direction;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -51,22 +55,39 @@ const RACE_TIME: Duration = Duration::from_secs(2);
 pub(super) struct Dialler {
     pub(super) daemon: Arc<LocalDaemon>,
     pub(super) sockets: Arc<Sockets>,
-    pub(super) client: quinn::ClientConfig,
+    pub(super) client: Mutex<quinn::ClientConfig>,
     pub(super) held: Held,
     pub(super) known: KnownAddresses,
     /// Interval of attempts to get another trunk while a session has none that works.
     pub(super) race_interval: Duration,
+    pub(super) counters: Counters,
 }
 
 impl Dialler {
+    /// QUIC's settings, which hold this daemon's certificate.
+    fn client(&self) -> quinn::ClientConfig {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other settings from now on.
+    pub(super) fn set_client(&self, client: quinn::ClientConfig) {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+
     async fn dial(&self, peer: &StaticPeer, resolver: &Resolver, fresh: bool) -> Result<Greeted, TrunkError> {
+        let dialled = self.try_dial(peer, resolver, fresh).await;
+        self.counters.count(Direction::Out, &dialled);
+        dialled
+    }
+
+    async fn try_dial(&self, peer: &StaticPeer, resolver: &Resolver, fresh: bool) -> Result<Greeted, TrunkError> {
         let addresses = resolver.resolve().await?;
         let target = Target {
             who: Dialled::Daemon(&peer.name),
             addresses: &addresses,
             fresh,
         };
-        let trunk = dial(&self.sockets, self.client.clone(), &self.daemon, &self.held, target).await?;
+        let trunk = dial(&self.sockets, self.client(), &self.daemon, &self.held, target).await?;
         self.known.add(&peer.name, trunk.connection.remote_address());
         Ok(trunk)
     }
@@ -82,14 +103,16 @@ pub(super) async fn dial_host(dialler: &Dialler, address: &str) -> Result<(Greet
         addresses: &addresses,
         fresh: false,
     };
-    let trunk = dial(
+    let dialled = dial(
         &dialler.sockets,
-        dialler.client.clone(),
+        dialler.client(),
         &dialler.daemon,
         &dialler.held,
         target,
     )
-    .await?;
+    .await;
+    dialler.counters.count(Direction::Out, &dialled);
+    let trunk = dialled?;
     let name = trunk.agreement.peer.clone();
     dialler.known.add(&name, trunk.connection.remote_address());
     let address = address.to_owned();
@@ -143,6 +166,7 @@ pub(super) async fn keep_dialling(
     (peer, resolver): (StaticPeer, Arc<Resolver>),
     mut state: watch::Receiver<TrunkState>,
     greeted: mpsc::Sender<Greeted>,
+    failure: watch::Sender<String>,
 ) {
     let mut pause = DIAL_PAUSE;
     let mut failures: u32 = 0;
@@ -174,15 +198,20 @@ pub(super) async fn keep_dialling(
                 pause = DIAL_PAUSE;
                 failures = 0;
                 failure_log.reached();
+                failure.send_replace(String::new());
                 if greeted.send(trunk).await.is_err() {
                     return;
                 }
                 let _ = timeout(WELCOME_TIME, until(&mut state, is_there)).await;
             }
-            Err(error) if failure_log.is_news(&error.to_string(), Instant::now()) => {
-                warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; retrying");
+            Err(error) => {
+                failure.send_replace(error.to_string());
+                if failure_log.is_news(&error.to_string(), Instant::now()) {
+                    warn!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached; retrying");
+                } else {
+                    debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached");
+                }
             }
-            Err(error) => debug!(peer = peer.name, address = peer.address, %error, "a peer cannot be reached"),
         }
         failures += 1;
         sleep(pause).await;

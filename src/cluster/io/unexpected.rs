@@ -16,18 +16,17 @@ const NAMES: usize = 1024;
 pub(super) type Resolved = (StaticPeer, Arc<Resolver>);
 
 /// The peers, and the names that were compared with them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Unexpected {
     peers: Vec<Resolved>,
     seen: BTreeSet<String>,
 }
 
 impl Unexpected {
-    pub(super) const fn new(peers: Vec<Resolved>) -> Self {
-        Self {
-            peers,
-            seen: BTreeSet::new(),
-        }
+    /// Compares with these peers from now on.
+    pub(super) fn set(&mut self, peers: Vec<Resolved>) {
+        self.peers = peers;
+        self.seen.clear();
     }
 
     /// A daemon that is no peer has dialled in. `is_absent` tells which peers have no session. Addresses are resolved in a task of

@@ -1,6 +1,8 @@
 //! The session's side of an endpoint.
 
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -17,6 +19,11 @@ use crate::wire::Content;
 /// The capacity of an endpoint's queue of events. The session keeps at most two deliveries underway, so only a peer that floods
 /// the endpoint with handshake messages exceeds it. Then the circuit is closed.
 const EVENTS: usize = 16;
+
+/// The time from tokio's clock, which a simulation controls.
+pub(super) fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 /// An event from a session for an endpoint.
 #[derive(Debug)]
@@ -109,7 +116,12 @@ impl Attachment {
 
     /// Records that the session has taken signals of this cost from the endpoint.
     pub fn taken(&self, cost: u64) {
-        self.taken.add(cost);
+        self.taken.add(cost, clock);
+    }
+
+    /// How long the endpoint has waited for the session to take more.
+    pub fn blocked(&self) -> Duration {
+        self.taken.blocked(clock())
     }
 
     /// Tells the endpoint whether the far node is silent. It has no place in the queue of events, so it cannot fill it.

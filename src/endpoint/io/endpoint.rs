@@ -16,10 +16,12 @@ use super::attachment::Attached;
 use super::attachment::Delivery;
 use super::attachment::EndpointEvent;
 use super::attachment::attachment;
+use super::attachment::clock;
 use super::session::Command;
 use super::session::PeerSilence;
 use super::session::SessionHandle;
 use crate::endpoint::Closed;
+use crate::endpoint::Nodes;
 use crate::endpoint::TrySendError;
 use crate::endpoint::read_ahead::ReadAhead;
 use crate::etf::Pid;
@@ -158,9 +160,10 @@ impl Endpoint {
     ///
     /// # Errors
     /// If the session has ended.
-    pub async fn establish(self, agreed: Agreed) -> Result<(SignalSender, SignalReceiver), Closed> {
+    pub async fn establish(self, agreed: Agreed, nodes: Nodes) -> Result<(SignalSender, SignalReceiver), Closed> {
         let circuit = self.circuit.id;
-        self.circuit.send(Command::Established { circuit, agreed }).await?;
+        let established = Command::Established { circuit, agreed, nodes };
+        self.circuit.send(established).await?;
         let Attached {
             events,
             ahead,
@@ -223,7 +226,7 @@ impl SignalSender {
     /// # Errors
     /// If the circuit has ended. [`SignalReceiver`] returns the reason.
     pub async fn ready(&self) -> Result<(), Closed> {
-        poll_fn(|context| self.ahead.poll_room(context.waker()))
+        poll_fn(|context| self.ahead.poll_room(context.waker(), clock))
             .await
             .map_err(|()| Closed::NoSession)
     }
@@ -272,7 +275,7 @@ impl SignalSender {
     /// # Errors
     /// If the session has ended.
     pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        if ready!(self.ahead.poll_room(context.waker())).is_err() {
+        if ready!(self.ahead.poll_room(context.waker(), clock)).is_err() {
             return Poll::Ready(Err(Closed::NoSession));
         }
         let commands = self.circuit.session.commands();

@@ -10,7 +10,11 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::attachment::Attachment;
+use crate::endpoint::Nodes;
+use crate::endpoint::SessionReport;
+use crate::router::Policy;
 use crate::session::Agreed;
+use crate::session::Bounds;
 use crate::session::Intake;
 use crate::wire::CircuitId;
 use crate::wire::Open;
@@ -50,6 +54,8 @@ pub enum Command {
         circuit: CircuitId,
         /// What the nodes agreed on.
         agreed: Agreed,
+        /// Which nodes these are.
+        nodes: Nodes,
     },
     /// Signals of the node.
     Signals {
@@ -98,6 +104,15 @@ pub enum Command {
     NodeDown {
         /// The part before the `@`.
         name: String,
+    },
+    /// The peer may speak for these nodes from now on. Circuits to others are closed.
+    Allow(Policy),
+    /// Other bounds apply from now on.
+    Bounds(Bounds),
+    /// Asks what the session can tell about itself.
+    Report {
+        /// Where the answer goes.
+        answer: oneshot::Sender<SessionReport>,
     },
 }
 
@@ -161,6 +176,13 @@ impl SessionHandle {
 
     pub(super) const fn commands(&self) -> &mpsc::Sender<Command> {
         &self.commands
+    }
+
+    /// What the session tells about itself; `None` if it has ended.
+    pub async fn report(&self) -> Option<SessionReport> {
+        let (answer, told) = oneshot::channel();
+        self.send(Command::Report { answer }).await;
+        told.await.ok()
     }
 
     /// The round-trip time to the peer, as measured by the trunk; `None` if there is no trunk now.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::dist::Format;
 use crate::endpoint::Closed;
+use crate::endpoint::Nodes;
 use crate::endpoint::TrySendError;
 use crate::endpoint::io::attachment::Attachment;
 use crate::endpoint::io::attachment::Delivery;
@@ -69,7 +70,11 @@ async fn established() -> (SignalSender, SignalReceiver, Attachment, mpsc::Recei
         attachment
     };
     let (endpoint, attachment) = tokio::join!(opening, answering);
-    let (sender, receiver) = endpoint.unwrap().establish(AGREED).await.unwrap();
+    let (sender, receiver) = endpoint
+        .unwrap()
+        .establish(AGREED, Nodes::new("a@h", "b@h"))
+        .await
+        .unwrap();
     assert!(matches!(
         commands.recv().await,
         Some(Command::Established { circuit: CIRCUIT, .. })
@@ -150,6 +155,10 @@ async fn the_asynchronous_face_waits_for_the_far_sides_credit() {
     };
     let (ready, ()) = tokio::join!(sender.ready(), taking);
     assert_eq!(ready, Ok(()));
+    assert!(
+        attachment.blocked() > Duration::ZERO,
+        "the time without room is counted"
+    );
     let sizes = [READ_AHEAD - 1, 100].map(|size| size as usize);
     for size in sizes {
         let Some(Command::Signals { signals, .. }) = commands.recv().await else {

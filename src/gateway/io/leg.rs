@@ -151,7 +151,7 @@ impl Leg {
         let format = agreed.format;
         let question = self.question();
         let node = self.handshake.local_name().unwrap_or_default().to_owned();
-        let (sender, receiver) = match self.endpoint.establish(agreed).await {
+        let (sender, receiver) = match self.endpoint.establish(agreed, self.handshake.nodes()).await {
             Ok(established) => established,
             Err(closed) => return closed.into(),
         };

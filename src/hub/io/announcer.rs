@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use tokio::sync::Notify;
@@ -11,6 +12,8 @@ use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::SessionHandle;
 use crate::hub::outbox::Outbox;
 use crate::hub::outbox::Told;
+use crate::router::Policy;
+use crate::session::Bounds;
 
 /// The way to tell a session about local nodes. Dropping it ends the task.
 #[derive(Debug)]
@@ -23,10 +26,16 @@ pub(super) struct Announcer {
 #[derive(Debug, Default)]
 struct Shared {
     outbox: Mutex<Outbox<Command>>,
+    /// The last change of the configuration that the session has not been told of.
+    change: Mutex<Option<(Policy, Bounds)>>,
     filled: Notify,
 }
 
 impl Shared {
+    fn change(&self) -> MutexGuard<'_, Option<(Policy, Bounds)>> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Outbox<Command>) -> T) -> T {
         act(&mut self.outbox.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -52,6 +61,14 @@ impl Announcer {
     }
 }
 
+impl Announcer {
+    /// The configuration has changed: for which nodes the peer may speak, and the bounds of the session.
+    pub(super) fn change(&self, policy: Policy, bounds: Bounds) {
+        *self.shared.change() = Some((policy, bounds));
+        self.shared.filled.notify_one();
+    }
+}
+
 impl Drop for Announcer {
     fn drop(&mut self) {
         self.task.abort();
@@ -60,6 +77,12 @@ impl Drop for Announcer {
 
 async fn pass_on(session: SessionHandle, shared: Arc<Shared>) {
     loop {
+        let change = shared.change().take();
+        if let Some((policy, bounds)) = change
+            && !(session.send(Command::Allow(policy)).await && session.send(Command::Bounds(bounds)).await)
+        {
+            return;
+        }
         while let Some(told) = shared.with(Outbox::pop) {
             let command = match told {
                 Told::Up(up) => up,

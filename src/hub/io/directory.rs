@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::endpoint::io::session::SessionHandle;
 use crate::epmd::Registration;
 use crate::hub::Scope;
+use crate::router::Policies;
 use crate::router::Policy;
+use crate::session::Bounds;
 use crate::wire::Open;
 
 /// The capacity of the hub's queue of requests.
@@ -103,6 +105,29 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Vec<Found>>,
     },
+    /// The configuration of peers has changed.
+    Change {
+        /// For which nodes each peer may speak.
+        policies: Policies,
+        /// The nodes for which peers let this daemon speak by default; `None` if that has not changed.
+        own: Option<Policy>,
+        /// The bounds of sessions.
+        bounds: Bounds,
+    },
+    /// What is known of nodes and peers.
+    Report {
+        /// Where the answer goes.
+        answer: oneshot::Sender<HubReport>,
+    },
+}
+
+/// What a hub knows of nodes and peers.
+#[derive(Debug, Default)]
+pub struct HubReport {
+    /// The nodes of this daemon, each with its host parts, and whether it is hidden.
+    pub local: Vec<(String, Vec<String>, bool)>,
+    /// The sessions, each with the nodes that its peer holds, each by one full name.
+    pub sessions: Vec<(SessionHandle, Vec<String>)>,
 }
 
 /// Whether a connection can be that of a local node with the name that it claims.

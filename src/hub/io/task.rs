@@ -18,6 +18,7 @@ use tracing::warn;
 use super::announcer::Announcer;
 use super::directory::Caller;
 use super::directory::Found;
+use super::directory::HubReport;
 use super::directory::Initiator;
 use super::directory::LocalNode;
 use super::directory::Place;
@@ -40,6 +41,7 @@ use crate::hub::Starting;
 use crate::hub::Unreachable;
 use crate::router::Policies;
 use crate::router::Policy;
+use crate::session::Bounds;
 use crate::wire::Open;
 
 /// The maximum number of known nodes in the answer to a question for an unknown node.
@@ -137,11 +139,52 @@ impl HubTask {
             Request::FindInitiator { node, answer } => {
                 let _ = answer.send(self.find_initiator(&node));
             }
+            Request::Change { policies, own, bounds } => self.change(policies, own, bounds),
+            Request::Report { answer } => drop(answer.send(self.report())),
             Request::Names { scope, answer } => {
                 let names = self.hub.names(&scope);
                 let found = names.into_iter().map(|name| self.found(name));
                 let _ = answer.send(found.collect());
             }
+        }
+    }
+
+    /// Other policies apply from now on: to what is looked up, to the circuits that exist, and to nodes that have been found.
+    fn change(&mut self, policies: Policies, own: Option<Policy>, bounds: Bounds) {
+        self.hub.set_policies(policies);
+        if let Some(own) = own {
+            self.own = own;
+            let names: Vec<String> = self.hub.registrations().map(|node| node.name.clone()).collect();
+            names.iter().for_each(|name| self.warn_uncovered(name));
+        }
+        let hub = &self.hub;
+        for (peer, gone) in &mut self.gone {
+            gone.retain(|name, gone| {
+                let is_held = hub.is_held(peer, name);
+                if !is_held {
+                    gone.cancel();
+                }
+                is_held
+            });
+        }
+        for (peer, told) in &self.sessions {
+            told.change(self.hub.policy(peer), bounds);
+        }
+        self.answer_waiting();
+    }
+
+    fn report(&self) -> HubReport {
+        let local = self.hub.registrations().map(|node| {
+            let hosts = self.hub.local_hosts(&node.name).to_vec();
+            (node.name.clone(), hosts, node.is_hidden())
+        });
+        let sessions = self.sessions.iter().map(|(peer, told)| {
+            let nodes = self.hub.nodes_of(peer).collect();
+            (told.session.clone(), nodes)
+        });
+        HubReport {
+            local: local.collect(),
+            sessions: sessions.collect(),
         }
     }
 

@@ -29,6 +29,7 @@ use crate::router::Acceptance;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::trunk;
+use crate::trunk::Counters;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::TrunkConfig;
@@ -95,6 +96,8 @@ impl Daemon {
             keep_alive: trunk.keep_alive,
             held: Held::default(),
             known: KnownAddresses::default(),
+            counters: Counters::default(),
+            ends_expired: true,
             hub: news_in,
             // It is for a thread, whose time is not simulated.
             busy_wait: BusyWait::default(),
@@ -107,14 +110,14 @@ impl Daemon {
             Arc::clone(&cluster.daemon),
             held.clone(),
             cluster.known.clone(),
+            cluster.counters.clone(),
             greeted_in.clone(),
         ));
         let peers = (0..setting.hosts).filter(|peer| setting.dials(host, *peer));
-        let peers = peers.map(|peer| StaticPeer {
-            name: name_of(peer),
-            address: address(peer).to_string(),
-        });
-        tokio::spawn(cluster.run(peers.collect(), mpsc::channel(1).1, greeted_in, greeted));
+        let peers = peers.map(peer);
+        // Nobody changes its configuration, nor asks for hosts.
+        let (controls, hosts) = (mpsc::channel(1).1, mpsc::channel(1).1);
+        tokio::spawn(cluster.run(peers.collect(), controls, hosts, greeted_in, greeted));
         let host = Arc::new(Host::new(host, ledger.clone(), socket, setting.habits, random));
         tokio::spawn(serve(Arc::clone(&host), news));
         drop(inside);
@@ -193,5 +196,13 @@ fn session(setting: &Setting) -> SessionConfig {
         #[cfg(test)]
         bug: setting.bug,
         ..SessionConfig::default()
+    }
+}
+
+/// Another host, as a peer that is dialled.
+fn peer(host: usize) -> StaticPeer {
+    StaticPeer {
+        name: name_of(host),
+        address: address(host).to_string(),
     }
 }

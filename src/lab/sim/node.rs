@@ -23,6 +23,7 @@ use super::signals::RECEIVERS;
 use super::signals::Truth;
 use super::socket::SimSocket;
 use crate::endpoint::Closed;
+use crate::endpoint::Nodes;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::endpoint::CircuitHandle;
 use crate::endpoint::io::endpoint::Endpoint;
@@ -247,7 +248,7 @@ async fn connect(host: &Arc<Host>, id: EndId, mut endpoint: Endpoint, random: Ra
     let established = match shake_hands(&mut endpoint).await {
         Ok(()) => {
             host.ledger.lock().established(host.now(), id);
-            endpoint.establish(AGREED).await
+            endpoint.establish(AGREED, Nodes::new("", "")).await
         }
         Err(closed) => Err(closed),
     };

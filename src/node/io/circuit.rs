@@ -13,6 +13,7 @@ use tracing::warn;
 
 use crate::dist::Format;
 use crate::endpoint::Closed;
+use crate::endpoint::Nodes;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::endpoint::Endpoint;
 use crate::endpoint::io::endpoint::SignalReceiver;
@@ -180,7 +181,11 @@ impl Circuit {
             is_reader: true,
             suspends: false,
         };
-        let (sender, receiver) = match self.endpoint.establish(agreed).await {
+        let (sender, receiver) = match self
+            .endpoint
+            .establish(agreed, Nodes::new(&shared.name, &connection.node))
+            .await
+        {
             Ok(established) => established,
             Err(closed) => return closed.into(),
         };

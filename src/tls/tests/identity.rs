@@ -276,6 +276,7 @@ fn keys_of_other_kinds_are_taken() {
         &rcgen::PKCS_ED25519,
         &rcgen::PKCS_ECDSA_P256_SHA256,
         &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ECDSA_P521_SHA512,
         &rcgen::PKCS_RSA_SHA256,
     ] {
         let key = KeyPair::generate_for(algorithm).expect("a key");

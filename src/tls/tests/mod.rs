@@ -5,4 +5,5 @@ mod explain;
 mod handshake;
 mod identity;
 mod names;
+mod revocation;
 mod support;

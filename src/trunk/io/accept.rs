@@ -21,6 +21,8 @@ use tracing::warn;
 
 use super::greet::Greeted;
 use super::greet::greet;
+use crate::trunk::Counters;
+use crate::trunk::Direction;
 use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
@@ -39,11 +41,11 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 const GREETINGS: usize = 256;
 
 /// The handshakes in progress, and how to end them.
-struct Handshakes {
+struct InProgress {
     admission: Mutex<(Admission, BTreeMap<u64, CancellationToken>)>,
 }
 
-impl Handshakes {
+impl InProgress {
     fn locked(&self) -> MutexGuard<'_, (Admission, BTreeMap<u64, CancellationToken>)> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,7 +80,8 @@ struct Door {
     daemon: Arc<LocalDaemon>,
     held: Held,
     known: KnownAddresses,
-    handshakes: Handshakes,
+    handshakes: InProgress,
+    counts: Counters,
     greetings: Semaphore,
     greeted: mpsc::Sender<Greeted>,
 }
@@ -89,6 +92,7 @@ pub async fn accept(
     daemon: Arc<LocalDaemon>,
     held: Held,
     known: KnownAddresses,
+    counts: Counters,
     greeted: mpsc::Sender<Greeted>,
 ) {
     let admission = Admission::new(Instant::now().into_std());
@@ -96,9 +100,10 @@ pub async fn accept(
         daemon,
         held,
         known,
-        handshakes: Handshakes {
+        handshakes: InProgress {
             admission: Mutex::new((admission, BTreeMap::new())),
         },
+        counts,
         greetings: Semaphore::new(GREETINGS),
         greeted,
     });
@@ -127,6 +132,7 @@ async fn answer(door: Arc<Door>, incoming: quinn::Incoming, number: u64, displac
         Some(Err(_)) => Err(TrunkError::Late("complete the TLS handshake")),
         None => Err(TrunkError::Displaced),
     };
+    door.counts.count(Direction::In, &outcome);
     match outcome {
         Ok(peer) => {
             debug!(%from, peer = peer.agreement.peer, "accepted a connection from a peer");

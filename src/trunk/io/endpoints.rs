@@ -1,13 +1,17 @@
 //! The local ends of a session's circuits.
 
+use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
+use crate::endpoint::Nodes;
 use crate::endpoint::io::attachment::Attachment;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::attachment::EndpointEvent;
 use crate::etf::Pid;
+use crate::router::Policy;
 use crate::session::Session;
 use crate::wire::CircuitId;
 
@@ -15,6 +19,8 @@ use crate::wire::CircuitId;
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
     attached: FxHashMap<CircuitId, Attachment>,
+    /// The nodes of circuits on which they have agreed.
+    nodes: FxHashMap<CircuitId, Nodes>,
 }
 
 impl Endpoints {
@@ -24,6 +30,43 @@ impl Endpoints {
 
     pub(super) fn remove(&mut self, circuit: CircuitId) {
         self.attached.remove(&circuit);
+        self.nodes.remove(&circuit);
+    }
+
+    /// The nodes of a circuit have agreed.
+    pub(super) fn establish(&mut self, circuit: CircuitId, nodes: Nodes) {
+        if self.attached.contains_key(&circuit) {
+            self.nodes.insert(circuit, nodes);
+        }
+    }
+
+    /// The nodes of each circuit, and how long the local one was not read.
+    pub(super) fn nodes(&self) -> FxHashMap<CircuitId, (Nodes, Duration)> {
+        let nodes = self.nodes.iter();
+        let known = nodes.filter_map(|(circuit, nodes)| {
+            let attachment = self.attached.get(circuit)?;
+            Some((*circuit, (nodes.clone(), attachment.blocked())))
+        });
+        known.collect()
+    }
+
+    /// The peer may speak for these nodes from now on: the circuits of others are closed.
+    pub(super) fn allow(&mut self, policy: &Policy, session: &mut Session, now: Instant) {
+        let refused: Vec<_> = self
+            .nodes
+            .iter()
+            .filter(|(_, nodes)| !policy.allows(&nodes.far))
+            .collect();
+        let refused: Vec<_> = refused
+            .into_iter()
+            .map(|(circuit, nodes)| (*circuit, Arc::clone(&nodes.far)))
+            .collect();
+        for (circuit, node) in refused {
+            let reason = format!("the peer may not speak for node {node} any more");
+            self.tell(circuit, EndpointEvent::Closed(reason.clone()), session, now);
+            self.remove(circuit);
+            session.close(circuit, reason, now);
+        }
     }
 
     /// Records that the endpoint of a circuit has written a delivery of this cost.

@@ -14,6 +14,8 @@ use tracing::info;
 use super::greet::Greeted;
 use super::streams::Arrival;
 use super::streams::Streams;
+use crate::endpoint::Outages;
+use crate::endpoint::TrunkReport;
 use crate::session::Session;
 use crate::session::Share;
 use crate::trunk::TrunkConfig;
@@ -28,6 +30,12 @@ pub(super) struct TrunkKeeper {
     streams: Option<Streams>,
     judge: Keeper,
     state: watch::Sender<TrunkState>,
+    /// What former trunks told, all together.
+    past: TrunkReport,
+    trunks: u64,
+    /// Since when the peer was silent, if the session has just resumed.
+    outage: Option<Instant>,
+    outages: Outages,
 }
 
 impl TrunkKeeper {
@@ -45,6 +53,10 @@ impl TrunkKeeper {
             streams: Some(Streams::new(trunk, lanes, memory.account().clone())),
             judge,
             state,
+            past: TrunkReport::default(),
+            trunks: 1,
+            outage: None,
+            outages: Outages::default(),
         };
         keeper.state.send_replace(keeper.judge.state());
         keeper
@@ -73,6 +85,7 @@ impl TrunkKeeper {
 
     /// Gives up the trunk. Returns `false` if the session ends with it: the peer ended it, or it cannot be resumed.
     pub(super) fn lose(&mut self, reason: &str, is_resumable: bool, stalled: Option<Instant>, now: Instant) -> bool {
+        self.close_account();
         let ended = self.streams.take().and_then(|streams| streams.close_reason());
         // A peer that ends the session says so by its close code. A peer that closes with `DUPLICATE` is about to use a newer
         // trunk. A peer that gave up an attempt to dial may have closed, with `DROPPED`, the very trunk that we chose.
@@ -88,12 +101,47 @@ impl TrunkKeeper {
     }
 
     /// Replaces the trunk by another one, which carries the session from now on.
-    pub(super) fn resume(&mut self, trunk: Greeted, lanes: u8, memory: &Share) {
+    pub(super) fn resume(&mut self, trunk: Greeted, lanes: u8, memory: &Share, stalled: Option<Instant>, now: Instant) {
+        let silent = self.judge.silent_since(stalled).map_or(now, |since| since.min(now));
+        self.outage = Some(self.outage.map_or(silent, |since| since.min(silent)));
         self.close(TrunkConfig::DUPLICATE, "a newer trunk carries the session");
+        self.close_account();
         self.streams = Some(Streams::new(trunk, lanes, memory.account().clone()));
+        self.trunks += 1;
         self.judge.resume();
         self.tell_state();
-        info!(peer = %self.peer, "the session has resumed on another trunk");
+    }
+
+    /// The peer has told what it has: an outage is over, and the rest is sent again.
+    fn survived(&mut self, session: &Session, now: Instant) {
+        let Some(since) = self.outage.take() else {
+            return;
+        };
+        let length = now.saturating_duration_since(since);
+        let (frames, bytes) = session.to_send_again();
+        self.outages.add(length);
+        self.outages.resent_frames += frames;
+        self.outages.resent_bytes += bytes;
+        info!(
+            peer = %self.peer, outage = ?length, resent_frames = frames, resent_bytes = bytes,
+            "the session has resumed on another trunk"
+        );
+    }
+
+    /// The counters of the trunk belong to the past.
+    fn close_account(&mut self) {
+        if let Some(streams) = &mut self.streams {
+            self.past = self.past.then(streams.report());
+        }
+    }
+
+    /// What there is to tell of all trunks, their number, and the outages that the session survived.
+    pub(super) fn report(&mut self) -> (TrunkReport, u64, Outages) {
+        let trunk = match &mut self.streams {
+            Some(streams) => self.past.then(streams.report()),
+            None => self.past,
+        };
+        (trunk, self.trunks, self.outages.clone())
     }
 
     /// Closes the connection. Only the first call has an effect.
@@ -143,12 +191,19 @@ impl TrunkKeeper {
     }
 
     /// Hands the session's output to the streams that are idle.
-    pub(super) fn fill(&mut self, session: &mut Session) {
+    pub(super) fn fill(&mut self, session: &mut Session, now: Instant) {
+        if self.streams.is_none() {
+            return;
+        }
+        let first = session.poll_start();
+        if first.is_some() {
+            self.survived(session, now);
+        }
         let Some(streams) = &mut self.streams else {
             return;
         };
         streams.tell_calls(session.calls());
-        if let Some(first) = session.poll_start() {
+        if let Some(first) = first {
             streams.open_lanes(first);
         }
         if streams.is_idle(None)

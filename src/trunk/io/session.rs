@@ -28,6 +28,7 @@ use super::streams::Arrival;
 use super::trunks::TrunkReceiver;
 use super::turn;
 use super::turn::poll_turn;
+use crate::endpoint::SessionReport;
 use crate::endpoint::io::attachment::EndpointEvent;
 use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
@@ -117,6 +118,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     };
     watch.begin(&greeted);
     let hosts = Arc::clone(&greeted.agreement.hosts);
+    let software = greeted.agreement.software.clone();
     let judge = Keeper::new(settings.config.grace, settings.race_interval, settings.keep_alive);
     let mut task = SessionTask {
         trunk: TrunkKeeper::new(
@@ -136,6 +138,8 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         guard: Some(settings.barrier.join()),
         watch,
         close_deadline: settings.config.close_deadline,
+        software,
+        version: settings.config.version,
     };
     task.news.push(PeerEvent::Up { session: handle, hosts });
     let reason = task.run(commands, trunks, gone, &settings).await;
@@ -180,6 +184,10 @@ struct SessionTask {
     /// How long that may take after this daemon began to leave.
     close_deadline: Duration,
     watch: Watch,
+    /// The name and version of the peer's software.
+    software: String,
+    /// The version of the protocol.
+    version: u32,
 }
 
 /// Watches the process of the peer.
@@ -241,7 +249,7 @@ impl SessionTask {
             tokio::select! {
                 biased;
                 Some(()) = gone.recv() => return "the process of the peer has ended".to_owned(),
-                () = trunks.end.cancelled() => return "the peer has started a new session".to_owned(),
+                reason = trunks.end.told() => return reason,
                 () = settings.leave.cancelled(), if self.leaving.is_none() => self.start_leaving(clock()),
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
                 Some(trunk) = trunks.trunks.recv() => next = Some(trunk),
@@ -260,10 +268,7 @@ impl SessionTask {
                 return reason;
             }
             if let Some(trunk) = next {
-                self.certify(&trunk);
-                self.watch.begin(&trunk);
-                self.session.resume(now);
-                self.trunk.resume(trunk, self.session.lanes(), &settings.config.memory);
+                self.resume(trunk, &settings.config, now);
             }
             for command in commanded.drain(..) {
                 self.handle_command(command, now);
@@ -289,6 +294,16 @@ impl SessionTask {
                 turn::give_way().await;
             }
         }
+    }
+
+    /// Another trunk carries the session from now on.
+    fn resume(&mut self, trunk: Greeted, config: &SessionConfig, now: Instant) {
+        self.certify(&trunk);
+        self.watch.begin(&trunk);
+        let stalled = self.session.stalled_since();
+        self.session.resume(now);
+        let lanes = self.session.lanes();
+        self.trunk.resume(trunk, lanes, &config.memory, stalled, now);
     }
 
     /// Tells the hub if the peer has another certificate than before.
@@ -376,7 +391,10 @@ impl SessionTask {
             }
             Command::Accept { circuit, attachment } => self.endpoints.attach(circuit, attachment),
             Command::Handshake { circuit, message } => self.session.handshake(circuit, message),
-            Command::Established { circuit, agreed } => self.session.established(circuit, agreed),
+            Command::Established { circuit, agreed, nodes } => {
+                self.endpoints.establish(circuit, nodes);
+                self.session.established(circuit, agreed);
+            }
             Command::Signals { circuit, signals } => self.session.signals(circuit, signals),
             Command::Written { circuit, cost } => self.endpoints.written(circuit, cost, &mut self.session, now),
             Command::Silence { circuit, is_silent } => self.session.silence(circuit, is_silent),
@@ -391,6 +409,27 @@ impl SessionTask {
             }
             Command::NodeUp { name, hosts, hidden } => self.session.node_up(name, hosts, hidden),
             Command::NodeDown { name } => self.session.node_down(name),
+            Command::Allow(policy) => self.endpoints.allow(&policy, &mut self.session, now),
+            Command::Bounds(bounds) => {
+                self.close_deadline = bounds.close_deadline;
+                self.session.set_bounds(bounds);
+            }
+            Command::Report { answer } => {
+                let _ = answer.send(self.report());
+            }
+        }
+    }
+
+    fn report(&mut self) -> SessionReport {
+        let (trunk, trunks, outages) = self.trunk.report();
+        SessionReport {
+            software: self.software.clone(),
+            version: self.version,
+            machine: self.session.report(),
+            nodes: self.endpoints.nodes(),
+            trunks,
+            outages,
+            trunk,
         }
     }
 
@@ -402,7 +441,7 @@ impl SessionTask {
         while let Some(event) = self.session.poll_event() {
             self.handle_event(event, now);
         }
-        self.trunk.fill(&mut self.session);
+        self.trunk.fill(&mut self.session, now);
         if self.news.is_flooded() || self.session.control_waiting() > SessionConfig::CONTROL_MAX {
             let reason = "the peer sends too many notices, or does not read those of this daemon";
             self.trunk.close(TrunkConfig::BROKEN, reason);

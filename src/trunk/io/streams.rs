@@ -22,6 +22,7 @@ use super::turn;
 use super::turn::poll_turn;
 use crate::codec::Account;
 use crate::congestion::Shared;
+use crate::endpoint::TrunkReport;
 use crate::session::SessionConfig;
 use crate::session::SessionError;
 use crate::trunk::TrunkError;
@@ -213,6 +214,23 @@ impl Streams {
     /// QUIC's estimate of the round-trip time.
     pub(in crate::trunk) fn round_trip(&self) -> Duration {
         self.connection.rtt()
+    }
+
+    /// What QUIC tells about the connection.
+    pub(in crate::trunk) fn report(&mut self) -> TrunkReport {
+        let stats = self.connection.stats();
+        let shared = self.controller.now(&self.connection);
+        TrunkReport {
+            remote: Some(self.connection.remote_address()),
+            round_trip: stats.path.rtt,
+            least_round_trip: shared.and_then(|shared| shared.acknowledgements.least_round_trip()),
+            window: stats.path.cwnd,
+            datagram: stats.path.current_mtu,
+            packets_sent: stats.path.sent_packets,
+            packets_lost: stats.path.lost_packets,
+            bytes_sent: stats.udp_tx.bytes,
+            bytes_received: stats.udp_rx.bytes,
+        }
     }
 
     /// How many datagrams have arrived.

@@ -1,6 +1,7 @@
 //! How the cluster hands trunks to the task that owns a session.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
@@ -22,8 +23,8 @@ pub struct TrunkReceiver {
     pub state: watch::Sender<TrunkState>,
     /// Notified when the peer must be sent something that it acknowledges.
     pub probe: Arc<Notify>,
-    /// Cancelled when the session must end, because the peer has started a new one.
-    pub end: CancellationToken,
+    /// When the session must end, and why.
+    pub end: End,
 }
 
 /// The cluster's end.
@@ -33,14 +34,35 @@ pub struct TrunkSender {
     pub trunks: mpsc::Sender<Greeted>,
     /// Notify it to see whether the peer acknowledges.
     pub probe: Arc<Notify>,
-    /// Cancel it to end the session.
-    pub end: CancellationToken,
+    /// Ends the session.
+    pub end: End,
+}
+
+/// The end of a session that the cluster decides on.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    token: CancellationToken,
+    reason: Arc<OnceLock<String>>,
+}
+
+impl End {
+    /// Ends the session for this reason. The first one counts.
+    pub fn tell(&self, reason: String) {
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    /// Waits for the reason.
+    pub async fn told(&self) -> String {
+        self.token.cancelled().await;
+        self.reason.get().cloned().unwrap_or_default()
+    }
 }
 
 /// Creates both ends for a new session, which publishes the state of its trunk through `state`.
 pub fn trunks(state: watch::Sender<TrunkState>) -> (TrunkSender, TrunkReceiver) {
     let (trunks, receiver) = mpsc::channel(TRUNKS);
-    let end = CancellationToken::new();
+    let end = End::default();
     let probe = Arc::new(Notify::new());
     let sender = TrunkSender {
         trunks,

@@ -196,11 +196,12 @@ impl Cluster {
             .map(|(name, quic)| format!("[[peer]]\nname = \"{name}\"\naddress = \"{quic}\"\n"))
             .collect();
         let text = format!(
-            "[gateway]\nname = \"{}\"\nlisten = \"{}\"\ncerts = \"{}\"\n{}\n[log]\nlevel = \"debug\"\n{peers}",
+            "[gateway]\nname = \"{}\"\nlisten = \"{}\"\ncerts = \"{}\"\n{}\n[admin]\nsocket = \"{}.sock\"\n[log]\nlevel = \"debug\"\n{peers}",
             own.name,
             own.quic,
             own.certs.display(),
             site.settings.join("\n"),
+            own.name,
         );
         let file = self.folder.path().join(format!("{}.toml", own.name));
         fs::write(&file, text).expect("a writable folder");

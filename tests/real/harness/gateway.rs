@@ -5,6 +5,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 use beamway::internals::tls;
 use nix::sys::signal::Signal;
 use nix::unistd::gethostname;
+use serde_json::Value;
 
 use super::node::command_in;
 use super::otp;
@@ -68,13 +70,36 @@ impl Certificates {
         made
     }
 
+    /// Gives a daemon another certificate, for nodes of 127.0.0.1, valid from that time on for so many days, in the folder that it has.
+    pub(crate) fn renew(&self, name: &str, from: SystemTime, days: u32) {
+        let issued = self
+            .authority()
+            .issue_with_hosts(name, &["127.0.0.1".to_owned()], days, from);
+        let issued = issued.expect("a name and a period");
+        let folder = self.folder.join(name);
+        // Both change at once for whoever looks in between: the key first would not fit the certificate.
+        for (file, text) in [("cert.pem", &issued.certificate_pem), ("key.pem", &issued.key_pem)] {
+            let new = folder.join(format!("new-{file}"));
+            fs::write(&new, text).expect("room");
+            fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("an own file");
+            fs::rename(new, folder.join(file)).expect("the same folder");
+        }
+    }
+
+    /// The folder of the authority.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn authority(&self) -> tls::Authority {
+        let read = |file: &str| fs::read(self.folder.join(file)).expect("a file that `beamway certs init` made");
+        tls::Authority::from_pem(&read("ca.pem"), &read("ca-key.pem"), SystemTime::now()).expect("an authority")
+    }
+
     /// A certificate of this authority that was good until yesterday.
     pub(crate) fn expired(&self, name: &str) -> tls::Issued {
-        let read = |file: &str| fs::read(self.folder.join(file)).expect("a file that `beamway certs init` made");
-        let now = SystemTime::now();
-        let authority = tls::Authority::from_pem(&read("ca.pem"), &read("ca-key.pem"), now).expect("an authority");
-        let then = now - Duration::from_secs(48 * 60 * 60);
-        authority.issue(name, 1, then).expect("a name and a period")
+        let then = SystemTime::now() - Duration::from_secs(48 * 60 * 60);
+        self.authority().issue(name, 1, then).expect("a name and a period")
     }
 }
 
@@ -109,6 +134,8 @@ pub(crate) struct Site {
     pub(crate) seen_as: Option<SocketAddr>,
     /// More lines for the section `[gateway]`.
     pub(crate) settings: Vec<String>,
+    /// More lines for the section `[admin]`.
+    pub(crate) admin: Vec<String>,
     /// The network namespace that everything of this site runs in.
     pub(crate) namespace: Option<String>,
 }
@@ -132,12 +159,18 @@ impl Site {
             quic: SocketAddr::new(localhost, free_udp_port(localhost)),
             seen_as: None,
             settings: Vec::new(),
+            admin: Vec::new(),
             namespace: None,
         }
     }
 
     pub(crate) fn setting(mut self, line: &str) -> Self {
         self.settings.push(line.to_owned());
+        self
+    }
+
+    pub(crate) fn admin(mut self, line: &str) -> Self {
+        self.admin.push(line.to_owned());
         self
     }
 
@@ -162,6 +195,8 @@ impl Site {
             "[gateway]\nname = \"{name}\"\nlisten = \"{quic}\"\ncerts = \"{certs}\"\n{settings}\n"
         )
         .expect("a string takes everything");
+        writeln!(text, "[admin]\nsocket = \"{name}.sock\"\n{}\n", self.admin.join("\n"))
+            .expect("a string takes everything");
         writeln!(text, "[epmd]\nlisten = {epmd:?}").expect("a string takes everything");
         if !hosts.is_empty() {
             writeln!(text, "hosts = {hosts:?}").expect("a string takes everything");
@@ -238,6 +273,33 @@ impl Gateway {
 
     pub(crate) fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// Its configuration file.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// A command for it: `beamway WORD --config FILE`.
+    pub(crate) fn command(&self, word: &str) -> Command {
+        let mut command = Command::new(BEAMWAY);
+        command.args([word, "--config"]).arg(&self.config);
+        command
+    }
+
+    /// What it tells of itself: `beamway status --json`.
+    pub(crate) fn status(&self) -> Value {
+        let output = self.command("status").arg("--json").output().expect("a program");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "gateway {}: {error}", self.site.name);
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// `beamway reload --json`.
+    pub(crate) fn reload(&self) -> Value {
+        let output = self.command("reload").arg("--json").output().expect("a program");
+        let error = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("gateway {}: {error}", self.site.name))
     }
 
     pub(crate) fn process(&mut self) -> &mut Process {

@@ -100,7 +100,7 @@ async fn connect(lanes: &Lanes, target: &str, name: &str) -> Connected {
     receive(&mut follower, &mut endpoint).await;
     let agreed = follower.agreed().expect("a complete handshake");
     assert_eq!(agreed.format, Format::Header);
-    let (sender, receiver) = endpoint.establish(agreed).await.expect("a circuit");
+    let (sender, receiver) = endpoint.establish(agreed, follower.nodes()).await.expect("a circuit");
     Connected { sender, receiver }
 }
 

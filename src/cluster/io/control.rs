@@ -1,0 +1,57 @@
+//! What the cluster is told and asked while it runs.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use tokio::sync::oneshot;
+
+use crate::cluster::StaticPeer;
+use crate::session::Bounds;
+use crate::tls::Trust;
+use crate::trunk::TrunkState;
+
+/// A command or a question.
+#[derive(Debug)]
+pub enum Control {
+    /// The configuration has changed.
+    Change(Box<Change>),
+    /// Who the peers are.
+    Peers {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Vec<PeerReport>>,
+    },
+}
+
+/// What the configuration says of peers now.
+#[derive(Debug)]
+pub struct Change {
+    /// The peers that are dialled.
+    pub peers: Vec<StaticPeer>,
+    /// QUIC's settings for dialling.
+    pub client: quinn::ClientConfig,
+    /// Which certificates are accepted. Sessions with other peers end.
+    pub trust: Trust,
+    /// Whether this daemon has another certificate: all trunks are replaced, so that peers see it.
+    pub is_renewed: bool,
+    /// The bounds of sessions.
+    pub bounds: Bounds,
+    /// Whether sessions end when the certificate of the peer expires.
+    pub ends_expired: bool,
+}
+
+/// A peer that is configured, or with which there is a session.
+#[derive(Clone, Debug)]
+pub struct PeerReport {
+    /// Its name.
+    pub name: String,
+    /// The state of the session.
+    pub state: TrunkState,
+    /// The configured address, if it is configured.
+    pub configured: Option<String>,
+    /// Where its trunk comes from.
+    pub remote: Option<SocketAddr>,
+    /// Why it was not reached last time; empty if it was.
+    pub failure: String,
+    /// When its certificate expires.
+    pub valid_until: Option<SystemTime>,
+}
