@@ -15,7 +15,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An alternative carrier for Erlang distribution: many QUIC lanes over TLS 1.3 between unmodified nodes.
 #[derive(Debug, Parser)]
-#[command(name = "beamway", version, arg_required_else_help = true)]
+#[command(name = "beamway", version = env!("BEAMWAY_VERSION"), arg_required_else_help = true)]
 struct Args {
     #[command(subcommand)]
     command: Command,
