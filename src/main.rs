@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use beamway::cli;
 #[cfg(feature = "lab")]
 use beamway::lab;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 
@@ -33,7 +34,7 @@ enum Command {
 /// Wrong arguments end the process from within, with status 2.
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Cli(command) => cli::execute(command),
+        Command::Cli(command) => cli::execute(command, Args::command),
         #[cfg(feature = "lab")]
         Command::Lab(command) => lab::execute(command),
     };
