@@ -11,6 +11,7 @@
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
 //! - `open_files`: raises the limit on open files, and says what it suffices for.
 //! - `manual`: man pages, and completions for shells.
+//! - `service`: what a service manager such as systemd is told of a running daemon.
 //! - `signals`: what SIGTERM, SIGINT and SIGHUP do to a running daemon.
 //! - `log`: starts the log, with format and level from options, environment or file. `log_limit`: a bound on what it grows by.
 //!   `log_escape`: foreign text in it forges no line.
@@ -30,6 +31,7 @@ mod open_files;
 pub(crate) mod output;
 mod program;
 mod run;
+mod service;
 mod signals;
 
 pub use args::Command;
