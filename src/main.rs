@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use beamway::cli;
 #[cfg(feature = "lab")]
 use beamway::lab;
+use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
 
@@ -15,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// An alternative carrier for Erlang distribution: many QUIC lanes over TLS 1.3 between unmodified nodes.
 #[derive(Debug, Parser)]
-#[command(name = "beamway", version, arg_required_else_help = true)]
+#[command(name = "beamway", version = env!("BEAMWAY_VERSION"), arg_required_else_help = true)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -33,7 +34,7 @@ enum Command {
 /// Wrong arguments end the process from within, with status 2.
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Cli(command) => cli::execute(command),
+        Command::Cli(command) => cli::execute(command, Args::command),
         #[cfg(feature = "lab")]
         Command::Lab(command) => lab::execute(command),
     };

@@ -110,8 +110,14 @@ const RUN: &str = "/run/beamway";
 /// One socket for each configuration file: `/run/beamway/NAME-HASH.sock` for a daemon that root or a service manager has started there, and
 /// otherwise the folder of the user's temporary files.
 fn usual_socket(file: &Path, name: &str) -> PathBuf {
-    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let hash = xxhash_rust::xxh3::xxh3_64(file.as_os_str().as_encoded_bytes());
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    // The file itself may be a link that moves, as in Kubernetes.
+    let folder = whole.parent().and_then(|folder| folder.canonicalize().ok());
+    let whole = match (folder, whole.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => whole,
+    };
+    let hash = xxhash_rust::xxh3::xxh3_64(whole.as_os_str().as_encoded_bytes());
     let socket = format!("{name}-{:08x}.sock", hash as u32);
     let is_root = nix::unistd::geteuid().is_root();
     if is_root || Path::new(RUN).is_dir() {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
+use clap::ValueEnum;
 
 use super::cookie::CookieArgs;
 use super::oneshot;
@@ -29,6 +30,10 @@ pub enum Command {
     Send(SendArgs),
     /// Ping a node, and print the round-trip time of each hop
     Ping(PingArgs),
+    /// Write the man pages of all commands into a folder, or print the main one
+    Man(ManArgs),
+    /// Print a script that completes commands and options in a shell
+    Completions(CompletionsArgs),
 }
 
 /// Common options of `call`, `send` and `ping`.
@@ -181,6 +186,28 @@ pub struct ReloadArgs {
 pub struct CertsArgs {
     #[command(subcommand)]
     pub(super) command: CertsCommand,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// Folder of the pages, one for each command; created if missing [default: the main page alone, on standard output]
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: Shell,
+}
+
+/// The shells for which there are completions.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// `beamway certs …`

@@ -11,6 +11,8 @@
 //! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
 //! - `open_files`: raises the limit on open files, and says what it suffices for.
+//! - `manual`: man pages, and completions for shells.
+//! - `service`: what a service manager such as systemd is told of a running daemon.
 //! - `signals`: what SIGTERM, SIGINT and SIGHUP do to a running daemon.
 //! - `log`: starts the log, with format and level from options, environment or file. `log_limit`: a bound on what it grows by.
 //!   `log_escape`: foreign text in it forges no line.
@@ -25,12 +27,14 @@ mod log;
 mod log_escape;
 mod log_json;
 mod log_limit;
+mod manual;
 pub mod oneshot;
 mod open_files;
 pub(crate) mod output;
 mod program;
 mod reload;
 mod run;
+mod service;
 mod signals;
 mod status;
 

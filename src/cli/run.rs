@@ -11,6 +11,7 @@ use super::args::RunArgs;
 use super::log;
 use super::open_files;
 use super::output;
+use super::service;
 use super::signals::Signals;
 use crate::carrier::BoundDaemon;
 use crate::carrier::Loaded;
@@ -84,6 +85,7 @@ async fn serve(
             asked, "the UDP receive buffer is smaller than configured: raise net.core.rmem_max"
         );
     }
+    service::serving(&bound.banner().to_string(), leave.clone());
     if until_input_ends {
         let told = leave.clone();
         // Reading blocks, so it runs in a thread of its own.

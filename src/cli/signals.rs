@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::log;
+use super::service;
 use crate::config::LogFormat;
 use crate::observe::io::reload::Reload;
 
@@ -40,8 +41,7 @@ impl Signals {
                 Some(()) = self.terminated.recv() => nix::libc::SIGTERM,
                 Some(()) = self.interrupted.recv() => nix::libc::SIGINT,
                 Some(()) = self.hung_up.recv() => {
-                    // If there are as many requests as may wait, what they read is new enough.
-                    let _ = reloads.try_send(oneshot::channel().0);
+                    reload(&reloads);
                     continue;
                 }
                 else => return,
@@ -57,4 +57,19 @@ impl Signals {
             leave.cancel();
         }
     }
+}
+
+/// Has the configuration read again, and tells the service manager, which waits for the end of that.
+fn reload(reloads: &mpsc::Sender<Reload>) {
+    service::reloading();
+    let (answer, told) = oneshot::channel();
+    // If there are as many requests as may wait, what they read is new enough.
+    let _ = reloads.try_send(answer);
+    tokio::spawn(async move {
+        service::reloaded(match told.await {
+            Ok(reloaded) if reloaded.mistakes.is_empty() => "the configuration was read again",
+            Ok(_) => "the configuration has mistakes, and was not read again: see the log",
+            Err(_) => "serving",
+        });
+    });
 }

@@ -5,6 +5,7 @@
 mod cli;
 mod golden;
 mod linkem;
+mod packaging;
 mod protocol;
 mod regressions;
 mod secrets;

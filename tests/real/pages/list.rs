@@ -5,6 +5,7 @@ const APPLICATIONS: &str = "docs/APPLICATIONS.md";
 const ERLANG: &str = "erlang/README.md";
 const CERTS: &str = "certs/README.md";
 const MIGRATING: &str = "docs/MIGRATING.md";
+const PACKAGING: &str = "docs/PACKAGING.md";
 
 /// Walks, and the blocks that each of them runs.
 pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
@@ -118,6 +119,7 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
 const BY_APPS: &str = "needs packages of Debian (260 MB) with their configuration: `tests/apps` installs and runs them";
 const ELIXIR: &str = "needs a release of the reader's own application; `elixir` runs Elixir nodes";
 const HOURS: &str = "takes minutes to hours; demo and bench are run in short form by `demo`";
+const BY_PACKAGING: &str = "needs a clean Debian and the network: `packaging/debian/try` does it";
 const CONGESTION: &str = "takes an hour; `./check` runs each benchmark once";
 
 /// Blocks that no test runs: page, beginning, reason.
@@ -155,6 +157,18 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
         "docs/NODES.md",
         "use beamway::carrier::Lanes",
         "compiling it takes minutes; `examples` runs such programs",
+    ),
+    (
+        PACKAGING,
+        "beamway man",
+        "writes into folders of the system; `packaging` of the tests without Erlang makes them elsewhere",
+    ),
+    (PACKAGING, "cargo install cargo-deb", BY_PACKAGING),
+    (PACKAGING, "apt install ./beamway", BY_PACKAGING),
+    (
+        PACKAGING,
+        "podman build",
+        "needs a container engine; `packaging/container/try` does without",
     ),
     (
         "docs/TESTING.md",

@@ -120,6 +120,8 @@ fn all_options() -> String {
         "call",
         "send",
         "ping",
+        "man",
+        "completions",
         "demo",
         "bench",
         "sim",
