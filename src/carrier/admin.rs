@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::StartError;
 use super::source::Source;
+use crate::config::AdminSettings;
 use crate::config::AdminSocket;
 use crate::config::Config;
 use crate::observe::Facts;
@@ -33,7 +34,7 @@ impl Entrances {
         if is_temporary {
             return Ok(Self::default());
         }
-        let path = socket_path(config, source);
+        let path = socket_path(&config.gateway.name, &config.admin, source);
         let socket = match path.as_deref().map(|path| (path, admin::bind(path))) {
             None => None,
             Some((_, Ok(socket))) => Some(socket),
@@ -92,15 +93,15 @@ pub(super) fn facts(config: &Config, listen: Option<SocketAddr>) -> Facts {
 }
 
 /// The path of the Unix socket of a daemon, from `[admin] socket`; `None` if there is none.
-fn socket_path(config: &Config, source: &Source) -> Option<PathBuf> {
+fn socket_path(name: &str, admin: &AdminSettings, source: &Source) -> Option<PathBuf> {
     let file = source.file();
-    match &config.admin.socket {
+    match &admin.socket {
         AdminSocket::Off => None,
         AdminSocket::At(path) => {
             let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
             Some(folder.join(path))
         }
-        AdminSocket::Usual => Some(usual_socket(file?, &config.gateway.name)),
+        AdminSocket::Usual => Some(usual_socket(file?, name)),
     }
 }
 
@@ -142,16 +143,18 @@ pub(crate) fn socket_of(file: &Path) -> Result<Option<PathBuf>, Vec<String>> {
     use crate::config::Purpose;
     let text =
         std::fs::read_to_string(file).map_err(|error| vec![format!("{} cannot be read: {error}", file.display())])?;
-    let parsed = crate::config::parse(&text, Purpose::Daemon);
-    // Those of a VM have other sections. The mistakes of a gateway's file are told, as it is the usual one.
-    let config = parsed.or_else(|mistakes| crate::config::parse(&text, Purpose::Vm).map_err(|_| mistakes));
-    let config = config.map_err(|mistakes| {
-        let lines = mistakes
-            .list
-            .iter()
-            .map(|mistake| format!("{}: {mistake}", file.display()));
-        lines.collect::<Vec<_>>()
-    })?;
-    let source = Source::File(file.to_owned(), Purpose::Daemon);
-    Ok(socket_path(&config, &source))
+    let purpose = Purpose::Daemon;
+    let found = match crate::config::parse(&text, purpose) {
+        Ok(config) => Some((config.gateway.name, config.admin)),
+        // A VM has other sections; and a daemon that runs is reached although its file has mistakes by now.
+        Err(mistakes) => match (mistakes.name.clone(), mistakes.admin.clone()) {
+            (Some(name), Some(admin)) => Some((name, *admin)),
+            _ => {
+                let lines = mistakes.list.iter();
+                return Err(lines.map(|mistake| format!("{}: {mistake}", file.display())).collect());
+            }
+        },
+    };
+    let source = Source::File(file.to_owned(), purpose);
+    Ok(found.and_then(|(name, admin)| socket_path(&name, &admin, &source)))
 }

@@ -1,6 +1,8 @@
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
+#[cfg(feature = "daemon")]
+use std::time::Instant;
 
 use quinn::crypto::HmacKey;
 use tokio::net::TcpListener;
@@ -13,6 +15,8 @@ use super::StartError;
 #[cfg(feature = "admin")]
 use super::admin::Entrances;
 #[cfg(feature = "daemon")]
+use super::admin::facts;
+#[cfg(feature = "daemon")]
 use super::banner::Banner;
 use super::load::Loaded;
 use super::log::LogHandle;
@@ -21,6 +25,7 @@ use super::management::Management;
 use super::reload;
 use super::source::Source;
 use crate::cluster::Cluster;
+use crate::cluster::io::control::Control;
 use crate::config::Config;
 use crate::epmd;
 use crate::epmd::EpmdError;
@@ -31,6 +36,8 @@ use crate::hub::HostPorts;
 use crate::hub::io::directory::REQUESTS;
 use crate::hub::io::directory::Request;
 use crate::hub::io::task::HubTask;
+#[cfg(feature = "daemon")]
+use crate::observe::io::collect::Collector;
 use crate::observe::io::reload::Reload;
 use crate::router::Acceptance;
 use crate::router::Policy;
@@ -89,6 +96,9 @@ pub(crate) struct BoundDaemon {
     /// The channel on which native nodes send requests.
     requests: (mpsc::Sender<Request>, mpsc::Receiver<Request>),
     management: Management,
+    /// The channel on which the cluster is told of changes, and asked.
+    controls: (mpsc::Sender<Control>, mpsc::Receiver<Control>),
+    counters: Counters,
 }
 
 impl BoundDaemon {
@@ -201,6 +211,8 @@ impl BoundDaemon {
         let entrances = Entrances::open(&config, &source, is_temporary).await?;
         Ok(Self {
             requests: mpsc::channel(REQUESTS),
+            controls: mpsc::channel(CONTROLS),
+            counters: Counters::default(),
             certified: identity.hosts().into(),
             hosts,
             memory: Memory::new(config.gateway.memory),
@@ -249,6 +261,22 @@ impl BoundDaemon {
             key_exchange: key_exchange_name(),
             buffers: (receive / 1024, send / 1024),
             peers: peers.map(|peer| format!("{} at {}", peer.name, peer.address)).collect(),
+        }
+    }
+
+    /// Asks it for its status while it runs, until `leave` is cancelled.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn collector(&self, leave: &CancellationToken) -> Collector {
+        Collector {
+            facts: facts(&self.config, self.local_addr().ok()),
+            started: Instant::now(),
+            leave: leave.clone(),
+            memory: self.memory.clone(),
+            counters: self.counters.clone(),
+            record: reload::record(&self.management.identity),
+            log: None,
+            hub: self.requests(),
+            cluster: self.controls.0.clone(),
         }
     }
 
@@ -301,8 +329,8 @@ impl BoundDaemon {
         let hub_leave = CancellationToken::new();
         let hub = tokio::spawn(hub.run(requests, news, hub_leave.clone()));
         let (greeted_in, greeted) = Cluster::channel();
-        let (held, known, counters) = (Held::default(), KnownAddresses::default(), Counters::default());
-        let (controls_in, controls) = mpsc::channel(CONTROLS);
+        let (held, known, counters) = (Held::default(), KnownAddresses::default(), self.counters);
+        let (controls_in, controls) = self.controls;
         if !is_temporary {
             let (daemon, held, known) = (Arc::clone(&self.daemon), held.clone(), known.clone());
             let accepting = accept::accept(

@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 #[cfg(feature = "config-file")]
 use std::path::Path;
 use std::path::PathBuf;
+#[cfg(all(feature = "config-file", feature = "internals"))]
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,6 +14,8 @@ use tokio_util::sync::DropGuard;
 
 use super::StartError;
 use super::bound::BoundDaemon;
+#[cfg(all(feature = "config-file", feature = "internals"))]
+use super::log::LogHandle;
 use super::own_hosts;
 use super::settings::Settings;
 use super::source::Source;
@@ -81,15 +85,24 @@ impl Lanes {
     }
 
     /// The same for the carrier inside a VM, which also dials the hosts of nodes that nobody has announced. A VM that `listens` for no
-    /// peers, such as a remote shell, may use the file and the certificate of another VM that runs.
+    /// peers, such as a remote shell, may use the file and the certificate of another VM that runs. `set_log_level` is called when a reload
+    /// changes the level.
     #[cfg(all(feature = "config-file", feature = "internals"))]
     #[doc(hidden)]
-    pub async fn start_in_vm(file: impl AsRef<Path>, listens: bool) -> Result<Self, StartError> {
+    pub async fn start_in_vm(
+        file: impl AsRef<Path>,
+        listens: bool,
+        set_log_level: impl Fn(LogLevel) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
         let source = Source::File(file.as_ref().to_owned(), Purpose::Vm);
-        if listens {
-            return Self::start(source).await;
-        }
         let loaded = source.load().map_err(StartError::Settings)?;
+        if listens {
+            let log = LogHandle {
+                level: Some(Arc::new(set_log_level)),
+                ..LogHandle::default()
+            };
+            return Self::run(BoundDaemon::bind(loaded, source, own_hosts()).await?.with_log(log));
+        }
         let bound = BoundDaemon::bind_temporary(loaded, source, own_hosts()).await?;
         Self::run(bound.waiting_for_peers())
     }
@@ -162,8 +175,8 @@ impl Lanes {
     }
 
     /// Reads the certificates again, and the configuration file if they were started with one, and applies what has changed. Nothing is
-    /// lost by it, but connections that the new settings do not allow are closed. Returns the settings that have changed, and those that have
-    /// no effect before a restart.
+    /// lost by it, but connections that the new settings do not allow are closed. Returns the settings that have changed, and those that
+    /// have no effect before a restart.
     ///
     /// This happens without a call, too, within some seconds after a file has changed.
     ///

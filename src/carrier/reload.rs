@@ -110,10 +110,7 @@ impl Reloader {
         loop {
             tokio::select! {
                 biased;
-                request = requests.recv() => {
-                    let Some(answer) = request else {
-                        return std::future::pending().await;
-                    };
+                Some(answer) = requests.recv() => {
                     applied = self.stamp().await;
                     let _ = answer.send(self.reload("it was asked for").await);
                 }

@@ -22,6 +22,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Have a running daemon read its configuration and certificates again
     Reload(ReloadArgs),
+    /// Look for everything that is known to go wrong with this host, its files, the network and the peers, and say the remedy
+    Doctor(DoctorArgs),
     /// Create certificates: an authority, and one certificate per daemon
     Certs(CertsArgs),
     /// Call a function on a node and print its result as an Erlang term; Erlang need not be installed here
@@ -168,6 +170,18 @@ pub struct StatusArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
     /// Print everything as JSON, as `/status` has it
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// The configuration file of the daemon, which may run or not
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) cookie: CookieArgs,
+    /// Print what was found as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -34,18 +34,26 @@ pub(super) struct Client {
 impl Client {
     /// For the daemon with this configuration file. Nothing is opened yet.
     pub(super) fn of(file: &Path) -> anyhow::Result<Self> {
-        let socket = socket_of(file).map_err(|mistakes| {
+        Self::find(file)?.map_err(|mistakes| {
             for line in &mistakes {
                 output::complain(line);
             }
             anyhow!("the configuration has errors")
-        })?;
+        })
+    }
+
+    /// The same. If the file does not even say where the socket is, the inner error has its mistakes.
+    pub(super) fn find(file: &Path) -> anyhow::Result<Result<Self, Vec<String>>> {
+        let socket = match socket_of(file) {
+            Ok(socket) => socket,
+            Err(mistakes) => return Ok(Err(mistakes)),
+        };
         let socket =
             socket.with_context(|| format!("{}: `[admin] socket = false`: there is no socket", file.display()))?;
-        Ok(Self {
+        Ok(Ok(Self {
             socket,
             runtime: Builder::new_current_thread().enable_all().build()?,
-        })
+        }))
     }
 
     /// Asks for a path. Returns the status of HTTP and the body.

@@ -7,6 +7,7 @@
 //! - `run`: reads and checks everything, then runs the daemon.
 //! - `check`: reads and checks the same without running; reports all mistakes at once.
 //! - `status`, `reload`: asks and commands a running daemon, over the socket that its configuration file names (`client`).
+//! - `doctor`: looks for what is known to go wrong.
 //! - [`certs`]: creates an authority and certificates.
 //! - `cookie`: finds the nodes' cookie.
 //! - [`oneshot`]: calls a function, sends a message, or pings, as a native node.
@@ -23,6 +24,7 @@ pub mod certs;
 mod check;
 mod client;
 pub(crate) mod cookie;
+mod doctor;
 mod log;
 mod log_escape;
 mod log_json;

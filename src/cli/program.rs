@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use super::args::Command;
 use super::certs;
 use super::check;
+use super::doctor;
 use super::manual;
 use super::oneshot;
 use super::oneshot::Oneshot;
@@ -21,6 +22,7 @@ pub fn execute(command: Command, program: fn() -> clap::Command) -> anyhow::Resu
         Command::Check(args) => check::check(&args.config),
         Command::Status(args) => status::status(&args),
         Command::Reload(args) => reload::reload(&args),
+        Command::Doctor(args) => doctor::doctor(args),
         Command::Certs(args) => certs::run(&args.command),
         Command::Call(args) => oneshot::run(Oneshot::Call(args.into())),
         Command::Send(args) => oneshot::run(Oneshot::Send(args.into())),

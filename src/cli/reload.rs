@@ -10,10 +10,18 @@ use crate::observe::io::reload::Reloaded;
 
 /// `beamway reload`: has a running daemon read its files again, and says what came of it. Status 1 if there were mistakes.
 pub(super) fn reload(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::of(&args.config)?;
-    let (status, body) = client.ask(Method::POST, "/reload")?;
-    let reloaded: Reloaded = serde_json::from_slice(&body)
-        .with_context(|| format!("{status}: {}", String::from_utf8_lossy(&body).trim()))?;
+    let reloaded = match Client::find(&args.config)? {
+        Ok(client) => {
+            let (status, body) = client.ask(Method::POST, "/reload")?;
+            serde_json::from_slice(&body)
+                .with_context(|| format!("{status}: {}", String::from_utf8_lossy(&body).trim()))?
+        }
+        // The daemon would say the same.
+        Err(mistakes) => Reloaded {
+            mistakes,
+            ..Reloaded::default()
+        },
+    };
     if args.json {
         output::say(&serde_json::to_string(&reloaded)?);
     } else {

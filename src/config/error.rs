@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::settings::AdminSettings;
+
 /// One mistake in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -43,6 +45,9 @@ pub struct Mistakes {
     pub name: Option<String>,
     /// `gateway.certs`, if this key is correct.
     pub certs: Option<PathBuf>,
+    /// `[admin]`, if the text could be read at all: allows a daemon that runs to be found although its file has mistakes by now. A key with
+    /// a mistake has its default.
+    pub admin: Option<Box<AdminSettings>>,
 }
 
 impl fmt::Display for Mistakes {

@@ -86,6 +86,7 @@ pub(super) fn read_from(
         list: Vec::new(),
         name: name.as_ref().map(|name| name.value.clone()),
         certs: certs.as_ref().map(|certs| certs.value.clone()),
+        admin: None,
     };
     let gateway = read_gateway(gateway, name, certs, &mut report);
     let epmd = match purpose {
@@ -116,6 +117,7 @@ pub(super) fn read_from(
         }),
         _ => {
             mistakes.list = report.into_list();
+            mistakes.admin = Some(Box::new(admin));
             Err(mistakes)
         }
     }

@@ -1,7 +1,7 @@
 //! Rank 10: what a daemon tells about itself while it runs, for people and for monitoring.
 //!
-//! - [`status::Status`]: everything, as the answer of `/status` has it. `build` makes it of what hub, cluster and sessions report, and `problems` says
-//!   what is slow or will fail, and why.
+//! - [`status::Status`]: everything, as the answer of `/status` has it. `build` makes it of what hub, cluster and sessions report, and
+//!   `problems` says what is slow or will fail, and why.
 //! - [`metrics()`]: the same for Prometheus.
 //! - [`io::reload`]: reading the configuration again.
 //! - [`io::collect`] asks hub, cluster and sessions. [`io::admin`] answers over HTTP, on a Unix socket and at a TCP address.

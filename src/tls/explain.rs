@@ -2,7 +2,7 @@ use super::x509;
 
 /// What TLS says about the certificate of the other side, and what to tell a person instead: if we refused it, and if the
 /// peer refused ours and sent the same text. rustls gives no more than its text to quinn.
-const TEXTS: [(&str, &str, &str); 2] = [
+const TEXTS: [(&str, &str, &str); 3] = [
     (
         "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
         "the peer presents the certificate of an authority (CA:TRUE); it needs one of its own (`beamway certs issue`)",
@@ -12,6 +12,11 @@ const TEXTS: [(&str, &str, &str); 2] = [
         "invalid peer certificate: UnknownIssuer",
         "the peer's certificate is not signed by an authority in our ca.pem",
         "our certificate is not signed by an authority in the peer's ca.pem",
+    ),
+    (
+        "invalid peer certificate: Revoked",
+        "the peer's certificate is revoked (our crl.pem)",
+        "our certificate is revoked (the peer's crl.pem)",
     ),
 ];
 

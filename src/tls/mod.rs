@@ -2,8 +2,8 @@
 //!
 //! - [`daemon_name`]: checks the name of a daemon, a DNS name.
 //! - [`Authority`]: a small private certificate authority. It issues the certificates of daemons, and revokes them (`revocation`).
-//! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`, perhaps `crl.pem`). They are checked against each other, so that each
-//!   mistake is found and named before the first handshake.
+//! - [`Identity`]: the files of one daemon (`ca.pem`, `cert.pem`, `key.pem`, perhaps `crl.pem`). They are checked against each other, so
+//!   that each mistake is found and named before the first handshake.
 //! - [`server_config`] and [`client_config`]: the TLS configuration of both sides of a trunk. It is always mutual TLS.
 //! - [`PeerCertificate`]: the names in the certificate of a peer. [`Trust`]: whether it is still accepted.
 //! - [`explain()`]: clear words for what TLS says about certificates.

@@ -22,8 +22,8 @@ use super::x509;
 type Revoked = BTreeMap<Vec<u8>, SystemTime>;
 
 impl Authority {
-    /// Makes a list of the certificates of this authority that are no longer accepted: those of the list `before`, and `certificates`, which
-    /// are PEM files. Peers use a list beyond its time, so it names the end of the authority's own.
+    /// Makes a list of the certificates of this authority that are no longer accepted: those of the list `before`, and `certificates`,
+    /// which are PEM files. Peers use a list beyond its time, so it names the end of the authority's own.
     ///
     /// # Errors
     ///

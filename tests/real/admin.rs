@@ -106,9 +106,12 @@ fn status_and_metrics_tell_what_is_sent() {
         metric(&text, "beamway_session_send_bytes_total{peer=\"right\"}") >= sent as f64,
         "{text}"
     );
-    let right = cluster.gateway(1).status();
-    let received = right["circuits"][0]["bytes_received"].as_u64().expect("a number");
-    assert!(received >= sent, "{received} of {sent}");
+    until(Duration::from_secs(5), "all of it to arrive", || {
+        let right = cluster.gateway(1).status();
+        right["circuits"][0]["bytes_received"]
+            .as_u64()
+            .is_some_and(|received| received >= sent)
+    });
     cluster.assert_healthy();
 }
 

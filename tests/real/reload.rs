@@ -225,7 +225,7 @@ fn a_revoked_peer_is_shut_out() {
     cluster
         .gateway(1)
         .process()
-        .await_log("the peer refused our certificate: it is revoked", NOTICED);
+        .await_log("our certificate is revoked (the peer's crl.pem)", NOTICED);
     // Another certificate of the same name is accepted.
     cluster.certificates().renew("right", SystemTime::now(), 30);
     cluster.gateway(1).reload();
@@ -312,8 +312,11 @@ fn a_file_with_mistakes_changes_nothing_and_says_why() {
             mistakes.filter_map(Value::as_str).any(|text| text.contains(told)),
             "{told}: {reloaded}"
         );
-        let status = cluster.gateway(0).status();
-        assert_eq!(status["reloads"]["is_last_applied"], false, "{told}");
+        if told != "not TOML" {
+            // Without a file there is no way to find the socket.
+            let status = cluster.gateway(0).status();
+            assert_eq!(status["reloads"]["is_last_applied"], false, "{told}");
+        }
     }
     // A certificate without its key, as when only one of both was copied.
     edit(cluster.gateway(0), |_| good.clone());

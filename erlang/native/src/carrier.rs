@@ -141,7 +141,10 @@ pub(crate) fn start(file: PathBuf, listens: bool) -> Result<(), Vec<String>> {
     }
     log::install();
     let path = file.clone();
-    let lanes = wait_for(&runtime, async move { Lanes::start_in_vm(path, listens).await }).map_err(one)?;
+    let lanes = wait_for(&runtime, async move {
+        Lanes::start_in_vm(path, listens, log::set_level).await
+    })
+    .map_err(one)?;
     let lanes = lanes.map_err(|error| error.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
     log::set_level(match lanes.log_level() {
         // What a command prints stands on the same terminal.

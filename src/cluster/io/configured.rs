@@ -40,8 +40,8 @@ impl Configured {
         }
     }
 
-    /// Dials these peers from now on, and no others. A peer that is the same as before is left alone. `state` is the state of the trunk of a
-    /// peer.
+    /// Dials these peers from now on, and no others. A peer that is the same as before is left alone. `state` is the state of a peer's
+    /// trunk.
     pub(super) fn set(&mut self, peers: Vec<StaticPeer>, mut state: impl FnMut(&str) -> watch::Receiver<TrunkState>) {
         let mut before = std::mem::take(&mut self.peers);
         for peer in peers {

@@ -27,12 +27,12 @@ pub(super) struct Announcer {
 struct Shared {
     outbox: Mutex<Outbox<Command>>,
     /// The last change of the configuration that the session has not been told of.
-    change: Mutex<Option<(Policy, Bounds)>>,
+    change: Mutex<(Option<Policy>, Option<Bounds>)>,
     filled: Notify,
 }
 
 impl Shared {
-    fn change(&self) -> MutexGuard<'_, Option<(Policy, Bounds)>> {
+    fn change(&self) -> MutexGuard<'_, (Option<Policy>, Option<Bounds>)> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,9 +62,15 @@ impl Announcer {
 }
 
 impl Announcer {
-    /// The configuration has changed: for which nodes the peer may speak, and the bounds of the session.
-    pub(super) fn change(&self, policy: Policy, bounds: Bounds) {
-        *self.shared.change() = Some((policy, bounds));
+    /// The peer may speak for other nodes from now on.
+    pub(super) fn allow(&self, policy: Policy) {
+        self.shared.change().0 = Some(policy);
+        self.shared.filled.notify_one();
+    }
+
+    /// The session has other bounds from now on.
+    pub(super) fn bound(&self, bounds: Bounds) {
+        self.shared.change().1 = Some(bounds);
         self.shared.filled.notify_one();
     }
 }
@@ -77,11 +83,15 @@ impl Drop for Announcer {
 
 async fn pass_on(session: SessionHandle, shared: Arc<Shared>) {
     loop {
-        let change = shared.change().take();
-        if let Some((policy, bounds)) = change
-            && !(session.send(Command::Allow(policy)).await && session.send(Command::Bounds(bounds)).await)
-        {
-            return;
+        let (policy, bounds) = std::mem::take(&mut *shared.change());
+        let changes = policy
+            .map(Command::Allow)
+            .into_iter()
+            .chain(bounds.map(Command::Bounds));
+        for change in changes {
+            if !session.send(change).await {
+                return;
+            }
         }
         while let Some(told) = shared.with(Outbox::pop) {
             let command = match told {

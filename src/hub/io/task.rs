@@ -168,7 +168,8 @@ impl HubTask {
             });
         }
         for (peer, told) in &self.sessions {
-            told.change(self.hub.policy(peer), bounds);
+            told.allow(self.hub.policy(peer));
+            told.bound(bounds);
         }
         self.answer_waiting();
     }
@@ -380,6 +381,9 @@ impl HubTask {
             PeerEvent::Certified { peer, hosts } => {
                 info!(%peer, ?hosts, "the peer has another certificate");
                 self.hub.certify(&peer, hosts);
+                if let Some(told) = self.sessions.get(&peer) {
+                    told.allow(self.hub.policy(&peer));
+                }
             }
             PeerEvent::NodeUp { peer, name, hosts, .. } => {
                 let announced = self.hub.announce(&peer, &name, hosts);

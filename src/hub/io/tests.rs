@@ -24,6 +24,7 @@ use crate::epmd::Registration;
 use crate::hub::Scope;
 use crate::router::NodePattern;
 use crate::router::Policy;
+use crate::session::SessionConfig;
 use crate::wire::CircuitId;
 use crate::wire::Open;
 
@@ -193,6 +194,14 @@ impl Peer {
                 (true, name)
             }
             Ok(Some(Command::NodeDown { name })) => (false, name),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// For which nodes it may speak from now on.
+    async fn allowed(&mut self) -> Policy {
+        match timeout(PATIENCE, self.commands.recv()).await {
+            Ok(Some(Command::Allow(policy))) => policy,
             other => panic!("{other:?}"),
         }
     }
@@ -440,10 +449,43 @@ async fn another_certificate_of_a_peer_counts_at_once() {
     };
     hub.tell(certified).await;
     assert!(matches!(hub.find("b@svc").await, Place::Unknown { .. }));
+    let policy = x.allowed().await;
+    assert!(
+        policy.allows("b@x") && !policy.allows("b@svc"),
+        "circuits of others are closed"
+    );
     hub.open(&x, 1, "a@h", "c@svc").await;
     assert!(x.refusal(1).await.contains("may not speak for node c@svc"));
     hub.open(&x, 2, "a@h", "c@x").await;
     assert_eq!(called.recv().await.unwrap().open.circuit, CircuitId(2));
+    hub.stop().await;
+}
+
+/// Sessions are told, and nodes that were found and that the peer may not speak for any more count as gone; others do not.
+#[tokio::test]
+async fn a_changed_configuration_counts_at_once() {
+    let hub = Running::start(true);
+    let mut x = hub.up("x").await;
+    hub.announce(&x, "b").await;
+    hub.announce(&x, "c").await;
+    let (b, c) = (hub.remote("b@svc").await, hub.remote("c@svc").await);
+    let only = Policy::of(vec![NodePattern::parse("c@*").unwrap()]);
+    let bounds = SessionConfig::default().bounds();
+    let change = Request::Change {
+        policies: [("x", Some(only))].into_iter().collect(),
+        own: None,
+        bounds,
+    };
+    hub.requests.send(change).await.unwrap();
+    let policy = x.allowed().await;
+    assert!(policy.allows("c@svc") && !policy.allows("b@svc"));
+    assert!(matches!(x.commands.recv().await, Some(Command::Bounds(told)) if told == bounds));
+    assert!(b.gone.is_cancelled() && !c.gone.is_cancelled());
+    assert!(matches!(hub.find("b@svc").await, Place::Unknown { .. }));
+    assert!(matches!(hub.find("c@svc").await, Place::Peer { .. }));
+    let report = hub.ask(|answer| Request::Report { answer }).await;
+    let nodes: Vec<_> = report.sessions.into_iter().map(|(_, nodes)| nodes).collect();
+    assert_eq!(nodes, [["c@svc"]], "what the peer holds is reported");
     hub.stop().await;
 }
 

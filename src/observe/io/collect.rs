@@ -13,6 +13,7 @@ use nix::sys::resource::getrlimit;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +82,7 @@ impl Collector {
             uptime: self.started.elapsed().as_secs_f64(),
             is_leaving: self.leave.is_cancelled(),
             memory: (self.memory.kept(), self.memory.limit()),
-            open_files: open_files(),
+            open_files: spawn_blocking(open_files).await.unwrap_or_default(),
             handshakes: self.counters.handshakes(),
             sessions_ended,
             read,
@@ -118,7 +119,7 @@ async fn ask<Q, A>(whom: &mpsc::Sender<Q>, question: impl FnOnce(oneshot::Sender
     timeout(TIME, asked).await.ok().flatten()
 }
 
-/// The number of open files of this process, and its limit.
+/// The number of open files of this process, and its limit. With thousands of files that takes milliseconds.
 fn open_files() -> (u64, u64) {
     let open = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);

@@ -5,6 +5,7 @@ const APPLICATIONS: &str = "docs/APPLICATIONS.md";
 const ERLANG: &str = "erlang/README.md";
 const CERTS: &str = "certs/README.md";
 const MIGRATING: &str = "docs/MIGRATING.md";
+const OPERATING: &str = "docs/OPERATING.md";
 const PACKAGING: &str = "docs/PACKAGING.md";
 
 /// Walks, and the blocks that each of them runs.
@@ -69,7 +70,19 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (CERTS, "beamway certs init"),
             (CERTS, "certs/ca.pem "),
             (CERTS, "[gateway]"),
-            (CERTS, "mv certs/left"),
+            (CERTS, "beamway certs renew"),
+            (CERTS, "beamway certs revoke"),
+        ],
+    ),
+    (
+        "operating",
+        &[
+            (OPERATING, "[admin]"),
+            (OPERATING, "beamway status"),
+            (OPERATING, "beamway doctor"),
+            (OPERATING, "beamway reload"),
+            (OPERATING, "beamway certs renew"),
+            (OPERATING, "beamway certs revoke"),
         ],
     ),
     (

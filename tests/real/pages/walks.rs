@@ -309,10 +309,75 @@ fn certificates() {
     let before = machine.run("beamway check --config left.toml");
     assert!(!before.contains("does not name"), "{before}");
     let key = fs::read(machine.folder.join("certs/left/key.pem")).expect("a key");
-    machine.type_block(&walk.take(CERTS, "mv certs/left"));
-    machine.run("beamway check --config left.toml");
+    machine.type_block(&walk.take(CERTS, "beamway certs renew"));
+    let after = machine.run("beamway check --config left.toml");
+    assert!(!after.contains("does not name"), "{after}");
     assert_ne!(fs::read(machine.folder.join("certs/left/key.pem")).expect("a key"), key);
+    machine.run("beamway certs issue --dir certs right");
+    machine.type_block(&walk.take(CERTS, "beamway certs revoke"));
+    machine.run("cp certs/crl.pem certs/left; beamway check --config left.toml");
     walk.end();
+}
+
+/// Two gateways on one machine, which are watched, changed, and told that one of them is shut out.
+#[test]
+fn operating() {
+    const OPERATING: &str = "docs/OPERATING.md";
+    let mut walk = Walk::of("operating");
+    let Some(mut machines) = Machines::boot() else { return };
+    let machine = &mut machines.all[0];
+    machine.run("beamway certs init --dir certs; beamway certs issue --dir certs --host 127.0.0.1 left right");
+    let text = |name: &str, port: u16, epmd: u16, peer: &str, other: u16| {
+        format!(
+            "[gateway]\nname = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\ncerts = \"certs/{name}\"\n[epmd]\nlisten = \"127.0.0.1:{epmd}\"\n\
+             hosts = [\"127.0.0.1\"]\n[[peer]]\nname = \"{peer}\"\naddress = \"127.0.0.1:{other}\"\n"
+        )
+    };
+    let mut left = walk.take(OPERATING, "[admin]");
+    left.text.push_str(&text("left", 4471, 5001, "right", 4472));
+    machine.save("left.toml", &left);
+    fs::write(
+        machine.folder.join("right.toml"),
+        text("right", 4472, 5002, "left", 4471),
+    )
+    .expect("room");
+    let run = |name: &str| {
+        let terminal = machine.open(&format!("beamway run --config {name}.toml"));
+        terminal.await_log(" lanes, ", PATIENCE);
+        terminal
+    };
+    let terminals = ["left", "right"].map(run);
+    let line = |block: &Block| block.text.trim().to_owned();
+    let status = line(&walk.take(OPERATING, "beamway status"));
+    await_said(machine, &status, "right  up");
+    let doctor = machine.run(&line(&walk.take(OPERATING, "beamway doctor")));
+    assert!(
+        doctor.contains("right answers at 127.0.0.1:4472") && doctor.contains("0 failures"),
+        "{doctor}"
+    );
+    machine.run(&line(&walk.take(OPERATING, "beamway certs renew")));
+    let reload = line(&walk.take(OPERATING, "beamway reload"));
+    let reloaded = machine.run(&reload);
+    assert!(reloaded.contains("changed: certificates"), "{reloaded}");
+    await_said(machine, &status, "right  up");
+    machine.run(&line(&walk.take(OPERATING, "beamway certs revoke")));
+    machine.run(&format!("cp certs/crl.pem certs/left; {reload}"));
+    await_said(machine, &status, "! peer right cannot be reached");
+    terminals[1].await_log("our certificate is revoked", PATIENCE);
+    walk.end();
+}
+
+/// Repeats a command until it prints this.
+fn await_said(machine: &Machine, command: &str, text: &str) {
+    let began = Instant::now();
+    loop {
+        let said = machine.run(command);
+        if said.contains(text) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{command} does not say {text:?}: {said}");
+        sleep(Duration::from_millis(100));
+    }
 }
 
 /// The dependency has the features that it asks for, and none of the program's dependencies.
