@@ -134,6 +134,7 @@ impl BoundDaemon {
     }
 
     /// The level of the log can be set, and it is known what the log does not write.
+    #[cfg(any(feature = "daemon", feature = "internals"))]
     pub(crate) fn with_log(mut self, log: LogHandle) -> Self {
         self.management.log = log;
         self

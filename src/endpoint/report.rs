@@ -9,6 +9,7 @@ use crate::wire::CircuitId;
 
 /// The two nodes of a circuit, by their full names.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct Nodes {
     /// The node at this end.
     pub local: Arc<str>,
@@ -28,6 +29,7 @@ impl Nodes {
 
 /// What a session tells about itself while it runs.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct SessionReport {
     /// The name and version of the peer's software.
     pub software: String,
@@ -47,6 +49,7 @@ pub struct SessionReport {
 
 /// What QUIC tells about the trunks of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct TrunkReport {
     /// Where the peer is.
     pub remote: Option<SocketAddr>,
@@ -84,6 +87,7 @@ impl TrunkReport {
 
 /// The outages that a session survived, by their length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct Outages {
     /// How many.
     pub count: u64,

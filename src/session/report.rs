@@ -7,6 +7,7 @@ use crate::wire::Content;
 
 /// What a session tells about itself while it runs.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct Report {
     /// Its counters.
     pub stats: SessionStats,
@@ -28,6 +29,7 @@ pub struct Report {
 
 /// What a session tells about one of its lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct LaneReport {
     /// The bytes of frames that entered it.
     pub bytes_sent: u64,
@@ -37,6 +39,7 @@ pub struct LaneReport {
 
 /// What a session tells about one of its circuits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct CircuitReport {
     /// Its number.
     pub id: CircuitId,

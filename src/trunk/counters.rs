@@ -18,6 +18,7 @@ pub enum Direction {
 
 impl Direction {
     /// As it is written.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::In => "in",
@@ -51,11 +52,13 @@ impl Counters {
     }
 
     /// How many sessions have ended.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     pub fn sessions_ended(&self) -> u64 {
         self.0.sessions_ended.load(Relaxed)
     }
 
     /// The attempts to set up connections.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     pub fn handshakes(&self) -> Vec<(Direction, &'static str, u64)> {
         let counts = self.0.handshakes.lock().unwrap_or_else(PoisonError::into_inner);
         counts

@@ -41,6 +41,7 @@ pub struct Change {
 
 /// A peer that is configured, or with which there is a session.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct PeerReport {
     /// Its name.
     pub name: String,

@@ -110,6 +110,7 @@ pub enum Command {
     /// Other bounds apply from now on.
     Bounds(Bounds),
     /// Asks what the session can tell about itself.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     Report {
         /// Where the answer goes.
         answer: oneshot::Sender<SessionReport>,
@@ -179,6 +180,7 @@ impl SessionHandle {
     }
 
     /// What the session tells about itself; `None` if it has ended.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     pub async fn report(&self) -> Option<SessionReport> {
         let (answer, told) = oneshot::channel();
         self.send(Command::Report { answer }).await;

@@ -115,6 +115,7 @@ pub enum Request {
         bounds: Bounds,
     },
     /// What is known of nodes and peers.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     Report {
         /// Where the answer goes.
         answer: oneshot::Sender<HubReport>,
@@ -123,6 +124,7 @@ pub enum Request {
 
 /// What a hub knows of nodes and peers.
 #[derive(Debug, Default)]
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
 pub struct HubReport {
     /// The nodes of this daemon, each with its host parts, and whether it is hidden.
     pub local: Vec<(String, Vec<String>, bool)>,
