@@ -128,7 +128,7 @@ fn probes_say_live_and_ready_until_the_end() {
         "HTTP/1.1 403 Forbidden",
         "commands come by the socket"
     );
-    let silent: Vec<_> = (0..50).map(|_| TcpStream::connect(address).expect("room")).collect();
+    let silent: Vec<_> = (0..300).map(|_| TcpStream::connect(address).expect("room")).collect();
     assert_eq!(first_line("GET /live"), "HTTP/1.1 200 OK", "beside silent connections");
     drop(silent);
     cluster.assert_healthy();

@@ -154,7 +154,7 @@ fn configuration(testbed: &Testbed<'_>, transport: &Transport, side: usize, quic
             write!(
                 text,
                 "[gateway]\nname   = \"{name}\"\nlisten = \"{address}:{quic}\"\ncerts  = {certs:?}\n{lanes}\n\
-                 [epmd]\nlisten = \"127.0.0.1:{epmd}\"\nhosts  = [{host:?}]\n\n",
+                 [admin]\nsocket = false\n[epmd]\nlisten = \"127.0.0.1:{epmd}\"\nhosts  = [{host:?}]\n\n",
                 host = host.name
             )
         } else {

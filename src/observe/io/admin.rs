@@ -30,17 +30,18 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::collect::Collector;
 use super::reload::Reload;
+use crate::epmd::io::entrance::Entrance;
+use crate::epmd::io::entrance::Place;
 use crate::observe::CONTENT_TYPE;
 use crate::observe::metrics;
 
-/// Connections at once. Further ones wait until one of them ends.
+/// Connections at once, on the socket and at the address each. Beyond that, the oldest goes.
 const CONNECTIONS: usize = 64;
 
 /// How long a request may take to arrive, and a connection may last: monitoring connects again.
@@ -122,16 +123,20 @@ pub async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// Answers on both, until the task is ended.
 pub async fn serve(admin: Admin, socket: Option<Socket>, tcp: Option<TcpListener>) {
     let admin = Arc::new(admin);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
     let on_socket = async {
         let Some(socket) = &socket else {
             return std::future::pending::<()>().await;
         };
+        let entrance = Entrance::new("[admin] socket", CONNECTIONS);
         loop {
             match socket.listener.accept().await {
-                Ok((stream, _)) if is_own(&stream) => enter(&admin, &places, stream, Way::Socket).await,
+                Ok((stream, _)) if is_own(&stream) => enter(&admin, entrance.enter(), stream, Way::Socket),
                 Ok(_) => {}
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Err(_) => {
+                    // There may be no file descriptors left.
+                    entrance.evict();
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     };
@@ -139,25 +144,22 @@ pub async fn serve(admin: Admin, socket: Option<Socket>, tcp: Option<TcpListener
         let Some(tcp) = &tcp else {
             return std::future::pending::<()>().await;
         };
+        let entrance = Entrance::new("[admin] listen", CONNECTIONS);
         loop {
             match tcp.accept().await {
-                Ok((stream, _)) => enter(&admin, &places, stream, Way::Tcp).await,
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Ok((stream, _)) => enter(&admin, entrance.enter(), stream, Way::Tcp),
+                Err(_) => {
+                    // There may be no file descriptors left.
+                    entrance.evict();
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     };
     tokio::join!(on_socket, on_tcp);
 }
 
-async fn enter(
-    admin: &Arc<Admin>,
-    places: &Arc<Semaphore>,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    way: Way,
-) {
-    let Ok(place) = Arc::clone(places).acquire_owned().await else {
-        return;
-    };
+fn enter(admin: &Arc<Admin>, place: Place, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, way: Way) {
     let admin = Arc::clone(admin);
     tokio::spawn(async move {
         let service = service_fn(|request| {
@@ -169,7 +171,8 @@ async fn enter(
             .header_read_timeout(HEADER_TIME)
             .max_buf_size(16 * 1024)
             .serve_connection(TokioIo::new(stream), service);
-        let _ = timeout(CONNECTION_TIME, connection).await;
+        let served = timeout(CONNECTION_TIME, connection);
+        let _ = place.evicted().run_until_cancelled(served).await;
         drop(place);
     });
 }
