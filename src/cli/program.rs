@@ -9,6 +9,7 @@ use super::oneshot::Oneshot;
 use super::reload;
 use super::run;
 use super::status;
+use super::top;
 
 /// Runs a command and returns the exit status; see the module for its meaning. `program` has all commands of the program, those of
 /// other modules included, for what describes it.
@@ -20,6 +21,7 @@ pub fn execute(command: Command, program: fn() -> clap::Command) -> anyhow::Resu
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args.config),
         Command::Status(args) => status::status(&args),
+        Command::Top(args) => top::top(&args),
         Command::Reload(args) => reload::reload(&args),
         Command::Certs(args) => certs::run(&args.command),
         Command::Call(args) => oneshot::run(Oneshot::Call(args.into())),
