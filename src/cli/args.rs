@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::cookie::CookieArgs;
 use super::oneshot;
 use super::oneshot::Joining;
+use super::top::Order;
 use crate::config::LogFormat;
 use crate::config::LogLevel;
 use crate::tls::LEAF_DAYS_DEFAULT;
@@ -20,6 +21,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what a running daemon does: peers, nodes, circuits, and what is slow or will fail, and why
     Status(StatusArgs),
+    /// Show live what a running daemon does, each second anew; without a terminal, print snapshots
+    Top(TopArgs),
     /// Have a running daemon read its configuration and certificates again
     Reload(ReloadArgs),
     /// Look for everything that is known to go wrong with this host, its files, the network and the peers, and say the remedy
@@ -182,6 +185,22 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub(super) cookie: CookieArgs,
     /// Print what was found as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TopArgs {
+    /// The configuration file of the daemon, which names its socket
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// What peers and circuits are sorted by; on a terminal a key changes it
+    #[arg(long, value_name = "KEY", default_value = "sent")]
+    pub(super) sort: Order,
+    /// End after so many snapshots
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) count: Option<u64>,
+    /// Print one JSON object per line and second
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -29,6 +29,7 @@ const TIME: Duration = Duration::from_secs(40);
 pub(super) struct Client {
     socket: std::path::PathBuf,
     runtime: Runtime,
+    time: Duration,
 }
 
 impl Client {
@@ -53,15 +54,21 @@ impl Client {
         Ok(Ok(Self {
             socket,
             runtime: Builder::new_current_thread().enable_all().build()?,
+            time: TIME,
         }))
+    }
+
+    /// The same with another time that an answer may take.
+    pub(super) fn patient_for(self, time: Duration) -> Self {
+        Self { time, ..self }
     }
 
     /// Asks for a path. Returns the status of HTTP and the body.
     pub(super) fn ask(&self, method: Method, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-        let asked = async { timeout(TIME, self.exchange(method, path)).await };
+        let asked = async { timeout(self.time, self.exchange(method, path)).await };
         self.runtime
             .block_on(asked)
-            .unwrap_or_else(|_| bail!("no answer within {TIME:?} on {}", self.socket.display()))
+            .unwrap_or_else(|_| bail!("no answer within {:?} on {}", self.time, self.socket.display()))
     }
 
     /// The same for what is answered as JSON.

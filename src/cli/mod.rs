@@ -7,6 +7,7 @@
 //! - `run`: reads and checks everything, then runs the daemon.
 //! - `check`: reads and checks the same without running; reports all mistakes at once.
 //! - `status`, `reload`: asks and commands a running daemon, over the socket that its configuration file names (`client`).
+//! - `top`: shows live what a running daemon does.
 //! - `doctor`: looks for what is known to go wrong.
 //! - [`certs`]: creates an authority and certificates.
 //! - `cookie`: finds the nodes' cookie.
@@ -39,6 +40,7 @@ mod run;
 mod service;
 mod signals;
 mod status;
+mod top;
 
 pub use args::Command;
 pub(crate) use cookie::CookieArgs;

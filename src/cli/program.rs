@@ -10,6 +10,7 @@ use super::oneshot::Oneshot;
 use super::reload;
 use super::run;
 use super::status;
+use super::top;
 
 /// Runs a command and returns the exit status; see the module for its meaning. `program` has all commands of the program, those of
 /// other modules included, for what describes it.
@@ -21,6 +22,7 @@ pub fn execute(command: Command, program: fn() -> clap::Command) -> anyhow::Resu
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args.config),
         Command::Status(args) => status::status(&args),
+        Command::Top(args) => top::top(&args),
         Command::Reload(args) => reload::reload(&args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Certs(args) => certs::run(&args.command),

@@ -3,6 +3,7 @@
 //! - [`status::Status`]: everything, as the answer of `/status` has it. `build` makes it of what hub, cluster and sessions report, and
 //!   `problems` says what is slow or will fail, and why.
 //! - [`metrics()`]: the same for Prometheus.
+//! - `web`: the page for a browser, which shows the status.
 //! - [`io::reload`]: reading the configuration again.
 //! - [`io::collect`] asks hub, cluster and sessions. [`io::admin`] answers over HTTP, on a Unix socket and at a TCP address.
 
@@ -15,6 +16,8 @@ mod metrics;
 mod problems;
 #[cfg(feature = "admin")]
 pub mod status;
+#[cfg(feature = "admin")]
+mod web;
 
 #[cfg(all(test, feature = "admin"))]
 mod tests;

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -103,22 +104,26 @@ fn metrics_are_openmetrics_whatever_names_are_like() {
     assert_eq!(types.len(), all, "each metric once");
 }
 
-/// The documentation names every metric and every key, and no other.
-#[test]
-fn the_page_names_what_there_is() {
-    let page = include_str!("../../docs/OPERATING.md");
-    let peers = vec![Peer {
-        lanes: vec![status::Lane::default()],
-        ..Peer::default()
-    }];
-    let status = Status {
-        peers,
+/// One of each thing that a status can have.
+fn everything() -> Status {
+    Status {
+        peers: vec![Peer {
+            lanes: vec![status::Lane::default()],
+            ..Peer::default()
+        }],
         circuits: vec![Circuit::default()],
         certificates: vec![status::Certificate::default()],
         handshakes: vec![status::Handshakes::default()],
         nodes: vec![status::LocalNode::default()],
         ..Status::default()
-    };
+    }
+}
+
+/// The documentation names every metric and every key, and no other.
+#[test]
+fn the_page_names_what_there_is() {
+    let page = include_str!("../../docs/OPERATING.md");
+    let status = everything();
     let value = serde_json::to_value(&status).expect("JSON");
     let keys = |value: &serde_json::Value| {
         value
@@ -140,6 +145,74 @@ fn the_page_names_what_there_is() {
             page.contains(&format!("`{name}")) || (name.starts_with("other_") && page.contains("`other_circuits*`"));
         assert!(is_named, "the page does not name {name}");
     }
+}
+
+/// Words of a text that are names of metrics.
+fn named_metrics(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("beamway_"))
+        .collect()
+}
+
+/// A dashboard or an alert with a name that is not there shows nothing and never fires, and nobody notices.
+#[test]
+fn dashboard_and_alerts_name_metrics_that_there_are() {
+    let text = metrics(everything());
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let given: BTreeSet<&str> = samples.filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let dashboard = include_str!("../../docs/monitoring/grafana.json");
+    for (file, text) in [
+        ("grafana.json", dashboard),
+        ("alerts.yml", include_str!("../../docs/monitoring/alerts.yml")),
+        ("alerts-test.yml", include_str!("../../docs/monitoring/alerts-test.yml")),
+    ] {
+        let named = named_metrics(text);
+        assert!(named.len() > 8, "{file}: {named:?}");
+        let unknown: Vec<_> = named.difference(&given).collect();
+        assert!(unknown.is_empty(), "{file} names {unknown:?}, which are no metrics");
+    }
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let expressions: Vec<&str> = targets.map(|target| target["expr"].as_str().expect("a text")).collect();
+    assert!(expressions.len() > 20, "{expressions:?}");
+    for expression in expressions {
+        let count = named_metrics(expression).len();
+        let filters = expression.matches("{instance=~\"$instance\"").count();
+        assert!(
+            count > 0 && filters >= count,
+            "for the chosen instances alone: {expression}"
+        );
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_that_its_policy_forbids() {
+    for path in ["/", "/style.css", "/page.js"] {
+        let (kind, text) = web::file(path).expect("a file");
+        assert!(kind.ends_with("; charset=utf-8"), "{path}: {kind}");
+        // The namespace of SVG is a name, and not an address that is loaded.
+        let text = text.replace("http://www.w3.org/2000/svg", "");
+        for forbidden in [
+            "http:",
+            "https:",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            " style=",
+            " onclick=",
+        ] {
+            assert!(!text.contains(forbidden), "{path}: {forbidden}");
+        }
+    }
+    assert!(web::file("/index.html").is_none() && web::file("/../Cargo.toml").is_none());
+    assert!(
+        !web::POLICY.contains("unsafe") && !web::POLICY.contains("  "),
+        "{}",
+        web::POLICY
+    );
 }
 
 #[test]

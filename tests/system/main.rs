@@ -5,6 +5,7 @@
 mod cli;
 mod golden;
 mod linkem;
+mod monitoring;
 mod packaging;
 mod protocol;
 mod regressions;

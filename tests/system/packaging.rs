@@ -202,6 +202,7 @@ fn there_is_a_man_page_for_each_command() {
         "-run",
         "-send",
         "-status",
+        "-top",
         "",
     ];
     assert_eq!(pages, expected.map(|name| format!("beamway{name}.1")));

@@ -40,6 +40,7 @@ use crate::epmd::io::entrance::Entrance;
 use crate::epmd::io::entrance::Place;
 use crate::observe::CONTENT_TYPE;
 use crate::observe::metrics;
+use crate::observe::web;
 
 /// Connections at once, on the socket and at the address each. Beyond that, the oldest goes.
 const CONNECTIONS: usize = 64;
@@ -187,6 +188,11 @@ fn text(status: StatusCode, kind: &'static str, text: impl Into<Bytes>) -> Respo
         header::X_CONTENT_TYPE_OPTIONS,
         header::HeaderValue::from_static("nosniff"),
     );
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        header::HeaderValue::from_static(web::POLICY),
+    );
+    headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
     response
 }
 
@@ -211,7 +217,10 @@ async fn answer(admin: &Admin, request: &Request<Incoming>, way: Way) -> Respons
         "/ready" => text(StatusCode::OK, PLAIN, "ok\n"),
         "/metrics" => text(StatusCode::OK, CONTENT_TYPE, metrics(admin.collector.status().await)),
         "/status" => json(StatusCode::OK, &admin.collector.status().await),
-        _ => text(StatusCode::NOT_FOUND, PLAIN, "/live /ready /metrics /status\n"),
+        path => match web::file(path) {
+            Some((kind, file)) => text(StatusCode::OK, kind, file),
+            None => text(StatusCode::NOT_FOUND, PLAIN, "/ /live /ready /metrics /status\n"),
+        },
     }
 }
 
