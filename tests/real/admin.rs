@@ -27,7 +27,7 @@ pub(crate) fn get(address: SocketAddr, request: &str) -> (String, String) {
     exchange(stream, request)
 }
 
-fn exchange(mut stream: impl Read + Write, request: &str) -> (String, String) {
+pub(crate) fn exchange(mut stream: impl Read + Write, request: &str) -> (String, String) {
     write!(stream, "{request} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").expect("an open connection");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
@@ -36,7 +36,7 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> (String, String) {
 }
 
 /// Two gateways, of which the first answers at an address too.
-fn watched() -> (Cluster, SocketAddr) {
+pub(crate) fn watched() -> (Cluster, SocketAddr) {
     let localhost = [127, 0, 0, 1].into();
     let address = SocketAddr::new(localhost, free_tcp_port(&[localhost]));
     let left = Site::loopback("left").admin(&format!("listen = \"{address}\""));

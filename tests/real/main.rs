@@ -59,6 +59,7 @@ mod local;
 mod log;
 mod lossy;
 mod mnesia;
+mod monitoring;
 mod names;
 mod native;
 mod netns;

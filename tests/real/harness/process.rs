@@ -82,7 +82,7 @@ impl Process {
         self.child.id()
     }
 
-    pub(super) fn stdin(&mut self) -> &mut ChildStdin {
+    pub(crate) fn stdin(&mut self) -> &mut ChildStdin {
         self.stdin.as_mut().expect("a stdin that is still open")
     }
 

@@ -159,6 +159,16 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
         "compiling it takes minutes; `examples` runs such programs",
     ),
     (
+        "docs/OPERATING.md",
+        "ssh -L",
+        "needs a host with ssh; `monitoring` asks for the page on the socket",
+    ),
+    (
+        "docs/OPERATING.md",
+        "beamway top",
+        "does not end by itself; `monitoring` runs it on a terminal and in a pipe",
+    ),
+    (
         PACKAGING,
         "beamway man",
         "writes into folders of the system; `packaging` of the tests without Erlang makes them elsewhere",

@@ -115,6 +115,7 @@ fn all_options() -> String {
     let commands = [
         "run",
         "check",
+        "top",
         "certs init",
         "certs issue",
         "call",
