@@ -28,7 +28,11 @@ pub(crate) fn get(address: SocketAddr, request: &str) -> (String, String) {
 }
 
 pub(crate) fn exchange(mut stream: impl Read + Write, request: &str) -> (String, String) {
-    write!(stream, "{request} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").expect("an open connection");
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .expect("an open connection");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
@@ -127,6 +131,16 @@ fn probes_say_live_and_ready_until_the_end() {
         first_line("POST /reload"),
         "HTTP/1.1 403 Forbidden",
         "commands come by the socket"
+    );
+    let mut stream = TcpStream::connect(address).expect("room");
+    stream
+        .write_all(b"GET /status HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        .expect("room");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text");
+    assert!(
+        answer.starts_with("HTTP/1.1 421"),
+        "a name that a page in a browser has made up: {answer}"
     );
     let silent: Vec<_> = (0..300).map(|_| TcpStream::connect(address).expect("room")).collect();
     assert_eq!(first_line("GET /live"), "HTTP/1.1 200 OK", "beside silent connections");

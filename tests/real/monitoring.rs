@@ -238,12 +238,10 @@ fn a_browser_shows_the_page_without_complaints() {
     cluster.gateway(1).terminate();
     browser.await_text(&["right cannot be reached"]);
     cluster.gateway(0).kill();
-    browser.await_text(&["The daemon does not answer since"]);
+    browser.await_text(&["Asking again every two seconds."]);
     cluster.gateway(0).run();
     browser.await_text(&["live"]);
-    until(PATIENCE, "the alarm to go", || {
-        !browser.text().contains("does not answer since")
-    });
+    until(PATIENCE, "the alarm to go", || !browser.text().contains("Asking again"));
     // Questions to a daemon that was away are told by the browser itself. And the check can fail: an inner script is refused, and said so.
     let told = browser.console();
     assert!(

@@ -1,3 +1,8 @@
+use std::env;
+use std::io::ErrorKind;
+use std::process::Command;
+use std::process::Stdio;
+
 use super::rates::Instant;
 use super::rates::Order;
 use super::screen::Size;
@@ -6,6 +11,8 @@ use super::screen::lines;
 use super::table::Column;
 use super::table::cut;
 use super::table::table;
+use super::terminal;
+use super::terminal::Terminal;
 use crate::observe::Status;
 use crate::observe::status::Circuit;
 use crate::observe::status::OtherCircuits;
@@ -240,4 +247,40 @@ fn foreign_names_move_no_cursor_and_long_ones_are_cut() {
         table(&[Column::Name, Column::Number], &rows, 14),
         ["NAME         N", "a-name-th…  12"]
     );
+}
+
+/// Run by the next test, on a terminal of its own; without one it does nothing.
+#[test]
+#[ignore = "needs a terminal"]
+fn panics_on_a_terminal() {
+    if terminal::is_there() {
+        let _terminal = Terminal::enter().expect("a terminal");
+        panic!("on purpose");
+    }
+}
+
+/// What a panic says is seen, since the terminal is given back before, with every setting as it was.
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    let program = env::current_exe().expect("a path");
+    let name = "cli::top::tests::panics_on_a_terminal";
+    let run = format!(
+        "stty -g; '{}' --exact {name} --ignored --nocapture --test-threads 1; stty -g",
+        program.display()
+    );
+    let mut command = Command::new("script");
+    command.args(["-qec", &run, "/dev/null"]).env("TERM", "xterm-256color");
+    let output = match command.stdin(Stdio::null()).output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            eprintln!("SKIPPED: script is not installed");
+            return;
+        }
+        output => output.expect("a program"),
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let left = text.find("\u{1b}[?1049l").expect("the other screen is left");
+    let said = text.find("on purpose").expect("the panic is told");
+    assert!(text.contains("\u{1b}[?1049h") && left < said, "{text:?}");
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.first(), lines.last(), "{text:?}");
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::PermissionsExt;
@@ -68,7 +69,19 @@ pub struct Admin {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Socket,
-    Tcp,
+    /// From this machine alone.
+    Loopback,
+    Network,
+}
+
+/// Whether a request to an address of loopback names this machine. A page in a browser can have a name of its own resolved to loopback, and
+/// would read what this machine alone may.
+fn names_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(inner) => inner.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 /// A Unix socket that is removed with its listener.
@@ -146,9 +159,11 @@ pub async fn serve(admin: Admin, socket: Option<Socket>, tcp: Option<TcpListener
             return std::future::pending::<()>().await;
         };
         let entrance = Entrance::new("[admin] listen", CONNECTIONS);
+        let is_loopback = tcp.local_addr().is_ok_and(|at| at.ip().to_canonical().is_loopback());
+        let way = if is_loopback { Way::Loopback } else { Way::Network };
         loop {
             match tcp.accept().await {
-                Ok((stream, _)) => enter(&admin, entrance.enter(), stream, Way::Tcp),
+                Ok((stream, _)) => enter(&admin, entrance.enter(), stream, way),
                 Err(_) => {
                     // There may be no file descriptors left.
                     entrance.evict();
@@ -201,6 +216,18 @@ const JSON: &str = "application/json";
 
 async fn answer(admin: &Admin, request: &Request<Incoming>, way: Way) -> Response<Full<Bytes>> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    if way == Way::Loopback && !names_this_machine(host) {
+        return text(
+            StatusCode::MISDIRECTED_REQUEST,
+            PLAIN,
+            "ask for an IP address or localhost\n",
+        );
+    }
     match request.uri().path() {
         "/reload" if *request.method() != Method::POST => text(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "use POST\n"),
         "/reload" if way != Way::Socket => text(
@@ -245,5 +272,26 @@ async fn reload(admin: &Admin) -> Response<Full<Bytes>> {
             PLAIN,
             "the daemon does not reload now\n",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_others_are_not_this_machine() {
+        for (host, is_own) in [
+            ("127.0.0.1:9470", true),
+            ("127.0.0.1", true),
+            ("[::1]:9470", true),
+            ("localhost:9470", true),
+            ("LocalHost", true),
+            ("evil.example:9470", false),
+            ("localhost.evil.example", false),
+            ("", false),
+        ] {
+            assert_eq!(names_this_machine(host), is_own, "{host}");
+        }
     }
 }

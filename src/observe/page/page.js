@@ -414,9 +414,9 @@ function tellLife(error) {
   if (failed < 2) return;
   live.className = "live down";
   set(live, "no answer");
-  const since = heard ? " since " + heard.toLocaleTimeString() + ". What is shown is from then" : "";
+  const since = heard ? "has not answered since " + heard.toLocaleTimeString() + ". What is shown is from then" : "does not answer";
   const why = error.message && error.name === "Error" ? " (" + error.message + ")" : "";
-  set(silence, "The daemon does not answer" + why + since + ". Asking again every two seconds.");
+  set(silence, "The daemon " + since + why + ". Asking again every two seconds.");
   silence.hidden = false;
 }
 
