@@ -170,6 +170,15 @@ fn the_session_goes_on_when_the_line_is_back(carrier: Carrier) {
         }
     }
     assert_unnoticed(&mut a, &mut b, "a cut");
+    if carrier == Carrier::Bridge {
+        let status = cluster.gateway(0).status();
+        let peer = &status["peers"][0];
+        let (count, seconds) = (&peer["outages"]["count"], &peer["outages"]["seconds"]);
+        // After a short one the former trunk may be the first to answer.
+        assert!(count.as_u64() >= Some(2), "the outages are counted: {peer}");
+        assert!(seconds.as_f64() >= Some(20.0), "the long ones alone take 24 s: {peer}");
+        assert!(peer["resent_frames"].as_u64() > Some(0), "{peer}");
+    }
     cluster.assert_healthy();
 }
 
