@@ -54,7 +54,7 @@ fn equal_short_names_on_loopback_aliases() {
             );
             node.eval(&format!("real_connections:chat({other})"));
         }
-        node.eval("real_connections:everyone(nodes())");
+        node.eval_within("real_connections:everyone(nodes())", Duration::from_secs(120));
     }
     cluster.assert_healthy();
 }

@@ -62,7 +62,7 @@ fn nodes_on_two_hosts() {
     neighbour.connect(&b);
     for node in [&mut a, &mut b, &mut neighbour] {
         node.await_value("length(nodes())", "2", Duration::from_secs(20));
-        node.eval("real_connections:everyone(nodes())");
+        node.eval_within("real_connections:everyone(nodes())", Duration::from_secs(120));
     }
     each_way(&mut a, &mut b, |node, other| {
         node.eval(&format!("real_basics:terms({other})"));
