@@ -101,16 +101,17 @@ fn socket_path(name: &str, admin: &AdminSettings, source: &Source) -> Option<Pat
             let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
             Some(folder.join(path))
         }
-        AdminSocket::Usual => Some(usual_socket(file?, name)),
+        AdminSocket::Usual => usual_socket(file?, name),
     }
 }
 
 /// The folder of the sockets of a system's daemons.
 const RUN: &str = "/run/beamway";
 
-/// One socket for each configuration file: `/run/beamway/NAME-HASH.sock` for a daemon that root or a service manager has started there, and
-/// otherwise the folder of the user's temporary files.
-fn usual_socket(file: &Path, name: &str) -> PathBuf {
+/// One socket for each configuration file: `/run/beamway/NAME-HASH.sock` for a daemon that root or a service manager has started, and
+/// otherwise in the user's own folder for such things. Without one there is none: in a folder that all users share, another one could put
+/// its socket first.
+fn usual_socket(file: &Path, name: &str) -> Option<PathBuf> {
     let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     // The file itself may be a link that moves, as in Kubernetes.
     let folder = whole.parent().and_then(|folder| folder.canonicalize().ok());
@@ -122,14 +123,10 @@ fn usual_socket(file: &Path, name: &str) -> PathBuf {
     let socket = format!("{name}-{:08x}.sock", hash as u32);
     let is_root = nix::unistd::geteuid().is_root();
     if is_root || Path::new(RUN).is_dir() {
-        return Path::new(RUN).join(socket);
+        return Some(Path::new(RUN).join(socket));
     }
-    match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(folder) => Path::new(&folder).join("beamway").join(socket),
-        None => std::env::temp_dir()
-            .join(format!("beamway-{}", nix::unistd::geteuid()))
-            .join(socket),
-    }
+    let folder = std::env::var_os("XDG_RUNTIME_DIR")?;
+    Some(Path::new(&folder).join("beamway").join(socket))
 }
 
 /// The path of the Unix socket of the daemon, program or VM with this configuration file; `None` if there is none. The certificates are not

@@ -49,8 +49,8 @@ impl Client {
             Ok(socket) => socket,
             Err(mistakes) => return Ok(Err(mistakes)),
         };
-        let socket =
-            socket.with_context(|| format!("{}: `[admin] socket = false`: there is no socket", file.display()))?;
+        let socket = socket
+            .with_context(|| format!("{}: there is no socket: set `[admin] socket` to a path", file.display()))?;
         Ok(Ok(Self {
             socket,
             runtime: Builder::new_current_thread().enable_all().build()?,
