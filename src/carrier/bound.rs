@@ -43,7 +43,6 @@ use crate::router::Acceptance;
 use crate::router::Policy;
 use crate::session::Memory;
 use crate::session::SessionConfig;
-use crate::tls::client_config;
 #[cfg(feature = "daemon")]
 use crate::tls::key_exchange_name;
 use crate::tls::reset_key;
@@ -60,7 +59,9 @@ use crate::trunk::io::accept;
 use crate::trunk::io::busy_wait::BusyWait;
 use crate::trunk::io::canary;
 use crate::trunk::io::canary::Canaries;
+use crate::trunk::io::dial::Clients;
 use crate::trunk::io::dial::Sockets;
+use crate::trunk::io::exchange::Exchange;
 use crate::trunk::io::udp;
 use crate::trunk::io::udp::UdpEndpoint;
 
@@ -83,7 +84,7 @@ pub(crate) struct BoundDaemon {
     sockets: Arc<Sockets>,
     /// Where peers open canaries; `None` if the port is taken, or there are none.
     canaries: Option<TcpListener>,
-    client: quinn::ClientConfig,
+    clients: Clients,
     epmd: Vec<TcpListener>,
     hosts: Hosts,
     /// The hosts in this daemon's certificate.
@@ -171,9 +172,8 @@ impl BoundDaemon {
         let Loaded { config, identity } = loaded;
         let trunk = trunk_config(&config);
         let server_tls = server_config(&identity).map_err(StartError::tls("TLS for incoming connections"))?;
-        let client_tls = client_config(&identity).map_err(StartError::tls("TLS for outgoing connections"))?;
         let server = trunk.server(Arc::new(server_tls)).map_err(StartError::Other)?;
-        let client = trunk.client(Arc::new(client_tls)).map_err(StartError::Other)?;
+        let clients = reload::clients(&identity, &trunk)?;
         let reset_key = match is_temporary {
             #[cfg(any(feature = "daemon", feature = "internals"))]
             true => temporary_reset_key(&identity, rand::random()),
@@ -194,16 +194,7 @@ impl BoundDaemon {
             true => bind_canaries(listening.endpoint.local_addr()).await,
             false => None,
         };
-        let daemon = Arc::new(LocalDaemon {
-            name: config.gateway.name.clone(),
-            boot: rand::random(),
-            lanes: trunk.lanes,
-            is_temporary,
-            accepts: Acceptance::new(
-                config.peers.iter().map(|peer| peer.name.clone()),
-                config.accept.names.clone(),
-            ),
-        });
+        let daemon = local_daemon(&config, trunk.lanes, &listening.endpoint, is_temporary);
         let hosts = match &config.epmd.hosts {
             Some(hosts) => Hosts::configured(hosts.clone()),
             None => Hosts::of_this_machine(hosts),
@@ -225,7 +216,7 @@ impl BoundDaemon {
             listening,
             sockets,
             canaries,
-            client,
+            clients,
             epmd,
             management: Management {
                 reloads: mpsc::channel(RELOADS),
@@ -360,13 +351,14 @@ impl BoundDaemon {
             daemon: self.daemon,
             endpoint,
             sockets: self.sockets,
-            client: self.client,
+            clients: self.clients,
             session: session_config(&self.config),
             memory: self.memory,
             race_interval: self.config.session.race_interval,
             keep_alive: self.config.transport.keep_alive,
             held,
             known,
+            exchange: Exchange::default(),
             counters,
             ends_expired: self.config.session.ends_expired,
             hub: news_in,
@@ -375,7 +367,7 @@ impl BoundDaemon {
             leave,
             seed: rand::random(),
         };
-        let peers = reload::static_peers(&self.config);
+        let peers = (reload::static_peers(&self.config), reload::discoveries(&self.config));
         cluster.run(peers, controls, wanted, greeted_in, greeted).await;
         hub_leave.cancel();
         let _ = hub.await;
@@ -400,13 +392,35 @@ fn dialling_hosts(hub: HubTask, config: &Config, own: &quinn::Endpoint, wanted: 
 /// The hub. `certified` are the hosts for whose nodes peers let this daemon speak by default.
 fn hub(config: &Config, certified: Arc<[String]>, announces: bool, waits_for_peers: bool) -> HubTask {
     let peers = config.peers.iter();
-    let dialled = peers.map(|peer| peer.name.clone()).filter(|_| waits_for_peers);
+    // Who will be found is not known yet.
+    let found = config.discover.iter().map(|_| "*".to_owned());
+    let dialled = peers
+        .map(|peer| peer.name.clone())
+        .chain(found)
+        .filter(|_| waits_for_peers);
     HubTask::new(
         reload::policies(config),
         Policy::of_hosts(certified),
         announces,
         dialled,
     )
+}
+
+/// The identity of this daemon.
+fn local_daemon(config: &Config, lanes: u8, endpoint: &quinn::Endpoint, is_temporary: bool) -> Arc<LocalDaemon> {
+    let port = endpoint.local_addr().map_or(0, |listening| listening.port());
+    Arc::new(LocalDaemon {
+        name: config.gateway.name.clone(),
+        boot: rand::random(),
+        lanes,
+        is_temporary,
+        // A temporary daemon takes no connections.
+        port: if is_temporary { 0 } else { port },
+        accepts: Acceptance::new(
+            config.peers.iter().map(|peer| peer.name.clone()),
+            config.accept.names.clone(),
+        ),
+    })
 }
 
 /// Binds the TCP port with the number of the UDP port. Without it, peers notice the end of this process later.

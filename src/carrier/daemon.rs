@@ -138,6 +138,18 @@ impl DaemonBuilder {
         self
     }
 
+    /// Finds peers by a name, as [`LanesBuilder::discover`](super::LanesBuilder::discover).
+    pub fn discover(mut self, name: &str, port: u16) -> Self {
+        self.settings.discover.push((name.to_owned(), port));
+        self
+    }
+
+    /// Finds peers by their peers, as [`LanesBuilder::exchange`](super::LanesBuilder::exchange).
+    pub const fn exchange(mut self) -> Self {
+        self.settings.exchange = true;
+        self
+    }
+
     /// Restricts which daemons may dial in besides the peers: those whose names match one of the patterns, such as
     /// `"web-*.example.com"`. Without patterns nobody may. By default, every daemon with a certificate of the authority may, and
     /// speak for the nodes of the hosts in its certificate.

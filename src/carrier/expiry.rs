@@ -37,7 +37,7 @@ impl Expiry {
     pub(super) async fn warn_of_peers(&mut self, cluster: &mpsc::Sender<Control>, now: SystemTime) {
         let (answer, told) = oneshot::channel();
         let _ = cluster.send(Control::Peers { answer }).await;
-        for peer in told.await.unwrap_or_default() {
+        for peer in told.await.unwrap_or_default().list {
             if let Some(until) = peer.valid_until
                 && let Some(days) = self.is_news(&format!("peer {}", peer.name), until, now)
             {

@@ -260,6 +260,20 @@ impl LanesBuilder {
         self
     }
 
+    /// Adds a name whose addresses are those of peers, which listen on this port; a headless service of Kubernetes is such a name. It is
+    /// asked for again and again. Without the feature `discover` of this package the system is asked, which does not tell how long an
+    /// answer holds.
+    pub fn discover(mut self, name: &str, port: u16) -> Self {
+        self.settings.discover.push((name.to_owned(), port));
+        self
+    }
+
+    /// Peers and these lanes tell each other of their peers, so one peer is enough to be connected to all of a cluster.
+    pub const fn exchange(mut self) -> Self {
+        self.settings.exchange = true;
+        self
+    }
+
     /// Restricts which daemons may dial in besides the peers: those whose names match one of the patterns, such as
     /// `"web-*.example.com"`. Without patterns nobody may. By default, every daemon with a certificate of the authority may, and
     /// speak for the nodes of the hosts in its certificate.

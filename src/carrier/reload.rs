@@ -19,6 +19,8 @@ use super::load::Loaded;
 use super::log::LogControl;
 use super::source::Source;
 use super::stamp::Stamp;
+use crate::cluster::Discovery;
+use crate::cluster::Query;
 use crate::cluster::StaticPeer;
 use crate::cluster::io::control::Change;
 use crate::cluster::io::control::Control;
@@ -35,8 +37,10 @@ use crate::session::Bounds;
 use crate::session::Memory;
 use crate::tls::Identity;
 use crate::tls::client_config;
+use crate::tls::client_config_for_any;
 use crate::tls::server_config;
 use crate::trunk::TrunkConfig;
+use crate::trunk::io::dial::Clients;
 
 /// How often the files are looked at. A change is applied once they have not changed from one look to the next, so that no half of a
 /// change is.
@@ -78,6 +82,35 @@ pub(super) fn static_peers(config: &Config) -> Vec<StaticPeer> {
         address: peer.address.to_string(),
     });
     peers.collect()
+}
+
+/// How other peers are found.
+pub(super) fn discoveries(config: &Config) -> Vec<Discovery> {
+    let discoveries = config.discover.iter().map(|discover| Discovery {
+        query: discover.lookup.as_ref().map(|lookup| Query {
+            name: lookup.name.clone(),
+            port: lookup.port,
+            server: lookup.server,
+        }),
+        exchange: discover.exchange,
+        names: discover.names.clone(),
+        forget: discover.forget,
+    });
+    discoveries.collect()
+}
+
+/// QUIC's settings for dialling.
+///
+/// # Errors
+/// If TLS or QUIC refuses the certificates.
+pub(super) fn clients(identity: &Identity, trunk: &TrunkConfig) -> Result<Clients, StartError> {
+    let outgoing = || StartError::tls("TLS for outgoing connections");
+    let named = client_config(identity).map_err(outgoing())?;
+    let any = client_config_for_any(identity).map_err(outgoing())?;
+    Ok(Clients {
+        named: trunk.client(Arc::new(named)).map_err(StartError::Other)?,
+        any: trunk.client(Arc::new(any)).map_err(StartError::Other)?,
+    })
 }
 
 /// The bounds of sessions.
@@ -198,15 +231,11 @@ impl Reloader {
         }
         let refused = |error: StartError| vec![error.to_string()];
         let server = server_config(&identity).map_err(StartError::tls("TLS for incoming connections"));
-        let client = client_config(&identity).map_err(StartError::tls("TLS for outgoing connections"));
         let server = self
             .trunk
             .server(Arc::new(server.map_err(refused)?))
             .map_err(|error| vec![error])?;
-        let client = self
-            .trunk
-            .client(Arc::new(client.map_err(refused)?))
-            .map_err(|error| vec![error])?;
+        let clients = clients(&identity, &self.trunk).map_err(refused)?;
         let trust = identity.trust().map_err(StartError::tls("TLS")).map_err(refused)?;
         let is_renewed = !identity.presents_same(&self.identity);
         // From here on nothing fails.
@@ -226,7 +255,8 @@ impl Reloader {
         };
         let change = Change {
             peers: static_peers(&config),
-            client,
+            discoveries: discoveries(&config),
+            clients,
             trust,
             is_renewed,
             bounds: bounds(&config),

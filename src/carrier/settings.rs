@@ -24,6 +24,10 @@ pub(crate) struct Settings {
     pub(super) is_epmd_public: bool,
     pub(super) hosts: Option<Vec<String>>,
     peers: Vec<Peer>,
+    /// Names whose addresses are those of peers, with the port of the peers.
+    pub(super) discover: Vec<(String, u16)>,
+    /// Whether peers tell each other of their peers.
+    pub(super) exchange: bool,
     /// `None`: every daemon with a certificate of the authority.
     pub(super) accept: Option<Vec<String>>,
     pub(super) busy_wait: Option<Duration>,
@@ -46,6 +50,8 @@ impl Settings {
             is_epmd_public: false,
             hosts: None,
             peers: Vec::new(),
+            discover: Vec::new(),
+            exchange: false,
             accept: None,
             busy_wait: None,
         }
@@ -96,8 +102,14 @@ impl Settings {
                 None => table,
             }
         });
+        let found = self.discover.into_iter().map(|(name, port)| {
+            let table = Table::default().with("dns", name);
+            table.with("port", u64::from(port))
+        });
+        let exchange = self.exchange.then(|| Table::default().with("exchange", true));
         let mut settings = Table::default()
             .with("gateway", gateway)
+            .with("discover", Value::from_iter(found.chain(exchange)))
             .with("accept", accept)
             .with("peer", Value::from_iter(peers));
         if purpose == Purpose::Daemon {

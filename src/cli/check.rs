@@ -47,6 +47,9 @@ pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
             // `beamway run` raises the limit in the same way.
             output::say(&open_files::suffices_for(open_files::raise(), &loaded.config.epmd));
             output::say(&format!("dialling in: {}", who_may_dial_in(&loaded.config.accept)));
+            for discover in &loaded.config.discover {
+                output::say(&format!("finding peers: {discover}"));
+            }
             let hosts = loaded.config.epmd.hosts.clone();
             let hosts = hosts.map_or_else(|| Hosts::of_this_machine(own_hosts()), Hosts::configured);
             if let Some(advice) = uncovered(&gateway.name, &hosts.announced(), loaded.identity.hosts()) {

@@ -50,6 +50,9 @@ fn text(status: &Status) -> String {
             nodes.join(", ")
         }
     );
+    for one in &status.discover {
+        let _ = writeln!(text, "{}: {} found, {} connected", one.source, one.found, one.connected);
+    }
     let mut peers = vec![
         [
             "PEER", "STATE", "ADDRESS", "RTT", "LOSS", "SENT", "RECEIVED", "OUTAGES", "NODES",

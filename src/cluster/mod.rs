@@ -5,6 +5,7 @@
 
 mod choice;
 mod failure_log;
+mod found;
 pub mod io;
 mod peer;
 
@@ -12,4 +13,6 @@ mod peer;
 mod tests;
 
 pub use io::cluster::Cluster;
+pub use peer::Discovery;
+pub use peer::Query;
 pub use peer::StaticPeer;

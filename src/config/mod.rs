@@ -8,11 +8,13 @@
 //! - `settings`: the values, with all defaults and limits and the reason for each.
 //! - `value`: settings before they are checked; `file`: reads these from a text.
 //! - `read`: which keys exist, and the rules between them.
+//! - `discover`: the values and the reading of `[[discover]]`.
 //! - `section`: reads the keys of one table and collects the mistakes.
 //! - `units`: `"64MiB"`, `"15s"`.
 //!
 //! This module does not read files: it takes their text.
 
+mod discover;
 mod error;
 #[cfg(feature = "config-file")]
 mod file;
@@ -27,6 +29,7 @@ mod value;
 #[cfg(all(test, feature = "daemon"))]
 mod tests;
 
+pub use discover::DiscoverSettings;
 pub use error::Mistake;
 pub use error::Mistakes;
 #[cfg(feature = "config-file")]

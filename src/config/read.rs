@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::discover;
 use super::error::Mistakes;
 use super::section::Found;
 use super::section::Report;
@@ -94,6 +95,8 @@ pub(super) fn read_from(
         Purpose::Lanes | Purpose::Vm => no_epmd(&mut root, &mut report),
     };
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
+    let listen = gateway.as_ref().map(|gateway| gateway.listen.port());
+    let discover = discover::read(&mut root, listen, &mut report);
     let accept = read_accept(&mut root, &mut report);
     let hosts = read_hosts(&mut root, purpose, &mut report);
     let select = read_select(&mut root, purpose, &mut report);
@@ -107,6 +110,7 @@ pub(super) fn read_from(
             gateway,
             epmd,
             peers,
+            discover,
             accept,
             hosts,
             select,

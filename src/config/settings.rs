@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::discover::DiscoverSettings;
 use crate::congestion::Algorithm;
 use crate::gateway::GatewayConfig;
 use crate::router::DaemonPattern;
@@ -29,6 +30,8 @@ pub struct Config {
     pub epmd: EpmdSettings,
     /// `[[peer]]`, in the order of the file
     pub peers: Vec<PeerSettings>,
+    /// `[[discover]]`, in the order of the file
+    pub discover: Vec<DiscoverSettings>,
     /// `[accept]`
     pub accept: AcceptSettings,
     /// `[hosts]`

@@ -438,6 +438,65 @@ fn addresses_of_peers() {
 }
 
 #[test]
+fn ways_to_find_peers() {
+    let read = |text: &str| parse(&format!("{LEAST}[[discover]]\n{text}\n")).map(|config| config.discover);
+    let whole = "dns = 'a.example'\nport = 1\nserver = '127.0.0.1:8600'\nname = 'A-*'\nexchange = true\nforget = '1m'";
+    let found = read(whole).expect("a good table");
+    let [one] = found.as_slice() else { panic!("{found:?}") };
+    let lookup = one.lookup.clone().expect("a question");
+    assert_eq!((lookup.name.as_str(), lookup.port), ("a.example", Some(1)));
+    assert_eq!(lookup.server, "127.0.0.1:8600".parse().ok());
+    assert_eq!((one.exchange, one.forget), (true, Duration::from_secs(60)));
+    assert!(one.names.matches("a-1") && !one.names.matches("b"));
+    let least = |text: &str| read(text).expect("a good table").remove(0);
+    let one = least("dns = 'fd00::1'\nserver = '::1'");
+    let lookup = one.lookup.clone().expect("a question");
+    assert_eq!(lookup.port, Some(4471), "the port of this daemon");
+    assert_eq!(lookup.server, "[::1]:53".parse().ok());
+    assert!(one.names.matches("any") && !one.exchange);
+    assert_eq!(one.forget, DiscoverSettings::FORGET);
+    assert_eq!(
+        least("srv = '_b._udp.example.'").lookup.map(|lookup| lookup.port),
+        Some(None)
+    );
+    assert_eq!(least("exchange = true").lookup, None);
+    assert_eq!(
+        read("exchange = true\n[[discover]]\ndns = 'b'")
+            .expect("two tables")
+            .len(),
+        2
+    );
+    for (text, key) in [
+        ("", "discover[1]"),
+        ("exchange = false", "discover[1]"),
+        ("name = 'a'", "discover[1]"),
+        ("dns = 'a b'", "discover[1].dns"),
+        ("dns = 'a..b'", "discover[1].dns"),
+        ("dns = 'a:4471'", "discover[1].dns"),
+        ("dns = ''", "discover[1].dns"),
+        ("srv = '10.0.0.1'", "discover[1].srv"),
+        ("dns = 'a'\nsrv = 'b'", "discover[1].srv"),
+        ("dns = 'a'\nport = 0", "discover[1].port"),
+        ("srv = 'a'\nport = 1", "discover[1].port"),
+        ("exchange = true\nserver = '10.0.0.1'", "discover[1].server"),
+        ("dns = 'a'\nserver = 'ns.example'", "discover[1].server"),
+        ("dns = 'a'\nserver = '10.0.0.1:0'", "discover[1].server"),
+        ("dns = 'a'\nname = 'a b'", "discover[1].name"),
+        ("dns = 'a'\nexchange = 'yes'", "discover[1].exchange"),
+        ("dns = 'a'\nforget = '2d'", "discover[1].forget"),
+        ("dns = 'a'\nrefresh = '1s'", "discover[1].refresh"),
+    ] {
+        let found = read(text).expect_err(text).list;
+        let keys: Vec<&str> = found.iter().map(|mistake| mistake.key.as_str()).collect();
+        assert_eq!(keys, [key], "{text}");
+    }
+    let any_port = LEAST.replace("4471", "0");
+    let found = mistakes(&format!("{any_port}[[discover]]\ndns = 'a'\n"));
+    assert_eq!(found[0].key, "discover[1].port");
+    assert_eq!(mistakes(&format!("{LEAST}[discover]\ndns = 'a'\n"))[0].key, "discover");
+}
+
+#[test]
 fn damaged_toml_is_told_without_phantoms() {
     let found = mistakes("[gateway\nname = 'left'\n");
     assert!(

@@ -145,6 +145,12 @@ impl From<bool> for Value {
     }
 }
 
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Whole(number)
+    }
+}
+
 impl From<SocketAddr> for Value {
     fn from(address: SocketAddr) -> Self {
         Self::Text(address.to_string())

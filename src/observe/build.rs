@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -6,6 +7,7 @@ use super::io::reload::Read;
 use super::problems::problems;
 use super::status::Certificate;
 use super::status::Circuit;
+use super::status::Discover;
 use super::status::Handshakes;
 use super::status::Lane;
 use super::status::LocalNode;
@@ -18,6 +20,7 @@ use super::status::SCHEMA;
 use super::status::Status;
 use super::status::Used;
 use super::status::Versions;
+use crate::cluster::io::control::FoundReport;
 use crate::cluster::io::control::PeerReport;
 use crate::endpoint;
 use crate::endpoint::SessionReport;
@@ -55,6 +58,8 @@ pub struct Parts {
     pub open_files: (u64, u64),
     /// The connections that were set up, and those that were not.
     pub handshakes: Vec<(Direction, &'static str, u64)>,
+    /// Where handshakes were begun and not completed within the last minute.
+    pub unanswered: Vec<IpAddr>,
     /// The number of sessions that have ended.
     pub sessions_ended: u64,
     /// The settings in use.
@@ -63,6 +68,8 @@ pub struct Parts {
     pub log: LogLines,
     /// The nodes of this host: name, host parts, and whether it is hidden.
     pub local: Vec<(String, Vec<String>, bool)>,
+    /// How peers are found.
+    pub found: Vec<FoundReport>,
     /// The peers.
     pub peers: Vec<PeerReport>,
     /// By the name of the peer in lower case: the nodes that it holds, and what the session tells.
@@ -127,10 +134,12 @@ impl Status {
             open_files: used(parts.open_files),
             certificates,
             handshakes: parts.handshakes.into_iter().map(handshakes).collect(),
+            unanswered: parts.unanswered.iter().map(ToString::to_string).collect(),
             sessions_ended: parts.sessions_ended,
             reloads: reloads(parts.read),
             log: parts.log,
             nodes: parts.local.into_iter().map(local).collect(),
+            discover: parts.found.into_iter().map(discover).collect(),
             peers,
             circuits,
             other_circuits,
@@ -157,6 +166,21 @@ fn handshakes((direction, outcome, count): (Direction, &'static str, u64)) -> Ha
         direction: direction.as_str().to_owned(),
         outcome: outcome.to_owned(),
         count,
+    }
+}
+
+fn discover(report: FoundReport) -> Discover {
+    let FoundReport {
+        source,
+        found,
+        connected,
+        failure,
+    } = report;
+    Discover {
+        source,
+        found: found as u64,
+        connected: connected as u64,
+        error: failure,
     }
 }
 

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::status::Circuit;
+use super::status::Discover;
 use super::status::Peer;
 use super::status::Status;
 
@@ -64,6 +65,27 @@ struct Family {
     kind: Kind,
     series: Vec<(Labels, f64)>,
 }
+
+const OF_DISCOVER: &[Column<Discover>] = &[
+    (
+        "discover_found",
+        "Addresses or daemons that a [[discover]] names",
+        Gauge,
+        |d| d.found as f64,
+    ),
+    (
+        "discover_connected",
+        "Of the addresses or daemons that a [[discover]] names, those with a session",
+        Gauge,
+        |d| d.connected as f64,
+    ),
+    (
+        "discover_answered",
+        "1 if the name service has answered the last question of a [[discover]]",
+        Gauge,
+        |d| f64::from(u8::from(d.error.is_empty())),
+    ),
+];
 
 const OF_PEERS: &[Column<Peer>] = &[
     ("session_trunks", "Trunks that have carried the session", Counter, |p| {
@@ -349,6 +371,9 @@ fn families(status: &Status) -> Vec<Family> {
     ];
     all.extend(columns(OF_DAEMON, std::slice::from_ref(status), |_| Vec::new()));
     all.extend(columns(OF_OTHERS, std::slice::from_ref(status), |_| Vec::new()));
+    all.extend(columns(OF_DISCOVER, &status.discover, |discover| {
+        vec![("source", discover.source.clone())]
+    }));
     all.extend(columns(OF_PEERS, &status.peers, |peer| {
         vec![("peer", peer.name.clone())]
     }));

@@ -54,6 +54,13 @@ pub(super) fn problems(status: &Status, now: f64) -> Vec<String> {
         let keys = status.reloads.needs_restart.join(", ");
         found.push(format!("changed on disk, and without effect before a restart: {keys}"));
     }
+    let unanswered = status.discover.iter().filter(|one| !one.error.is_empty());
+    found.extend(unanswered.map(|one| {
+        format!(
+            "no answer for [[discover]] {}, so its last answer is used: {}",
+            one.source, one.error
+        )
+    }));
     found.extend(status.peers.iter().flat_map(of_peer));
     found.extend(status.circuits.iter().filter_map(of_circuit));
     if status.log.dropped > 0 {

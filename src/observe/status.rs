@@ -37,6 +37,10 @@ pub struct Status {
     pub certificates: Vec<Certificate>,
     /// Connections from peers, and attempts to dial them.
     pub handshakes: Vec<Handshakes>,
+    /// Addresses from which handshakes were begun and not completed within the last minute: what this daemon sends does not arrive there,
+    /// or somebody only begins.
+    #[serde(default)]
+    pub unanswered: Vec<String>,
     /// Sessions that have ended.
     pub sessions_ended: u64,
     /// Configuration that was read again.
@@ -45,6 +49,9 @@ pub struct Status {
     pub log: LogLines,
     /// Nodes of this host.
     pub nodes: Vec<LocalNode>,
+    /// How other peers are found (`[[discover]]`), in the order of the file.
+    #[serde(default)]
+    pub discover: Vec<Discover>,
     /// Peers: those that are configured, and those with a session. In the order of their names.
     pub peers: Vec<Peer>,
     /// The busiest circuits, at most [`Status::CIRCUITS`]. The others are in `other_circuits`.
@@ -135,6 +142,19 @@ pub struct LocalNode {
     pub hosts: Vec<String>,
     /// Whether it is a hidden node.
     pub is_hidden: bool,
+}
+
+/// A way to find peers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discover {
+    /// `dns NAME`, `srv NAME` or `exchange`.
+    pub source: String,
+    /// How many addresses or daemons it names now.
+    pub found: u64,
+    /// Of these, the daemons with a session.
+    pub connected: u64,
+    /// Why the name service gave no answer last time; empty if it did.
+    pub error: String,
 }
 
 /// A peer.

@@ -24,6 +24,8 @@ fn parts(now: SystemTime) -> Parts {
         read: Record::new(now, now + day * 10, now + day * 100).lock().clone(),
         log: status::LogLines::default(),
         local: vec![("a".into(), vec!["h".into()], false)],
+        found: Vec::new(),
+        unanswered: Vec::new(),
         peers: vec![PeerReport {
             name: "Right".into(),
             state: TrunkState::Down,
@@ -114,6 +116,7 @@ fn everything() -> Status {
         circuits: vec![Circuit::default()],
         certificates: vec![status::Certificate::default()],
         handshakes: vec![status::Handshakes::default()],
+        discover: vec![status::Discover::default()],
         nodes: vec![status::LocalNode::default()],
         ..Status::default()
     }
@@ -131,7 +134,7 @@ fn the_page_names_what_there_is() {
             .map(|object| object.keys().cloned().collect::<Vec<_>>())
     };
     let mut named = keys(&value).expect("an object");
-    for list in ["peers", "circuits", "certificates", "handshakes", "nodes"] {
+    for list in ["peers", "circuits", "certificates", "handshakes", "discover", "nodes"] {
         named.extend(keys(&value[list][0]).expect("an object"));
     }
     named.extend(keys(&value["reloads"]).expect("an object"));

@@ -94,6 +94,11 @@ pub struct DaemonPattern {
 }
 
 impl DaemonPattern {
+    /// The pattern that matches any name.
+    pub fn any() -> Self {
+        Self { text: "*".to_owned() }
+    }
+
     /// Parses a pattern: letters, digits, `-`, `_`, dots and `*`. `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');

@@ -161,6 +161,7 @@ impl Session {
             } => self.handle_handshake(circuit, message, credit),
             Notice::Close(close) => self.handle_close(close, now),
             Notice::Silence { circuit, is_silent } => self.handle_silence(circuit, is_silent)?,
+            Notice::Peers(peers) => self.events.push_back(Event::Peers(peers)),
             Notice::Leaving { reason } => self.start_leaving(reason, now),
             Notice::Goodbye { reason } => self.events.push_back(Event::Goodbye { reason }),
         }

@@ -2,6 +2,7 @@ use bytes::Bytes;
 
 use crate::etf::Pid;
 use crate::wire::CircuitId;
+use crate::wire::KnownPeer;
 use crate::wire::Open;
 
 /// An event for the owner of a session.
@@ -66,6 +67,8 @@ pub enum Event {
         /// The part before the `@`.
         name: String,
     },
+    /// The peer tells of its peers.
+    Peers(Vec<KnownPeer>),
     /// The peer leaves.
     Goodbye {
         /// For logs.

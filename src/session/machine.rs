@@ -21,6 +21,7 @@ use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
 use crate::wire::FrameId;
+use crate::wire::KnownPeer;
 use crate::wire::LaneId;
 use crate::wire::Notice;
 use crate::wire::Open;
@@ -236,6 +237,11 @@ impl Session {
     /// A local node is down.
     pub fn node_down(&mut self, name: String) {
         self.notify(Notice::NodeDown { name });
+    }
+
+    /// Tells the peer of other peers. It must have said that it understands this.
+    pub fn tell_peers(&mut self, peers: Vec<KnownPeer>) {
+        self.notify(Notice::Peers(peers));
     }
 
     /// Closes all circuits in order and tells the peer that this daemon leaves.

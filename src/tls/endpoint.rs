@@ -1,12 +1,25 @@
 use std::sync::Arc;
 
 use ::aws_lc_rs::hmac;
+use rustls::CertificateError;
 use rustls::ClientConfig;
+use rustls::ConfigBuilder;
+use rustls::DigitallySignedStruct;
+use rustls::Error;
 use rustls::ServerConfig;
+use rustls::SignatureScheme;
+use rustls::WantsVerifier;
 use rustls::client::Resumption;
+use rustls::client::WantsClientCert;
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::client::danger::ServerCertVerified;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::ServerName;
+use rustls_pki_types::UnixTime;
 
 use super::error::EndpointError;
 use super::identity::Identity;
@@ -68,18 +81,89 @@ pub fn server_config(identity: &Identity) -> Result<ServerConfig, EndpointError>
 ///
 /// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
 pub fn client_config(identity: &Identity) -> Result<ClientConfig, EndpointError> {
+    let verifier = verifier(identity)?;
+    dialling(identity, |config| config.with_webpki_verifier(verifier))
+}
+
+/// The same for peers whose names are not known yet. Their certificates are checked in the same way, but for the name: that must be done
+/// once they have said it.
+///
+/// # Errors
+///
+/// [`EndpointError`] if rustls rejects what [`Identity::load`] accepted.
+pub fn client_config_for_any(identity: &Identity) -> Result<ClientConfig, EndpointError> {
+    let verifier = Arc::new(AnyName(verifier(identity)?));
+    dialling(identity, |config| {
+        config.dangerous().with_custom_certificate_verifier(verifier)
+    })
+}
+
+fn verifier(identity: &Identity) -> Result<Arc<WebPkiServerVerifier>, EndpointError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(identity.authorities(), provider())
         .with_crls(identity.crls().iter().cloned())
         .allow_unknown_revocation_status()
         .build()?;
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])?
-        .with_webpki_verifier(verifier)
-        .with_client_auth_cert(identity.chain().to_vec(), identity.key())?;
+    Ok(verifier)
+}
+
+fn dialling(
+    identity: &Identity,
+    verifying: impl FnOnce(ConfigBuilder<ClientConfig, WantsVerifier>) -> ConfigBuilder<ClientConfig, WantsClientCert>,
+) -> Result<ClientConfig, EndpointError> {
+    let config = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13])?;
+    let mut config = verifying(config).with_client_auth_cert(identity.chain().to_vec(), identity.key())?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
     // A daemon has one certificate, so the server does not need the name. SNI would send it unencrypted.
     config.enable_sni = false;
     Ok(config)
+}
+
+/// Accepts each certificate that the inner one accepts, whatever its name.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self
+            .0
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            // The name is looked at last: authority, time and revocation are as they must be.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }

@@ -39,6 +39,7 @@ pub use authority::LEAF_DAYS_DEFAULT;
 pub use authority::LEAF_DAYS_MAX;
 pub use endpoint::ALPN;
 pub use endpoint::client_config;
+pub use endpoint::client_config_for_any;
 pub use endpoint::reset_key;
 pub use endpoint::server_config;
 #[cfg(any(test, feature = "daemon", feature = "internals"))]

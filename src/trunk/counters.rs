@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::TrunkError;
 
@@ -36,7 +39,13 @@ pub struct Counters(Arc<Shared>);
 struct Shared {
     handshakes: Mutex<BTreeMap<(Direction, &'static str), u64>>,
     sessions_ended: AtomicU64,
+    /// Where peers began a handshake and did not go on, and when that was noticed last.
+    unanswered: Mutex<BTreeMap<IpAddr, Instant>>,
 }
+
+/// Addresses that are remembered, and for how long.
+const UNANSWERED: usize = 64;
+const UNANSWERED_TIME: Duration = Duration::from_secs(60);
 
 impl Counters {
     /// An attempt to set up a connection has ended.
@@ -44,6 +53,23 @@ impl Counters {
         let outcome = outcome.as_ref().map_or_else(TrunkError::kind, |_| "accepted");
         let mut counts = self.0.handshakes.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((direction, outcome)).or_default() += 1;
+    }
+
+    /// Somebody at this address has begun a handshake, and nothing more has come: it seems that our packets do not arrive there.
+    pub fn unanswered(&self, from: IpAddr, now: Instant) {
+        let mut unanswered = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        unanswered.retain(|_, at| now < *at + UNANSWERED_TIME);
+        if unanswered.len() < UNANSWERED {
+            unanswered.insert(from.to_canonical(), now);
+        }
+    }
+
+    /// The addresses from which that has happened within the last minute.
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
+    pub fn without_answer(&self, now: Instant) -> Vec<IpAddr> {
+        let unanswered = self.0.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = unanswered.iter().filter(|(_, at)| now < **at + UNANSWERED_TIME);
+        recent.map(|(from, _)| *from).collect()
     }
 
     /// A session has ended.
@@ -65,5 +91,24 @@ impl Counters {
             .iter()
             .map(|((direction, outcome), count)| (*direction, *outcome, *count))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handshakes_that_were_begun_only_are_remembered_for_a_minute() {
+        let (counters, now) = (Counters::default(), Instant::now());
+        for number in 0..200 {
+            counters.unanswered([10, 0, 0, number].into(), now);
+        }
+        assert_eq!(counters.without_answer(now).len(), UNANSWERED);
+        let later = now + UNANSWERED_TIME;
+        assert!(counters.without_answer(later).is_empty());
+        let mapped: IpAddr = "::ffff:10.0.0.9".parse().unwrap();
+        counters.unanswered(mapped, later);
+        assert_eq!(counters.without_answer(later), [IpAddr::from([10, 0, 0, 9])]);
     }
 }

@@ -80,6 +80,9 @@ pub enum TrunkError {
     /// A newer connection took its place.
     #[error("the connection gave way to a newer one: too many are being set up")]
     Displaced,
+    /// The address that was dialled is one of this daemon.
+    #[error("that is an address of this daemon")]
+    Myself,
     /// There is a session with this peer already.
     #[error("there is a session with this peer already")]
     Duplicate,
@@ -101,6 +104,7 @@ impl TrunkError {
             Self::Wire(_) | Self::Session(_) | Self::Greeting | Self::Ended(_) => "protocol",
             Self::Late(_) => "late",
             Self::Displaced => "displaced",
+            Self::Myself => "myself",
             Self::Duplicate => "duplicate",
         }
     }
@@ -112,6 +116,12 @@ impl From<quinn::ConnectionError> for TrunkError {
         use quinn::ConnectionError::ConnectionClosed;
         match error {
             ApplicationClosed(close) if close.error_code == TrunkConfig::DROPPED => Self::Withdrawn,
+            // It is the same daemon that closes here and reads there.
+            ApplicationClosed(close)
+                if close.error_code == TrunkConfig::REFUSED && close.reason == Self::Myself.to_string() =>
+            {
+                Self::Myself
+            }
             // Before the handshake is complete, an application can send only this code (RFC 9000 section 10.2.3).
             ConnectionClosed(close) if close.error_code == TransportErrorCode::APPLICATION_ERROR => Self::Withdrawn,
             // The peer sends the text of its error with its close.

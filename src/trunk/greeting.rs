@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::TrunkError;
 use crate::router::Acceptance;
+use crate::router::DaemonPattern;
 use crate::router::daemon_of;
 use crate::router::temporary_name;
 use crate::tls::PeerCertificate;
@@ -24,6 +25,8 @@ pub struct LocalDaemon {
     /// Whether the daemon runs only for a single command or a remote shell, possibly while another daemon with the same name is
     /// running.
     pub is_temporary: bool,
+    /// The UDP port at which it listens for peers; 0 if it does not.
+    pub port: u16,
     /// Who may dial this daemon.
     pub accepts: Acceptance,
 }
@@ -45,6 +48,10 @@ pub struct Agreement {
     pub software: String,
     /// The session that the peer still holds with this daemon.
     pub session: Option<SessionId>,
+    /// The UDP port at which the peer listens; 0 if it does not, or does not say.
+    pub port: u16,
+    /// Whether the peer may be told of other peers.
+    pub exchanges: bool,
     /// The hosts in the peer's certificate: DNS names and IP addresses.
     pub hosts: Arc<[String]>,
     /// The last moment at which that certificate is valid.
@@ -58,13 +65,16 @@ pub enum Dialled<'a> {
     Daemon(&'a str),
     /// Any daemon of this host.
     Host(&'a str),
+    /// Any daemon whose name matches one of the patterns, whatever host it is at.
+    Any(&'a [DaemonPattern]),
 }
 
 impl<'a> Dialled<'a> {
-    /// The name that the certificate must contain.
-    pub const fn name(self) -> &'a str {
+    /// The name that TLS must find in the certificate; `None` if the name is checked when the daemon has said it.
+    pub const fn name(self) -> Option<&'a str> {
         match self {
-            Self::Daemon(name) | Self::Host(name) => name,
+            Self::Daemon(name) | Self::Host(name) => Some(name),
+            Self::Any(_) => None,
         }
     }
 }
@@ -80,6 +90,8 @@ impl LocalDaemon {
             software: concat!("beamway ", env!("CARGO_PKG_VERSION")).to_owned(),
             session,
             temporary: self.is_temporary,
+            port: self.port,
+            exchanges: true,
         }
     }
 
@@ -105,6 +117,16 @@ impl LocalDaemon {
             && !wanted.eq_ignore_ascii_case(&hello.name)
         {
             return Err(refuse(format!("this daemon dialled {wanted:?}")));
+        }
+        if hello.name.eq_ignore_ascii_case(&self.name) && hello.boot == self.boot {
+            return Err(TrunkError::Myself);
+        }
+        if let Some(Dialled::Any(names)) = dialled
+            && !names.iter().any(|name| name.matches(&hello.name))
+        {
+            return Err(refuse(
+                "the `name` of the [[discover]] that has found it does not match".into(),
+            ));
         }
         // A command or a remote shell uses the name and the certificate of the daemon of its host, and may dial it.
         let is_one_temporary = self.is_temporary != hello.temporary;
@@ -135,6 +157,8 @@ impl LocalDaemon {
             boot: hello.boot,
             software: hello.software,
             session: hello.session,
+            port: hello.port,
+            exchanges: hello.exchanges,
             hosts: certificate.hosts().into(),
             valid_until: certificate.valid_until(),
         })

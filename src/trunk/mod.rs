@@ -9,6 +9,7 @@
 //! - `keeper`: whether the trunk works ([`TrunkState`]), when another one is tried, and when the session ends. `liveness`:
 //!   distinguishes a slow trunk from a dead one.
 //! - [`Counters`]: how many connections were set up, and why others were not.
+//! - `told`: what peers tell of other daemons.
 //! - [`SendErrors`]: datagrams that the kernel does not send, and why.
 
 mod admission;
@@ -24,6 +25,7 @@ mod known;
 mod liveness;
 mod send_errors;
 mod state;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -39,3 +41,6 @@ pub use held::Held;
 pub use known::KnownAddresses;
 pub use send_errors::SendErrors;
 pub use state::TrunkState;
+pub use told::Known;
+#[cfg(any(test, feature = "internals"))]
+pub use told::PEERS_OF_A_PEER;

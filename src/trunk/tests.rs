@@ -19,6 +19,7 @@ use super::io::busy_wait::BusyWait;
 use super::io::canary;
 use super::io::canary::Canaries;
 use super::io::dial;
+use super::io::exchange::Exchange;
 use super::io::greet::Greeted;
 use super::io::leave::LeaveBarrier;
 use super::io::probe;
@@ -39,6 +40,7 @@ use crate::tls::Identity;
 use crate::tls::PeerCertificate;
 use crate::tls::PemFiles;
 use crate::tls::client_config;
+use crate::tls::client_config_for_any;
 use crate::tls::reset_key;
 use crate::tls::server_config;
 use crate::wire::CircuitId;
@@ -56,6 +58,7 @@ fn daemon(name: &str, lanes: u8) -> LocalDaemon {
         boot: [1; 16],
         lanes,
         is_temporary: false,
+        port: 4471,
         accepts: Acceptance::default(),
     }
 }
@@ -202,7 +205,7 @@ async fn a_host_that_the_certificate_does_not_name_is_refused() {
             addresses: &[address],
             fresh: false,
         };
-        let met = dial::dial(&sockets, client.clone(), &near, &Held::default(), target).await;
+        let met = dial::dial(&sockets, &client, &near, &Held::default(), target).await;
         assert_eq!(
             met.as_ref().map(|met| met.agreement.peer.as_str()).ok(),
             is_met.then_some("far"),
@@ -212,6 +215,81 @@ async fn a_host_that_the_certificate_does_not_name_is_refused() {
             peers.recv().await.unwrap();
         }
     }
+}
+
+/// Whoever listens at an address that the name service gave has a certificate of an authority, whatever its name; and the name is one
+/// that was asked for.
+#[tokio::test]
+async fn a_daemon_without_a_name_is_dialled_by_its_address() {
+    let (authority, other) = (
+        Authority::create(SystemTime::now()).unwrap(),
+        Authority::create(SystemTime::now()).unwrap(),
+    );
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let (stranger, _) = endpoint(&other, "far", &TrunkConfig::default());
+    let mut kept = Vec::new();
+    for (endpoint, name) in [(&near, "near"), (&far, "far"), (&stranger, "far")] {
+        let (greeted, peers) = tokio::sync::mpsc::channel(4);
+        kept.push(peers);
+        tokio::spawn(accept::accept(
+            endpoint.clone(),
+            Arc::new(daemon(name, 1)),
+            Held::default(),
+            KnownAddresses::default(),
+            Counters::default(),
+            greeted,
+        ));
+    }
+    let sockets = dial::Sockets::only(near.clone());
+    let names = |text| [DaemonPattern::parse(text).unwrap()];
+    for (at, pattern, expected) in [
+        (&far, "*", Ok("far")),
+        (&far, "F*", Ok("far")),
+        (&far, "nobody", Err("identity")),
+        (&near, "*", Err("myself")),
+        (&stranger, "*", Err("connection")),
+    ] {
+        let names = names(pattern);
+        let target = dial::Target {
+            who: Dialled::Any(&names),
+            addresses: &[at.local_addr().unwrap()],
+            fresh: false,
+        };
+        let met = dial::dial(&sockets, &client, &daemon("near", 1), &Held::default(), target).await;
+        let met = met.map(|met| met.agreement.peer).map_err(|error| error.kind());
+        assert_eq!(met.as_deref().map_err(|kind| *kind), expected, "{pattern}");
+    }
+    assert!(sockets.is_own(near.local_addr().unwrap()));
+    assert!(!sockets.is_own(far.local_addr().unwrap()));
+}
+
+/// One that does not answer costs a moment, not the time after which it is given up.
+#[tokio::test]
+async fn all_addresses_of_a_peer_are_tried() {
+    let authority = Authority::create(SystemTime::now()).unwrap();
+    let (near, client) = endpoint(&authority, "near", &TrunkConfig::default());
+    let (far, _) = endpoint(&authority, "far", &TrunkConfig::default());
+    let (greeted, _peers) = tokio::sync::mpsc::channel(4);
+    let silent = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addresses = [silent.local_addr().unwrap(), far.local_addr().unwrap()];
+    tokio::spawn(accept::accept(
+        far,
+        Arc::new(daemon("far", 1)),
+        Held::default(),
+        KnownAddresses::default(),
+        Counters::default(),
+        greeted,
+    ));
+    let target = dial::Target {
+        who: Dialled::Daemon("far"),
+        addresses: &addresses,
+        fresh: false,
+    };
+    let (sockets, us, held) = (dial::Sockets::only(near), daemon("near", 1), Held::default());
+    let dialled = dial::dial(&sockets, &client, &us, &held, target);
+    let dialled = tokio::time::timeout(Duration::from_secs(5), dialled).await;
+    assert_eq!(dialled.unwrap().unwrap().agreement.peer, "far");
 }
 
 #[test]
@@ -226,13 +304,14 @@ fn a_temporary_daemon_meets_the_one_with_its_name() {
     let lasting = daemon("right", 16);
     let temporary = LocalDaemon {
         is_temporary: true,
+        boot: [2; 16],
         ..daemon("right", 16)
     };
     let here = lasting.agree(temporary.hello(None), &certificate, None).unwrap();
     let there = temporary
         .agree(lasting.hello(None), &certificate, Some(Dialled::Daemon("right")))
         .unwrap();
-    assert_eq!((here.peer.as_str(), there.peer.as_str()), ("right/01010101", "right"));
+    assert_eq!((here.peer.as_str(), there.peer.as_str()), ("right/02020202", "right"));
     let lower = (lasting.is_lower_than(&here.peer), temporary.is_lower_than(&there.peer));
     assert_eq!(lower, (true, false), "one of both decides");
     // Nobody dials these.
@@ -242,8 +321,16 @@ fn a_temporary_daemon_meets_the_one_with_its_name() {
 #[test]
 fn our_own_name_is_refused() {
     for name in ["right", "Right"] {
-        let refused = daemon(name, 16).agree(hello("right"), &certificate("right"), None);
-        assert!(refused.unwrap_err().to_string().contains("this daemon's own name"));
+        let refused = |boot| {
+            let hello = Hello {
+                boot: [boot; 16],
+                ..hello("right")
+            };
+            let refused = daemon(name, 16).agree(hello, &certificate("right"), None);
+            refused.unwrap_err().to_string()
+        };
+        assert!(refused(2).contains("this daemon's own name"));
+        assert_eq!(refused(1), "that is an address of this daemon");
     }
 }
 
@@ -324,7 +411,7 @@ fn identity_for(authority: &Authority, name: &str, hosts: &[String]) -> Identity
 }
 
 /// A daemon's UDP endpoint on loopback, and the QUIC configuration for dialling.
-fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::Endpoint, quinn::ClientConfig) {
+fn endpoint(authority: &Authority, name: &str, config: &TrunkConfig) -> (quinn::Endpoint, dial::Clients) {
     endpoint_at(authority, name, config, (Ipv4Addr::LOCALHOST, 0).into())
 }
 
@@ -334,7 +421,7 @@ fn endpoint_for(
     name: &str,
     hosts: &[String],
     config: &TrunkConfig,
-) -> (quinn::Endpoint, quinn::ClientConfig) {
+) -> (quinn::Endpoint, dial::Clients) {
     let identity = identity_for(authority, name, hosts);
     bound(&identity, config, (Ipv4Addr::LOCALHOST, 0).into())
 }
@@ -344,21 +431,29 @@ fn endpoint_at(
     name: &str,
     config: &TrunkConfig,
     address: SocketAddr,
-) -> (quinn::Endpoint, quinn::ClientConfig) {
+) -> (quinn::Endpoint, dial::Clients) {
     bound(&identity(authority, name), config, address)
 }
 
-fn bound(identity: &Identity, config: &TrunkConfig, address: SocketAddr) -> (quinn::Endpoint, quinn::ClientConfig) {
+fn bound(identity: &Identity, config: &TrunkConfig, address: SocketAddr) -> (quinn::Endpoint, dial::Clients) {
     let server = config.server(Arc::new(server_config(identity).unwrap())).unwrap();
-    let client = config.client(Arc::new(client_config(identity).unwrap())).unwrap();
     let key = Arc::new(reset_key(identity));
     let listening = udp::bind(address, config, Some(server), key, SendErrors::default()).unwrap();
-    (listening.endpoint, client)
+    (listening.endpoint, clients(identity, config))
+}
+
+fn clients(identity: &Identity, config: &TrunkConfig) -> dial::Clients {
+    dial::Clients {
+        named: config.client(Arc::new(client_config(identity).unwrap())).unwrap(),
+        any: config
+            .client(Arc::new(client_config_for_any(identity).unwrap()))
+            .unwrap(),
+    }
 }
 
 async fn dial_from(
     near: &quinn::Endpoint,
-    client: quinn::ClientConfig,
+    client: dial::Clients,
     us: &LocalDaemon,
     address: SocketAddr,
 ) -> Result<Greeted, TrunkError> {
@@ -367,7 +462,7 @@ async fn dial_from(
 
 async fn dial_at(
     near: &quinn::Endpoint,
-    client: quinn::ClientConfig,
+    client: dial::Clients,
     us: &LocalDaemon,
     name: &str,
     address: SocketAddr,
@@ -377,7 +472,14 @@ async fn dial_at(
         addresses: &[address],
         fresh: false,
     };
-    dial::dial(&dial::Sockets::only(near.clone()), client, us, &Held::default(), target).await
+    dial::dial(
+        &dial::Sockets::only(near.clone()),
+        &client,
+        us,
+        &Held::default(),
+        target,
+    )
+    .await
 }
 
 fn streams(trunk: Greeted, lanes: u8) -> Streams {
@@ -396,7 +498,7 @@ async fn datagrams_grow_to_what_both_sides_allow() {
         let (near_end, client) = endpoint(&authority, "near", &config(near));
         let (far_end, _) = endpoint(&authority, "far", &config(far));
         let dialled = near_end
-            .connect_with(client, far_end.local_addr().unwrap(), "far")
+            .connect_with(client.named, far_end.local_addr().unwrap(), "far")
             .unwrap();
         let accepted = async { far_end.accept().await.unwrap().await.unwrap() };
         let (dialled, _accepted) = tokio::join!(dialled, accepted);
@@ -468,7 +570,7 @@ async fn canary_alarms(end: CanaryEnd) -> bool {
     let tcp = tcp_path(path, listener.local_addr().unwrap()).await;
     tokio::spawn(canary::serve(listener, canaries.clone()));
     let accepted = async { far.accept().await.unwrap().await.unwrap() };
-    let (dialled, accepted) = tokio::join!(near.connect_with(client, path, "far").unwrap(), accepted);
+    let (dialled, accepted) = tokio::join!(near.connect_with(client.named, path, "far").unwrap(), accepted);
     let dialled = dialled.unwrap();
     let probe = Arc::new(tokio::sync::Notify::new());
     let (probed, session) = (Arc::clone(&probe), dialled.clone());
@@ -529,7 +631,7 @@ async fn an_acknowledgement_from_before_is_no_answer() {
         let _ = ends.recv();
     });
     let connection = near
-        .connect_with(client, told.recv().unwrap(), "far")
+        .connect_with(client.named, told.recv().unwrap(), "far")
         .unwrap()
         .await
         .unwrap();
@@ -566,7 +668,7 @@ async fn datagrams_grow_again_when_the_path_does() {
     let limit = Arc::new(AtomicUsize::new(1300));
     let dropped = Arc::new(AtomicUsize::new(0));
     let path = narrow_path(far.local_addr().unwrap(), Arc::clone(&limit), Arc::clone(&dropped)).await;
-    let dialled = near.connect_with(client, path, "far").unwrap();
+    let dialled = near.connect_with(client.named, path, "far").unwrap();
     let accepted = async { far.accept().await.unwrap().await.unwrap() };
     let (dialled, _accepted) = tokio::join!(dialled, accepted);
     let connection = dialled.unwrap();
@@ -699,6 +801,7 @@ async fn another_certificate_on_the_next_trunk_of_a_session_is_told_to_the_hub()
         leave: CancellationToken::new(),
         barrier: LeaveBarrier::default(),
         busy_wait: BusyWait::default(),
+        exchange: Exchange::default(),
     };
     let (trunks, receiver) = trunks(tokio::sync::watch::channel(TrunkState::Fresh).0);
     let running = tokio::spawn(session::run(first, settings, receiver));
@@ -722,7 +825,9 @@ async fn what_a_peer_gives_up_is_told_from_what_is_refused() {
     let (far, _) = endpoint(&ours, "far", &TrunkConfig::default());
     let dial = |authority| {
         let (near, client) = endpoint(authority, "near", &TrunkConfig::default());
-        let connecting = near.connect_with(client, far.local_addr().unwrap(), "far").unwrap();
+        let connecting = near
+            .connect_with(client.named, far.local_addr().unwrap(), "far")
+            .unwrap();
         (near, connecting)
     };
 
@@ -864,7 +969,7 @@ async fn handshakes_that_nobody_completes_keep_no_peer_out() {
 /// A client that sends its first packet, proves its address if it must, and then nothing.
 async fn half_a_handshake(authority: &Authority, address: SocketAddr) -> quinn::Endpoint {
     let (near, client) = endpoint(authority, "near", &TrunkConfig::default());
-    let connecting = near.connect_with(client, address, "far").unwrap();
+    let connecting = near.connect_with(client.named, address, "far").unwrap();
     // Neither quinn nor the kernel is asked for what comes back.
     tokio::time::sleep(Duration::from_millis(2)).await;
     let _ = near.rebind(std::net::UdpSocket::bind("127.0.0.9:0").unwrap());
@@ -892,7 +997,7 @@ async fn peers_of_both_families_are_dialled_and_from_fresh_ports() {
             fresh,
         };
         let (us, held) = (daemon("near", 4), Held::default());
-        let dialled = dial::dial(&sockets, client.clone(), &us, &held, target);
+        let dialled = dial::dial(&sockets, &client, &us, &held, target);
         let from = async { far.accept().await.map(|incoming| incoming.remote_address()) };
         let from = tokio::select! {
             from = from => from.unwrap(),
@@ -912,7 +1017,7 @@ async fn who_does_not_answer_is_told_with_what_to_look_at() {
         ..TrunkConfig::default()
     };
     let (key, errors): (Arc<dyn quinn::crypto::HmacKey>, _) = (Arc::new(reset_key(&identity)), SendErrors::default());
-    let client = config.client(Arc::new(client_config(&identity).unwrap())).unwrap();
+    let client = clients(&identity, &config);
     let any = (Ipv4Addr::UNSPECIFIED, 0).into();
     let near = udp::bind(any, &config, None, Arc::clone(&key), errors.clone()).unwrap();
     let sockets = dial::Sockets::new(near.endpoint, errors, config, key);
@@ -937,9 +1042,7 @@ async fn who_does_not_answer_is_told_with_what_to_look_at() {
             fresh: false,
         };
         let (us, held) = (daemon("near", 4), Held::default());
-        let error = dial::dial(&sockets, client.clone(), &us, &held, target)
-            .await
-            .unwrap_err();
+        let error = dial::dial(&sockets, &client, &us, &held, target).await.unwrap_err();
         let error = error.to_string();
         for part in expected {
             assert!(error.contains(part), "{part:?} is not in {error:?}");

@@ -5,7 +5,7 @@ pub struct Notice {
     /// The number of the notice within its session and direction, from 1. Zero in Hello, Welcome and Receipt.
     #[prost(uint64, tag = "1")]
     pub number: u64,
-    #[prost(oneof = "notice::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "notice::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub body: ::core::option::Option<notice::Body>,
 }
 /// Nested message and enum types in `Notice`.
@@ -35,6 +35,9 @@ pub mod notice {
         /// From version 5 on.
         #[prost(message, tag = "12")]
         Silence(super::Silence),
+        /// Only to a daemon that has said `exchange` in its Hello.
+        #[prost(message, tag = "13")]
+        Peers(super::Peers),
     }
 }
 /// The first notice on every control stream, from both sides.
@@ -66,6 +69,12 @@ pub struct Hello {
     /// with the same name.
     #[prost(bool, tag = "9")]
     pub temporary: bool,
+    /// The UDP port at which the sender listens for peers. Zero if it does not, or does not say.
+    #[prost(uint32, tag = "10")]
+    pub port: u32,
+    /// The sender understands Peers.
+    #[prost(bool, tag = "11")]
+    pub exchange: bool,
 }
 /// From the daemon with the lower name: this trunk carries the session from now on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -197,4 +206,21 @@ pub struct Silence {
     /// Whether it is silent.
     #[prost(bool, tag = "2")]
     pub silent: bool,
+}
+/// Peers with which the sender has a session, or has none any more. Each notice changes what earlier ones have told.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Peers {
+    #[prost(message, repeated, tag = "1")]
+    pub peers: ::prost::alloc::vec::Vec<KnownPeer>,
+}
+/// One of them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownPeer {
+    /// The name of the daemon.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The UDP addresses at which it listens, as the sender sees them: `10.0.0.2:4471` or `\[fd00::2\]:4471`. None: the sender has no
+    /// session with it any more.
+    #[prost(string, repeated, tag = "2")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }

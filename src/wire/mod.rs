@@ -32,6 +32,7 @@ pub use frame::TURN;
 pub use frame::lane_header;
 pub use notice::Close;
 pub use notice::Hello;
+pub use notice::KnownPeer;
 pub use notice::Mark;
 pub use notice::NOTICE_MAX;
 pub use notice::Notice;

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use bytes::BytesMut;
 use prost::Message;
@@ -70,6 +72,8 @@ pub enum Notice {
         /// Whether it is silent.
         is_silent: bool,
     },
+    /// Peers with which the sender has a session, or has none any more. Only to a peer that [exchanges](Hello::exchanges).
+    Peers(Vec<KnownPeer>),
     /// The sender is about to leave.
     Leaving {
         /// For people and logs.
@@ -100,6 +104,19 @@ pub struct Hello {
     /// Whether the sender is a temporary daemon: another daemon with the same name may have a session, which is not
     /// affected.
     pub temporary: bool,
+    /// The UDP port at which the sender listens; 0 if it does not, or does not say.
+    pub port: u16,
+    /// Whether the sender understands [`Notice::Peers`].
+    pub exchanges: bool,
+}
+
+/// A peer with which the sender has a session, or has none any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPeer {
+    /// The name of the daemon.
+    pub name: String,
+    /// Where it listens, as the sender sees it. Empty: the sender has no session with it any more.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// Identifies a session on both sides, and how many trunks have carried it.
@@ -218,6 +235,9 @@ impl Notice {
                 circuit: circuit.0,
                 silent: is_silent,
             }),
+            Self::Peers(peers) => Body::Peers(proto::Peers {
+                peers: peers.into_iter().map(Into::into).collect(),
+            }),
             Self::Leaving { reason } => Body::Leaving(proto::Leaving { reason }),
             Self::Goodbye { reason } => Body::Goodbye(proto::Goodbye { reason }),
         }
@@ -261,6 +281,10 @@ impl Notice {
                 circuit: CircuitId(silence.circuit),
                 is_silent: silence.silent,
             },
+            Body::Peers(peers) => {
+                let peers = peers.peers.into_iter().map(TryInto::try_into);
+                Self::Peers(peers.collect::<Result<_, _>>()?)
+            }
             Body::Leaving(leaving) => Self::Leaving { reason: leaving.reason },
             Body::Goodbye(goodbye) => Self::Goodbye { reason: goodbye.reason },
         })
@@ -325,6 +349,8 @@ impl From<Hello> for proto::Hello {
             session: hello.session.map_or(0, |id| id.session),
             trunk: hello.session.map_or(0, |id| id.trunk),
             temporary: hello.temporary,
+            port: hello.port.into(),
+            exchange: hello.exchanges,
         }
     }
 }
@@ -352,6 +378,31 @@ impl TryFrom<proto::Hello> for Hello {
                 trunk: hello.trunk,
             }),
             temporary: hello.temporary,
+            port: u16::try_from(hello.port).map_err(|_| WireError::Notice("port out of range"))?,
+            exchanges: hello.exchange,
+        })
+    }
+}
+
+impl From<KnownPeer> for proto::KnownPeer {
+    fn from(peer: KnownPeer) -> Self {
+        Self {
+            name: peer.name,
+            addresses: peer.addresses.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<proto::KnownPeer> for KnownPeer {
+    type Error = WireError;
+
+    fn try_from(peer: proto::KnownPeer) -> Result<Self, WireError> {
+        let addresses = peer.addresses.iter().map(|address| address.parse());
+        Ok(Self {
+            name: peer.name,
+            addresses: addresses
+                .collect::<Result<_, _>>()
+                .map_err(|_| WireError::Notice("not an address of a peer"))?,
         })
     }
 }

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -65,6 +67,30 @@ fn session() -> impl Strategy<Value = SessionId> {
     (1..u64::MAX, 1..u64::MAX).prop_map(|(session, trunk)| SessionId { session, trunk })
 }
 
+fn any_hello() -> impl Strategy<Value = Notice> {
+    (
+        any::<[u8; 16]>(),
+        1..=LANES_MAX,
+        ".*",
+        proptest::option::of(session()),
+        any::<bool>(),
+        any::<u16>(),
+    )
+        .prop_map(|(boot, lanes, name, session, temporary, port)| {
+            Notice::Hello(Hello {
+                versions: (1, 1),
+                name,
+                boot,
+                lanes,
+                software: "s".into(),
+                session,
+                temporary,
+                port,
+                exchanges: port % 2 == 0,
+            })
+        })
+}
+
 fn any_notice() -> impl Strategy<Value = Notice> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..100).prop_map(Bytes::from);
     let progress = (any::<u64>(), any_frame_ids(), any::<u64>()).prop_map(|(circuit, delivered, credit)| Progress {
@@ -73,22 +99,7 @@ fn any_notice() -> impl Strategy<Value = Notice> {
         credit,
     });
     prop_oneof![
-        (
-            any::<[u8; 16]>(),
-            1..=LANES_MAX,
-            ".*",
-            proptest::option::of(session()),
-            any::<bool>()
-        )
-            .prop_map(|(boot, lanes, name, session, temporary)| Notice::Hello(Hello {
-                versions: (1, 1),
-                name,
-                boot,
-                lanes,
-                software: "s".into(),
-                session,
-                temporary,
-            })),
+        any_hello(),
         session().prop_map(Notice::Welcome),
         (any_marks(), any::<u64>(), proptest::collection::vec(progress, 0..4)).prop_map(
             |(received, notices, circuits)| Notice::Receipt(Receipt {
@@ -122,6 +133,19 @@ fn any_notice() -> impl Strategy<Value = Notice> {
             circuit: CircuitId(circuit),
             is_silent
         }),
+        proptest::collection::vec(
+            (
+                "[a-z.]*",
+                proptest::collection::vec(any::<(IpAddr, u16)>().prop_map(SocketAddr::from), 0..3)
+            ),
+            0..4
+        )
+        .prop_map(|peers| Notice::Peers(
+            peers
+                .into_iter()
+                .map(|(name, addresses)| KnownPeer { name, addresses })
+                .collect()
+        )),
         ".*".prop_map(|reason| Notice::Leaving { reason }),
         ".*".prop_map(|reason| Notice::Goodbye { reason }),
     ]

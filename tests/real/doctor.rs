@@ -3,24 +3,30 @@
 use std::fs;
 use std::net::TcpListener;
 use std::net::UdpSocket;
+use std::time::Duration;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::harness::Carrier;
 use crate::harness::Cluster;
+use crate::harness::Hosts;
 use crate::harness::NodeSpec;
 use crate::harness::Site;
+use crate::harness::until;
 
 /// What the doctor finds at the first site: check, level, and text with remedy.
 fn examine(cluster: &mut Cluster, options: &[&str]) -> Vec<(String, String, String)> {
-    let output = cluster
-        .gateway(0)
-        .command("doctor")
-        .arg("--json")
-        .args(options)
-        .output()
-        .expect("a program");
+    examine_at(cluster, 0, options)
+}
+
+/// The same at any site.
+fn examine_at(cluster: &mut Cluster, site: usize, options: &[&str]) -> Vec<(String, String, String)> {
+    let mut command = cluster.command(site, crate::harness::BEAMWAY);
+    command
+        .args(["doctor", "--json", "--config"])
+        .arg(cluster.gateway(site).config());
+    let output = command.args(options).output().expect("a program");
     let error = String::from_utf8_lossy(&output.stderr);
     let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"));
     let text = |finding: &Value, key: &str| finding[key].as_str().expect("text").to_owned();
@@ -161,4 +167,25 @@ fn problems_of_the_running_daemon_are_told() {
         "warning",
         "without effect before a restart: gateway.lanes",
     );
+}
+
+/// What is sent arrives nowhere in one direction only. Each host tells what it can know.
+#[test]
+fn the_direction_that_is_blocked_is_told() {
+    let Some(hosts) = Hosts::lay() else { return };
+    hosts.lose();
+    let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
+    let told = |found: Vec<(String, String, String)>| {
+        let told = found.into_iter().find(|(check, _, _)| check == "UDP");
+        told.map_or_else(String::new, |(_, _, told)| told)
+    };
+    // A handshake that was begun is given up after five seconds.
+    until(
+        Duration::from_secs(40),
+        "the host that does not get out to be told so",
+        || told(examine_at(&mut cluster, 0, &[])).contains("its packets arrive here"),
+    );
+    let other = told(examine_at(&mut cluster, 1, &[]));
+    assert!(other.contains("nothing from there has arrived here"), "{other}");
+    cluster.assert_healthy();
 }

@@ -48,6 +48,7 @@ mod circuits;
 mod connections;
 mod demo;
 mod detection;
+mod discover;
 mod doctor;
 mod elixir;
 mod examples;

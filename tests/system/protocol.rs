@@ -12,6 +12,7 @@ use beamway::internals::hub::NAMES_OF_A_PEER;
 use beamway::internals::hub::NODES_OF_A_PEER;
 use beamway::internals::session::DROPPED_MAX;
 use beamway::internals::session::SessionConfig;
+use beamway::internals::trunk::PEERS_OF_A_PEER;
 use beamway::internals::trunk::TrunkConfig;
 use beamway::internals::wire::BODY_MAX;
 use beamway::internals::wire::Content;
@@ -37,6 +38,7 @@ fn of_the_code() -> BTreeMap<&'static str, u64> {
         ("COST_MAX", Content::COST_MAX),
         ("CIRCUITS_MAX", SessionConfig::CIRCUITS_MAX as u64),
         ("NODES_OF_A_PEER", NODES_OF_A_PEER as u64),
+        ("PEERS_OF_A_PEER", PEERS_OF_A_PEER as u64),
         ("SEQUENCES_MAX", SEQUENCES_MAX as u64),
         ("DROPPED_MAX", DROPPED_MAX as u64),
         ("CONTROL_MAX", SessionConfig::CONTROL_MAX as u64),

@@ -1,5 +1,8 @@
+use std::net::SocketAddr;
+
 use super::finding::Finding;
 use crate::observe::Status;
+use crate::observe::status::Discover;
 use crate::observe::status::Peer;
 use crate::wire::VERSION;
 
@@ -10,22 +13,55 @@ const DATAGRAM: u64 = 1452;
 const LOSS: f64 = 0.02;
 const LOSS_PACKETS: u64 = 50;
 
-/// What there is to tell of the peers, as a daemon that has dialled all of them sees them.
-pub(super) fn peers(status: &Status) -> Vec<Finding> {
-    let mut found: Vec<Finding> = status.peers.iter().flat_map(peer).collect();
+/// What there is to tell of the peers, as a daemon that has dialled all of them sees them. `running` is what the daemon of this host tells,
+/// if it runs: peers dial that one.
+pub(super) fn peers(status: &Status, running: Option<&Status>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = status.discover.iter().map(discover).collect();
+    found.extend(status.peers.iter().flat_map(|one| peer(one, running)));
     if found.is_empty() {
         found.push(Finding::ok(
             "peers",
-            "none is configured; others may dial in, as [accept] says",
+            "none is configured or connected; others may dial in, as [accept] says",
         ));
     }
     found
 }
 
-fn peer(peer: &Peer) -> Vec<Finding> {
+fn discover(one: &Discover) -> Finding {
+    let Discover {
+        source,
+        found,
+        connected,
+        error,
+    } = one;
+    let is_asked = source != "exchange";
+    match () {
+        () if !error.is_empty() => Finding::failure(
+            "DNS",
+            format!("[[discover]] {source}: {error}"),
+            "correct the name, or the name server (/etc/resolv.conf, or `server`)",
+        ),
+        () if is_asked && *found == 0 => Finding::warning(
+            "DNS",
+            format!("[[discover]] {source}: the name has no address but that of this daemon"),
+            "are the other daemons up, and is the name the one that has their addresses?",
+        ),
+        () if connected < found => Finding::warning(
+            "DNS",
+            format!("[[discover]] {source}: {connected} of {found} are connected"),
+            "the log of the daemon says why the others cannot be reached",
+        ),
+        () => Finding::ok(
+            "DNS",
+            format!("[[discover]] {source}: {found} found, all of them connected"),
+        ),
+    }
+}
+
+fn peer(peer: &Peer, running: Option<&Status>) -> Vec<Finding> {
     let name = &peer.name;
     if peer.state != "up" {
-        return vec![unreachable(peer)];
+        return vec![unreachable(peer, running)];
     }
     let round_trip = peer.round_trip_seconds * 1e3;
     let mut found = vec![Finding::ok(
@@ -73,15 +109,36 @@ fn peer(peer: &Peer) -> Vec<Finding> {
     found
 }
 
-fn unreachable(peer: &Peer) -> Finding {
+/// Which direction is blocked, as far as that can be told from here.
+fn blocked(error: &str, running: Option<&Status>) -> &'static str {
+    let address = error
+        .split_once("from UDP ")
+        .and_then(|(_, rest)| rest.split_once(": "));
+    let address = address.and_then(|(address, _)| address.parse::<SocketAddr>().ok());
+    let arrives = |running: &Status| {
+        let ip = address.map(|address| address.ip().to_canonical().to_string());
+        ip.is_some_and(|ip| running.unanswered.contains(&ip))
+    };
+    match running.map(arrives) {
+        Some(true) => {
+            "its packets arrive here, but nothing from here arrives there: let UDP out of this host, and in to this port over there"
+        }
+        Some(false) => {
+            "nothing from there has arrived here within the last minute either: the daemon there is not running, or UDP is blocked in both \
+             directions, or it does not dial this host; let UDP to this port through both ways on both hosts and everything between them"
+        }
+        None => {
+            "packets to it, or its answers, are lost: let UDP to this port through in both directions on both hosts and everything between \
+             them; while the daemon of this host runs, this check tells which direction is blocked"
+        }
+    }
+}
+
+fn unreachable(peer: &Peer, running: Option<&Status>) -> Finding {
     let (name, error) = (&peer.name, &peer.error);
     let is = |text: &str| error.contains(text);
     let (check, remedy) = match () {
-        () if is("no answer from UDP") => (
-            "UDP",
-            "packets to it, or its answers, are lost: let UDP to this port through in both directions on both hosts and everything between \
-             them; if `beamway status` on the peer shows this daemon as up, only the direction from here to there is blocked",
-        ),
+        () if is("no answer from UDP") => ("UDP", blocked(error, running)),
         () if is("clock") || is("not valid before") || is("expired") => (
             "clock",
             "set the clocks of both hosts (timedatectl), or renew the certificate that has expired",
@@ -116,7 +173,7 @@ mod tests {
             peers: vec![peer],
             ..Status::default()
         };
-        peers(&status).iter().map(|one| (one.check, one.level)).collect()
+        peers(&status, None).iter().map(|one| (one.check, one.level)).collect()
     }
 
     #[test]
@@ -143,6 +200,42 @@ mod tests {
             ("protocol", Level::Warning),
         ];
         assert_eq!(found(bad), warned);
+    }
+
+    #[test]
+    fn the_direction_that_is_blocked_is_told() {
+        let error = "no answer from UDP [::ffff:10.0.0.1]:4471: does the daemon run there";
+        let running = |unanswered: &[&str]| Status {
+            unanswered: unanswered.iter().map(|&one| one.to_owned()).collect(),
+            ..Status::default()
+        };
+        for (running, expected) in [
+            (None, "tells which direction"),
+            (Some(running(&["10.0.0.2"])), "both directions"),
+            (Some(running(&["10.0.0.1"])), "its packets arrive here"),
+        ] {
+            let told = blocked(error, running.as_ref());
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn ways_to_find_peers_are_looked_at() {
+        for (source, found, connected, error, expected) in [
+            ("dns a", 2, 2, "", Level::Ok),
+            ("exchange", 0, 0, "", Level::Ok),
+            ("dns a", 0, 0, "", Level::Warning),
+            ("dns a", 2, 1, "", Level::Warning),
+            ("srv a", 2, 2, "no answer", Level::Failure),
+        ] {
+            let one = Discover {
+                source: source.into(),
+                found,
+                connected,
+                error: error.into(),
+            };
+            assert_eq!(discover(&one).level, expected, "{one:?}");
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn examine(args: DoctorArgs, tell: &impl Fn(&[Finding])) -> anyhow::Result
     }
     let (buffers, status) = dialled(loaded, source).await?;
     add(vec![buffers]);
-    add(peers::peers(&status));
+    add(peers::peers(&status, running.as_ref()));
     Ok(all)
 }
 
@@ -159,10 +159,11 @@ async fn dialled(loaded: Loaded, source: Source) -> anyhow::Result<(Finding, Sta
     let deadline = Instant::now() + DIAL_TIME;
     let mut status = collector.status().await;
     let is_settled = |status: &Status| {
-        status
-            .peers
-            .iter()
-            .all(|peer| peer.state == "up" || !peer.error.is_empty())
+        // Whether peers tell of others is not known.
+        let mut found = status.discover.iter().filter(|one| one.source != "exchange");
+        let peers = &status.peers;
+        peers.iter().all(|peer| peer.state == "up" || !peer.error.is_empty())
+            && found.all(|one| !one.error.is_empty() || (one.found > 0 && one.connected == one.found))
     };
     while Instant::now() < deadline && !is_settled(&status) {
         sleep(LOOK).await;

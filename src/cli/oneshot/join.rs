@@ -38,6 +38,9 @@ const EPMD_TIME: Duration = Duration::from_secs(1);
 /// Polling interval: whether a peer has announced the node.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// How long peers may take to be found ([[discover]]).
+const FIND: Duration = Duration::from_secs(3);
+
 /// How long a connected peer may take to announce its nodes. It announces all of them at once, so this covers some round
 /// trips on the longest path, with losses.
 const TELL: Duration = Duration::from_secs(2);
@@ -110,12 +113,16 @@ impl Joining {
             None => {
                 let began = Instant::now();
                 let peers = config.peers.clone();
+                let found = match config.discover.is_empty() {
+                    true => began,
+                    false => began + FIND,
+                };
                 let bound = BoundDaemon::bind_temporary(loaded, source, hosts).await?;
                 let requests = bound.requests();
                 let leave = CancellationToken::new();
                 let task = tokio::spawn(bound.run(leave.clone()));
                 let temporary = TemporaryDaemon { leave, task };
-                let session = match find(&requests, &target, &peers, deadline).await {
+                let session = match find(&requests, &target, &peers, found, deadline).await {
                     Ok(session) => session,
                     Err(error) => {
                         temporary.leave().await;
@@ -208,11 +215,12 @@ async fn here(config: &Config, hosts: &[String], target: &NodeName) -> Option<So
     None
 }
 
-/// Waits until a peer announces the node. Gives up early if all peers are connected and none announces it.
+/// Waits until a peer announces the node. Gives up early if all peers are connected, at `all_found` at the earliest, and none announces it.
 async fn find(
     requests: &mpsc::Sender<Request>,
     target: &NodeName,
     dialled: &[PeerSettings],
+    all_found: Instant,
     deadline: Instant,
 ) -> anyhow::Result<SessionHandle> {
     let mut complete_since = None;
@@ -230,7 +238,8 @@ async fn find(
         };
         let absent = absent(dialled, &peers);
         let now = Instant::now();
-        complete_since = absent.is_empty().then(|| complete_since.unwrap_or(now));
+        let is_complete = absent.is_empty() && now >= all_found;
+        complete_since = is_complete.then(|| complete_since.unwrap_or(now));
         let all_have_told = complete_since.is_some_and(|since| now >= since + TELL);
         if all_have_told || now >= deadline {
             bail!(

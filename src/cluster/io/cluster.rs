@@ -26,19 +26,22 @@ use super::configured::Configured;
 use super::control::Change;
 use super::control::Control;
 use super::control::PeerReport;
+use super::control::Peers;
 use super::dialling::Dialler;
 use super::dialling::keep_session;
+use super::finding::Finding;
 use super::hosts::Dialled;
 use super::hosts::HostDials;
 use super::sessions::Active;
 use super::sessions::Sessions;
+use super::sessions::Shown;
 use super::sessions::is_temporary;
 use super::sessions::key;
-use super::sessions::shown;
 use super::steps::Step;
 use super::steps::await_welcome;
 use super::steps::find_alone;
 use super::unexpected::Unexpected;
+use crate::cluster::Discovery;
 use crate::cluster::StaticPeer;
 use crate::cluster::choice::Choice;
 use crate::cluster::choice::Offer;
@@ -55,8 +58,11 @@ use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkState;
 use crate::trunk::io::busy_wait::BusyWait;
 use crate::trunk::io::canary::Canaries;
+use crate::trunk::io::dial::Clients;
 use crate::trunk::io::dial::Sockets;
+use crate::trunk::io::exchange::Exchange;
 use crate::trunk::io::greet::Greeted;
+use crate::trunk::io::resolve::Resolver;
 use crate::trunk::io::session;
 use crate::trunk::io::session::SessionSettings;
 use crate::trunk::io::trunks::trunks;
@@ -81,7 +87,7 @@ pub struct Cluster {
     /// The sockets from which peers are dialled.
     pub sockets: Arc<Sockets>,
     /// QUIC's settings for dialling.
-    pub client: quinn::ClientConfig,
+    pub clients: Clients,
     /// Settings of sessions. Lanes, rank and memory are set for each peer.
     pub session: SessionConfig,
     /// What is kept for all peers.
@@ -94,6 +100,8 @@ pub struct Cluster {
     pub held: Held,
     /// Where peers were reached, for those who let newcomers in.
     pub known: KnownAddresses,
+    /// What daemons tell each other of their peers.
+    pub exchange: Exchange,
     /// Counts the connections that are set up, and the sessions that end.
     pub counters: Counters,
     /// Whether sessions end when the certificate of the peer expires.
@@ -116,11 +124,11 @@ impl Cluster {
         mpsc::channel(GREETED)
     }
 
-    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, and each address of a host that is wanted. `controls` change
-    /// and ask it meanwhile.
+    /// Runs until the daemon stops and all sessions have ended. Dials `peers`, those that are found, and each address of a host that is
+    /// wanted. `controls` change and ask it meanwhile.
     pub async fn run(
         self,
-        peers: Vec<StaticPeer>,
+        (peers, discoveries): (Vec<StaticPeer>, Vec<Discovery>),
         mut controls: mpsc::Receiver<Control>,
         mut wanted: mpsc::Receiver<String>,
         greeted_in: mpsc::Sender<Greeted>,
@@ -132,6 +140,8 @@ impl Cluster {
         let dialler = Arc::new(cluster.dialler());
         let mut configured = Configured::new(Arc::clone(&dialler), greeted_in.clone());
         configured.set(peers, |peer| sessions.state(peer).subscribe());
+        let mut finding = Finding::new(Arc::clone(&dialler), cluster.exchange.clone(), greeted_in.clone());
+        finding.set(discoveries);
         let mut unexpected = Unexpected::default();
         unexpected.set(configured.resolved());
         let mut dialling = JoinSet::new();
@@ -148,21 +158,27 @@ impl Cluster {
                 Some(step) = steps.recv() => cluster.take(step, &mut sessions, &steps_in).await,
                 Some(_) = welcomes.join_next() => {}
                 Some(control) = controls.recv() => match control {
-                    Control::Change(change) => {
+                    Control::Change(mut change) => {
+                        finding.set(std::mem::take(&mut change.discoveries));
                         cluster.change(*change, &mut sessions, &mut configured, &dialler);
                         unexpected.set(configured.resolved());
                     }
-                    Control::Peers { answer } => drop(answer.send(report(&sessions, &configured))),
+                    Control::Peers { answer } => drop(answer.send(Peers {
+                        list: report(&sessions, &configured),
+                        found: finding.report(&sessions),
+                    })),
                 },
                 _ = expiry.tick() => sessions.expire(SystemTime::now()),
                 Some(address) = wanted.recv() => hosts.want(address, &dialler),
                 Some(dialled) = hosts.next() => {
                     if let Dialled::Met(trunk, peer, _) = dialled {
                         let state = sessions.state(&key(&peer.name)).subscribe();
-                        dialling.spawn(keep_session(Arc::clone(&dialler), peer, state, greeted_in.clone()));
+                        let resolver = Arc::new(Resolver::new(&peer.address));
+                        dialling.spawn(keep_session(Arc::clone(&dialler), peer, resolver, state, greeted_in.clone()));
                         let _ = greeted_in.try_send(*trunk);
                     }
                 }
+                input = finding.next() => finding.handle(input, &mut sessions),
                 Some(trunk) = greeted.recv() => {
                     let name = trunk.agreement.peer.as_str();
                     if !trunk.is_ours && !is_temporary(name) && !cluster.daemon.accepts.is_configured(name) {
@@ -183,6 +199,7 @@ impl Cluster {
         // A peer that dials now is refused, and retries until the next daemon runs.
         cluster.endpoint.set_server_config(None);
         drop(configured);
+        drop(finding);
         dialling.shutdown().await;
         for (_, session) in sessions.active {
             let _ = session.task.await;
@@ -193,7 +210,7 @@ impl Cluster {
         Dialler {
             daemon: Arc::clone(&self.daemon),
             sockets: Arc::clone(&self.sockets),
-            client: Mutex::new(self.client.clone()),
+            clients: Mutex::new(Arc::new(self.clients.clone())),
             held: self.held.clone(),
             known: self.known.clone(),
             race_interval: self.race_interval,
@@ -203,7 +220,7 @@ impl Cluster {
 
     /// Applies a changed configuration. What it does not concern goes on.
     fn change(&self, change: Change, sessions: &mut Sessions, configured: &mut Configured, dialler: &Dialler) {
-        dialler.set_client(change.client);
+        dialler.set_clients(change.clients);
         let before: BTreeSet<String> = configured.failures().map(|(peer, _)| key(&peer.name)).collect();
         configured.set(change.peers, |peer| sessions.state(peer).subscribe());
         sessions.bounds = change.bounds;
@@ -292,11 +309,11 @@ impl Cluster {
         if id.trunk == 1 && sessions.has_room_for(&peer) {
             self.begin(trunk, id, sessions).await;
         } else if is_running && let Some(active) = sessions.active.get_mut(&key(&peer)) {
-            let (connection, valid_until) = shown(&trunk);
+            let shown = Shown::of(&trunk);
             match active.trunks.trunks.try_send(trunk) {
                 Ok(()) => {
                     self.held.set(&peer, id);
-                    active.resume(id, connection, valid_until);
+                    active.resume(id, shown);
                 }
                 // Trunks come faster than the session takes them: it has a newer one than the peer knows of.
                 Err(TrySendError::Full(trunk)) => {
@@ -344,8 +361,13 @@ impl Cluster {
             barrier: sessions.barrier.clone(),
             busy_wait: self.busy_wait.clone(),
             canaries: self.canaries.clone(),
+            exchange: self.exchange.clone(),
         };
-        let (connection, valid_until) = shown(&trunk);
+        let Shown {
+            connection,
+            valid_until,
+            listens,
+        } = Shown::of(&trunk);
         let (is_ours, held, counters) = (trunk.is_ours, self.held.clone(), self.counters.clone());
         let spelled = peer.clone();
         let task = tokio::spawn(async move {
@@ -360,6 +382,7 @@ impl Cluster {
             id,
             connection,
             valid_until,
+            listens,
             is_ours,
             trunks,
             task,

@@ -25,6 +25,7 @@ use crate::trunk::KnownAddresses;
 use crate::trunk::LocalDaemon;
 use crate::trunk::TrunkError;
 use crate::trunk::TrunkState;
+use crate::trunk::io::dial::Clients;
 use crate::trunk::io::dial::Sockets;
 use crate::trunk::io::dial::Target;
 use crate::trunk::io::dial::dial;
@@ -55,7 +56,7 @@ const RACE_TIME: Duration = Duration::from_secs(2);
 pub(super) struct Dialler {
     pub(super) daemon: Arc<LocalDaemon>,
     pub(super) sockets: Arc<Sockets>,
-    pub(super) client: Mutex<quinn::ClientConfig>,
+    pub(super) clients: Mutex<Arc<Clients>>,
     pub(super) held: Held,
     pub(super) known: KnownAddresses,
     /// Interval of attempts to get another trunk while a session has none that works.
@@ -65,13 +66,13 @@ pub(super) struct Dialler {
 
 impl Dialler {
     /// QUIC's settings, which hold this daemon's certificate.
-    fn client(&self) -> quinn::ClientConfig {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn clients(&self) -> Arc<Clients> {
+        Arc::clone(&self.clients.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Other settings from now on.
-    pub(super) fn set_client(&self, client: quinn::ClientConfig) {
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    pub(super) fn set_clients(&self, clients: Clients) {
+        *self.clients.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(clients);
     }
 
     async fn dial(&self, peer: &StaticPeer, resolver: &Resolver, fresh: bool) -> Result<Greeted, TrunkError> {
@@ -87,7 +88,7 @@ impl Dialler {
             addresses: &addresses,
             fresh,
         };
-        let trunk = dial(&self.sockets, self.client(), &self.daemon, &self.held, target).await?;
+        let trunk = dial(&self.sockets, &self.clients(), &self.daemon, &self.held, target).await?;
         self.known.add(&peer.name, trunk.connection.remote_address());
         Ok(trunk)
     }
@@ -103,9 +104,17 @@ pub(super) async fn dial_host(dialler: &Dialler, address: &str) -> Result<(Greet
         addresses: &addresses,
         fresh: false,
     };
+    let trunk = dial_found(dialler, target).await?;
+    let name = trunk.agreement.peer.clone();
+    let address = address.to_owned();
+    Ok((trunk, StaticPeer { name, address }))
+}
+
+/// Dials a peer that no `[[peer]]` names.
+pub(super) async fn dial_found(dialler: &Dialler, target: Target<'_>) -> Result<Greeted, TrunkError> {
     let dialled = dial(
         &dialler.sockets,
-        dialler.client(),
+        &dialler.clients(),
         &dialler.daemon,
         &dialler.held,
         target,
@@ -113,16 +122,16 @@ pub(super) async fn dial_host(dialler: &Dialler, address: &str) -> Result<(Greet
     .await;
     dialler.counters.count(Direction::Out, &dialled);
     let trunk = dialled?;
-    let name = trunk.agreement.peer.clone();
-    dialler.known.add(&name, trunk.connection.remote_address());
-    let address = address.to_owned();
-    Ok((trunk, StaticPeer { name, address }))
+    let peer = &trunk.agreement.peer;
+    dialler.known.add(peer, trunk.connection.remote_address());
+    Ok(trunk)
 }
 
-/// Keeps the session with a peer that was found by its host: gets another trunk when one fails, and ends with the session.
+/// Keeps the session with a peer that was found: gets another trunk when one fails, and ends with the session.
 pub(super) async fn keep_session(
     dialler: Arc<Dialler>,
     peer: StaticPeer,
+    resolver: Arc<Resolver>,
     mut state: watch::Receiver<TrunkState>,
     greeted: mpsc::Sender<Greeted>,
 ) {
@@ -130,7 +139,6 @@ pub(super) async fn keep_session(
         // It is dialled anyway.
         return;
     }
-    let resolver = Arc::new(Resolver::new(&peer.address));
     if timeout(WELCOME_TIME, until(&mut state, is_there)).await.is_err() {
         return;
     }

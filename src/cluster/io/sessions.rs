@@ -1,6 +1,7 @@
 //! The existing sessions, and which of them must end.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use quinn::Connection;
@@ -18,6 +19,7 @@ use crate::session::Bounds;
 use crate::tls::NotTrusted;
 use crate::tls::Trust;
 use crate::trunk::Agreement;
+use crate::trunk::Known;
 use crate::trunk::TrunkConfig;
 use crate::trunk::TrunkState;
 use crate::trunk::io::greet::Greeted;
@@ -43,6 +45,8 @@ pub(super) struct Active {
     pub(super) connection: Connection,
     /// The last moment at which the certificate that the peer has shown there is valid.
     pub(super) valid_until: SystemTime,
+    /// Where the peer listens, as far as that is known.
+    pub(super) listens: Option<SocketAddr>,
     /// Whether this daemon dialled the first trunk.
     pub(super) is_ours: bool,
     pub(super) trunks: TrunkSender,
@@ -51,7 +55,13 @@ pub(super) struct Active {
 
 impl Active {
     /// Another trunk carries the session.
-    pub(super) fn resume(&mut self, id: SessionId, connection: Connection, valid_until: SystemTime) {
+    pub(super) fn resume(&mut self, id: SessionId, trunk: Shown) {
+        let Shown {
+            connection,
+            valid_until,
+            listens,
+        } = trunk;
+        self.listens = listens.or(self.listens);
         self.id = id;
         self.connection = connection;
         self.valid_until = valid_until;
@@ -148,6 +158,24 @@ impl Sessions {
         })
     }
 
+    /// The daemon that listens at an address, if there is a session with it.
+    pub(super) fn at(&self, address: SocketAddr) -> Option<String> {
+        let mut alive = self.alive().filter(|active| !is_temporary(&active.name));
+        alive
+            .find(|active| active.listens == Some(address))
+            .map(|active| key(&active.name))
+    }
+
+    /// The daemons with a session, and where they listen.
+    pub(super) fn known(&self) -> Known {
+        let alive = self
+            .alive()
+            .filter(|active| !is_temporary(&active.name) && !self.is_absent(&active.name));
+        alive
+            .filter_map(|active| Some((key(&active.name), vec![active.listens?])))
+            .collect()
+    }
+
     fn alive(&self) -> impl Iterator<Item = &Active> {
         self.active.values().filter(|active| !active.is_over())
     }
@@ -212,9 +240,30 @@ impl Sessions {
     }
 }
 
-/// The trunk's connection, and until when the certificate is valid that the peer has shown.
-pub(super) fn shown(trunk: &Greeted) -> (Connection, SystemTime) {
-    (trunk.connection.clone(), trunk.agreement.valid_until)
+/// What is known of the peer from its trunk.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) connection: Connection,
+    /// Until when the certificate is valid that the peer has shown.
+    pub(super) valid_until: SystemTime,
+    /// Where the peer listens: where it was dialled, or at the port that it tells.
+    pub(super) listens: Option<SocketAddr>,
+}
+
+impl Shown {
+    pub(super) fn of(trunk: &Greeted) -> Self {
+        let remote = trunk.connection.remote_address();
+        let port = if trunk.is_ours {
+            remote.port()
+        } else {
+            trunk.agreement.port
+        };
+        Self {
+            connection: trunk.connection.clone(),
+            valid_until: trunk.agreement.valid_until,
+            listens: (port > 0).then(|| (remote.ip().to_canonical(), port).into()),
+        }
+    }
 }
 
 pub(super) fn is_temporary(peer: &str) -> bool {

@@ -34,7 +34,9 @@ use crate::trunk::Held;
 use crate::trunk::KnownAddresses;
 use crate::trunk::TrunkConfig;
 use crate::trunk::io::busy_wait::BusyWait;
+use crate::trunk::io::dial::Clients;
 use crate::trunk::io::dial::Sockets;
+use crate::trunk::io::exchange::Exchange;
 use crate::wire::SessionId;
 
 /// News of peers that may wait for the gateway, as in the real daemon.
@@ -78,6 +80,11 @@ impl Daemon {
         config.cid_generator(move || Box::new(Ids(Arc::clone(&ids))));
         let server = trunk.server(Arc::clone(&key.server)).map_err(anyhow::Error::msg)?;
         let client = trunk.client(Arc::clone(&key.client)).map_err(anyhow::Error::msg)?;
+        let clients = Clients {
+            named: client.clone(),
+            // All peers are configured.
+            any: client,
+        };
         let endpoint =
             Endpoint::new_with_abstract_socket(config, Some(server), Arc::clone(&socket) as _, Arc::new(TokioRuntime))?;
         let memory = Memory::new(setting.memory);
@@ -89,13 +96,14 @@ impl Daemon {
             daemon: Arc::new(local_daemon(host, random.bytes(), setting.lanes)),
             endpoint: endpoint.clone(),
             sockets: Arc::new(Sockets::only(endpoint.clone())),
-            client,
+            clients,
             session: session(setting),
             memory: memory.clone(),
             race_interval: setting.race_interval,
             keep_alive: trunk.keep_alive,
             held: Held::default(),
             known: KnownAddresses::default(),
+            exchange: Exchange::default(),
             counters: Counters::default(),
             ends_expired: true,
             hub: news_in,
@@ -117,7 +125,7 @@ impl Daemon {
         let peers = peers.map(peer);
         // Nobody changes its configuration, nor asks for hosts.
         let (controls, hosts) = (mpsc::channel(1).1, mpsc::channel(1).1);
-        tokio::spawn(cluster.run(peers.collect(), controls, hosts, greeted_in, greeted));
+        tokio::spawn(cluster.run((peers.collect(), Vec::new()), controls, hosts, greeted_in, greeted));
         let host = Arc::new(Host::new(host, ledger.clone(), socket, setting.habits, random));
         tokio::spawn(serve(Arc::clone(&host), news));
         drop(inside);
@@ -172,6 +180,7 @@ fn local_daemon(host: usize, boot: [u8; 16], lanes: u8) -> trunk::LocalDaemon {
         boot,
         lanes,
         is_temporary: false,
+        port: 0,
         accepts: Acceptance::default(),
     }
 }

@@ -75,6 +75,7 @@ impl Collector {
         let (hub, peers) = tokio::join!(hub, peers);
         let HubReport { local, sessions } = hub.unwrap_or_default();
         let sessions = self.sessions(sessions).await;
+        let peers = peers.unwrap_or_default();
         let read = self.record.lock().clone();
         let sessions_ended = self.counters.sessions_ended();
         let parts = Parts {
@@ -84,11 +85,13 @@ impl Collector {
             memory: (self.memory.kept(), self.memory.limit()),
             open_files: spawn_blocking(open_files).await.unwrap_or_default(),
             handshakes: self.counters.handshakes(),
+            unanswered: self.counters.without_answer(Instant::now()),
             sessions_ended,
             read,
             log: self.log.as_ref().map(|log| log()).unwrap_or_default(),
             local,
-            peers: peers.unwrap_or_default(),
+            peers: peers.list,
+            found: peers.found,
             sessions,
         };
         Status::build(&self.facts, parts)

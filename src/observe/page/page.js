@@ -359,6 +359,7 @@ function showDaemon(status) {
     ["Kept for peers", used(status.memory)],
     ["Open files", status.open_files.used + " of " + status.open_files.limit],
     ["Lanes", status.lanes + " each way, congestion control " + status.congestion],
+    ["Found", (status.discover ?? []).map((one) => one.source + ": " + one.connected + " of " + one.found + " connected").join(", ") || "nobody looks for peers"],
     ["Sessions ended", String(status.sessions_ended)],
     ["Configuration", often(reloads.applied) + (reloads.is_last_applied ? "" : "; the files on disk have mistakes")],
     ["Log", log.dropped + log.suppressed === 0 ? "every line was written" : log.dropped + " lines lost, " + log.suppressed + " suppressed"],

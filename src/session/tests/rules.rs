@@ -500,6 +500,8 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 fn greetings_have_no_place_in_a_session() {
     let hello = Hello {
         temporary: false,
+        port: 0,
+        exchanges: false,
         session: None,
         versions: (1, 1),
         name: "left".into(),

@@ -129,7 +129,10 @@ async fn answer(door: Arc<Door>, incoming: quinn::Incoming, number: u64, displac
     let outcome = match connection {
         Some(Ok(Ok(connection))) => door.greet(connection).await,
         Some(Ok(Err(error))) => Err(error.into()),
-        Some(Err(_)) => Err(TrunkError::Late("complete the TLS handshake")),
+        Some(Err(_)) => {
+            door.counts.unanswered(from.ip(), Instant::now().into_std());
+            Err(TrunkError::Late("complete the TLS handshake"))
+        }
         None => Err(TrunkError::Displaced),
     };
     door.counts.count(Direction::In, &outcome);
@@ -149,6 +152,8 @@ fn refused(from: SocketAddr, error: &TrunkError) {
         TrunkError::Withdrawn => {
             debug!(%from, %error, "the peer closed a connection that it had dialled and no longer needs");
         }
+        // The one that dialled tells.
+        TrunkError::Myself => debug!(%from, %error, "a connection was refused"),
         error => warn!(%from, %error, "a connection was refused"),
     }
 }

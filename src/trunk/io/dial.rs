@@ -1,13 +1,16 @@
 //! Peers that the daemon dials.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::task::Poll;
 use std::time;
 use std::time::Duration;
 
@@ -29,6 +32,9 @@ use crate::trunk::TrunkError;
 
 /// An attempt that takes longer fails, and the peer is tried again later.
 const DIAL_TIME: Duration = Duration::from_secs(10);
+
+/// How long after one address the next one is tried, while the first has neither answered nor failed (RFC 8305 section 8).
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// Attempts within this time share a fresh port.
 const FRESH_TIME: Duration = Duration::from_secs(2);
@@ -80,6 +86,32 @@ impl Sockets {
         }
     }
 
+    /// Whether an address is the one at which this daemon listens: then packets to it come from the same address.
+    pub fn is_own(&self, address: SocketAddr) -> bool {
+        let Some(local) = self
+            .listening
+            .local_addr()
+            .ok()
+            .filter(|local| local.port() == address.port())
+        else {
+            return false;
+        };
+        if !local.ip().is_unspecified() {
+            return local.ip().to_canonical() == address.ip().to_canonical();
+        }
+        let any = if address.is_ipv4() {
+            IpAddr::from(Ipv4Addr::UNSPECIFIED)
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        let from = || {
+            let socket = std::net::UdpSocket::bind((any, 0))?;
+            socket.connect(address)?;
+            socket.local_addr()
+        };
+        from().is_ok_and(|from: SocketAddr| from.ip() == address.ip())
+    }
+
     /// A socket for packets to `remote`.
     fn towards(&self, remote: SocketAddr, fresh: bool) -> Result<Endpoint, TrunkError> {
         let local = self.listening.local_addr().ok();
@@ -109,6 +141,15 @@ impl Sockets {
     }
 }
 
+/// QUIC's settings for dialling.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// For peers whose names are known.
+    pub named: quinn::ClientConfig,
+    /// For those that say their names once they are reached.
+    pub any: quinn::ClientConfig,
+}
+
 /// Whom to dial.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
@@ -120,49 +161,97 @@ pub struct Target<'a> {
     pub fresh: bool,
 }
 
-/// Dials a peer, at one address after another.
+/// Dials a peer at all of its addresses, each a moment after the one before, since one of them may lead nowhere: that of a family that
+/// the network does not carry, for instance. The first one that answers counts.
 ///
 /// # Errors
 /// If no peer answers there, or the peer that answers has another name: the error of the last attempt.
 pub async fn dial(
     sockets: &Sockets,
-    config: quinn::ClientConfig,
+    clients: &Clients,
     daemon: &LocalDaemon,
     held: &Held,
     target: Target<'_>,
 ) -> Result<Greeted, TrunkError> {
     let mut last = TrunkError::Withdrawn;
-    for &remote in target.addresses {
-        let began = time::Instant::now();
-        let mut is_connected = false;
-        let attempt = async {
-            let connecting =
-                sockets
-                    .towards(remote, target.fresh)?
-                    .connect_with(config.clone(), remote, target.who.name());
-            let connecting = connecting.map_err(|error| TrunkError::Connection(error.to_string()))?;
-            let connection = match connecting.await {
-                Err(ConnectionError::TimedOut) => return Ok(None),
-                connected => connected?,
-            };
-            is_connected = true;
-            let (control, receiving) = connection.open_bi().await?;
-            greet(connection, control, receiving, daemon, held, Some(target.who))
-                .await
-                .map(Some)
+    let mut addresses = target.addresses.iter();
+    let mut attempts = Vec::new();
+    loop {
+        if let Some(&remote) = addresses.next() {
+            attempts.push(Box::pin(dial_at(sockets, clients, daemon, held, target, remote)));
+        } else if attempts.is_empty() {
+            return Err(last);
+        }
+        let ended = match addresses.len() {
+            0 => Ok(first(&mut attempts).await),
+            _ => timeout(STAGGER, first(&mut attempts)).await,
         };
-        last = match timeout(DIAL_TIME, attempt).await.unwrap_or(Ok(None)) {
-            Ok(Some(greeted)) => return Ok(greeted),
-            Ok(None) if is_connected => TrunkError::Late("greet this daemon"),
-            Ok(None) => match sockets.errors.since(began, remote) {
-                Some(reason) => TrunkError::Unsent {
-                    address: remote,
-                    reason,
-                },
-                None => TrunkError::NoAnswer(remote),
-            },
-            Err(error) => error,
-        };
+        match ended {
+            Ok(Ok(greeted)) => return Ok(greeted),
+            Ok(Err(error)) => last = error,
+            Err(_) => {}
+        }
     }
-    Err(last)
+}
+
+/// Waits for the first of these that ends, and removes it.
+async fn first<F: Future>(attempts: &mut Vec<Pin<Box<F>>>) -> F::Output {
+    poll_fn(|context| {
+        let ended = attempts
+            .iter_mut()
+            .enumerate()
+            .find_map(|(index, attempt)| match attempt.as_mut().poll(context) {
+                Poll::Ready(output) => Some((index, output)),
+                Poll::Pending => None,
+            });
+        match ended {
+            Some((index, output)) => {
+                drop(attempts.swap_remove(index));
+                Poll::Ready(output)
+            }
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn dial_at(
+    sockets: &Sockets,
+    clients: &Clients,
+    daemon: &LocalDaemon,
+    held: &Held,
+    target: Target<'_>,
+    remote: SocketAddr,
+) -> Result<Greeted, TrunkError> {
+    let began = time::Instant::now();
+    let mut is_connected = false;
+    let attempt = async {
+        let socket = sockets.towards(remote, target.fresh)?;
+        let connecting = match target.who.name() {
+            Some(name) => socket.connect_with(clients.named.clone(), remote, name),
+            None => socket.connect_with(clients.any.clone(), remote, &remote.ip().to_string()),
+        };
+        let connecting = connecting.map_err(|error| TrunkError::Connection(error.to_string()))?;
+        let connection = match connecting.await {
+            Err(ConnectionError::TimedOut) => return Ok(None),
+            connected => connected?,
+        };
+        is_connected = true;
+        let (control, receiving) = connection.open_bi().await?;
+        greet(connection, control, receiving, daemon, held, Some(target.who))
+            .await
+            .map(Some)
+    };
+    match timeout(DIAL_TIME, attempt).await.unwrap_or(Ok(None)) {
+        Ok(Some(greeted)) => Ok(greeted),
+        Ok(None) if is_connected => Err(TrunkError::Late("greet this daemon")),
+        Ok(None) => Err(match sockets.errors.since(began, remote) {
+            Some(reason) => TrunkError::Unsent {
+                address: remote,
+                reason,
+            },
+            None => TrunkError::NoAnswer(remote),
+        }),
+        Err(error) => Err(error),
+    }
 }

@@ -48,7 +48,7 @@ pub(in crate::trunk) async fn greet(
     match dialled {
         Some(Dialled::Daemon(peer)) => control.write_all(&hello(held.get(peer))).await?,
         // Which daemon that is, it will tell.
-        Some(Dialled::Host(_)) => control.write_all(&hello(None)).await?,
+        Some(Dialled::Host(_) | Dialled::Any(_)) => control.write_all(&hello(None)).await?,
         None => {}
     }
     let mut notices = NoticeReader::new(receiving);

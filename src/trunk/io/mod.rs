@@ -8,6 +8,7 @@
 //! - [`session`]: the task that owns a session. `keeper`: its trunk. `endpoints`: the local ends of its circuits. `news`: what the hub must
 //!   hear. [`leave`]: when circuits are closed while the daemon leaves.
 //! - [`probe`]: whether a peer answers now. [`canary`]: whether the process of a peer still runs.
+//! - [`exchange`]: daemons tell each other of their peers.
 //! - [`trunks`]: how the cluster hands trunks to a session. [`busy_wait`]: polling instead of sleeping after a small signal.
 
 pub mod accept;
@@ -16,6 +17,7 @@ pub mod canary;
 mod datagrams;
 pub mod dial;
 mod endpoints;
+pub mod exchange;
 pub mod greet;
 mod keeper;
 pub mod leave;

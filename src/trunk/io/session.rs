@@ -4,6 +4,7 @@
 //! If the trunk is lost or silent, the session waits up to its grace time for another one.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use super::busy_wait::BusyWait;
 use super::canary;
 use super::canary::Canaries;
 use super::endpoints::Endpoints;
+use super::exchange::Exchange;
+use super::exchange::Teller;
 use super::greet::Greeted;
 use super::keeper::TrunkKeeper;
 use super::leave::LeaveBarrier;
@@ -57,6 +60,14 @@ fn clock() -> Instant {
 async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the peer is to be told of other ones.
+async fn something_to_tell(teller: &mut Option<Teller>) {
+    match teller {
+        Some(teller) => teller.changed().await,
         None => std::future::pending().await,
     }
 }
@@ -101,6 +112,8 @@ pub struct SessionSettings {
     pub busy_wait: BusyWait,
     /// The canaries by which the end of the peer's process is noticed; `None`: there are none.
     pub canaries: Option<Canaries>,
+    /// What daemons tell each other of their peers.
+    pub exchange: Exchange,
 }
 
 /// Runs a session on `greeted` and the trunks that follow it. It ends when a lost trunk is not replaced within the grace time, or
@@ -119,6 +132,8 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
     watch.begin(&greeted);
     let hosts = Arc::clone(&greeted.agreement.hosts);
     let software = greeted.agreement.software.clone();
+    let remote = greeted.connection.remote_address().ip();
+    let teller = greeted.agreement.exchanges.then(|| settings.exchange.with(&peer));
     let judge = Keeper::new(settings.config.grace, settings.race_interval, settings.keep_alive);
     let mut task = SessionTask {
         trunk: TrunkKeeper::new(
@@ -140,6 +155,8 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         close_deadline: settings.config.close_deadline,
         software,
         version: settings.config.version,
+        remote,
+        teller,
     };
     task.news.push(PeerEvent::Up { session: handle, hosts });
     let reason = task.run(commands, trunks, gone, &settings).await;
@@ -188,6 +205,10 @@ struct SessionTask {
     software: String,
     /// The version of the protocol.
     version: u32,
+    /// Where the peer is.
+    remote: IpAddr,
+    /// Tells the peer of other ones, if it understands that.
+    teller: Option<Teller>,
 }
 
 /// Watches the process of the peer.
@@ -254,6 +275,7 @@ impl SessionTask {
                 () = settings.barrier.opens(), if self.session.may_close_circuits() => self.session.close_circuits(clock()),
                 Some(trunk) = trunks.trunks.recv() => next = Some(trunk),
                 () = trunks.probe.notified() => self.session.probe(),
+                () = something_to_tell(&mut self.teller) => self.tell_peers(),
                 room = settings.hub.reserve(), if !self.news.is_empty() => {
                     if let (Ok(room), Some(news)) = (room, self.news.pop()) {
                         room.send(news);
@@ -299,11 +321,18 @@ impl SessionTask {
     /// Another trunk carries the session from now on.
     fn resume(&mut self, trunk: Greeted, config: &SessionConfig, now: Instant) {
         self.certify(&trunk);
+        self.remote = trunk.connection.remote_address().ip();
         self.watch.begin(&trunk);
         let stalled = self.session.stalled_since();
         self.session.resume(now);
         let lanes = self.session.lanes();
         self.trunk.resume(trunk, lanes, &config.memory, stalled, now);
+    }
+
+    fn tell_peers(&mut self) {
+        for peers in self.teller.iter_mut().flat_map(|teller| teller.news(self.remote)) {
+            self.session.tell_peers(peers);
+        }
     }
 
     /// Tells the hub if the peer has another certificate than before.
@@ -479,6 +508,11 @@ impl SessionTask {
                 hidden,
             }),
             Event::NodeDown { name } => self.news.push(PeerEvent::NodeDown { peer, name }),
+            Event::Peers(peers) => {
+                if let Some(teller) = &self.teller {
+                    teller.take(self.remote, peers);
+                }
+            }
             Event::Goodbye { reason } => self.peer_left = Some(format!("the peer is leaving: {reason}")),
         }
     }

@@ -1,7 +1,7 @@
 %% Nodes that are none: they know the handshake and the cookie, and misbehave where they are told to.
 -module(real_fake).
 
--export([behaves/2, sends/3, malformed/0, floods/2, serve/4, stop/1, packet/2]).
+-export([behaves/2, sends/3, malformed/0, floods/2, honest/1, sink/0, serve/4, stop/1, packet/2]).
 
 -include("real.hrl").
 
@@ -138,6 +138,20 @@ flood(Socket, Name, Data, N) ->
     case gen_tcp:send(Socket, [<<131, 69, N:64, 100:64, 0>>, to_guard(Name), Data]) of
         ok -> flood(Socket, Name, Data, N - 1);
         {error, _} -> ended
+    end.
+
+%% As many bytes as floods/2 sends, in messages that nobody could object to: what attacks are compared with.
+honest(Node) ->
+    Sink = spawn(Node, ?MODULE, sink, []),
+    Data = rand:bytes(60000),
+    [Sink ! Data || _ <- lists:seq(1, 5000)],
+    Sink ! {last, self()},
+    receive last -> ok end.
+
+sink() ->
+    receive
+        {last, From} -> From ! last;
+        _ -> sink()
     end.
 
 %% Registers at a port mapper and answers whoever connects.

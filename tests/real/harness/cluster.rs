@@ -192,16 +192,17 @@ impl Cluster {
         let nodes = inside.iter().filter(|other| **other != own);
         let peers = gateways.chain(nodes.map(|node| (node.name.clone(), node.quic)));
         let peers: String = peers
-            .filter(|_| spec.lists_peers)
+            .filter(|_| spec.lists_peers && site.discover.is_none())
             .map(|(name, quic)| format!("[[peer]]\nname = \"{name}\"\naddress = \"{quic}\"\n"))
             .collect();
         let text = format!(
-            "[gateway]\nname = \"{}\"\nlisten = \"{}\"\ncerts = \"{}\"\n{}\n[admin]\nsocket = \"{}.sock\"\n[log]\nlevel = \"debug\"\n{peers}",
+            "[gateway]\nname = \"{}\"\nlisten = \"{}\"\ncerts = \"{}\"\n{}\n[admin]\nsocket = \"{}.sock\"\n[log]\nlevel = \"debug\"\n{peers}{}",
             own.name,
             own.quic,
             own.certs.display(),
             site.settings.join("\n"),
             own.name,
+            site.discover.as_deref().unwrap_or_default(),
         );
         let file = self.folder.path().join(format!("{}.toml", own.name));
         fs::write(&file, text).expect("a writable folder");

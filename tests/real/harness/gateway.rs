@@ -134,6 +134,8 @@ pub(crate) struct Site {
     pub(crate) seen_as: Option<SocketAddr>,
     /// More lines for the section `[gateway]`.
     pub(crate) settings: Vec<String>,
+    /// Tables `[[discover]]` instead of a `[[peer]]` for each other site.
+    pub(crate) discover: Option<String>,
     /// More lines for the section `[admin]`.
     pub(crate) admin: Vec<String>,
     /// The network namespace that everything of this site runs in.
@@ -159,6 +161,7 @@ impl Site {
             quic: SocketAddr::new(localhost, free_udp_port(localhost)),
             seen_as: None,
             settings: Vec::new(),
+            discover: None,
             admin: Vec::new(),
             namespace: None,
         }
@@ -166,6 +169,12 @@ impl Site {
 
     pub(crate) fn setting(mut self, line: &str) -> Self {
         self.settings.push(line.to_owned());
+        self
+    }
+
+    /// Its peers are found.
+    pub(crate) fn discover(mut self, table: &str) -> Self {
+        self.discover = Some(format!("[[discover]]\n{table}\n"));
         self
     }
 
@@ -200,6 +209,10 @@ impl Site {
         writeln!(text, "[epmd]\nlisten = {epmd:?}").expect("a string takes everything");
         if !hosts.is_empty() {
             writeln!(text, "hosts = {hosts:?}").expect("a string takes everything");
+        }
+        if let Some(discover) = &self.discover {
+            text.push_str(discover);
+            return text;
         }
         for peer in peers.iter().filter(|peer| peer.name != *name) {
             writeln!(

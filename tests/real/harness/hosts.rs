@@ -130,6 +130,13 @@ impl Hosts {
         ip(&format!("-n {name} route {action} blackhole 10.77.0.{to}/32")).unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// What the first host sends to the other one arrives nowhere, and its kernel does not know.
+    pub(crate) fn lose(&self) {
+        let [name, _] = &self.names;
+        let nobody = "10.77.0.2 lladdr 02:00:00:00:00:99 nud permanent dev cable";
+        ip(&format!("-n {name} neigh replace {nobody}")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// The kernel of the first host refuses to send to the other one: by a route of the kind `prohibit` or `blackhole`.
     pub(crate) fn route(&self, action: &str, kind: &str) {
         let [name, _] = &self.names;

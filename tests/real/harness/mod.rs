@@ -8,12 +8,14 @@
 //! * [`gateway`](self::gateway): one `beamway run` with its configuration, and the certificates.
 //! * [`relay`](self::relay): a router with address translation between two gateways.
 //! * [`hosts`](self::hosts): two hosts made of network namespaces.
+//! * [`name_server`](self::name_server): a name server that answers, fails or is silent.
 //! * [`cluster`](self::cluster): sites (a gateway each, or one stock `epmd` for all) with nodes attached.
 
 mod cluster;
 mod erlang;
 mod gateway;
 mod hosts;
+mod name_server;
 mod node;
 mod otp;
 mod ports;
@@ -28,6 +30,8 @@ pub(crate) use gateway::Certificates;
 pub(crate) use gateway::Gateway;
 pub(crate) use gateway::Site;
 pub(crate) use hosts::Hosts;
+pub(crate) use name_server::NameServer;
+pub(crate) use name_server::Record;
 pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
 pub(crate) use node::NodeSpec;

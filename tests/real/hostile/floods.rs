@@ -130,6 +130,8 @@ fn attack(visitor: Visitor, address: SocketAddr, boot: u8, flood: impl AsyncFn(&
     visitor.visit(address, async |connection, claims| {
         let greeting = Hello {
             temporary: true,
+            port: 0,
+            exchanges: false,
             boot: [boot; 16],
             ..match hello(claims) {
                 Notice::Hello(hello) => hello,

@@ -30,6 +30,10 @@ fn that_connect() {
     healthy.beside("messages that are never finished", |_| {
         tool.eval_within(&format!("real_fake:floods({port}, '{COOKIE}')"), PATIENCE)
     });
+    let honest = format!("real_fake:honest({})", healthy.b.atom());
+    healthy.beside("as many bytes of an honest node", |_| {
+        tool.eval_within(&honest, PATIENCE)
+    });
     healthy.assert_unharmed("thousands of messages that are never finished");
     healthy.assert_open();
 }

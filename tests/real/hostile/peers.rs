@@ -169,6 +169,8 @@ pub(super) fn hello(claims: &str) -> Notice {
         lanes: 16,
         software: "a test".to_owned(),
         temporary: false,
+        port: 0,
+        exchanges: false,
     })
 }
 
