@@ -41,6 +41,7 @@ use crate::observe::io::collect::Collector;
 use crate::observe::io::reload::Reload;
 use crate::router::Acceptance;
 use crate::router::Policy;
+use crate::router::Rules;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 use crate::tls::client_config;
@@ -99,6 +100,8 @@ pub(crate) struct BoundDaemon {
     /// The channel on which the cluster is told of changes, and asked.
     controls: (mpsc::Sender<Control>, mpsc::Receiver<Control>),
     counters: Counters,
+    /// What holds between nodes.
+    rules: Rules,
 }
 
 impl BoundDaemon {
@@ -199,10 +202,7 @@ impl BoundDaemon {
             boot: rand::random(),
             lanes: trunk.lanes,
             is_temporary,
-            accepts: Acceptance::new(
-                config.peers.iter().map(|peer| peer.name.clone()),
-                config.accept.names.clone(),
-            ),
+            accepts: acceptance(&config),
         });
         let hosts = match &config.epmd.hosts {
             Some(hosts) => Hosts::configured(hosts.clone()),
@@ -214,6 +214,7 @@ impl BoundDaemon {
             requests: mpsc::channel(REQUESTS),
             controls: mpsc::channel(CONTROLS),
             counters: Counters::default(),
+            rules: Rules::new(&config.gateway.name, config.policy.clone()),
             certified: identity.hosts().into(),
             hosts,
             memory: Memory::new(config.gateway.memory),
@@ -274,6 +275,7 @@ impl BoundDaemon {
             leave: leave.clone(),
             memory: self.memory.clone(),
             counters: self.counters.clone(),
+            rules: self.rules.clone(),
             record: reload::record(&self.management.identity),
             log: None,
             hub: self.requests(),
@@ -324,7 +326,13 @@ impl BoundDaemon {
         }
         keep_awake(&self.busy_wait, self.config.gateway.busy_wait, &mut tasks);
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
-        let hub = hub(&self.config, self.certified, !is_temporary, self.waits_for_peers);
+        let hub = hub(
+            &self.config,
+            &self.rules,
+            self.certified,
+            !is_temporary,
+            self.waits_for_peers,
+        );
         let hub = dialling_hosts(hub, &self.config, &endpoint, wanted_in);
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
@@ -348,6 +356,7 @@ impl BoundDaemon {
                 endpoint: &endpoint,
                 memory: &self.memory,
                 accepts: &self.daemon.accepts,
+                rules: &self.rules,
                 counters: &counters,
                 hub: requests_in,
                 cluster: controls_in,
@@ -361,7 +370,7 @@ impl BoundDaemon {
             endpoint,
             sockets: self.sockets,
             client: self.client,
-            session: session_config(&self.config),
+            session: session_config(&self.config, self.rules),
             memory: self.memory,
             race_interval: self.config.session.race_interval,
             keep_alive: self.config.transport.keep_alive,
@@ -397,12 +406,18 @@ fn dialling_hosts(hub: HubTask, config: &Config, own: &quinn::Endpoint, wanted: 
     hub.dialling_hosts(wanted, ports)
 }
 
+/// Who may dial in.
+fn acceptance(config: &Config) -> Acceptance {
+    let peers = config.peers.iter().map(|peer| peer.name.clone());
+    Acceptance::new(peers, config.accept.names.clone())
+}
+
 /// The hub. `certified` are the hosts for whose nodes peers let this daemon speak by default.
-fn hub(config: &Config, certified: Arc<[String]>, announces: bool, waits_for_peers: bool) -> HubTask {
+fn hub(config: &Config, rules: &Rules, certified: Arc<[String]>, announces: bool, waits_for_peers: bool) -> HubTask {
     let peers = config.peers.iter();
     let dialled = peers.map(|peer| peer.name.clone()).filter(|_| waits_for_peers);
     HubTask::new(
-        reload::policies(config),
+        reload::policies(config, rules),
         Policy::of_hosts(certified),
         announces,
         dialled,
@@ -519,8 +534,9 @@ fn trunk_config(config: &Config) -> TrunkConfig {
     }
 }
 
-fn session_config(config: &Config) -> SessionConfig {
+fn session_config(config: &Config, rules: Rules) -> SessionConfig {
     SessionConfig {
+        rules,
         circuit_budget: config.gateway.circuit_budget,
         close_deadline: config.gateway.close_deadline,
         grace: config.session.grace,

@@ -6,6 +6,7 @@ type Key = (&'static str, fn(&Config, &Config) -> bool);
 /// The settings that a reload applies.
 const APPLIED: &[Key] = &[
     ("peer", |a, b| a.peers == b.peers),
+    ("policy", |a, b| a.policy == b.policy),
     ("accept.names", |a, b| a.accept == b.accept),
     ("gateway.certs", |a, b| a.gateway.certs == b.gateway.certs),
     ("gateway.memory", |a, b| a.gateway.memory == b.gateway.memory),
@@ -57,6 +58,7 @@ pub(super) fn of(before: &Config, now: &Config) -> (Vec<String>, Vec<String>) {
 pub(super) fn keep_what_needs_restart(now: Config, before: &Config) -> Config {
     let mut kept = before.clone();
     kept.peers = now.peers;
+    kept.policy = now.policy;
     kept.accept = now.accept;
     kept.gateway.certs = now.gateway.certs;
     kept.gateway.memory = now.gateway.memory;

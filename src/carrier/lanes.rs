@@ -17,6 +17,7 @@ use super::bound::BoundDaemon;
 #[cfg(all(feature = "config-file", feature = "internals"))]
 use super::log::LogHandle;
 use super::own_hosts;
+use super::rule::PolicyRule;
 use super::settings::Settings;
 use super::source::Source;
 use crate::config::LogLevel;
@@ -257,6 +258,12 @@ impl LanesBuilder {
     /// whatever its certificate says.
     pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
         self.settings.peer(name, address, Some(nodes));
+        self
+    }
+
+    /// Adds a rule for pairs of nodes: whether they may be connected, how much one may send to the other, and what is sent first.
+    pub fn policy(mut self, rule: PolicyRule) -> Self {
+        self.settings.policy.push(rule);
         self
     }
 

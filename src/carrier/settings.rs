@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::StartError;
 use super::load;
 use super::load::Loaded;
+use super::rule::PolicyRule;
 use crate::config;
 use crate::config::Config;
 use crate::config::Purpose;
@@ -24,6 +25,7 @@ pub(crate) struct Settings {
     pub(super) is_epmd_public: bool,
     pub(super) hosts: Option<Vec<String>>,
     peers: Vec<Peer>,
+    pub(super) policy: Vec<PolicyRule>,
     /// `None`: every daemon with a certificate of the authority.
     pub(super) accept: Option<Vec<String>>,
     pub(super) busy_wait: Option<Duration>,
@@ -46,6 +48,7 @@ impl Settings {
             is_epmd_public: false,
             hosts: None,
             peers: Vec::new(),
+            policy: Vec::new(),
             accept: None,
             busy_wait: None,
         }
@@ -100,6 +103,10 @@ impl Settings {
             .with("gateway", gateway)
             .with("accept", accept)
             .with("peer", Value::from_iter(peers));
+        if !self.policy.is_empty() {
+            let rules = self.policy.into_iter().map(PolicyRule::into_value);
+            settings = settings.with("policy", Value::from_iter(rules));
+        }
         if purpose == Purpose::Daemon {
             settings = settings.with("epmd", epmd);
         }

@@ -8,6 +8,7 @@
 //! - `settings`: the values, with all defaults and limits and the reason for each.
 //! - `value`: settings before they are checked; `file`: reads these from a text.
 //! - `read`: which keys exist, and the rules between them.
+//! - `policy`: `[[policy]]`.
 //! - `section`: reads the keys of one table and collects the mistakes.
 //! - `units`: `"64MiB"`, `"15s"`.
 //!
@@ -18,6 +19,7 @@ mod error;
 mod file;
 #[cfg(feature = "daemon")]
 mod memory;
+mod policy;
 mod read;
 mod section;
 mod settings;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Mistakes;
+use super::policy::read_policy;
 use super::section::Found;
 use super::section::Report;
 use super::section::Section;
@@ -94,6 +95,7 @@ pub(super) fn read_from(
         Purpose::Lanes | Purpose::Vm => no_epmd(&mut root, &mut report),
     };
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
+    let policy = read_policy(&mut root, &mut report);
     let accept = read_accept(&mut root, &mut report);
     let hosts = read_hosts(&mut root, purpose, &mut report);
     let select = read_select(&mut root, purpose, &mut report);
@@ -107,6 +109,7 @@ pub(super) fn read_from(
             gateway,
             epmd,
             peers,
+            policy,
             accept,
             hosts,
             select,

@@ -13,6 +13,7 @@ use crate::congestion::Algorithm;
 use crate::gateway::GatewayConfig;
 use crate::router::DaemonPattern;
 use crate::router::NodePattern;
+use crate::router::Rule;
 use crate::session::SessionConfig;
 use crate::trunk::TrunkConfig;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub epmd: EpmdSettings,
     /// `[[peer]]`, in the order of the file
     pub peers: Vec<PeerSettings>,
+    /// `[[policy]]`, in the order of the file
+    pub policy: Vec<Rule>,
     /// `[accept]`
     pub accept: AcceptSettings,
     /// `[hosts]`

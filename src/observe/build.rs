@@ -57,6 +57,8 @@ pub struct Parts {
     pub handshakes: Vec<(Direction, &'static str, u64)>,
     /// The number of sessions that have ended.
     pub sessions_ended: u64,
+    /// The number of connections that the policy has denied.
+    pub circuits_denied: u64,
     /// The settings in use.
     pub read: Read,
     /// Log lines that were not written.
@@ -128,6 +130,7 @@ impl Status {
             certificates,
             handshakes: parts.handshakes.into_iter().map(handshakes).collect(),
             sessions_ended: parts.sessions_ended,
+            circuits_denied: parts.circuits_denied,
             reloads: reloads(parts.read),
             log: parts.log,
             nodes: parts.local.into_iter().map(local).collect(),
@@ -271,6 +274,9 @@ fn circuit(peer: &str, circuit: &CircuitReport, nodes: Option<(String, String)>,
         parked_frames: circuit.parked_frames,
         parked_bytes: circuit.parked,
         blocked_seconds: blocked,
+        send_limit: circuit.send_limit,
+        receive_limit: circuit.receive_limit,
+        limited_seconds: circuit.limited.as_secs_f64(),
     }
 }
 

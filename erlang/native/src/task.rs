@@ -171,6 +171,13 @@ impl Task {
         let opening = async {
             match carrier::find(requests, target.clone()).await.map_err(End::Broken)? {
                 Place::Peer { session, policy } => {
+                    let pair = relay.initiator_name().map(|from| policy.check_pair(from, &target));
+                    if let Some(Err(denied)) = pair {
+                        let reason = denied.to_string();
+                        warn!(peer = %session.peer, reason, "the connection of this node was refused");
+                        session.deny(target.clone(), reason.clone()).await;
+                        return Err(End::Broken(reason));
+                    }
                     let endpoint = Endpoint::open(&session, target.clone(), relay.send_name()).await?;
                     Ok((endpoint, session, policy))
                 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
+use tracing::warn;
 
 use super::busy_wait::BusyWait;
 use super::canary;
@@ -34,6 +35,7 @@ use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
 use crate::fields::List;
+use crate::router::Rules;
 use crate::session::Event;
 use crate::session::Session;
 use crate::session::SessionConfig;
@@ -140,6 +142,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         close_deadline: settings.config.close_deadline,
         software,
         version: settings.config.version,
+        rules: settings.config.rules.clone(),
     };
     task.news.push(PeerEvent::Up { session: handle, hosts });
     let reason = task.run(commands, trunks, gone, &settings).await;
@@ -188,6 +191,8 @@ struct SessionTask {
     software: String,
     /// The version of the protocol.
     version: u32,
+    /// What holds between nodes.
+    rules: Rules,
 }
 
 /// Watches the process of the peer.
@@ -392,8 +397,9 @@ impl SessionTask {
             Command::Accept { circuit, attachment } => self.endpoints.attach(circuit, attachment),
             Command::Handshake { circuit, message } => self.session.handshake(circuit, message),
             Command::Established { circuit, agreed, nodes } => {
-                self.endpoints.establish(circuit, nodes);
                 self.session.established(circuit, agreed);
+                self.endpoints
+                    .establish(circuit, nodes, &self.rules, &mut self.session, now);
             }
             Command::Signals { circuit, signals } => self.session.signals(circuit, signals),
             Command::Written { circuit, cost } => self.endpoints.written(circuit, cost, &mut self.session, now),
@@ -402,6 +408,7 @@ impl SessionTask {
                 self.endpoints.remove(circuit);
                 self.session.close(circuit, reason, now);
             }
+            Command::Deny { target, reason } => self.session.deny(target, reason),
             Command::RoundTrip { answer } => {
                 if let Some(round_trip) = self.trunk.round_trip() {
                     let _ = answer.send(round_trip);
@@ -409,7 +416,10 @@ impl SessionTask {
             }
             Command::NodeUp { name, hosts, hidden } => self.session.node_up(name, hosts, hidden),
             Command::NodeDown { name } => self.session.node_down(name),
-            Command::Allow(policy) => self.endpoints.allow(&policy, &mut self.session, now),
+            Command::Allow(policy) => {
+                let (rules, session) = (&self.rules, &mut self.session);
+                self.endpoints.allow(&policy, rules, session, now);
+            }
             Command::Bounds(bounds) => {
                 self.close_deadline = bounds.close_deadline;
                 self.session.set_bounds(bounds);
@@ -459,6 +469,9 @@ impl SessionTask {
                 session: self.handle.clone(),
                 open,
             }),
+            Event::Denied { target, reason } => {
+                warn!(%peer, to = target, reason, "a connection was refused by the peer, whose policy denies it");
+            }
             Event::Handshake { circuit, message } => {
                 let event = EndpointEvent::Handshake(message);
                 self.endpoints.tell(circuit, event, session, now);
