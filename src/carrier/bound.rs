@@ -312,11 +312,23 @@ impl BoundDaemon {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
+    fn hub(&self) -> HubTask {
+        let peers = self.config.peers.iter();
+        let dialled = peers.map(|peer| peer.name.clone()).filter(|_| self.waits_for_peers);
+        HubTask::new(
+            reload::policies(&self.config, &self.rules),
+            Policy::of_hosts(Arc::clone(&self.certified)),
+            !self.daemon.is_temporary,
+            dialled,
+        )
+    }
+
     /// Serves until `leave` is cancelled, then closes all circuits gracefully. After each small signal it keeps a thread of
     /// its runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
         #[cfg(feature = "daemon")]
         self.warn_uncovered();
+        let hub = self.hub();
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (requests_in, requests) = self.requests;
         let (endpoint, is_temporary) = (self.listening.endpoint.clone(), self.daemon.is_temporary);
@@ -326,13 +338,6 @@ impl BoundDaemon {
         }
         keep_awake(&self.busy_wait, self.config.gateway.busy_wait, &mut tasks);
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
-        let hub = hub(
-            &self.config,
-            &self.rules,
-            self.certified,
-            !is_temporary,
-            self.waits_for_peers,
-        );
         let hub = dialling_hosts(hub, &self.config, &endpoint, wanted_in);
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
@@ -410,18 +415,6 @@ fn dialling_hosts(hub: HubTask, config: &Config, own: &quinn::Endpoint, wanted: 
 fn acceptance(config: &Config) -> Acceptance {
     let peers = config.peers.iter().map(|peer| peer.name.clone());
     Acceptance::new(peers, config.accept.names.clone())
-}
-
-/// The hub. `certified` are the hosts for whose nodes peers let this daemon speak by default.
-fn hub(config: &Config, rules: &Rules, certified: Arc<[String]>, announces: bool, waits_for_peers: bool) -> HubTask {
-    let peers = config.peers.iter();
-    let dialled = peers.map(|peer| peer.name.clone()).filter(|_| waits_for_peers);
-    HubTask::new(
-        reload::policies(config, rules),
-        Policy::of_hosts(certified),
-        announces,
-        dialled,
-    )
 }
 
 /// Binds the TCP port with the number of the UDP port. Without it, peers notice the end of this process later.

@@ -274,8 +274,8 @@ fn circuit(peer: &str, circuit: &CircuitReport, nodes: Option<(String, String)>,
         parked_frames: circuit.parked_frames,
         parked_bytes: circuit.parked,
         blocked_seconds: blocked,
-        send_limit: circuit.send_limit,
-        receive_limit: circuit.receive_limit,
+        send_limit_bytes_per_second: circuit.send_limit,
+        receive_limit_bytes_per_second: circuit.receive_limit,
         limited_seconds: circuit.limited.as_secs_f64(),
     }
 }

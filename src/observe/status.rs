@@ -261,10 +261,10 @@ pub struct Circuit {
     pub blocked_seconds: f64,
     /// How much the local node may send by the `[[policy]]` of this daemon, in bytes per second; 0: no rule says.
     #[serde(default)]
-    pub send_limit: u64,
+    pub send_limit_bytes_per_second: u64,
     /// How much the remote node may send by it.
     #[serde(default)]
-    pub receive_limit: u64,
+    pub receive_limit_bytes_per_second: u64,
     /// How long signals of the local node have waited for that limit.
     #[serde(default)]
     pub limited_seconds: f64,
