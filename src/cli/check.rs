@@ -25,7 +25,8 @@ fn who_may_dial_in(accept: &AcceptSettings) -> String {
 }
 
 /// `beamway check`: for a valid file, prints a summary, the memory that the daemon may use, and what the limit on open files
-/// suffices for, with status 0; or what the policy says of pairs of nodes, if there are any. Otherwise prints all mistakes, one line each, with status 1.
+/// suffices for, with status 0; or what the policy says of pairs of nodes, if any are named. Otherwise prints all mistakes, one line
+/// each, with status 1.
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let file = args.config.as_path();
     match carrier::load(file, Purpose::Daemon) {

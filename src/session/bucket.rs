@@ -121,7 +121,12 @@ mod tests {
     proptest! {
         /// Whoever sends whenever it may gets the rate, whatever the frames, the rate and the burst.
         #[test]
-        fn the_rate_holds(bytes in 1_000_u64..2_000_000_000, burst in 65_536_u64..100_000_000, frame in 1_u64..70_000, jitter in 0_u64..3_000_000) {
+        fn the_rate_holds(
+            bytes in 1_000_u64..2_000_000_000,
+            burst in 65_536_u64..100_000_000,
+            frame in 1_u64..70_000,
+            jitter in 0_u64..3_000_000,
+        ) {
             let begin = Instant::now();
             let mut now = begin;
             let mut bucket = Bucket::new(Rate { bytes, burst });

@@ -11,7 +11,8 @@
 // | files | hold |
 // |---|---|
 // | `machine`, `circuit` | the session; one of its circuits |
-// | `intake`, `sending`, `outbox`, `assignment` | signals that enter, and go to the lanes; frames kept until acknowledged; which lane carries a strand |
+// | `intake`, `sending` | signals that enter, and go to the lanes |
+// | `outbox`, `assignment` | frames kept until acknowledged; which lane carries a strand |
 // | `limits`, `bucket`, `classes` | how much the nodes of a circuit may send; what goes first |
 // | `arrivals`, `receipts`, `reports` | frames that arrive; what is to be acknowledged; telling the peer |
 // | `notices`, `event` | the control stream; what the owner is told |
