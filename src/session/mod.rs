@@ -13,7 +13,7 @@
 // | `machine`, `circuit` | the session; one of its circuits |
 // | `intake`, `sending` | signals that enter, and go to the lanes |
 // | `outbox`, `assignment` | frames kept until acknowledged; which lane carries a strand |
-// | `limits`, `bucket`, `classes` | how much the nodes of a circuit may send; what goes first |
+// | `limits`, `pacing`, `bucket`, `classes` | how much the nodes of a circuit may send; what goes first |
 // | `arrivals`, `receipts`, `reports` | frames that arrive; what is to be acknowledged; telling the peer |
 // | `notices`, `event` | the control stream; what the owner is told |
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
@@ -38,6 +38,7 @@ mod machine;
 mod memory;
 mod notices;
 mod outbox;
+mod pacing;
 mod quiet;
 mod receipts;
 mod report;
