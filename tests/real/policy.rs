@@ -127,6 +127,11 @@ cases! {
     mixed: denied_nodes_are_refused_quickly_and_both_ends_say_why
 }
 
+/// A node that does not connect to others by itself, nor disconnect from some since others have been parted (`global`).
+fn apart(name: &str, site: usize) -> NodeSpec {
+    NodeSpec::new(name, site).args("-connect_all false")
+}
+
 /// A rule for pairs of nodes.
 fn rule(from: &str, to: &str, keys: &str) -> String {
     format!("[[policy]]\nfrom = \"{from}\"\nto = \"{to}\"\n{keys}")
@@ -165,9 +170,9 @@ fn denied_nodes_are_refused_quickly_and_both_ends_say_why(carrier: Carrier) {
     }
     let left = Site::loopback("left").setting(&rule("b@*", "a@*", "action = \"deny\""));
     let mut cluster = Cluster::of(carrier, vec![left, Site::loopback("right")]);
-    let mut a = cluster.node(&NodeSpec::new("a", 0));
-    let mut b = cluster.node(&NodeSpec::new("b", 1));
-    let mut c = cluster.node(&NodeSpec::new("c", 1));
+    let mut a = cluster.node(&apart("a", 0));
+    let mut b = cluster.node(&apart("b", 1));
+    let mut c = cluster.node(&apart("c", 1));
     a.connect(&c);
     b.await_known(&a);
     let rule_of = |from: &str, to: &str| {
@@ -180,7 +185,7 @@ fn denied_nodes_are_refused_quickly_and_both_ends_say_why(carrier: Carrier) {
     let (said, took) = ping(&mut a, &b);
     assert_eq!(said, "pang");
     assert!(took < Duration::from_secs(2), "refused after {took:?}");
-    await_log(&mut cluster, &a, "refused");
+    await_log(&mut cluster, &a, &rule_of("a", "b"));
     await_log(
         &mut cluster,
         &b,
@@ -214,8 +219,7 @@ fn a_list_of_those_who_may_be_connected() {
     ];
     let left = Site::loopback("left").setting(&list.join("\n"));
     let mut cluster = Cluster::of(Carrier::Bridge, vec![left, Site::loopback("right")]);
-    let [mut a, mut b, mut c] =
-        [("a", 0), ("b", 1), ("c", 1)].map(|(name, site)| cluster.node(&NodeSpec::new(name, site)));
+    let [mut a, mut b, mut c] = [("a", 0), ("b", 1), ("c", 1)].map(|(name, site)| cluster.node(&apart(name, site)));
     a.connect(&b);
     a.await_known(&c);
     assert_eq!(ping(&mut a, &c).0, "pang");
@@ -269,7 +273,7 @@ fn the_rate_holds(site: usize) {
     let mut sites = ["left", "right"].map(Site::loopback);
     sites[site] = sites[site].clone().setting(&rule("a@*", "b@*", "rate = \"4MB/s\""));
     let mut cluster = Cluster::of(Carrier::Bridge, sites.to_vec());
-    let [mut a, b, mut c] = [("a", 0), ("b", 1), ("c", 0)].map(|(name, site)| cluster.node(&NodeSpec::new(name, site)));
+    let [mut a, b, mut c] = [("a", 0), ("b", 1), ("c", 0)].map(|(name, site)| cluster.node(&apart(name, site)));
     a.connect(&b);
     c.connect(&b);
     let alone = p99(&mut c, &b);
@@ -282,7 +286,8 @@ fn the_rate_holds(site: usize) {
         if size == 65_536 {
             let beside = p99(&mut c, &b);
             eprintln!("p99 of calls of another pair: {alone} us alone, {beside} us beside it");
-            assert!(beside <= 3.0 * alone, "p99 {beside} us, {alone} alone");
+            // Behind one message of the flood a call would wait for 16 ms, behind what is read ahead for 130 ms.
+            assert!(beside <= 3.0 * alone + 5_000.0, "p99 {beside} us, {alone} alone");
         }
         a.eval("real_pressure:stop_flood()");
         thread::sleep(Duration::from_secs(2));
@@ -323,7 +328,7 @@ fn metered(node: &mut Node) -> (f64, f64) {
 fn the_rate_holds_inside_a_vm() {
     let left = Site::loopback("left").setting(&rule("a@*", "b@*", "rate = \"4MB/s\""));
     let mut cluster = Cluster::of(Carrier::Vm, vec![left, Site::loopback("right")]);
-    let [mut a, mut b, c] = [("a", 0), ("b", 1), ("c", 1)].map(|(name, site)| cluster.node(&NodeSpec::new(name, site)));
+    let [mut a, mut b, c] = [("a", 0), ("b", 1), ("c", 1)].map(|(name, site)| cluster.node(&apart(name, site)));
     a.connect(&b);
     a.connect(&c);
     let alone = p99(&mut a, &c);
@@ -336,7 +341,7 @@ fn the_rate_holds_inside_a_vm() {
     let found = (after - before) / (end - begin) * 1e6;
     eprintln!("inside a VM: {found:.0} bytes/s");
     assert!((found / LIMIT - 1.0).abs() < 0.05, "{found} bytes/s");
-    assert!(beside <= 4.0 * alone, "p99 {beside} us, {alone} alone");
+    assert!(beside <= 3.0 * alone + 5_000.0, "p99 {beside} us, {alone} alone");
     a.eval("real_pressure:stop_flood()");
     cluster.assert_healthy();
 }
@@ -355,8 +360,7 @@ fn set_rules(cluster: &mut Cluster, site: usize, rules: &str) {
 #[test]
 fn other_rules_apply_to_what_runs() {
     let mut cluster = Cluster::new(Carrier::Bridge, 2);
-    let [mut a, mut b, mut c] =
-        [("a", 0), ("b", 1), ("c", 0)].map(|(name, site)| cluster.node(&NodeSpec::new(name, site)));
+    let [mut a, mut b, mut c] = [("a", 0), ("b", 1), ("c", 0)].map(|(name, site)| cluster.node(&apart(name, site)));
     a.connect(&b);
     c.connect(&b);
     c.eval("real:watch()");
@@ -405,7 +409,7 @@ fn a_high_priority_gets_more_of_a_line_and_a_low_one_does_not_starve() {
     };
     let mut cluster = Cluster::of(Carrier::Bridge, hosts.sites());
     let [mut a, mut c, mut e, b] = [("a", 0), ("c", 0), ("e", 0), ("b", 1)].map(|(name, site)| {
-        let spec = NodeSpec::new(name, site).host(["one.test", "two.test"][site]);
+        let spec = apart(name, site).host(["one.test", "two.test"][site]);
         cluster.node(&spec.args("-epmd_module beamway_epmd"))
     });
     for node in [&mut a, &mut c, &mut e] {

@@ -189,7 +189,7 @@ async fn is_denied(
         return false;
     };
     let Denied { from, to, rule, .. } = &denied;
-    warn!(peer = %session.peer, from, to, rule, "the connection of a local node was refused: the policy denies it");
+    warn!(peer = %session.peer, from, to, rule, reason = %denied, "the connection of a local node was refused");
     refuse(stream).await;
     session.deny(target.to_owned(), denied.to_string()).await;
     true
