@@ -41,6 +41,7 @@ use crate::observe::io::collect::Collector;
 use crate::observe::io::reload::Reload;
 use crate::router::Acceptance;
 use crate::router::Policy;
+use crate::router::Rules;
 use crate::session::Memory;
 use crate::session::SessionConfig;
 #[cfg(feature = "daemon")]
@@ -100,6 +101,8 @@ pub(crate) struct BoundDaemon {
     /// The channel on which the cluster is told of changes, and asked.
     controls: (mpsc::Sender<Control>, mpsc::Receiver<Control>),
     counters: Counters,
+    /// What holds between nodes.
+    rules: Rules,
 }
 
 impl BoundDaemon {
@@ -205,6 +208,7 @@ impl BoundDaemon {
             requests: mpsc::channel(REQUESTS),
             controls: mpsc::channel(CONTROLS),
             counters: Counters::default(),
+            rules: Rules::new(&config.gateway.name, config.policy.clone()),
             certified: identity.hosts().into(),
             hosts,
             memory: Memory::new(config.gateway.memory),
@@ -265,6 +269,7 @@ impl BoundDaemon {
             leave: leave.clone(),
             memory: self.memory.clone(),
             counters: self.counters.clone(),
+            rules: self.rules.clone(),
             record: reload::record(&self.management.identity),
             log: None,
             hub: self.requests(),
@@ -301,11 +306,26 @@ impl BoundDaemon {
         (self.listening.buffers.0, self.config.transport.udp_receive_buffer)
     }
 
+    fn hub(&self) -> HubTask {
+        let peers = self.config.peers.iter();
+        // Who will be found is not known yet.
+        let found = self.config.discover.iter().map(|_| "*".to_owned());
+        let dialled = peers.map(|peer| peer.name.clone()).chain(found);
+        let dialled = dialled.filter(|_| self.waits_for_peers);
+        HubTask::new(
+            reload::policies(&self.config, &self.rules),
+            Policy::of_hosts(Arc::clone(&self.certified)),
+            !self.daemon.is_temporary,
+            dialled,
+        )
+    }
+
     /// Serves until `leave` is cancelled, then closes all circuits gracefully. After each small signal it keeps a thread of
     /// its runtime awake for `[gateway] busy_wait`.
     pub(crate) async fn run(self, leave: CancellationToken) {
         #[cfg(feature = "daemon")]
         self.warn_uncovered();
+        let hub = self.hub();
         let (news_in, news) = mpsc::channel(PEER_EVENTS);
         let (requests_in, requests) = self.requests;
         let (endpoint, is_temporary) = (self.listening.endpoint.clone(), self.daemon.is_temporary);
@@ -315,7 +335,6 @@ impl BoundDaemon {
         }
         keep_awake(&self.busy_wait, self.config.gateway.busy_wait, &mut tasks);
         let (wanted_in, wanted) = mpsc::channel(HOSTS);
-        let hub = hub(&self.config, self.certified, !is_temporary, self.waits_for_peers);
         let hub = dialling_hosts(hub, &self.config, &endpoint, wanted_in);
         // The hub outlives the sessions, which report their ends to it.
         let hub_leave = CancellationToken::new();
@@ -324,21 +343,15 @@ impl BoundDaemon {
         let (held, known, counters) = (Held::default(), KnownAddresses::default(), self.counters);
         let (controls_in, controls) = self.controls;
         if !is_temporary {
-            let (daemon, held, known) = (Arc::clone(&self.daemon), held.clone(), known.clone());
-            let accepting = accept::accept(
-                endpoint.clone(),
-                daemon,
-                held,
-                known,
-                counters.clone(),
-                greeted_in.clone(),
-            );
-            tasks.spawn(accepting);
+            let (held, known, counts, greeted) = (held.clone(), known.clone(), counters.clone(), greeted_in.clone());
+            let daemon = Arc::clone(&self.daemon);
+            tasks.spawn(accept::accept(endpoint.clone(), daemon, held, known, counts, greeted));
             let managed = Managed {
                 config: &self.config,
                 endpoint: &endpoint,
                 memory: &self.memory,
                 accepts: &self.daemon.accepts,
+                rules: &self.rules,
                 counters: &counters,
                 hub: requests_in,
                 cluster: controls_in,
@@ -352,7 +365,7 @@ impl BoundDaemon {
             endpoint,
             sockets: self.sockets,
             clients: self.clients,
-            session: session_config(&self.config),
+            session: session_config(&self.config, self.rules),
             memory: self.memory,
             race_interval: self.config.session.race_interval,
             keep_alive: self.config.transport.keep_alive,
@@ -389,21 +402,10 @@ fn dialling_hosts(hub: HubTask, config: &Config, own: &quinn::Endpoint, wanted: 
     hub.dialling_hosts(wanted, ports)
 }
 
-/// The hub. `certified` are the hosts for whose nodes peers let this daemon speak by default.
-fn hub(config: &Config, certified: Arc<[String]>, announces: bool, waits_for_peers: bool) -> HubTask {
-    let peers = config.peers.iter();
-    // Who will be found is not known yet.
-    let found = config.discover.iter().map(|_| "*".to_owned());
-    let dialled = peers
-        .map(|peer| peer.name.clone())
-        .chain(found)
-        .filter(|_| waits_for_peers);
-    HubTask::new(
-        reload::policies(config),
-        Policy::of_hosts(certified),
-        announces,
-        dialled,
-    )
+/// Who may dial in.
+fn acceptance(config: &Config) -> Acceptance {
+    let peers = config.peers.iter().map(|peer| peer.name.clone());
+    Acceptance::new(peers, config.accept.names.clone())
 }
 
 /// The identity of this daemon.
@@ -416,10 +418,7 @@ fn local_daemon(config: &Config, lanes: u8, endpoint: &quinn::Endpoint, is_tempo
         is_temporary,
         // A temporary daemon takes no connections.
         port: if is_temporary { 0 } else { port },
-        accepts: Acceptance::new(
-            config.peers.iter().map(|peer| peer.name.clone()),
-            config.accept.names.clone(),
-        ),
+        accepts: acceptance(config),
     })
 }
 
@@ -533,8 +532,9 @@ fn trunk_config(config: &Config) -> TrunkConfig {
     }
 }
 
-fn session_config(config: &Config) -> SessionConfig {
+fn session_config(config: &Config, rules: Rules) -> SessionConfig {
     SessionConfig {
+        rules,
         circuit_budget: config.gateway.circuit_budget,
         close_deadline: config.gateway.close_deadline,
         grace: config.session.grace,

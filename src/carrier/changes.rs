@@ -7,6 +7,7 @@ type Key = (&'static str, fn(&Config, &Config) -> bool);
 const APPLIED: &[Key] = &[
     ("peer", |a, b| a.peers == b.peers),
     ("discover", |a, b| a.discover == b.discover),
+    ("policy", |a, b| a.policy == b.policy),
     ("accept.names", |a, b| a.accept == b.accept),
     ("gateway.certs", |a, b| a.gateway.certs == b.gateway.certs),
     ("gateway.memory", |a, b| a.gateway.memory == b.gateway.memory),
@@ -59,6 +60,7 @@ pub(super) fn keep_what_needs_restart(now: Config, before: &Config) -> Config {
     let mut kept = before.clone();
     kept.peers = now.peers;
     kept.discover = now.discover;
+    kept.policy = now.policy;
     kept.accept = now.accept;
     kept.gateway.certs = now.gateway.certs;
     kept.gateway.memory = now.gateway.memory;

@@ -17,6 +17,7 @@ use super::bound::BoundDaemon;
 #[cfg(all(feature = "config-file", feature = "internals"))]
 use super::log::LogHandle;
 use super::own_hosts;
+use super::rule::PolicyRule;
 use super::settings::Settings;
 use super::source::Source;
 use crate::config::LogLevel;
@@ -271,6 +272,12 @@ impl LanesBuilder {
     /// Peers and these lanes tell each other of their peers, so one peer is enough to be connected to all of a cluster.
     pub const fn exchange(mut self) -> Self {
         self.settings.exchange = true;
+        self
+    }
+
+    /// Adds a rule for pairs of nodes: whether they may be connected, how much one may send to the other, and what is sent first.
+    pub fn policy(mut self, rule: PolicyRule) -> Self {
+        self.settings.policy.push(rule);
         self
     }
 

@@ -18,6 +18,7 @@ use crate::hub::io::directory::Request;
 use crate::observe::io::collect::Collector;
 use crate::observe::io::reload::Reload;
 use crate::router::Acceptance;
+use crate::router::Rules;
 use crate::session::Memory;
 use crate::tls::Identity;
 use crate::trunk::Counters;
@@ -44,6 +45,7 @@ pub(super) struct Managed<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) memory: &'a Memory,
     pub(super) accepts: &'a Acceptance,
+    pub(super) rules: &'a Rules,
     #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "nobody asks"))]
     pub(super) counters: &'a Counters,
     pub(super) hub: mpsc::Sender<Request>,
@@ -64,6 +66,7 @@ impl Management {
                 leave: managed.leave.clone(),
                 memory: managed.memory.clone(),
                 counters: managed.counters.clone(),
+                rules: managed.rules.clone(),
                 record: record.clone(),
                 log: self.log.count.clone(),
                 hub: managed.hub.clone(),
@@ -80,6 +83,7 @@ impl Management {
             endpoint: managed.endpoint.clone(),
             memory: managed.memory.clone(),
             accepts: managed.accepts.clone(),
+            rules: managed.rules.clone(),
             cluster: managed.cluster,
             hub: managed.hub,
             log: self.log.level,

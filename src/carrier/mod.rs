@@ -24,6 +24,7 @@ mod load;
 mod log;
 mod management;
 mod reload;
+mod rule;
 mod secret;
 mod settings;
 mod source;
@@ -53,6 +54,7 @@ pub(crate) use load::Loaded;
 pub(crate) use load::load;
 #[cfg(feature = "daemon")]
 pub(crate) use log::LogHandle;
+pub use rule::PolicyRule;
 #[cfg(feature = "daemon")]
 pub(crate) use secret::check_secret;
 #[cfg(feature = "daemon")]

@@ -33,6 +33,7 @@ use crate::observe::io::reload::Reloaded;
 use crate::router::Acceptance;
 use crate::router::Policies;
 use crate::router::Policy;
+use crate::router::Rules;
 use crate::session::Bounds;
 use crate::session::Memory;
 use crate::tls::Identity;
@@ -59,6 +60,8 @@ pub(super) struct Reloader {
     pub(super) endpoint: Endpoint,
     pub(super) memory: Memory,
     pub(super) accepts: Acceptance,
+    /// What holds between nodes.
+    pub(super) rules: Rules,
     pub(super) cluster: mpsc::Sender<Control>,
     pub(super) hub: mpsc::Sender<Request>,
     /// Who is told of the level of the log, if anybody.
@@ -67,12 +70,13 @@ pub(super) struct Reloader {
     pub(super) record: Record,
 }
 
-/// The policies of peers, as the configuration has them.
-pub(super) fn policies(config: &Config) -> Policies {
+/// The policies of peers, as the configuration has them, with the rules for pairs of nodes.
+pub(super) fn policies(config: &Config, rules: &Rules) -> Policies {
     let peers = config.peers.iter();
-    peers
+    let peers: Policies = peers
         .map(|peer| (&peer.name, peer.allow.clone().map(Policy::of)))
-        .collect()
+        .collect();
+    peers.with(rules)
 }
 
 /// The peers that are dialled.
@@ -242,6 +246,7 @@ impl Reloader {
         self.endpoint.set_server_config(Some(server));
         let names = config.peers.iter().map(|peer| peer.name.clone());
         self.accepts.set(names, config.accept.names.clone());
+        self.rules.set(config.policy.clone());
         self.memory.set_limit(config.gateway.memory);
         if let Some(log) = &self.log
             && config.log.level != self.config.log.level
@@ -249,7 +254,7 @@ impl Reloader {
             log(config.log.level);
         }
         let policies = Request::Change {
-            policies: policies(&config),
+            policies: policies(&config, &self.rules),
             own: is_renewed.then(|| Policy::of_hosts(identity.hosts())),
             bounds: bounds(&config),
         };

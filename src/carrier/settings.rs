@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::StartError;
 use super::load;
 use super::load::Loaded;
+use super::rule::PolicyRule;
 use crate::config;
 use crate::config::Config;
 use crate::config::Purpose;
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(super) discover: Vec<(String, u16)>,
     /// Whether peers tell each other of their peers.
     pub(super) exchange: bool,
+    pub(super) policy: Vec<PolicyRule>,
     /// `None`: every daemon with a certificate of the authority.
     pub(super) accept: Option<Vec<String>>,
     pub(super) busy_wait: Option<Duration>,
@@ -52,6 +54,7 @@ impl Settings {
             peers: Vec::new(),
             discover: Vec::new(),
             exchange: false,
+            policy: Vec::new(),
             accept: None,
             busy_wait: None,
         }
@@ -112,6 +115,10 @@ impl Settings {
             .with("discover", Value::from_iter(found.chain(exchange)))
             .with("accept", accept)
             .with("peer", Value::from_iter(peers));
+        if !self.policy.is_empty() {
+            let rules = self.policy.into_iter().map(PolicyRule::into_value);
+            settings = settings.with("policy", Value::from_iter(rules));
+        }
         if purpose == Purpose::Daemon {
             settings = settings.with("epmd", epmd);
         }

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::BoundDaemon;
+use super::PolicyRule;
 use super::load::Loaded;
 use super::settings::Settings;
 use super::source::Source;
@@ -28,6 +29,14 @@ fn both() -> (Settings, String) {
     settings.hosts = Some(vec!["127.0.0.1".to_owned()]);
     settings.busy_wait = Some(Duration::from_micros(50));
     settings.accept = Some(vec!["web-*".to_owned()]);
+    settings.policy = vec![
+        PolicyRule::new("web-*@*", "db@*").deny(),
+        PolicyRule::new("db@*", "*@*").allow(),
+        PolicyRule::new("batch@*", "*@*")
+            .rate("20MB/s")
+            .burst("2MB")
+            .priority("low"),
+    ];
     settings.peer("left", "left.example:4471", None);
     settings.peer("right", "[fd00::2]:4472", Some(&["*@right", "web-*@*"]));
     let file = r#"
@@ -49,6 +58,20 @@ address = "left.example:4471"
 name = "right"
 address = "[fd00::2]:4472"
 allow = ["*@right", "web-*@*"]
+[[policy]]
+from = "web-*@*"
+to = "db@*"
+action = "deny"
+[[policy]]
+from = "db@*"
+to = "*@*"
+action = "allow"
+[[policy]]
+from = "batch@*"
+to = "*@*"
+rate = "20MB/s"
+burst = "2MB"
+priority = "low"
 "#;
     (settings, file.to_owned())
 }

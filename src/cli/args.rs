@@ -165,6 +165,12 @@ pub struct CheckArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub(super) config: PathBuf,
+    /// Print what the policy says of each pair of these nodes as JSON
+    #[arg(long, requires = "nodes")]
+    pub(super) json: bool,
+    /// Nodes, `name@host`: print what the policy says of each pair of them
+    #[arg(value_name = "NODE")]
+    pub(super) nodes: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]

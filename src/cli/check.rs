@@ -1,6 +1,7 @@
-use std::path::Path;
 use std::process::ExitCode;
 
+use super::args::CheckArgs;
+use super::matrix;
 use super::open_files;
 use super::output;
 use crate::carrier;
@@ -24,9 +25,16 @@ fn who_may_dial_in(accept: &AcceptSettings) -> String {
 }
 
 /// `beamway check`: for a valid file, prints a summary, the memory that the daemon may use, and what the limit on open files
-/// suffices for, with status 0. Otherwise prints all mistakes, one line each, with status 1.
-pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
+/// suffices for, with status 0; or what the policy says of pairs of nodes, if any are named. Otherwise prints all mistakes, one line
+/// each, with status 1.
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let file = args.config.as_path();
     match carrier::load(file, Purpose::Daemon) {
+        Ok(loaded) if !args.nodes.is_empty() => {
+            let config = &loaded.config;
+            matrix::print(&config.gateway.name, &config.policy, &args.nodes, args.json)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Ok(loaded) => {
             let gateway = &loaded.config.gateway;
             let peers: Vec<_> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();
@@ -49,6 +57,13 @@ pub(super) fn check(file: &Path) -> anyhow::Result<ExitCode> {
             output::say(&format!("dialling in: {}", who_may_dial_in(&loaded.config.accept)));
             for discover in &loaded.config.discover {
                 output::say(&format!("finding peers: {discover}"));
+            }
+            match loaded.config.policy.len() {
+                0 => {}
+                rules => output::say(&format!(
+                    "policy: {rules} rules; for what they say of nodes, name these: beamway check --config {} NODE NODE",
+                    file.display()
+                )),
             }
             let hosts = loaded.config.epmd.hosts.clone();
             let hosts = hosts.map_or_else(|| Hosts::of_this_machine(own_hosts()), Hosts::configured);

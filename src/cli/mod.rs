@@ -5,7 +5,7 @@
 //!
 //! - `args`: commands and options; `program`: runs a command.
 //! - `run`: reads and checks everything, then runs the daemon.
-//! - `check`: reads and checks the same without running; reports all mistakes at once.
+//! - `check`: reads and checks the same without running; reports all mistakes at once. `matrix`: what the policy says of nodes.
 //! - `status`, `reload`: asks and commands a running daemon, over the socket that its configuration file names (`client`).
 //! - `top`: shows live what a running daemon does.
 //! - `doctor`: looks for what is known to go wrong.
@@ -31,6 +31,7 @@ mod log_escape;
 mod log_json;
 mod log_limit;
 mod manual;
+mod matrix;
 pub mod oneshot;
 mod open_files;
 pub(crate) mod output;

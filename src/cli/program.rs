@@ -20,7 +20,7 @@ use super::top;
 pub fn execute(command: Command, program: fn() -> clap::Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(&args),
-        Command::Check(args) => check::check(&args.config),
+        Command::Check(args) => check::check(&args),
         Command::Status(args) => status::status(&args),
         Command::Top(args) => top::top(&args),
         Command::Reload(args) => reload::reload(&args),

@@ -9,6 +9,7 @@
 //! - `value`: settings before they are checked; `file`: reads these from a text.
 //! - `read`: which keys exist, and the rules between them.
 //! - `discover`: the values and the reading of `[[discover]]`.
+//! - `policy`: `[[policy]]`.
 //! - `section`: reads the keys of one table and collects the mistakes.
 //! - `units`: `"64MiB"`, `"15s"`.
 //!
@@ -20,6 +21,7 @@ mod error;
 mod file;
 #[cfg(feature = "daemon")]
 mod memory;
+mod policy;
 mod read;
 mod section;
 mod settings;

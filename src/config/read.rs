@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::discover;
 use super::error::Mistakes;
+use super::policy::read_policy;
 use super::section::Found;
 use super::section::Report;
 use super::section::Section;
@@ -97,6 +98,7 @@ pub(super) fn read_from(
     let peers = read_peers(&mut root, mistakes.name.as_deref(), &mut report);
     let listen = gateway.as_ref().map(|gateway| gateway.listen.port());
     let discover = discover::read(&mut root, listen, &mut report);
+    let policy = read_policy(&mut root, &mut report);
     let accept = read_accept(&mut root, &mut report);
     let hosts = read_hosts(&mut root, purpose, &mut report);
     let select = read_select(&mut root, purpose, &mut report);
@@ -111,6 +113,7 @@ pub(super) fn read_from(
             epmd,
             peers,
             discover,
+            policy,
             accept,
             hosts,
             select,

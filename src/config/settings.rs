@@ -14,6 +14,7 @@ use crate::congestion::Algorithm;
 use crate::gateway::GatewayConfig;
 use crate::router::DaemonPattern;
 use crate::router::NodePattern;
+use crate::router::Rule;
 use crate::session::SessionConfig;
 use crate::trunk::TrunkConfig;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub peers: Vec<PeerSettings>,
     /// `[[discover]]`, in the order of the file
     pub discover: Vec<DiscoverSettings>,
+    /// `[[policy]]`, in the order of the file
+    pub policy: Vec<Rule>,
     /// `[accept]`
     pub accept: AcceptSettings,
     /// `[hosts]`

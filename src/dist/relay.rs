@@ -95,6 +95,11 @@ impl Relay {
         self.acceptor.as_ref().map(|acceptor| acceptor.name.as_str())
     }
 
+    /// Whether the initiator still waits for the acceptor's status, its first message.
+    pub fn awaits_status(&self) -> bool {
+        matches!(self.state, State::Status)
+    }
+
     /// Whether the initiator knows the acceptor's name, and has not answered its challenge.
     pub fn awaits_reply(&self) -> bool {
         matches!(self.state, State::Reply)

@@ -8,6 +8,7 @@ use crate::dist::HandshakeError;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::Relayed;
+use crate::router::Denied;
 use crate::router::NotAllowed;
 use crate::router::Policy;
 use crate::session::Agreed;
@@ -38,6 +39,9 @@ pub enum FollowError {
         /// What does not fit.
         reason: NotAllowed,
     },
+    /// The policy does not let the two nodes be connected.
+    #[error(transparent)]
+    Denied(#[from] Denied),
 }
 
 impl Follower {
@@ -89,7 +93,7 @@ impl Follower {
     /// A message of the local node: what to pass on, and whether it completes the handshake.
     ///
     /// # Errors
-    /// If it is malformed or unexpected.
+    /// If it is malformed or unexpected, or the nodes may not be connected.
     pub fn sent(&mut self, message: &Bytes) -> Result<(Bytes, bool), FollowError> {
         self.follow(self.local, message)
     }
@@ -97,7 +101,7 @@ impl Follower {
     /// The same for a message of the far node.
     ///
     /// # Errors
-    /// If it is malformed or unexpected, or names a node for which the peer may not speak.
+    /// If it is malformed or unexpected, names a node for which the peer may not speak, or the nodes may not be connected.
     pub fn received(&mut self, message: &Bytes) -> Result<(Bytes, bool), FollowError> {
         let far = match self.local {
             Party::Acceptor => Party::Initiator,
@@ -119,6 +123,9 @@ impl Follower {
                 node: node.to_owned(),
                 reason,
             });
+        }
+        if let (Some(from), Some(to)) = (self.relay.initiator_name(), self.relay.acceptor_name()) {
+            self.policy.check_pair(from, to)?;
         }
         Ok(followed)
     }

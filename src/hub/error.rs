@@ -3,6 +3,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::dist::HandshakeError;
+use crate::router::Denied;
 use crate::router::NotAllowed;
 
 /// Why a local node was not attached.
@@ -49,6 +50,9 @@ pub enum OpenError {
         /// What does not fit.
         reason: NotAllowed,
     },
+    /// The policy does not let the two nodes be connected.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The initiator's name is that of a node of this daemon.
     #[error(
         "peer {peer} may not speak for node {node}: a node of this name is up here; give one of the two another name"

@@ -297,11 +297,12 @@ impl Hub {
     /// the name of the local node.
     ///
     /// # Errors
-    /// If the initiator's name is invalid, the peer may not speak for it, a node with that name is up here or at another peer, or
-    /// there is no such local node.
+    /// If the initiator's name is invalid, the peer may not speak for it, a node with that name is up here or at another peer, the
+    /// two nodes may not be connected, or there is no such local node.
     pub fn open(&self, peer: &str, target: &str, initiator: Option<&str>) -> Result<&str, OpenError> {
         if let Some(node) = initiator {
             self.check_initiator(peer, node)?;
+            self.policy(peer).check_pair(node, target)?;
         }
         self.local_target(target).ok_or_else(|| OpenError::Unknown {
             node: target.to_owned(),

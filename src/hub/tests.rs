@@ -9,8 +9,12 @@ use super::outbox::Outbox;
 use super::outbox::Told;
 use super::*;
 use crate::epmd::Registration;
+use crate::router::Action;
 use crate::router::NodePattern;
+use crate::router::Policies;
 use crate::router::Policy;
+use crate::router::Rule;
+use crate::router::Rules;
 use crate::session::SessionConfig;
 
 const NOW: u32 = 1_000_000;
@@ -670,4 +674,25 @@ proptest! {
         }
         prop_assert_eq!(tell(&mut outbox, 100), now);
     }
+}
+
+#[test]
+fn a_circuit_between_nodes_that_may_not_be_connected_is_refused() {
+    let rule = Rule {
+        from: vec![NodePattern::parse("a@here").unwrap()],
+        to: vec![NodePattern::parse("b@*").unwrap()],
+        action: Some(Action::Deny),
+        rate: None,
+        priority: None,
+    };
+    let rules = Rules::new("left", vec![rule]);
+    let policies: Policies = [("x", Some(Policy::of(vec![NodePattern::any()])))]
+        .into_iter()
+        .collect();
+    let mut hub = Hub::new(policies.with(&rules));
+    attach(&mut hub, "a", &["here"]).unwrap();
+    assert!(matches!(hub.open("x", "a@here", Some("b@there")), Err(OpenError::Denied(denied)) if denied.rule == 1));
+    assert!(hub.open("x", "a@here", Some("c@there")).is_ok());
+    // A node without a name gets one in the handshake, and is checked then.
+    assert!(hub.open("x", "a@here", None).is_ok());
 }

@@ -62,6 +62,8 @@ pub struct Parts {
     pub unanswered: Vec<IpAddr>,
     /// The number of sessions that have ended.
     pub sessions_ended: u64,
+    /// The number of connections that the policy has denied.
+    pub circuits_denied: u64,
     /// The settings in use.
     pub read: Read,
     /// Log lines that were not written.
@@ -136,6 +138,7 @@ impl Status {
             handshakes: parts.handshakes.into_iter().map(handshakes).collect(),
             unanswered: parts.unanswered.iter().map(ToString::to_string).collect(),
             sessions_ended: parts.sessions_ended,
+            circuits_denied: parts.circuits_denied,
             reloads: reloads(parts.read),
             log: parts.log,
             nodes: parts.local.into_iter().map(local).collect(),
@@ -295,6 +298,9 @@ fn circuit(peer: &str, circuit: &CircuitReport, nodes: Option<(String, String)>,
         parked_frames: circuit.parked_frames,
         parked_bytes: circuit.parked,
         blocked_seconds: blocked,
+        send_limit_bytes_per_second: circuit.send_limit,
+        receive_limit_bytes_per_second: circuit.receive_limit,
+        limited_seconds: circuit.limited.as_secs_f64(),
     }
 }
 

@@ -214,6 +214,12 @@ const OF_CIRCUITS: &[Column<Circuit>] = &[
         Counter,
         |c| c.blocked_seconds,
     ),
+    (
+        "circuit_limited_seconds",
+        "Time during which signals waited for the rate of a [[policy]]",
+        Counter,
+        |c| c.limited_seconds,
+    ),
 ];
 
 const OF_OTHERS: &[Column<Status>] = &[
@@ -270,6 +276,12 @@ const OF_DAEMON: &[Column<Status>] = &[
     ("sessions_ended", "Sessions that have ended", Counter, |s| {
         s.sessions_ended as f64
     }),
+    (
+        "circuits_denied",
+        "Connections of nodes that the policy has denied",
+        Counter,
+        |s| s.circuits_denied as f64,
+    ),
     (
         "config_reloads",
         "Configurations that were read again and applied",

@@ -43,6 +43,9 @@ pub struct Status {
     pub unanswered: Vec<String>,
     /// Sessions that have ended.
     pub sessions_ended: u64,
+    /// How many connections of nodes the `[[policy]]` of this daemon has denied.
+    #[serde(default)]
+    pub circuits_denied: u64,
     /// Configuration that was read again.
     pub reloads: Reloads,
     /// Log lines that were not written.
@@ -276,6 +279,15 @@ pub struct Circuit {
     pub parked_bytes: u64,
     /// How long the local node was not read.
     pub blocked_seconds: f64,
+    /// How much the local node may send by the `[[policy]]` of this daemon, in bytes per second; 0: no rule says.
+    #[serde(default)]
+    pub send_limit_bytes_per_second: u64,
+    /// How much the remote node may send by it.
+    #[serde(default)]
+    pub receive_limit_bytes_per_second: u64,
+    /// How long signals of the local node have waited for that limit.
+    #[serde(default)]
+    pub limited_seconds: f64,
 }
 
 /// The sum of circuits that are not listed.

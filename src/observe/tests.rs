@@ -21,6 +21,7 @@ fn parts(now: SystemTime) -> Parts {
         open_files: (10, 100),
         handshakes: vec![(Direction::In, "accepted", 3)],
         sessions_ended: 2,
+        circuits_denied: 3,
         read: Record::new(now, now + day * 10, now + day * 100).lock().clone(),
         log: status::LogLines::default(),
         local: vec![("a".into(), vec!["h".into()], false)],
@@ -95,6 +96,7 @@ fn metrics_are_openmetrics_whatever_names_are_like() {
         "beamway_memory_kept_bytes 90.0",
         r#"beamway_handshakes_total{direction="in",outcome="accepted"} 3.0"#,
         "beamway_sessions_ended_total 2.0",
+        "beamway_circuits_denied_total 3.0",
     ] {
         assert!(samples.contains(&wanted), "{wanted} in\n{text}");
     }
@@ -234,6 +236,9 @@ fn the_busiest_circuits_are_listed_and_the_others_summed() {
         credit: 1,
         parked_frames: 0,
         parked: 2,
+        send_limit: 0,
+        receive_limit: 0,
+        limited: std::time::Duration::ZERO,
     };
     let count = Status::CIRCUITS as u64 + 10;
     let session = crate::endpoint::SessionReport {

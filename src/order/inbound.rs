@@ -85,6 +85,8 @@ pub struct Inbound {
     /// The number of frames that wait.
     parked: u64,
     granted: u64,
+    /// What may be granted in all, and how much more of it is worth telling, if the sender is limited.
+    cap: Option<(u64, u64)>,
     /// The bytes in memory of the fences that wait.
     fence_bytes: u64,
     closing: Option<Vec<FrameId>>,
@@ -112,6 +114,7 @@ impl Inbound {
             written_at_growth: 0,
             parked: 0,
             granted: window,
+            cap: None,
             fence_bytes: 0,
             closing: None,
             #[cfg(test)]
@@ -234,8 +237,31 @@ impl Inbound {
     /// Whether enough was written since the last grant that the sender should be told soon: an eighth of the window. So
     /// the sender does not run out of credit on a healthy network path, and grants are rare.
     pub const fn owes_a_grant(&self) -> bool {
-        let fresh = (self.written + self.window).saturating_sub(self.granted);
-        fresh > 0 && fresh >= self.window / 8
+        let fresh = self.grantable().saturating_sub(self.granted);
+        let worth = match self.cap {
+            Some((_, step)) if step < self.window / 8 => step,
+            _ => self.window / 8,
+        };
+        fresh > 0 && fresh >= worth
+    }
+
+    /// What may be granted in all.
+    const fn grantable(&self) -> u64 {
+        let wanted = self.written + self.window;
+        match self.cap {
+            Some((most, _)) if most < wanted => most,
+            _ => wanted,
+        }
+    }
+
+    /// Limits what is granted in all to `most` bytes from now on, of which `step` more are worth telling the sender; or no longer.
+    pub const fn cap(&mut self, cap: Option<(u64, u64)>) {
+        self.cap = cap;
+    }
+
+    /// The number of bytes that were granted and have not arrived.
+    pub const fn granted_ahead(&self) -> u64 {
+        self.granted.saturating_sub(self.charged)
     }
 
     /// Grants what was written, and reports how far each strand was delivered since the last grant.
@@ -248,7 +274,7 @@ impl Inbound {
             self.window = self.window.saturating_mul(2);
         }
         self.window = self.window.min(most);
-        self.granted = self.granted.max(self.written + self.window);
+        self.granted = self.granted.max(self.grantable());
         let mut delivered = Vec::with_capacity(self.news.len());
         for strand in self.news.drain(..) {
             if let Some(state) = self.strands.get_mut(strand) {

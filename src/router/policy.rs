@@ -8,9 +8,11 @@ use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 
 use super::DaemonPattern;
+use super::Denied;
 use super::NodePattern;
 use super::NotAccepted;
 use super::NotAllowed;
+use super::Rules;
 use super::daemon_of;
 
 /// The nodes for which a peer may speak: it may announce them, open circuits in their names, and accept circuits for them.
@@ -27,10 +29,13 @@ use super::daemon_of;
 /// assert!(!policy.allows("web-1@host3"));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Policy(Rule);
+pub struct Policy {
+    speaks: Speaks,
+    rules: Rules,
+}
 
 #[derive(Clone, Debug)]
-enum Rule {
+enum Speaks {
     /// `allow` of the `[[peer]]`.
     Patterns(Arc<[NodePattern]>),
     /// The DNS names and IP addresses in the peer's certificate.
@@ -38,21 +43,41 @@ enum Rule {
 }
 
 impl Policy {
+    fn new(speaks: Speaks) -> Self {
+        let rules = Rules::default();
+        Self { speaks, rules }
+    }
+
+    /// The same with the rules of this daemon for pairs of nodes.
+    #[must_use]
+    pub fn with(self, rules: &Rules) -> Self {
+        let rules = rules.clone();
+        Self { rules, ..self }
+    }
+
+    /// Checks that a node of this daemon and one of the peer may be connected. `from` is the one that connects.
+    ///
+    /// # Errors
+    /// [`Denied`], which names the nodes and the rule.
+    pub fn check_pair(&self, from: &str, to: &str) -> Result<(), Denied> {
+        self.rules.check(from, to)
+    }
+
     /// A policy that allows only nodes that match one of the patterns.
     pub fn of(patterns: impl Into<Arc<[NodePattern]>>) -> Self {
-        Self(Rule::Patterns(patterns.into()))
+        Self::new(Speaks::Patterns(patterns.into()))
     }
 
     /// The policy of a peer without `allow`: only nodes of the hosts that its certificate names. A wildcard names no host.
     pub fn of_hosts(hosts: impl Into<Arc<[String]>>) -> Self {
-        Self(Rule::Hosts(hosts.into()))
+        Self::new(Speaks::Hosts(hosts.into()))
     }
 
     /// Whether the peer may speak for a node of this full name.
     pub fn allows(&self, node: &str) -> bool {
-        match &self.0 {
-            Rule::Patterns(patterns) => patterns.iter().any(|pattern| pattern.matches(node)),
-            Rule::Hosts(hosts) => node
+        match &self.speaks {
+            Speaks::Patterns(patterns) => patterns.iter().any(|pattern| pattern.matches(node)),
+            Speaks::Hosts(hosts) => node
                 .split_once('@')
                 .is_some_and(|(_, host)| hosts.iter().any(|held| is_same_host(held, host))),
         }
@@ -69,8 +94,8 @@ impl Policy {
         }
         let mut reason = String::new();
         // Writing to a string cannot fail.
-        let _ = match &self.0 {
-            Rule::Patterns(patterns) => {
+        let _ = match &self.speaks {
+            Speaks::Patterns(patterns) => {
                 let folded = node.to_lowercase();
                 let near = patterns.iter().find(|pattern| pattern.folded().matches(&folded));
                 match near {
@@ -81,7 +106,7 @@ impl Policy {
                     None => write!(reason, "no pattern of its `allow` fits"),
                 }
             }
-            Rule::Hosts(hosts) => {
+            Speaks::Hosts(hosts) => {
                 let host = node.split_once('@').map_or(node, |(_, host)| host);
                 write!(
                     reason,
@@ -118,17 +143,27 @@ fn is_same_host(held: &str, host: &str) -> bool {
     }
 }
 
-/// The configured peers of a daemon, each with its policy if it has one of its own.
+/// The configured peers of a daemon, each with its policy if it has one of its own, and the rules for pairs of nodes.
 #[derive(Clone, Debug, Default)]
-pub struct Policies(BTreeMap<String, Option<Policy>>);
+pub struct Policies {
+    peers: BTreeMap<String, Option<Policy>>,
+    rules: Rules,
+}
 
 impl Policies {
+    /// The same with these rules for pairs of nodes.
+    #[must_use]
+    pub fn with(self, rules: &Rules) -> Self {
+        let rules = rules.clone();
+        Self { rules, ..self }
+    }
+
     /// The policy of a peer with these hosts in its certificate. They decide, unless the peer is configured with a policy of
     /// its own. Names are compared without case. A temporary daemon has the policy of the name in its certificate.
     pub fn of(&self, peer: &str, hosts: &Arc<[String]>) -> Policy {
-        self.get(peer)
-            .and_then(Clone::clone)
-            .unwrap_or_else(|| Policy::of_hosts(Arc::clone(hosts)))
+        let own = self.get(peer).and_then(Clone::clone);
+        own.unwrap_or_else(|| Policy::of_hosts(Arc::clone(hosts)))
+            .with(&self.rules)
     }
 
     /// Whether a peer is configured.
@@ -137,18 +172,19 @@ impl Policies {
     }
 
     fn get(&self, peer: &str) -> Option<&Option<Policy>> {
-        self.0.get(&daemon_of(peer).to_ascii_lowercase())
+        self.peers.get(&daemon_of(peer).to_ascii_lowercase())
     }
 }
 
 impl<N: AsRef<str>> FromIterator<(N, Option<Policy>)> for Policies {
     fn from_iter<I: IntoIterator<Item = (N, Option<Policy>)>>(policies: I) -> Self {
         let policies = policies.into_iter();
-        Self(
-            policies
+        Self {
+            peers: policies
                 .map(|(peer, policy)| (peer.as_ref().to_ascii_lowercase(), policy))
                 .collect(),
-        )
+            rules: Rules::default(),
+        }
     }
 }
 

@@ -148,3 +148,106 @@ proptest! {
         }
     }
 }
+
+fn rule(from: &[&str], to: &[&str]) -> Rule {
+    let patterns = |texts: &[&str]| texts.iter().map(|text| NodePattern::parse(text).unwrap()).collect();
+    Rule {
+        from: patterns(from),
+        to: patterns(to),
+        action: None,
+        rate: None,
+        priority: None,
+    }
+}
+
+fn deciding(rule: Rule, action: Action) -> Rule {
+    let action = Some(action);
+    Rule { action, ..rule }
+}
+
+#[test]
+fn the_first_rule_with_an_action_decides_whoever_connects() {
+    let list = vec![
+        Rule {
+            priority: Some(Priority::Low),
+            ..rule(&["*@*"], &["*@*"])
+        },
+        deciding(rule(&["web@*", "app@*"], &["db@*"]), Action::Allow),
+        deciding(rule(&["*@*"], &["*@*"]), Action::Deny),
+    ];
+    let rules = Rules::new("left", list);
+    for (one, other) in [("web@h1", "db@h2"), ("db@h2", "web@h1"), ("db@h2", "app@h1")] {
+        assert_eq!(rules.action(one, other), Some((Action::Allow, 2)));
+        assert!(rules.check(one, other).is_ok());
+    }
+    assert_eq!(rules.denied(), 0);
+    let denied = rules.check("web@h1", "web@h2").unwrap_err().to_string();
+    assert_eq!(
+        denied,
+        "policy: web@h1 may not be connected to web@h2: rule 3 of the [[policy]] of daemon left denies it"
+    );
+    assert!(Denied::is_reason(&denied) && rules.denied() == 1);
+    let clone = rules.clone();
+    rules.set(Vec::new());
+    assert!(clone.check("web@h1", "web@h2").is_ok(), "all clones change");
+}
+
+#[test]
+fn each_setting_of_a_direction_comes_from_the_first_rule_that_has_it() {
+    let rate = |bytes| Some(Rate { bytes, burst: 1 });
+    let list = vec![
+        Rule {
+            priority: Some(Priority::High),
+            ..rule(&["a@*"], &["b@*"])
+        },
+        Rule {
+            rate: rate(5),
+            priority: Some(Priority::Low),
+            ..rule(&["a@*"], &["*@*"])
+        },
+        Rule {
+            rate: rate(7),
+            ..rule(&["*@*"], &["*@*"])
+        },
+    ];
+    let rules = Rules::new("left", list);
+    let flow = rules.flow("a@h", "b@h");
+    assert_eq!(flow.rate.map(|(rate, rule)| (rate.bytes, rule)), Some((5, 2)));
+    assert_eq!(flow.priority, Some((Priority::High, 1)));
+    let back = rules.flow("b@h", "a@h");
+    assert_eq!(back.rate.map(|(rate, rule)| (rate.bytes, rule)), Some((7, 3)));
+    assert_eq!(back.priority, None, "a direction of its own");
+}
+
+proptest! {
+    /// Compared with the definition: every rule is looked at, and the first one that fits is taken.
+    #[test]
+    fn rules_decide_as_defined(
+        list in proptest::collection::vec(("[ab*]", "[ab*]", 0..3_u8, 0..2_u64, 0..4_usize), 0..8),
+        one in "[abc]", other in "[abc]",
+    ) {
+        let fits = |pattern: &str, node: &str| pattern == "*" || pattern == node;
+        let made = |(from, to, action, rate, priority): &(String, String, u8, u64, usize)| Rule {
+            action: [None, Some(Action::Allow), Some(Action::Deny)][usize::from(*action)],
+            rate: (*rate > 0).then_some(Rate { bytes: *rate, burst: 1 }),
+            priority: Priority::ALL.get(*priority).copied(),
+            ..rule(&[&format!("{from}@h")], &[&format!("{to}@h")])
+        };
+        let rules = Rules::new("left", list.iter().map(made).collect());
+        let made: Vec<(usize, Rule)> = (1..).zip(list.iter().map(made)).collect();
+        let fitting = |from: &str, to: &str| {
+            let both = list.iter().zip(&made).filter(|((f, t, ..), _)| fits(f, from) && fits(t, to));
+            both.map(|(_, (number, rule))| (*number, rule.clone())).collect::<Vec<_>>()
+        };
+        let (there, back) = (fitting(&one, &other), fitting(&other, &one));
+        let acting = there.iter().chain(&back).filter_map(|(number, rule)| Some((*number, rule.action?)));
+        let first = acting.min_by_key(|(number, _)| *number).map(|(number, action)| (action, number));
+        let (from, to) = (format!("{one}@h"), format!("{other}@h"));
+        prop_assert_eq!(rules.action(&from, &to), first);
+        prop_assert_eq!(rules.action(&to, &from), first);
+        prop_assert_eq!(rules.check(&from, &to).is_err(), matches!(first, Some((Action::Deny, _))));
+        let flow = rules.flow(&from, &to);
+        prop_assert_eq!(flow.rate, there.iter().find_map(|(number, rule)| Some((rule.rate?, *number))));
+        prop_assert_eq!(flow.priority, there.iter().find_map(|(number, rule)| Some((rule.priority?, *number))));
+    }
+}

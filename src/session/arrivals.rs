@@ -7,6 +7,7 @@ use super::Session;
 use super::SessionConfig;
 use super::SessionError;
 use super::circuit::Circuit;
+use super::limits::RECEIVED;
 use super::machine::Lanes;
 use crate::dist::NodeName;
 use crate::wire::CircuitId;
@@ -37,6 +38,11 @@ impl Session {
                 continue;
             };
             state.draining.has_spoken = true;
+            if let Some(paced) = &mut state.paced
+                && paced.arrived(frame.content.cost(), frame.content.body().len() as u64)
+            {
+                self.pacing.add(frame.circuit, RECEIVED);
+            }
             match state.accept(frame.strand, frame.fences, frame.content) {
                 Ok(()) if state.closed_here.is_some() => self.drop_deliveries(frame.circuit, now),
                 Ok(()) if state.is_ready => {}
@@ -175,6 +181,11 @@ impl Session {
             return Err(SessionError::CircuitId { circuit });
         }
         self.opened_by_peer_last = circuit.0;
+        if open.send_name.is_empty() {
+            // Nothing is opened: the close that follows says why.
+            self.denial = Some((circuit, open.target));
+            return Ok(());
+        }
         let full = self.circuits.len() >= SessionConfig::CIRCUITS_MAX;
         let full = full.then(|| {
             format!(
@@ -201,6 +212,10 @@ impl Session {
     }
 
     fn handle_close(&mut self, close: Close, now: Instant) {
+        if let Some((_, target)) = self.denial.take_if(|(circuit, _)| *circuit == close.circuit) {
+            let reason = close.reason;
+            return self.events.push_back(Event::Denied { target, reason });
+        }
         if let Some(state) = self
             .circuits
             .get_mut(&close.circuit)

@@ -6,7 +6,9 @@ use super::Intake;
 use super::SessionConfig;
 use super::Share;
 use super::backpressure::Backpressure;
+use super::bucket::Bucket;
 use super::draining::Draining;
+use super::limits::Paced;
 use super::quiet::Quiet;
 use crate::codec::Charge;
 use crate::dist;
@@ -98,6 +100,8 @@ pub(super) struct Circuit {
     pub(super) quiet: Quiet,
     /// Which processes have most on the way, if they can be suspended.
     pub(super) backpressure: Option<Box<Backpressure>>,
+    /// How much the nodes may send, if that is limited.
+    pub(super) paced: Option<Box<Paced>>,
 }
 
 impl Circuit {
@@ -129,6 +133,22 @@ impl Circuit {
             owes: false,
             quiet: Quiet::default(),
             backpressure: None,
+            paced: None,
+        }
+    }
+
+    /// Whether the limit lets the next signal pass.
+    pub(super) fn has_tokens(&self) -> bool {
+        let bucket = self.paced.as_ref().and_then(|paced| paced.sent.as_ref());
+        // Nobody waits for what is left when the local node has ended.
+        self.closed_here.is_some() || bucket.is_none_or(Bucket::has_tokens)
+    }
+
+    /// The next signal passes.
+    pub(super) fn charge(&mut self, content: &Content) {
+        self.outbound.charge(content.cost());
+        if let Some(bucket) = self.paced.as_mut().and_then(|paced| paced.sent.as_mut()) {
+            bucket.charge(content.body().len() as u64);
         }
     }
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::Memory;
 use super::Share;
+use crate::router::Rules;
 use crate::wire::VERSION;
 
 /// The configuration of a session: settings of the daemon, and what was agreed on with the peer.
@@ -27,6 +28,8 @@ pub struct SessionConfig {
     pub receipt_delay: Duration,
     /// How long a BEAM may take to read what is left when its circuit was closed.
     pub close_deadline: Duration,
+    /// What holds between nodes: which may be connected, and their limits. Its owner applies it, by their names.
+    pub rules: Rules,
     /// A bug to simulate.
     #[cfg(test)]
     pub(crate) bug: Option<Bug>,
@@ -119,6 +122,7 @@ impl Default for SessionConfig {
             grace: Self::GRACE,
             receipt_delay: Duration::from_millis(5),
             close_deadline: Self::CLOSE_DEADLINE,
+            rules: Rules::default(),
             #[cfg(test)]
             bug: None,
         }

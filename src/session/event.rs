@@ -10,6 +10,13 @@ use crate::wire::Open;
 pub enum Event {
     /// The peer requests a circuit.
     Opened(Open),
+    /// The peer's policy has denied a connection of one of its nodes.
+    Denied {
+        /// The node of this daemon that was asked for.
+        target: String,
+        /// For logs: both nodes, and the rule.
+        reason: String,
+    },
     /// The next handshake message for the local leg.
     Handshake {
         /// The circuit that is being set up.

@@ -12,15 +12,14 @@ use super::SessionStats;
 use super::circuit::Circuit;
 use super::circuit::admit;
 use super::draining::Leaving;
+use super::limits::Pacing;
 use super::notices::Notices;
 use super::outbox::Outboxes;
 use super::receipts::Receipts;
 use super::receipts::Unread;
-use crate::dist::Lesson;
 use crate::wire::CircuitId;
 use crate::wire::Close;
 use crate::wire::Content;
-use crate::wire::FrameId;
 use crate::wire::KnownPeer;
 use crate::wire::LaneId;
 use crate::wire::Notice;
@@ -40,17 +39,21 @@ pub struct Session {
     pub(super) notices: Notices,
     opened_last: u64,
     pub(super) opened_by_peer_last: u64,
+    /// The circuit of a connection that the peer's policy denies, and its target, until the peer has said why.
+    pub(super) denial: Option<(CircuitId, String)>,
     /// What may still arrive for circuits that have been removed, in bytes as counted by [`Content::cost`].
     pub(super) late_credit: u64,
     pub(super) events: VecDeque<Event>,
     ready: VecDeque<CircuitId>,
     /// Circuits whose signals wait until the lanes have room. Some may be there no more, or wait for credit by now.
-    crowded: VecDeque<CircuitId>,
+    pub(super) crowded: VecDeque<CircuitId>,
     /// The number of looks at circuits that waited for room.
     #[cfg(test)]
     pub(super) looks: u64,
     /// Circuits that the peer closed, ordered by deadline. Some may have been removed already.
     pub(super) closing: VecDeque<(Instant, CircuitId)>,
+    /// Circuits whose signals wait since there is a limit for them.
+    pub(super) pacing: Pacing,
     pub(super) stats: SessionStats,
     pub(super) lanes: Lanes,
     pub(super) leaving: Option<Leaving>,
@@ -85,6 +88,7 @@ impl Session {
             notices: Notices::default(),
             opened_last: 0,
             opened_by_peer_last: 0,
+            denial: None,
             late_credit: 0,
             events: VecDeque::new(),
             ready: VecDeque::new(),
@@ -92,6 +96,7 @@ impl Session {
             #[cfg(test)]
             looks: 0,
             closing: VecDeque::new(),
+            pacing: Pacing::default(),
             stats: SessionStats::default(),
             lanes: Lanes::Ready,
             leaving: None,
@@ -155,6 +160,23 @@ impl Session {
             credit,
         }));
         circuit
+    }
+
+    /// The policy of this daemon denies a connection to `target`: the peer's log shall have it. Nothing is opened.
+    pub fn deny(&mut self, target: String, reason: String) {
+        if self.refusal().is_some() {
+            return;
+        }
+        self.opened_last += 1;
+        let circuit = CircuitId(self.opened_last_id());
+        self.notify(Notice::Open(Open {
+            circuit,
+            target,
+            send_name: Bytes::new(),
+            credit: 0,
+        }));
+        let last = Vec::new();
+        self.notify(Notice::Close(Close { circuit, last, reason }));
     }
 
     /// The id of the circuit that this side opened last. 0 if it has opened none.
@@ -224,6 +246,14 @@ impl Session {
         }
     }
 
+    /// The circuit may not be any more. Signals that wait are dropped, or a peer that takes few of them would put off the end.
+    pub fn cut(&mut self, circuit: CircuitId, reason: String, now: Instant) {
+        if let Some(state) = self.circuits.get_mut(&circuit) {
+            state.waiting.clear();
+        }
+        self.close(circuit, reason, now);
+    }
+
     /// Sends something that the peer's QUIC acknowledges if it is there: what has arrived, once more.
     pub fn probe(&mut self) {
         self.receipts.restate();
@@ -262,6 +292,7 @@ impl Session {
 
     /// The time given by [`Session::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.pace(now);
         self.receipts.handle_timeout(now);
         self.watch_progress(now);
         self.drain(now);
@@ -363,30 +394,6 @@ impl Session {
         Some(batch)
     }
 
-    /// Moves on signals for which the lanes have room now. Circuits without room are not looked at: there may be thousands, and
-    /// each batch gives room to few of them.
-    pub(super) fn relieve(&mut self) {
-        while let Some(circuit) = self.outboxes.poll_relieved() {
-            self.send_crowded(circuit);
-        }
-        while self.outboxes.has_room_for_all()
-            && let Some(circuit) = self.crowded.pop_front()
-        {
-            if let Some(state) = self.circuits.get_mut(&circuit) {
-                state.is_crowded = false;
-            }
-            self.send_crowded(circuit);
-        }
-    }
-
-    fn send_crowded(&mut self, circuit: CircuitId) {
-        #[cfg(test)]
-        {
-            self.looks += 1;
-        }
-        self.send_waiting(circuit);
-    }
-
     /// The number of bytes that wait for the control stream. More than [`SessionConfig::CONTROL_MAX`] means that the
     /// peer does not read.
     pub fn control_waiting(&self) -> usize {
@@ -401,7 +408,8 @@ impl Session {
     /// When [`Session::handle_timeout`] must be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = self.closing.front().map(|(deadline, _)| *deadline);
-        let all = [self.receipts.poll_timeout(), deadline, self.poll_leaving()];
+        let paced = self.pacing.poll_timeout();
+        let all = [self.receipts.poll_timeout(), deadline, self.poll_leaving(), paced];
         all.into_iter().flatten().min()
     }
 
@@ -432,71 +440,6 @@ impl Session {
         }
     }
 
-    /// Moves signals of a leg to the lanes as far as the credit and the backlog allow. If the leg has ended and nothing
-    /// is left, closes the circuit.
-    pub(super) fn send_waiting(&mut self, circuit: CircuitId) {
-        let Some(state) = self.circuits.get_mut(&circuit) else {
-            return;
-        };
-        let mut taken = 0;
-        while state.outbound.has_credit()
-            && self.outboxes.has_room(circuit)
-            && let Some(intake) = state.waiting.pop_front()
-        {
-            let cost = intake.content.cost();
-            taken += cost;
-            state.outbound.charge(cost);
-            if let Some(lesson @ Lesson::Forget(_)) = intake.lesson {
-                state.aliases.learn(lesson);
-            }
-            let placed = intake
-                .part()
-                .and_then(|part| state.outbound.place(&part, &mut state.aliases));
-            let Some(placed) = placed else {
-                continue;
-            };
-            self.stats.frames_fenced += u64::from(!placed.fences.is_empty());
-            #[cfg(test)]
-            let placed = super::tests::with_bug(self.config.bug, self.stats.frames_fenced, placed);
-            #[cfg(test)]
-            if self.config.bug == Some(super::Bug::ChangeLanes) {
-                self.outboxes.change_lanes();
-            }
-            if let Some(backpressure) = &mut state.backpressure {
-                let (strand, number) = (placed.strand, placed.number);
-                backpressure.sent(FrameId { strand, number }, placed.sender, cost);
-            }
-            let lane = self.outboxes.push(&placed, circuit, &intake.content);
-            if let Some(count) = state.carried.get_mut(usize::from(lane)) {
-                *count += 1;
-            }
-        }
-        state.settle();
-        if !state.waiting.is_empty() && state.outbound.has_credit() && !state.is_crowded {
-            state.is_crowded = true;
-            self.crowded.push_back(circuit);
-        }
-        let ending = if state.waiting.is_empty() {
-            state.closed_here.take()
-        } else {
-            None
-        };
-        let credit = state.outbound.credit();
-        if let Some(senders) = state
-            .backpressure
-            .as_mut()
-            .and_then(|backpressure| backpressure.poll(credit))
-        {
-            self.events.push_back(Event::Suspend { circuit, senders });
-        }
-        if taken > 0 {
-            self.events.push_back(Event::Taken { circuit, cost: taken });
-        }
-        if let Some(reason) = ending {
-            self.close_and_remove(circuit, reason);
-        }
-    }
-
     /// Once the local leg has ended, deliveries to it count as written. Otherwise two ends whose legs have both ended
     /// would wait for each other's credit.
     pub(super) fn drop_deliveries(&mut self, circuit: CircuitId, now: Instant) {
@@ -515,7 +458,7 @@ impl Session {
     }
 
     /// Tells the peer where the circuit ends, and removes it.
-    fn close_and_remove(&mut self, circuit: CircuitId, reason: String) {
+    pub(super) fn close_and_remove(&mut self, circuit: CircuitId, reason: String) {
         if let Some(state) = self.remove(circuit)
             && state.closed_by_peer.is_none()
             && !state.draining.is_half_closed
@@ -530,6 +473,10 @@ impl Session {
 
     pub(super) fn remove(&mut self, circuit: CircuitId) -> Option<Circuit> {
         let mut state = self.circuits.remove(&circuit)?;
+        self.outboxes.forget_priority(circuit);
+        if state.paced.is_some() {
+            self.pacing.forget(circuit);
+        }
         self.stats.aliases += state.aliases.stats();
         let report = state.report(circuit);
         self.stats.bytes_sent += report.bytes_sent;

@@ -11,7 +11,9 @@
 // | files | hold |
 // |---|---|
 // | `machine`, `circuit` | the session; one of its circuits |
-// | `intake`, `outbox`, `assignment` | signals that enter; frames kept until acknowledged; which lane carries a strand |
+// | `intake`, `sending` | signals that enter, and go to the lanes |
+// | `outbox`, `assignment` | frames kept until acknowledged; which lane carries a strand |
+// | `limits`, `pacing`, `bucket`, `classes` | how much the nodes of a circuit may send; what goes first |
 // | `arrivals`, `receipts`, `reports` | frames that arrive; what is to be acknowledged; telling the peer |
 // | `notices`, `event` | the control stream; what the owner is told |
 // | `leaving`, `draining` | graceful shutdown of this daemon or the peer; what a circuit has left to do then |
@@ -22,21 +24,26 @@
 mod arrivals;
 mod assignment;
 mod backpressure;
+mod bucket;
 mod circuit;
+mod classes;
 mod config;
 mod draining;
 mod error;
 mod event;
 mod intake;
 mod leaving;
+mod limits;
 mod machine;
 mod memory;
 mod notices;
 mod outbox;
+mod pacing;
 mod quiet;
 mod receipts;
 mod report;
 mod reports;
+mod sending;
 mod silence;
 mod stats;
 
@@ -53,6 +60,7 @@ pub use config::SessionConfig;
 pub use error::SessionError;
 pub use event::Event;
 pub use intake::Intake;
+pub use limits::Limits;
 pub use machine::Session;
 pub use memory::Memory;
 pub use memory::Share;

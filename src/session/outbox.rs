@@ -6,9 +6,14 @@ use rustc_hash::FxHashMap;
 
 use super::assignment::Assignment;
 use super::assignment::Key;
+use super::classes::CLASSES;
+use super::classes::Class;
+use super::classes::Round;
+use super::classes::Shares;
 use crate::codec::Buffers;
 use crate::codec::OWN_BUFFER_MIN;
 use crate::order::Placed;
+use crate::router::Priority;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 use crate::wire::FrameHead;
@@ -47,6 +52,9 @@ pub(super) struct Outboxes {
     limit: u64,
     /// The number of calls beside bulk data so far.
     calls: u64,
+    /// The priorities of circuits that have another one than usual.
+    priorities: FxHashMap<CircuitId, Priority>,
+    shares: Shares,
 }
 
 impl Outboxes {
@@ -61,7 +69,27 @@ impl Outboxes {
             kept: 0,
             limit,
             calls: 0,
+            priorities: FxHashMap::default(),
+            shares: Shares::default(),
         }
+    }
+
+    /// A circuit has this priority from now on, also for what waits.
+    pub(super) fn set_priority(&mut self, circuit: CircuitId, priority: Priority) {
+        let before = match priority {
+            Priority::Normal => self.priorities.remove(&circuit),
+            other => self.priorities.insert(circuit, other),
+        };
+        if before.unwrap_or_default() != priority {
+            for outbox in &mut self.outboxes {
+                outbox.set_class(circuit, priority as Class, &mut self.shares);
+            }
+        }
+    }
+
+    /// A circuit has ended. What waits keeps its priority.
+    pub(super) fn forget_priority(&mut self, circuit: CircuitId) {
+        self.priorities.remove(&circuit);
     }
 
     /// Whether another frame of the circuit may wait.
@@ -176,8 +204,9 @@ impl Outboxes {
     pub(super) fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> LaneId {
         let is_small = content.body().len() <= SMALL;
         let lane = self.assignment.lane((circuit, placed.strand), is_small);
+        let class = self.priorities.get(&circuit).copied().unwrap_or_default() as Class;
         if let Some(outbox) = self.outboxes.get_mut(usize::from(lane)) {
-            let length = outbox.push(placed, circuit, content);
+            let length = outbox.push(placed, circuit, content, class, &mut self.shares);
             outbox.has_call = is_small && self.waiting + self.kept >= BULK && self.assignment.is_idle(lane);
             self.calls += u64::from(outbox.has_call);
             self.assignment.add(lane, length);
@@ -203,7 +232,7 @@ impl Outboxes {
         outbox.has_call = false;
         let mut batch = Batch::default();
         while batch.length < BATCH
-            && let Some(taken) = outbox.take(&mut batch)
+            && let Some(taken) = outbox.take(&mut batch, &mut self.shares)
         {
             let ((circuit, _), length) = (taken.strand, taken.length as u64);
             if taken.is_last {
@@ -268,10 +297,11 @@ struct Outbox {
     bytes: u64,
     bytes_taken: u64,
     strands: FxHashMap<Key, Queue>,
-    /// The strands with something to send. It is the turn of the first one.
-    turns: VecDeque<Key>,
-    /// The bytes sent in this turn.
-    served: usize,
+    /// The strands with something to send, by priority. It is the turn of the first one.
+    turns: [VecDeque<Key>; CLASSES],
+    round: Round,
+    /// The priority that has its turn, and the bytes sent in this turn.
+    turn: Option<(Class, usize)>,
     spare: Vec<Queue>,
     /// Whether the last frame was a call: small, on an idle lane, beside bulk data.
     has_call: bool,
@@ -285,18 +315,51 @@ struct Outbox {
 
 impl Outbox {
     /// Appends a frame. Returns its length in bytes.
-    fn push(&mut self, placed: &Placed, circuit: CircuitId, content: &Content) -> u64 {
+    fn push(
+        &mut self,
+        placed: &Placed,
+        circuit: CircuitId,
+        content: &Content,
+        class: Class,
+        shares: &mut Shares,
+    ) -> u64 {
         let key = (circuit, placed.strand);
         let queue = self.strands.entry(key).or_insert_with(|| {
-            self.turns.push_back(key);
-            self.spare.pop().unwrap_or_default()
+            if let Some(turns) = self.turns.get_mut(class) {
+                turns.push_back(key);
+            }
+            let mut queue = self.spare.pop().unwrap_or_default();
+            queue.class = class;
+            queue
         });
-        queue.push(&FrameHead {
+        let length = queue.push(&FrameHead {
             circuit,
             strand: placed.strand,
             fences: &placed.fences,
             content,
-        })
+        });
+        queue.bytes += length;
+        shares.wait(queue.class, length);
+        length
+    }
+
+    /// The strands of a circuit have this priority from now on.
+    fn set_class(&mut self, circuit: CircuitId, class: Class, shares: &mut Shares) {
+        self.turn = None;
+        let moved = self.strands.iter_mut().filter(|(key, _)| key.0 == circuit);
+        for (_, queue) in moved {
+            shares.leave(queue.class, queue.bytes);
+            shares.wait(class, queue.bytes);
+            queue.class = class;
+        }
+        let mut keys: Vec<Key> = Vec::new();
+        for turns in &mut self.turns {
+            keys.extend(turns.iter().filter(|key| key.0 == circuit));
+            turns.retain(|key| key.0 != circuit);
+        }
+        if let Some(turns) = self.turns.get_mut(class) {
+            turns.extend(keys);
+        }
     }
 
     fn keep(&mut self, sent: Sent) {
@@ -328,18 +391,28 @@ impl Outbox {
     }
 
     /// Moves the next piece into the batch.
-    fn take(&mut self, batch: &mut Batch) -> Option<Taken> {
-        let key = *self.turns.front()?;
+    fn take(&mut self, batch: &mut Batch, shares: &mut Shares) -> Option<Taken> {
+        let turns = &self.turns;
+        let has = |class: Class| turns.get(class).is_some_and(|turns| !turns.is_empty()) && !shares.must_wait(class);
+        let (class, served) = match self.turn.take().filter(|(class, _)| has(*class)) {
+            Some(turn) => turn,
+            None => (self.round.next(has)?, 0),
+        };
+        let turns = self.turns.get_mut(class)?;
+        let key = *turns.front()?;
         let queue = self.strands.get_mut(&key)?;
         let (frames, length) = queue.take(batch);
+        queue.bytes = queue.bytes.saturating_sub(length as u64);
+        shares.take(class, length as u64);
+        self.round.took(class, length);
         self.number += frames;
-        self.served += length;
         let is_last = queue.is_empty();
-        if is_last || self.served >= TURN {
-            self.served = 0;
-            self.turns.pop_front();
+        if !is_last && served + length < TURN {
+            self.turn = Some((class, served + length));
+        } else {
+            turns.pop_front();
             if !is_last {
-                self.turns.push_back(key);
+                turns.push_back(key);
             } else if let Some(queue) = self.strands.remove(&key)
                 && self.spare.len() < SPARE
             {
@@ -360,6 +433,9 @@ struct Queue {
     pieces: VecDeque<Piece>,
     small: BytesMut,
     small_frames: u64,
+    /// The priority of the strand, and what waits in bytes.
+    class: Class,
+    bytes: u64,
 }
 
 #[derive(Debug)]

@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use super::Bounds;
 use super::Session;
 use super::SessionStats;
+use super::bucket::Bucket;
 use super::circuit::Circuit;
+use super::limits::Paced;
 use crate::wire::CircuitId;
 use crate::wire::Content;
 
@@ -65,6 +69,12 @@ pub struct CircuitReport {
     pub parked_frames: u64,
     /// Their bytes.
     pub parked: u64,
+    /// How much the local node may send, in bytes per second; 0: as much as the peer allows.
+    pub send_limit: u64,
+    /// How much the far node may send; 0: as much as the local node reads.
+    pub receive_limit: u64,
+    /// How long signals have waited for the limit.
+    pub limited: Duration,
 }
 
 impl LaneReport {
@@ -116,6 +126,9 @@ impl Session {
 
 impl Circuit {
     pub(super) fn report(&self, id: CircuitId) -> CircuitReport {
+        let paced = self.paced.as_deref();
+        let limit =
+            |which: fn(&Paced) -> Option<&Bucket>| paced.and_then(which).map_or(0, |bucket| bucket.rate().bytes);
         let frames_sent = self.carried.iter().sum();
         let (charged_here, charged_there) = (self.inbound.charged(), self.outbound.charged());
         let waiting = self.waiting.iter().map(|intake| intake.content.cost());
@@ -132,6 +145,9 @@ impl Circuit {
             credit: self.outbound.credit(),
             parked_frames: self.inbound.parked(),
             parked: self.inbound.kept(),
+            send_limit: limit(|paced| paced.sent.as_ref()),
+            receive_limit: limit(|paced| paced.received.as_ref()),
+            limited: paced.map_or(Duration::ZERO, Paced::waited),
         }
     }
 }

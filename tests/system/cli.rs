@@ -238,6 +238,31 @@ fn a_good_file_says_what_it_means() {
 }
 
 #[test]
+fn what_the_policy_says_of_nodes_is_printed() {
+    let folder = certified();
+    let rules = "[[policy]]\nfrom = \"web@*\"\nto = \"db@*\"\naction = \"deny\"\n\
+                 [[policy]]\nfrom = \"batch@*\"\nto = \"*@*\"\nrate = \"20MB/s\"\npriority = \"low\"\n";
+    fs::write(folder.path().join("left.toml"), format!("{CONFIG}\n{rules}")).expect("written");
+    let text = works(folder.path(), &["check", "--config", "left.toml"]);
+    assert!(text.contains("policy: 2 rules"), "{text}");
+    let nodes = ["check", "--config", "left.toml", "web@h1", "db@h2", "batch@h1"];
+    let text = works(folder.path(), &nodes);
+    for row in [
+        "web@h1    db@h2     denied (1)  -           -      -",
+        "db@h2     web@h1    denied (1)  -           -      -",
+        "batch@h1  db@h2     allowed     20MB/s (2)  2.0MB  low (2)",
+        "db@h2     batch@h1  allowed     -           -      normal",
+    ] {
+        assert!(text.lines().any(|line| line == row), "{row}\n{text}");
+    }
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    let json = works(folder.path(), &[&nodes[..], &["--json"]].concat());
+    assert!(json.contains("\"action\": \"deny\",\n    \"action_rule\": 1"), "{json}");
+    let text = fails(folder.path(), &["check", "--config", "left.toml", "web"], 1);
+    assert!(text.contains("\"web\" is not the name of a node"), "{text}");
+}
+
+#[test]
 fn all_mistakes_are_told_at_once_certificates_included() {
     let folder = certified();
     let bad = CONFIG

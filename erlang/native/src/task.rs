@@ -16,6 +16,7 @@ use beamway::internals::endpoint::io::endpoint::SignalReceiver;
 use beamway::internals::hub::io::directory::Caller;
 use beamway::internals::hub::io::directory::Place;
 use beamway::internals::hub::io::directory::Request;
+use beamway::internals::router::Denied;
 use beamway::internals::session::Agreed;
 use beamway::internals::vm::Block;
 use beamway::internals::vm::Incoming;
@@ -171,6 +172,12 @@ impl Task {
         let opening = async {
             match carrier::find(requests, target.clone()).await.map_err(End::Broken)? {
                 Place::Peer { session, policy } => {
+                    let pair = relay.initiator_name().map(|from| policy.check_pair(from, &target));
+                    if let Some(Err(denied)) = pair {
+                        let reason = denied.to_string();
+                        session.deny(target.clone(), reason.clone()).await;
+                        return Err(End::Broken(reason));
+                    }
                     let endpoint = Endpoint::open(&session, target.clone(), relay.send_name()).await?;
                     Ok((endpoint, session, policy))
                 }
@@ -363,8 +370,10 @@ impl Task {
         {
             circuit.close(reason.clone()).await;
         }
-        if let End::Broken(reason) = end {
-            warn!(reason, "a connection has failed");
+        match end {
+            End::Broken(reason) => warn!(reason, "a connection has failed"),
+            End::Closed(reason) if Denied::is_reason(reason) => warn!(reason, "a connection was refused"),
+            End::Closed(_) | End::Here(_) => {}
         }
         // An acceptor may name the owners of a circuit that has ended meanwhile.
         while self.owners.is_none() {

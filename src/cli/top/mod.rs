@@ -17,4 +17,6 @@ mod watch;
 mod tests;
 
 pub(super) use rates::Order;
+pub(super) use table::Column;
+pub(super) use table::table;
 pub(super) use watch::top;

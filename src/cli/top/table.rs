@@ -6,7 +6,7 @@ const GAP: usize = 2;
 
 /// How a column is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+pub(in crate::cli) enum Column {
     /// At the left, and cut where there is no room.
     Name,
     /// At the left.
@@ -31,7 +31,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
 }
 
 /// Rows as lines, of which the first is the head. Names are cut, the longest first, until the lines fit.
-pub(super) fn table(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
+pub(in crate::cli) fn table(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<String> {
     let mut widths = vec![0; columns.len()];
     for row in rows {
         for (widest, cell) in widths.iter_mut().zip(row) {

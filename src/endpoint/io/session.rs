@@ -85,6 +85,13 @@ pub enum Command {
         /// The reason, which the peer gets.
         reason: String,
     },
+    /// The policy of this daemon has denied a connection of a local node: the peer's log shall have it.
+    Deny {
+        /// The full name of the node that was asked for.
+        target: String,
+        /// The reason, which the peer gets.
+        reason: String,
+    },
     /// Asks for the trunk's round-trip time. The question is dropped if there is no trunk.
     #[cfg_attr(not(feature = "daemon"), allow(dead_code, reason = "`beamway ping` asks"))]
     RoundTrip {
@@ -105,7 +112,7 @@ pub enum Command {
         /// The part before the `@`.
         name: String,
     },
-    /// The peer may speak for these nodes from now on. Circuits to others are closed.
+    /// The peer may speak for these nodes from now on, and these rules hold between nodes. Circuits that may not be are closed.
     Allow(Policy),
     /// Other bounds apply from now on.
     Bounds(Bounds),
@@ -173,6 +180,11 @@ impl SessionHandle {
     /// Closes a circuit that the peer opened and no local node accepts.
     pub async fn refuse(&self, circuit: CircuitId, reason: String) {
         self.send(Command::Close { circuit, reason }).await;
+    }
+
+    /// Tells the peer that the policy of this daemon has denied a connection to one of its nodes, which hears nothing of it.
+    pub async fn deny(&self, target: String, reason: String) {
+        self.send(Command::Deny { target, reason }).await;
     }
 
     pub(super) const fn commands(&self) -> &mpsc::Sender<Command> {

@@ -26,6 +26,7 @@ use crate::dist::Question;
 use crate::dist::StreamDecoder;
 use crate::dist::StreamEncoder;
 use crate::dist::handshake;
+use crate::dist::handshake::Status;
 use crate::endpoint::Follower;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::endpoint::Endpoint;
@@ -38,6 +39,7 @@ use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::gateway::silence::Due;
 use crate::gateway::silence::Silence;
+use crate::router::Denied;
 use crate::session::Agreed;
 
 /// Bytes read at once from a node that sends much.
@@ -45,6 +47,14 @@ const READ_MOST: usize = 256 * 1024;
 
 /// Stands in the log for a node that has no name yet.
 pub(in crate::gateway) const NAMELESS: &str = "a node without a name";
+
+/// Tells a node that waits for the first answer to its name that it may not connect.
+pub(in crate::gateway) async fn refuse(stream: &mut TcpStream) {
+    let mut framed = BytesMut::new();
+    handshake::encode(&Status::NotAllowed.encode(), &mut framed);
+    // The node may be gone by now.
+    let _ = stream.write_all(&framed).await;
+}
 
 /// A leg with its circuit.
 pub(in crate::gateway) struct Leg {
@@ -75,6 +85,7 @@ impl Leg {
                 self.converse(agreed).await
             }
             Ok(Err(LegError::Closed)) => self.closed(&from),
+            Ok(Err(LegError::CircuitClosed(reason))) => self.denied(reason).await,
             Ok(Err(error)) => error,
             Err(_) => LegError::Late("the handshake was not complete", limit),
         };
@@ -124,6 +135,15 @@ impl Leg {
             }
             _ => LegError::Closed,
         }
+    }
+
+    /// The circuit was closed during the handshake. If it was denied, and the local node waits for an answer, it gets the usual one.
+    async fn denied(&mut self, reason: String) -> LegError {
+        let is_asked = self.handshake.local() == Party::Initiator && self.handshake.relay().awaits_status();
+        if is_asked && Denied::is_reason(&reason) {
+            refuse(&mut self.stream).await;
+        }
+        LegError::CircuitClosed(reason)
     }
 
     fn agreed(&self) -> Result<Agreed, LegError> {

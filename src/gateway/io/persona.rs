@@ -21,6 +21,7 @@ use super::accept::socket;
 use super::accept::tune;
 use super::leg::Leg;
 use super::leg::NAMELESS;
+use super::leg::refuse;
 use crate::dist::Party;
 use crate::dist::Relay;
 use crate::dist::handshake;
@@ -33,6 +34,7 @@ use crate::gateway::GatewayConfig;
 use crate::gateway::LegError;
 use crate::hub::io::directory::Initiator;
 use crate::hub::io::directory::Request;
+use crate::router::Denied;
 use crate::router::Policy;
 
 /// Maximum number of connections to one persona that have shaken hands: one for each local node.
@@ -136,6 +138,9 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
             return;
         }
     };
+    if is_denied(&mut stream, &relay, &target, &session, &policy).await {
+        return;
+    }
     let Ok(_permit) = connections.try_acquire_owned() else {
         warn!(
             from = relay.initiator_name().unwrap_or(NAMELESS),
@@ -168,6 +173,26 @@ async fn open(mut stream: TcpStream, persona: Persona, place: Place, connections
             .close("the local node did not go on with the handshake".to_owned())
             .await;
     }
+}
+
+/// Whether the policy denies the connection. The local node is told as a node tells it that does not let another one connect, and the
+/// peer's log has it too. The far node hears nothing.
+async fn is_denied(
+    stream: &mut TcpStream,
+    relay: &Relay,
+    target: &str,
+    session: &SessionHandle,
+    policy: &Policy,
+) -> bool {
+    let pair = relay.initiator_name().map(|from| policy.check_pair(from, target));
+    let Some(Err(denied)) = pair else {
+        return false;
+    };
+    let Denied { from, to, rule, .. } = &denied;
+    warn!(peer = %session.peer, from, to, rule, reason = %denied, "the connection of a local node was refused");
+    refuse(stream).await;
+    session.deny(target.to_owned(), denied.to_string()).await;
+    true
 }
 
 /// Checks that the connection can be that of a local node with the name that it claims.

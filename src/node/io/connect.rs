@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio::time::timeout;
+use tracing::warn;
 
 use super::circuit as circuits;
 use super::circuit::Circuit;
@@ -78,6 +79,12 @@ async fn call(shared: &Arc<Shared>, node: &Atom, attempt: u64) -> Result<(Carrie
                 .await
                 .map_err(|error| ConnectionError::Local(error.to_string()))?,
             Place::Peer { session, policy } => {
+                if let Err(denied) = policy.check_pair(&shared.name, node.as_str()) {
+                    let reason = denied.to_string();
+                    warn!(peer = %session.peer, reason, "a connection of this node was refused");
+                    session.deny(node.as_str().to_owned(), reason.clone()).await;
+                    return Err(ConnectionError::Local(reason));
+                }
                 let (circuit, far) = Circuit::call(shared, node, attempt, session, policy).await?;
                 return Ok((Carrier::Lanes(circuit), far));
             }

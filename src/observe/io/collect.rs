@@ -27,6 +27,7 @@ use crate::observe::Facts;
 use crate::observe::Parts;
 use crate::observe::Status;
 use crate::observe::status::LogLines;
+use crate::router::Rules;
 use crate::session::Memory;
 use crate::trunk::Counters;
 
@@ -49,6 +50,8 @@ pub struct Collector {
     pub memory: Memory,
     /// The connections that were set up.
     pub counters: Counters,
+    /// What holds between nodes.
+    pub rules: Rules,
     /// The settings in use.
     pub record: Record,
     /// What the log has not written, if that is known.
@@ -87,6 +90,7 @@ impl Collector {
             handshakes: self.counters.handshakes(),
             unanswered: self.counters.without_answer(Instant::now()),
             sessions_ended,
+            circuits_denied: self.rules.denied(),
             read,
             log: self.log.as_ref().map(|log| log()).unwrap_or_default(),
             local,

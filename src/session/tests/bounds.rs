@@ -289,7 +289,7 @@ fn a_peer_that_opens_circuits_without_end_is_refused_more() {
         let open = Open {
             circuit: CircuitId(number * 2 - 1),
             target: "b@h".into(),
-            send_name: Bytes::new(),
+            send_name: Bytes::from_static(b"N"),
             credit: 1,
         };
         let session = &mut pair.sides[1].session;

@@ -7,6 +7,7 @@
 mod bounds;
 mod bug;
 mod leaving;
+mod limits;
 mod pair;
 mod resume;
 mod rules;

@@ -11,9 +11,23 @@ use crate::endpoint::io::attachment::Attachment;
 use crate::endpoint::io::attachment::Delivery;
 use crate::endpoint::io::attachment::EndpointEvent;
 use crate::etf::Pid;
+use crate::router::Denied;
 use crate::router::Policy;
+use crate::router::Rules;
+use crate::session::Limits;
 use crate::session::Session;
 use crate::wire::CircuitId;
+
+/// What the rules say of the signals of two nodes.
+fn limits(rules: &Rules, nodes: &Nodes) -> Limits {
+    let sent = rules.flow(&nodes.local, &nodes.far);
+    let received = rules.flow(&nodes.far, &nodes.local);
+    Limits {
+        sent: sent.rate.map(|(rate, _)| rate),
+        received: received.rate.map(|(rate, _)| rate),
+        priority: sent.priority.map(|(priority, _)| priority).unwrap_or_default(),
+    }
+}
 
 /// The attached endpoints, by circuit. If an endpoint has closed, or its queue has overflowed, its circuit is closed.
 #[derive(Debug, Default)]
@@ -33,11 +47,32 @@ impl Endpoints {
         self.nodes.remove(&circuit);
     }
 
-    /// The nodes of a circuit have agreed.
-    pub(super) fn establish(&mut self, circuit: CircuitId, nodes: Nodes) {
-        if self.attached.contains_key(&circuit) {
-            self.nodes.insert(circuit, nodes);
+    /// The nodes of a circuit have agreed. What the rules say of them holds from now on.
+    pub(super) fn establish(
+        &mut self,
+        circuit: CircuitId,
+        nodes: Nodes,
+        rules: &Rules,
+        session: &mut Session,
+        now: Instant,
+    ) {
+        if !self.attached.contains_key(&circuit) {
+            return;
         }
+        // The rules may have changed during the handshake.
+        if let Err(denied) = rules.check(&nodes.local, &nodes.far) {
+            return self.cut(circuit, &denied, session, now);
+        }
+        session.limit(circuit, limits(rules, &nodes));
+        self.nodes.insert(circuit, nodes);
+    }
+
+    /// Closes a circuit that may not be.
+    fn cut(&mut self, circuit: CircuitId, denied: &Denied, session: &mut Session, now: Instant) {
+        let reason = denied.to_string();
+        self.tell(circuit, EndpointEvent::Closed(reason.clone()), session, now);
+        self.remove(circuit);
+        session.cut(circuit, reason, now);
     }
 
     /// The nodes of each circuit, and how long the local one was not read.
@@ -50,8 +85,8 @@ impl Endpoints {
         known.collect()
     }
 
-    /// The peer may speak for these nodes from now on: the circuits of others are closed.
-    pub(super) fn allow(&mut self, policy: &Policy, session: &mut Session, now: Instant) {
+    /// The peer may speak for these nodes from now on, and other rules may hold: circuits that may not be any more are closed.
+    pub(super) fn allow(&mut self, policy: &Policy, rules: &Rules, session: &mut Session, now: Instant) {
         let refused: Vec<_> = self
             .nodes
             .iter()
@@ -66,6 +101,16 @@ impl Endpoints {
             self.tell(circuit, EndpointEvent::Closed(reason.clone()), session, now);
             self.remove(circuit);
             session.close(circuit, reason, now);
+        }
+        let checked = self.nodes.iter();
+        let denied: Vec<_> = checked
+            .filter_map(|(circuit, nodes)| Some((*circuit, rules.check(&nodes.local, &nodes.far).err()?)))
+            .collect();
+        for (circuit, denied) in denied {
+            self.cut(circuit, &denied, session, now);
+        }
+        for (circuit, nodes) in &self.nodes {
+            session.limit(*circuit, limits(rules, nodes));
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
+use tracing::warn;
 
 use super::busy_wait::BusyWait;
 use super::canary;
@@ -37,6 +38,7 @@ use crate::endpoint::io::session::Command;
 use crate::endpoint::io::session::PeerEvent;
 use crate::endpoint::io::session::SessionHandle;
 use crate::fields::List;
+use crate::router::Rules;
 use crate::session::Event;
 use crate::session::Session;
 use crate::session::SessionConfig;
@@ -157,6 +159,7 @@ pub async fn run(greeted: Greeted, settings: SessionSettings, trunks: TrunkRecei
         version: settings.config.version,
         remote,
         teller,
+        rules: settings.config.rules.clone(),
     };
     task.news.push(PeerEvent::Up { session: handle, hosts });
     let reason = task.run(commands, trunks, gone, &settings).await;
@@ -209,6 +212,8 @@ struct SessionTask {
     remote: IpAddr,
     /// Tells the peer of other ones, if it understands that.
     teller: Option<Teller>,
+    /// What holds between nodes.
+    rules: Rules,
 }
 
 /// Watches the process of the peer.
@@ -421,8 +426,9 @@ impl SessionTask {
             Command::Accept { circuit, attachment } => self.endpoints.attach(circuit, attachment),
             Command::Handshake { circuit, message } => self.session.handshake(circuit, message),
             Command::Established { circuit, agreed, nodes } => {
-                self.endpoints.establish(circuit, nodes);
                 self.session.established(circuit, agreed);
+                self.endpoints
+                    .establish(circuit, nodes, &self.rules, &mut self.session, now);
             }
             Command::Signals { circuit, signals } => self.session.signals(circuit, signals),
             Command::Written { circuit, cost } => self.endpoints.written(circuit, cost, &mut self.session, now),
@@ -431,6 +437,7 @@ impl SessionTask {
                 self.endpoints.remove(circuit);
                 self.session.close(circuit, reason, now);
             }
+            Command::Deny { target, reason } => self.session.deny(target, reason),
             Command::RoundTrip { answer } => {
                 if let Some(round_trip) = self.trunk.round_trip() {
                     let _ = answer.send(round_trip);
@@ -438,7 +445,10 @@ impl SessionTask {
             }
             Command::NodeUp { name, hosts, hidden } => self.session.node_up(name, hosts, hidden),
             Command::NodeDown { name } => self.session.node_down(name),
-            Command::Allow(policy) => self.endpoints.allow(&policy, &mut self.session, now),
+            Command::Allow(policy) => {
+                let (rules, session) = (&self.rules, &mut self.session);
+                self.endpoints.allow(&policy, rules, session, now);
+            }
             Command::Bounds(bounds) => {
                 self.close_deadline = bounds.close_deadline;
                 self.session.set_bounds(bounds);
@@ -488,6 +498,9 @@ impl SessionTask {
                 session: self.handle.clone(),
                 open,
             }),
+            Event::Denied { target, reason } => {
+                warn!(%peer, to = target, reason, "a connection was refused by the peer, whose policy denies it");
+            }
             Event::Handshake { circuit, message } => {
                 let event = EndpointEvent::Handshake(message);
                 self.endpoints.tell(circuit, event, session, now);

@@ -1,7 +1,7 @@
 %% Many callers beside a flood.
 -module(real_pressure).
 
--export([calls/3, keep_calling/2, stop_calling/0, flood/2, transfers/3, stop_flood/0, sink/1]).
+-export([calls/3, keep_calling/2, stop_calling/0, flood/2, flood/3, transfers/3, stop_flood/0, sink/1, meter/0, metered/0]).
 
 -include("real.hrl").
 
@@ -41,9 +41,11 @@ stop_calling() ->
     receive {times, Times} -> Times end.
 
 %% Processes that send large messages to a process of Peer as fast as it takes them.
-flood(Peer, Count) ->
-    Sink = spawn(Peer, ?MODULE, sink, [0]),
-    Pids = [spawn(fun() -> pour(Sink, rand:bytes(100000)) end) || _ <- lists:seq(1, Count)],
+flood(Peer, Count) -> flood(Peer, Count, 100000).
+
+flood(Peer, Count, Size) ->
+    Sink = spawn(Peer, ?MODULE, meter, []),
+    Pids = [spawn(fun() -> pour(Sink, rand:bytes(Size)) end) || _ <- lists:seq(1, Count)],
     persistent_term:put(?MODULE, Pids),
     ok.
 
@@ -56,6 +58,20 @@ sink(N) ->
         {flood, _} -> sink(N + 1);
         {arrived, From} -> From ! arrived, sink(N)
     end.
+
+%% A sink that counts the bytes of messages where `metered' finds them.
+meter() ->
+    Counter = counters:new(1, []),
+    persistent_term:put({?MODULE, meter}, Counter),
+    meter(Counter).
+
+meter(Counter) ->
+    receive {flood, Data} -> counters:add(Counter, 1, byte_size(Data)) end,
+    meter(Counter).
+
+%% Bytes that have come from the last flood, and when, in microseconds.
+metered() ->
+    {counters:get(persistent_term:get({?MODULE, meter}), 1), erlang:monotonic_time(microsecond)}.
 
 %% Processes that send 256 KB each to one of their own at Peer, again and again when it has arrived; fenced, if each is followed by
 %% a message to a name, which must wait for it.

@@ -80,6 +80,8 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (OPERATING, "[admin]"),
             (OPERATING, "beamway status"),
             (OPERATING, "beamway doctor"),
+            ("docs/CONFIGURATION.md", "[[policy]]"),
+            (OPERATING, "beamway check"),
             (OPERATING, "beamway reload"),
             (OPERATING, "beamway certs renew"),
             (OPERATING, "beamway certs revoke"),

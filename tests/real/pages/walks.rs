@@ -355,10 +355,22 @@ fn operating() {
         doctor.contains("right answers at 127.0.0.1:4472") && doctor.contains("0 failures"),
         "{doctor}"
     );
+    let rules = walk.take("docs/CONFIGURATION.md", "[[policy]]");
+    machine.run(&format!("cat >> left.toml <<'END'\n{}\nEND", rules.text));
+    let matrix = machine.run(&line(&walk.take(OPERATING, "beamway check")));
+    for row in [
+        "web-1@host1  db@host2     denied (2)",
+        "batch@host1  db@host2     allowed      20MB/s (3)  2.0MB  low (3)",
+    ] {
+        assert!(matrix.contains(row), "{matrix}");
+    }
     machine.run(&line(&walk.take(OPERATING, "beamway certs renew")));
     let reload = line(&walk.take(OPERATING, "beamway reload"));
     let reloaded = machine.run(&reload);
-    assert!(reloaded.contains("changed: certificates"), "{reloaded}");
+    assert!(
+        reloaded.contains("changed: ") && reloaded.contains("certificates"),
+        "{reloaded}"
+    );
     await_said(machine, &status, "right  up");
     machine.run(&line(&walk.take(OPERATING, "beamway certs revoke")));
     machine.run(&format!("cp certs/crl.pem certs/left; {reload}"));
