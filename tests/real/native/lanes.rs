@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use beamway::carrier::Daemon;
 use beamway::carrier::Lanes;
+use beamway::carrier::PolicyRule;
 use beamway::etf::Atom;
 use beamway::etf::NodePid;
 use beamway::etf::Term;
@@ -276,6 +277,16 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
         assert!(connect(&node, &far).await.is_err());
         node.stop().await;
         strict.stop().await;
+        // A rule is told to whoever asks, at both ends.
+        let rule = PolicyRule::new("beam@*", "one@*").deny();
+        let parted = lanes().peer_for("left", &left, &["*@127.0.0.1"]).policy(rule);
+        let parted = parted.start().await.unwrap();
+        let node = Node::builder("one@127.0.0.1").cookie(COOKIE).attach(&parted);
+        let node = node.start().await.unwrap();
+        let refused = connect(&node, &far).await.unwrap_err().to_string();
+        assert!(refused.contains(RULE), "{refused}");
+        node.stop().await;
+        parted.stop().await;
         // Every mistake is told at once.
         let wrong = Lanes::builder("here", &certs)
             .peer("not a name", "nowhere")
@@ -286,8 +297,12 @@ fn a_program_has_lanes_and_nodes_with_a_few_lines() {
         let stranger = Lanes::builder("there", &certs).start().await.unwrap_err().to_string();
         assert!(stranger.contains("there"), "{stranger}");
     });
+    cluster.gateway(0).process().await_log(RULE, PATIENCE);
     cluster.assert_healthy();
 }
+
+const RULE: &str =
+    "one@127.0.0.1 may not be connected to beam@127.0.0.1: rule 1 of the [[policy]] of daemon here denies it";
 
 /// The gateway dials them as well, so that a connection may have been given up while it began.
 #[test]
