@@ -40,6 +40,7 @@ macro_rules! cases {
     };
 }
 
+mod addresses;
 mod admin;
 mod aliases;
 mod attach;

@@ -27,6 +27,7 @@ pub(crate) use gateway::BEAMWAY;
 pub(crate) use gateway::Certificates;
 pub(crate) use gateway::Gateway;
 pub(crate) use gateway::Site;
+pub(crate) use gateway::within;
 pub(crate) use hosts::Hosts;
 pub(crate) use node::COOKIE;
 pub(crate) use node::Node;
