@@ -56,6 +56,7 @@ mod gateways;
 mod global;
 mod hostile;
 mod inside;
+mod ipv6;
 mod liveness;
 mod local;
 mod log;
