@@ -79,3 +79,4 @@ mod samples;
 mod senders;
 mod signals;
 mod terms;
+mod upgrade;

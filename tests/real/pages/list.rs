@@ -7,6 +7,7 @@ const CERTS: &str = "certs/README.md";
 const MIGRATING: &str = "docs/MIGRATING.md";
 const OPERATING: &str = "docs/OPERATING.md";
 const PACKAGING: &str = "docs/PACKAGING.md";
+const UPGRADING: &str = "docs/UPGRADING.md";
 
 /// Walks, and the blocks that each of them runs.
 pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
@@ -83,6 +84,7 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (OPERATING, "beamway reload"),
             (OPERATING, "beamway certs renew"),
             (OPERATING, "beamway certs revoke"),
+            (UPGRADING, "beamway --version"),
         ],
     ),
     (

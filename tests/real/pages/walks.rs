@@ -355,6 +355,11 @@ fn operating() {
         doctor.contains("right answers at 127.0.0.1:4472") && doctor.contains("0 failures"),
         "{doctor}"
     );
+    let before = machine.run(&line(&walk.take("docs/UPGRADING.md", "beamway --version")));
+    assert!(
+        before.contains("beamway 0.") && before.contains("0 failures"),
+        "{before}"
+    );
     machine.run(&line(&walk.take(OPERATING, "beamway certs renew")));
     let reload = line(&walk.take(OPERATING, "beamway reload"));
     let reloaded = machine.run(&reload);
