@@ -78,5 +78,6 @@ mod reload;
 mod samples;
 mod senders;
 mod signals;
+mod sizing;
 mod terms;
 mod upgrade;

@@ -184,6 +184,11 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
         "does not end by itself; `monitoring` runs it on a terminal and in a pipe",
     ),
     (
+        OPERATING,
+        "cargo build --release --locked\nBEAMWAY_SIZED",
+        "takes minutes, and needs a release build; `sizing` of the tests with real nodes does it",
+    ),
+    (
         PACKAGING,
         "beamway man",
         "writes into folders of the system; `packaging` of the tests without Erlang makes them elsewhere",
