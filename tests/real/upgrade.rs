@@ -25,7 +25,7 @@ use crate::netns::pair_of;
 const VARIABLE: &str = "BEAMWAY_FORMER";
 
 /// A connection is back so soon after a daemon was restarted.
-const BACK: Duration = Duration::from_secs(10);
+const BACK: Duration = Duration::from_secs(15);
 
 /// As is recommended.
 const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
