@@ -91,7 +91,7 @@ port_please(Name, Host) ->
 port_please(Name, Host, _Timeout) when is_tuple(Host) ->
     port(look_up(to_list(Name), Host));
 port_please(Name, Host, _Timeout) ->
-    port(look_up(to_list(Name) ++ "@" ++ to_list(Host), loopback(inet))).
+    port(look_up(to_list(Name) ++ "@" ++ to_list(Host), loopback())).
 
 %% @doc Nodes listen where they like; the gateway learns it when they register.
 listen_port_please(_Name, _Host) ->
@@ -103,7 +103,7 @@ names() ->
 
 %% @doc The nodes of a host, as the gateway of this host knows them, with the ports where it stands for them.
 names(Host) ->
-    case ask([?NAMES_REQ, to_list(Host)], loopback(inet), fun list_of_names/1) of
+    case ask([?NAMES_REQ, to_list(Host)], loopback(), fun list_of_names/1) of
         {ok, Names} -> {ok, Names};
         {error, _} -> {error, address}
     end.
@@ -196,6 +196,13 @@ gateway_port() ->
     case init:get_argument(epmd_port) of
         {ok, [[Port | _] | _]} -> list_to_integer(Port);
         _ -> ?DEFAULT_PORT
+    end.
+
+%% That of the family in which this node listens: a host with IPv6 alone may have no other.
+loopback() ->
+    case init:get_argument(proto_dist) of
+        {ok, [["inet6_" ++ _ | _] | _]} -> loopback(inet6);
+        _ -> loopback(inet)
     end.
 
 loopback(inet6) -> {0, 0, 0, 0, 0, 0, 0, 1};

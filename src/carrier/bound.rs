@@ -1,3 +1,4 @@
+use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -439,18 +440,26 @@ async fn bind_canaries(udp: std::io::Result<SocketAddr>) -> Option<TcpListener> 
         .ok()
 }
 
-/// Binds the addresses of the port mapper. Where the machine has no IPv6, `::1` beside another address is left out, because the
-/// default configuration holds it.
+/// Binds the addresses of the port mapper. Where the machine has no IPv6, or no IPv4, loopback of that family beside another address is
+/// left out, because the default configuration holds both.
 fn bind_epmd(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, EpmdError> {
     let mut bound = Vec::new();
+    let mut left_out = None;
     for address in addresses {
+        let is_loopback = address.ip() == Ipv6Addr::LOCALHOST || address.ip() == Ipv4Addr::LOCALHOST;
         match epmd::io::port_mapper::bind(*address) {
             Ok(listener) => bound.push(listener),
-            Err(error) if addresses.len() > 1 && address.ip() == Ipv6Addr::LOCALHOST && error.is_no_such_address() => {
-                info!(%address, "this machine has no IPv6 loopback: the port mapper does not listen there");
-            }
+            Err(error) if is_loopback && error.is_no_such_address() => left_out = Some((address, error)),
             Err(error) => return Err(error),
         }
+    }
+    match left_out {
+        Some((_, error)) if bound.is_empty() => return Err(error),
+        Some((address, _)) => {
+            let family = if address.is_ipv6() { "IPv6" } else { "IPv4" };
+            info!(%address, "this machine has no {family} loopback: the port mapper does not listen there");
+        }
+        None => {}
     }
     Ok(bound)
 }

@@ -126,7 +126,7 @@ impl GatewaySettings {
 /// `[epmd]`: the port mapper for the local nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpmdSettings {
-    /// `listen`: TCP addresses, at least one. Where the machine has no IPv6, `[::1]` beside another address is left out.
+    /// `listen`: TCP addresses, at least one. Loopback of a family that the machine has not is left out beside another address.
     pub listen: Vec<SocketAddr>,
     /// `public`: whether `listen` may hold addresses that other machines reach. Personas listen at the same addresses, in clear
     /// text.

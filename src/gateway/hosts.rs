@@ -10,6 +10,22 @@ pub struct Hosts {
     is_configured: bool,
 }
 
+/// Host parts that have come and gone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Addresses that this machine has got.
+    pub added: Vec<String>,
+    /// Addresses that it has no longer.
+    pub removed: Vec<String>,
+}
+
+impl Change {
+    /// Whether nothing has changed.
+    pub const fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
 impl Hosts {
     /// A configured list. All of it is announced to peers.
     pub const fn configured(hosts: Vec<String>) -> Self {
@@ -31,15 +47,24 @@ impl Hosts {
         }
     }
 
-    /// Adds the addresses that this machine has and the list has not, unless the list is configured. Returns them. An address
-    /// that is gone stays in the list: nodes are named after it.
-    pub fn add(&mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Vec<String> {
-        let mut added = Vec::new();
-        if self.is_configured {
-            return added;
+    /// Takes the addresses that this machine has now in the place of those in the list, unless the list is configured. Names stay.
+    /// Returns what has changed.
+    pub fn update(&mut self, addresses: &[IpAddr]) -> Change {
+        let mut change = Change::default();
+        // A machine without any address, not even one of loopback, could not be asked.
+        if self.is_configured || addresses.is_empty() {
+            return change;
         }
-        for address in addresses {
-            let host = address.to_string();
+        for list in [&mut self.public, &mut self.private] {
+            list.retain(|host| {
+                let stays = host.parse().map_or(true, |ip: IpAddr| addresses.contains(&ip));
+                if !stays {
+                    change.removed.push(host.clone());
+                }
+                stays
+            });
+        }
+        for host in addresses.iter().map(ToString::to_string) {
             if self.public.contains(&host) || self.private.contains(&host) {
                 continue;
             }
@@ -49,9 +74,9 @@ impl Hosts {
                 &mut self.public
             };
             list.push(host.clone());
-            added.push(host);
+            change.added.push(host);
         }
-        added
+        change
     }
 
     /// Whether the list is configured, so that it never changes.
@@ -130,21 +155,25 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_appear_later_are_added() {
+    fn addresses_that_come_and_go_are_noticed() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let mut hosts = Hosts::of_this_machine(list(&["10.0.0.1", "h1"]));
-        let now = ["10.0.0.1", "10.0.0.2", "fe80::2"].map(address);
-        assert_eq!(hosts.add(now), ["10.0.0.2", "fe80::2"]);
+        let change = |added: &[&str], removed: &[&str]| Change {
+            added: list(added),
+            removed: list(removed),
+        };
+        let mut hosts = Hosts::of_this_machine(list(&["10.0.0.1", "127.0.0.1", "h1"]));
+        let more = ["10.0.0.1", "10.0.0.2", "127.0.0.1", "fe80::2"].map(address);
+        assert_eq!(hosts.update(&more), change(&["10.0.0.2", "fe80::2"], &[]));
         assert_eq!(hosts.announced(), ["10.0.0.1", "h1", "10.0.0.2"]);
-        assert_eq!(hosts.private(), ["fe80::2"]);
-        assert_eq!(hosts.add(now), [""; 0]);
-        assert_eq!(hosts.add([address("10.0.0.2")]), [""; 0]);
-        assert_eq!(
-            hosts.all().len(),
-            4,
-            "an address that is gone may be in the names of nodes"
-        );
+        assert_eq!(hosts.private(), ["127.0.0.1", "fe80::2"]);
+        assert!(hosts.update(&more).is_empty());
+        let fewer = ["10.0.0.2", "127.0.0.1"].map(address);
+        assert_eq!(hosts.update(&fewer), change(&[], &["10.0.0.1", "fe80::2"]));
+        assert_eq!(hosts.announced(), ["h1", "10.0.0.2"], "names stay");
+        assert!(!hosts.contains("10.0.0.1"));
+        assert!(hosts.update(&[]).is_empty(), "the kernel was not asked successfully");
+        assert_eq!(hosts.all().len(), 3);
         let mut configured = Hosts::configured(list(&["h1"]));
-        assert_eq!(configured.add(now), [""; 0]);
+        assert!(configured.update(&more).is_empty());
     }
 }

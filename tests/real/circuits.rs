@@ -44,7 +44,7 @@ fn returned(before: [u64; 2], cluster: &mut Cluster) -> [u64; 2] {
     }
 }
 
-async fn start(name: String, epmd_port: u16) -> Node {
+pub(crate) async fn start(name: String, epmd_port: u16) -> Node {
     let node = Node::builder(&name)
         .cookie(COOKIE)
         .epmd((Ipv4Addr::LOCALHOST, epmd_port).into())
@@ -68,7 +68,7 @@ async fn start(name: String, epmd_port: u16) -> Node {
 }
 
 /// Every node asks every far one to say how much it got.
-async fn ask_all(near: &[Node], far: &[Atom], payload: usize) {
+pub(crate) async fn ask_all(near: &[Node], far: &[Atom], payload: usize) {
     for node in near {
         let far = far.to_vec();
         let asked = node.run(async move |mut context| {
@@ -85,7 +85,7 @@ async fn ask_all(near: &[Node], far: &[Atom], payload: usize) {
 }
 
 /// Gateways tell each other of their nodes in the order that these came: who knows the last one knows all.
-async fn until_known(near: &Node, far: &Atom) {
+pub(crate) async fn until_known(near: &Node, far: &Atom) {
     let end = Instant::now() + Duration::from_secs(10);
     while let Err(error) = near.connect(far).await {
         assert!(Instant::now() < end, "{far}: {error}");

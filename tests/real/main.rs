@@ -40,6 +40,7 @@ macro_rules! cases {
     };
 }
 
+mod addresses;
 mod admin;
 mod aliases;
 mod attach;
@@ -56,6 +57,7 @@ mod gateways;
 mod global;
 mod hostile;
 mod inside;
+mod ipv6;
 mod liveness;
 mod local;
 mod log;
@@ -77,4 +79,6 @@ mod reload;
 mod samples;
 mod senders;
 mod signals;
+mod sizing;
 mod terms;
+mod upgrade;

@@ -1,4 +1,6 @@
+use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::net::UdpSocket;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -101,7 +103,8 @@ pub(super) async fn port_mapper(addresses: &[SocketAddr], is_running: bool) -> V
         let is_there = !matches!(&names, Ok(Err(_)));
         found.push(match (is_running, is_there) {
             (true, true) => Finding::ok(check, format!("the daemon answers at {address}")),
-            (true, false) if address.ip().is_loopback() && address.is_ipv6() => continue,
+            // The daemon leaves it out.
+            (true, false) if address.ip().is_loopback() && (address.is_ipv6() || lacks(address.ip())) => continue,
             (true, false) => Finding::failure(
                 check,
                 format!("nobody answers at {address}, though the daemon runs"),
@@ -117,6 +120,11 @@ pub(super) async fn port_mapper(addresses: &[SocketAddr], is_running: bool) -> V
         });
     }
     found
+}
+
+/// Whether this machine has not this address, as one with IPv6 alone has no 127.0.0.1.
+fn lacks(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_err()
 }
 
 #[cfg(test)]

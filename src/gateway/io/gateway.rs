@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use tracing::warn;
@@ -38,6 +40,9 @@ const PERSONAS: usize = 4096;
 
 /// How long look-ups may rely on the addresses of this host that were read last.
 const READ_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often the addresses of this host are read although nobody asks: a name on another host can be used that much later at most.
+const READ_EVERY: Duration = Duration::from_secs(3);
 
 /// Circuits that may wait for the task that connects them to a BEAM. That task waits for nothing else, so only a burst
 /// reaches the limit.
@@ -122,6 +127,8 @@ impl Gateway {
     /// Answers questions until nobody can ask any more.
     pub async fn run(mut self, mut questions: mpsc::Receiver<Question>) {
         let mut direct = pin!(direct_connections(self.exposed.subscribe()));
+        let mut due = interval(READ_EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = &mut direct, if !self.exposed.is_closed() => {}
@@ -134,6 +141,7 @@ impl Gateway {
                     Ok(Ended::Beam(name)) => self.unregister_if_gone(&name).await,
                     Err(_) => {}
                 },
+                _ = due.tick(), if !self.hosts.is_configured() => self.read_addresses().await,
                 Some(looked_up) = self.look_ups.join_next() => {
                     if let Ok((found, look_up)) = looked_up {
                         self.answer_look_up(found, look_up);
@@ -217,20 +225,28 @@ impl Gateway {
         Some(creation)
     }
 
-    /// Notices addresses that this host has got since the start, and tells the hub.
+    /// Notices addresses that this host has got or lost since they were read last, and tells the hub. Circuits are not concerned.
     async fn read_addresses(&mut self) {
         self.read_at = Instant::now();
         if self.hosts.is_configured() {
             return;
         }
-        let added = self.hosts.add(near::interfaces());
-        if added.is_empty() {
+        let change = self.hosts.update(&near::interfaces());
+        if change.is_empty() {
             return;
         }
-        info!(
-            addresses = List::of(&added).value(),
-            "this host has more addresses now; its nodes can be named after them"
-        );
+        if !change.added.is_empty() {
+            info!(
+                addresses = List::of(&change.added).value(),
+                "this host has more addresses now; its nodes can be named after them"
+            );
+        }
+        if !change.removed.is_empty() {
+            info!(
+                addresses = List::of(&change.removed).value(),
+                "this host has lost addresses; its nodes are no longer announced with them, and connections go on"
+            );
+        }
         for name in self.beams.keys().cloned() {
             let request = Request::SetHosts {
                 name,

@@ -82,7 +82,7 @@ pub enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Found>,
     },
-    /// Replaces the host parts of a local node, because this host has more addresses now.
+    /// Replaces the host parts of a local node, because this host has other addresses now.
     SetHosts {
         /// The part of its name before the `@`.
         name: String,

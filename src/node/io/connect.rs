@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,9 +113,12 @@ fn new_socket(ip: IpAddr) -> std::io::Result<TcpSocket> {
 async fn find(epmd: SocketAddr, node: &Atom) -> Result<SocketAddr, ConnectionError> {
     let unknown = || ConnectionError::Unknown(epmd.to_string(), node.as_str().to_owned());
     let (name, host) = node.split_once('@').ok_or_else(unknown)?;
-    // For a name with a loopback address as its host part, that address is asked. Any other host part means this host.
+    // For a name with a loopback address as its host part, that address is asked. Any other host part means this host, at ::1 if
+    // the port mapper is there.
     let host = host.parse::<IpAddr>().ok().filter(IpAddr::is_loopback);
-    let ip = host.unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let is_v6 = epmd.ip() == Ipv6Addr::LOCALHOST;
+    let own = if is_v6 { epmd.ip() } else { Ipv4Addr::LOCALHOST.into() };
+    let ip = host.unwrap_or(own);
     let epmd = SocketAddr::new(if epmd.ip().is_loopback() { ip } else { epmd.ip() }, epmd.port());
     // A gateway's port mapper knows full names, a stock one only names without host.
     for name in [node.as_str(), name] {

@@ -1,7 +1,9 @@
 //! Starting a node: its name, its listener, its registration with the port mapper.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +50,9 @@ use crate::node::system;
 /// The port of the port mapper, unless `ERL_EPMD_PORT` says otherwise.
 const EPMD_PORT: u16 = 4369;
 
+/// Where nodes of this host connect to, if nothing else is said.
+const ANY_OF_LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// Incoming handshakes at the same time.
 const CALLERS: usize = 256;
 
@@ -85,7 +90,7 @@ impl Node {
             is_visible: false,
             config: NodeConfig::default(),
             exports: Exports::default(),
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            listen: ANY_OF_LOOPBACK,
             ways: Ways::PortMapper((Ipv4Addr::LOCALHOST, port.unwrap_or(EPMD_PORT)).into()),
         }
     }
@@ -114,7 +119,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Sets the address on which the node listens for nodes of this host. The default is any port of 127.0.0.1.
+    /// Sets the address on which the node listens for nodes of this host. The default is any port of 127.0.0.1, or of ::1 on a host
+    /// with IPv6 alone.
     #[must_use]
     pub const fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -175,7 +181,7 @@ impl NodeBuilder {
     pub async fn start(self) -> Result<Node, StartError> {
         let name = NodeName::new(&self.name)?;
         let failed = |what: String| move |source| StartError::Io { what, source };
-        let listener = TcpListener::bind(self.listen)
+        let listener = listen(self.listen)
             .await
             .map_err(failed(format!("cannot listen on {}", self.listen)))?;
         let port = listener
@@ -319,6 +325,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+/// Listens at an address. A host with IPv6 alone may have no loopback of IPv4.
+async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(_) if address == ANY_OF_LOOPBACK => TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await,
+        bound => bound,
     }
 }
 

@@ -97,11 +97,17 @@ known(Name, Host) ->
         _ -> is_integer(port_of(Name, Host))
     end.
 
+family() ->
+    case init:get_argument(proto_dist) of
+        {ok, [["inet6_" ++ _ | _] | _]} -> inet6;
+        _ -> inet
+    end.
+
 port_of(Name, Host) ->
     Module = net_kernel:epmd_module(),
     Address = case erlang:function_exported(Module, address_please, 3) of
-                  true -> Module:address_please(Name, Host, inet);
-                  false -> inet:getaddr(Host, inet)
+                  true -> Module:address_please(Name, Host, family());
+                  false -> inet:getaddr(Host, family())
               end,
     case Address of
         {ok, _, Port, _} -> Port;

@@ -87,13 +87,39 @@ impl Cluster {
         Self::with_absent(carrier, sites, running)
     }
 
+    /// These sites with gateways, of which only those named have the others as peers; nobody else dials.
+    pub(crate) fn with_diallers(sites: Vec<Site>, diallers: &[usize]) -> Self {
+        let mut cluster = Self::empty(Carrier::Bridge, sites);
+        let certificates = Certificates::init(cluster.folder.path().join("certs"));
+        for (index, site) in cluster.sites.iter().enumerate() {
+            let peers = if diallers.contains(&index) {
+                cluster.sites.as_slice()
+            } else {
+                &[]
+            };
+            let gateway = Gateway::start(site.clone(), cluster.folder.path(), &certificates, peers);
+            cluster.gateways.push(gateway);
+        }
+        cluster.certificates = Some(certificates);
+        cluster
+    }
+
     /// These sites, each a peer of all others, of which only the first `running` have a gateway that runs.
     pub(crate) fn with_absent(carrier: Carrier, sites: Vec<Site>, running: usize) -> Self {
+        let mut cluster = Self::empty(carrier, sites);
+        match carrier {
+            Carrier::Plain => cluster.start_epmds(),
+            Carrier::Bridge | Carrier::Vm | Carrier::Mixed => cluster.start_gateways(running),
+        }
+        cluster
+    }
+
+    fn empty(carrier: Carrier, sites: Vec<Site>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("beamway-real-")
             .tempdir()
             .expect("a temporary folder");
-        let mut cluster = Self {
+        Self {
             sites,
             gateways: Vec::new(),
             epmds: Vec::new(),
@@ -101,12 +127,7 @@ impl Cluster {
             certificates: None,
             carrier,
             inside: RefCell::default(),
-        };
-        match carrier {
-            Carrier::Plain => cluster.start_epmds(),
-            Carrier::Bridge | Carrier::Vm | Carrier::Mixed => cluster.start_gateways(running),
         }
-        cluster
     }
 
     fn start_epmds(&mut self) {

@@ -4,16 +4,21 @@ use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitStatus;
+use std::thread;
 use std::time::Duration;
 use std::time::SystemTime;
 
 use beamway::internals::tls;
+use nix::sched::CloneFlags;
+use nix::sched::setns;
 use nix::sys::signal::Signal;
 use nix::unistd::gethostname;
 use serde_json::Value;
@@ -125,11 +130,13 @@ pub(crate) struct Site {
     pub(crate) hosts: Vec<String>,
     /// Hosts in the certificate, if not these.
     pub(crate) certified: Option<Vec<String>>,
-    /// Addresses of the port mapper.
+    /// Addresses of the port mapper; those by default if empty.
     pub(crate) epmd: Vec<IpAddr>,
     pub(crate) epmd_port: u16,
     /// Address for peers.
     pub(crate) quic: SocketAddr,
+    /// Where it listens for them, if not there.
+    pub(crate) listen: Option<SocketAddr>,
     /// Where peers find it, if not there.
     pub(crate) seen_as: Option<SocketAddr>,
     /// More lines for the section `[gateway]`.
@@ -159,6 +166,7 @@ impl Site {
             epmd_port: free_tcp_port(&epmd),
             epmd,
             quic: SocketAddr::new(localhost, free_udp_port(localhost)),
+            listen: None,
             seen_as: None,
             settings: Vec::new(),
             discover: None,
@@ -199,6 +207,7 @@ impl Site {
             ..
         } = self;
         let settings = settings.join("\n");
+        let quic = self.listen.unwrap_or(*quic);
         writeln!(
             text,
             "[gateway]\nname = \"{name}\"\nlisten = \"{quic}\"\ncerts = \"{certs}\"\n{settings}\n"
@@ -206,7 +215,10 @@ impl Site {
         .expect("a string takes everything");
         writeln!(text, "[admin]\nsocket = \"{name}.sock\"\n{}\n", self.admin.join("\n"))
             .expect("a string takes everything");
-        writeln!(text, "[epmd]\nlisten = {epmd:?}").expect("a string takes everything");
+        writeln!(text, "[epmd]").expect("a string takes everything");
+        if !epmd.is_empty() {
+            writeln!(text, "listen = {epmd:?}").expect("a string takes everything");
+        }
         if !hosts.is_empty() {
             writeln!(text, "hosts = {hosts:?}").expect("a string takes everything");
         }
@@ -235,8 +247,22 @@ pub(super) fn epmd_answers(namespace: Option<&str>, site: usize, port: u16) -> b
     command.output().is_ok_and(|output| output.status.success())
 }
 
+/// Does something on a thread that is in the network namespace, if there is one.
+pub(crate) fn within<T: Send + 'static>(namespace: Option<&str>, what: impl FnOnce() -> T + Send + 'static) -> T {
+    let space = namespace.map(|name| fs::File::open(Path::new("/run/netns").join(name)).expect("one of `ip netns`"));
+    let thread = thread::spawn(move || {
+        if let Some(space) = space {
+            setns(space, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
+        }
+        what()
+    });
+    thread.join().expect("no panic")
+}
+
 /// A gateway that runs, or ran and may be started again.
 pub(crate) struct Gateway {
+    /// The program that is run.
+    program: PathBuf,
     site: Site,
     config: PathBuf,
     process: Option<Process>,
@@ -249,6 +275,7 @@ impl Gateway {
         let config = folder.join(format!("{}.toml", site.name));
         fs::write(&config, site.config(&certs, sites)).expect("a writable folder");
         let mut gateway = Self {
+            program: PathBuf::from(BEAMWAY),
             site,
             config,
             process: None,
@@ -260,7 +287,8 @@ impl Gateway {
     /// Starts it (again).
     pub(crate) fn run(&mut self) {
         assert!(self.process.is_none(), "gateway {} runs already", self.site.name);
-        let mut command = command_in(self.site.namespace.as_deref(), BEAMWAY);
+        let program = self.program.to_str().expect("a path in UTF-8");
+        let mut command = command_in(self.site.namespace.as_deref(), program);
         command
             .args(["run", "--log-level", "debug", "--config"])
             .arg(&self.config)
@@ -277,11 +305,18 @@ impl Gateway {
     }
 
     fn listens(&self) -> bool {
-        let address = SocketAddr::new(*self.site.epmd.first().expect("one address"), self.site.epmd_port);
-        match self.site.namespace.as_deref() {
-            None => std::net::TcpStream::connect(address).is_ok(),
-            namespace => epmd_answers(namespace, 0, self.site.epmd_port),
+        let namespace = self.site.namespace.as_deref();
+        match self.site.epmd.first() {
+            Some(ip) if namespace.is_none() => TcpStream::connect((*ip, self.site.epmd_port)).is_ok(),
+            Some(_) => epmd_answers(namespace, 0, self.site.epmd_port),
+            // The program `epmd` asks over IPv4.
+            None => within(namespace, || TcpStream::connect((Ipv6Addr::LOCALHOST, 4369)).is_ok()),
         }
+    }
+
+    /// Another `beamway` is run from the next start on.
+    pub(crate) fn set_program(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
     }
 
     pub(crate) fn site(&self) -> &Site {
@@ -293,9 +328,9 @@ impl Gateway {
         &self.config
     }
 
-    /// A command for it: `beamway WORD --config FILE`.
+    /// A command for it, on its host: `beamway WORD --config FILE`.
     pub(crate) fn command(&self, word: &str) -> Command {
-        let mut command = Command::new(BEAMWAY);
+        let mut command = command_in(self.site.namespace.as_deref(), BEAMWAY);
         command.args([word, "--config"]).arg(&self.config);
         command
     }
@@ -324,6 +359,15 @@ impl Gateway {
         let mut process = self.process.take().expect("a gateway that runs");
         process.signal(Signal::SIGTERM);
         process.wait(STOP_TIME)
+    }
+
+    /// The same; gives all it has printed.
+    pub(crate) fn stop(&mut self) -> Vec<String> {
+        let mut process = self.process.take().expect("a gateway that runs");
+        process.signal(Signal::SIGTERM);
+        let status = process.wait(STOP_TIME);
+        assert!(status.success(), "gateway {} ended with {status}", self.site.name);
+        process.log()
     }
 
     /// SIGKILL.

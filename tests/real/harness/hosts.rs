@@ -1,6 +1,7 @@
 //! Two hosts made of network namespaces, joined by a cable or by a line with faults.
 
 use std::fs::OpenOptions;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
@@ -13,6 +14,9 @@ use super::process::Process;
 use super::process::until;
 
 const EPMD_PORT: u16 = 4369;
+
+/// What the addresses of hosts with IPv6 alone begin with.
+pub(crate) const IPV6: &str = "fd77::";
 
 /// Two namespaces joined by a cable or a line; removed when dropped.
 pub(crate) struct Hosts {
@@ -37,6 +41,17 @@ impl Hosts {
     /// Joined by a cable. Nothing, and a line that says why, if this is not root or has no network namespaces.
     pub(crate) fn lay() -> Option<Self> {
         Self::made(Self::add_cable)
+    }
+
+    /// Joined by a cable on which there is IPv6 alone. Loopback has 127.0.0.1, too, or has not.
+    pub(crate) fn of_ipv6(has_127: bool) -> Option<Self> {
+        Self::made(|hosts| {
+            hosts.add_cable_with(|host| format!("{IPV6}{host}/64 dev cable nodad"))?;
+            for name in hosts.names.iter().filter(|_| !has_127) {
+                ip(&format!("-n {name} addr del 127.0.0.1/8 dev lo"))?;
+            }
+            Ok(())
+        })
     }
 
     /// Joined by `beamway linkem` with these words, which work in both directions. TCP there has the controller that every
@@ -101,12 +116,16 @@ impl Hosts {
     }
 
     fn add_cable(&self) -> Result<(), String> {
+        self.add_cable_with(|host| format!("10.77.0.{host}/24 dev cable"))
+    }
+
+    fn add_cable_with(&self, address: impl Fn(u8) -> String) -> Result<(), String> {
         let [one, two] = &self.names;
         ip(&format!(
             "link add cable netns {one} type veth peer name cable netns {two}"
         ))?;
         for (name, host) in self.names.iter().zip(1..) {
-            ip(&format!("-n {name} addr add 10.77.0.{host}/24 dev cable"))?;
+            ip(&format!("-n {name} addr add {}", address(host)))?;
             ip(&format!("-n {name} link set cable up"))?;
         }
         Ok(())
@@ -122,6 +141,12 @@ impl Hosts {
     pub(crate) fn add_address(&self, host: usize, address: &str) {
         let name = &self.names[host];
         ip(&format!("-n {name} addr add {address}/32 dev cable")).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Takes an address from a host.
+    pub(crate) fn remove_address(&self, host: usize, address: &str) {
+        let name = &self.names[host];
+        ip(&format!("-n {name} addr del {address}/32 dev cable")).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// What one host sends to the other is lost (`add`) or no longer (`del`), but not the other way.
@@ -178,6 +203,21 @@ impl Hosts {
                 site.quic = SocketAddr::from(([10, 77, 0, host], 4471));
                 site.namespace = Some(namespace.clone());
                 site
+            })
+            .collect()
+    }
+}
+
+impl Hosts {
+    /// The same sites with addresses of IPv6 and listening at all addresses; port mappers are where they are by default.
+    pub(crate) fn sites_of_ipv6(&self) -> Vec<Site> {
+        let sites = self.sites().into_iter().zip(1..);
+        sites
+            .map(|(site, host)| Site {
+                epmd: Vec::new(),
+                quic: format!("[{IPV6}{host}]:4471").parse().expect("an address"),
+                listen: Some(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 4471))),
+                ..site
             })
             .collect()
     }

@@ -29,6 +29,7 @@ pub(crate) use gateway::BEAMWAY;
 pub(crate) use gateway::Certificates;
 pub(crate) use gateway::Gateway;
 pub(crate) use gateway::Site;
+pub(crate) use gateway::within;
 pub(crate) use hosts::Hosts;
 pub(crate) use name_server::NameServer;
 pub(crate) use name_server::Record;

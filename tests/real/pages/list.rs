@@ -7,6 +7,7 @@ const CERTS: &str = "certs/README.md";
 const MIGRATING: &str = "docs/MIGRATING.md";
 const OPERATING: &str = "docs/OPERATING.md";
 const PACKAGING: &str = "docs/PACKAGING.md";
+const UPGRADING: &str = "docs/UPGRADING.md";
 
 /// Walks, and the blocks that each of them runs.
 pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
@@ -85,6 +86,7 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (OPERATING, "beamway reload"),
             (OPERATING, "beamway certs renew"),
             (OPERATING, "beamway certs revoke"),
+            (UPGRADING, "beamway --version"),
         ],
     ),
     (
@@ -182,6 +184,11 @@ pub(super) const NOT_RUN: &[(&str, &str, &str)] = &[
         "docs/OPERATING.md",
         "beamway top",
         "does not end by itself; `monitoring` runs it on a terminal and in a pipe",
+    ),
+    (
+        OPERATING,
+        "cargo build --release --locked\nBEAMWAY_SIZED",
+        "takes minutes, and needs a release build; `sizing` of the tests with real nodes does it",
     ),
     (
         PACKAGING,

@@ -364,6 +364,11 @@ fn operating() {
     ] {
         assert!(matrix.contains(row), "{matrix}");
     }
+    let before = machine.run(&line(&walk.take("docs/UPGRADING.md", "beamway --version")));
+    assert!(
+        before.contains("beamway 0.") && before.contains("0 failures"),
+        "{before}"
+    );
     machine.run(&line(&walk.take(OPERATING, "beamway certs renew")));
     let reload = line(&walk.take(OPERATING, "beamway reload"));
     let reloaded = machine.run(&reload);
