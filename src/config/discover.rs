@@ -1,11 +1,10 @@
-use std::fmt;
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use super::section::Report;
 use super::section::Section;
+use super::settings::DiscoverSettings;
+use super::settings::Lookup;
 use super::value::Given;
 use super::value::Value;
 use crate::router::DaemonPattern;
@@ -17,58 +16,6 @@ const NAMES: &str = "a pattern of names of daemons, e.g. \"*.beamway.example.com
 
 /// The port of name servers (RFC 1035 section 4.2).
 const SERVER_PORT: u16 = 53;
-
-/// `[[discover]]`: peers that are found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiscoverSettings {
-    /// `dns`, `srv`: where their addresses are asked for.
-    pub lookup: Option<Lookup>,
-    /// `name`: the names that daemons may have which are found in this way, as in their certificates.
-    pub names: DaemonPattern,
-    /// `exchange`: whether peers tell each other of their peers.
-    pub exchange: bool,
-    /// `forget`: how long a daemon is dialled that is not named any more.
-    pub forget: Duration,
-}
-
-/// A question for the name service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lookup {
-    /// `dns` or `srv`: the name.
-    pub name: String,
-    /// `port`: of the daemons. `None`: SRV records tell it.
-    pub port: Option<u16>,
-    /// `server`: the name server. `None`: those of the system.
-    pub server: Option<SocketAddr>,
-}
-
-impl DiscoverSettings {
-    /// Maximum number of tables: each asks a name server every few seconds.
-    pub const LIST_MAX: usize = 64;
-    /// 10 min: longer than a host takes to restart.
-    pub const FORGET: Duration = Duration::from_secs(600);
-    /// Zero forgets at once. A day is longer than any maintenance.
-    pub const FORGET_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
-}
-
-impl fmt::Display for DiscoverSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Lookup { name, port, server }) = &self.lookup {
-            match port {
-                Some(port) => write!(formatter, "dns {name} port {port}")?,
-                None => write!(formatter, "srv {name}")?,
-            }
-            if let Some(server) = server {
-                write!(formatter, " at {server}")?;
-            }
-        }
-        if self.exchange {
-            let comma = if self.lookup.is_some() { ", " } else { "" };
-            write!(formatter, "{comma}what peers tell")?;
-        }
-        write!(formatter, " (names {})", self.names)
-    }
-}
 
 /// All tables that have no mistake. `listen` is the UDP port of this daemon.
 pub(super) fn read(root: &mut Section<'_>, listen: Option<u16>, report: &mut Report<'_>) -> Vec<DiscoverSettings> {

@@ -8,7 +8,7 @@
 //! - `settings`: the values, with all defaults and limits and the reason for each.
 //! - `value`: settings before they are checked; `file`: reads these from a text.
 //! - `read`: which keys exist, and the rules between them.
-//! - `discover`: the values and the reading of `[[discover]]`.
+//! - `discover`: reads `[[discover]]`.
 //! - `policy`: `[[policy]]`.
 //! - `section`: reads the keys of one table and collects the mistakes.
 //! - `units`: `"64MiB"`, `"15s"`.
@@ -31,7 +31,6 @@ mod value;
 #[cfg(all(test, feature = "daemon"))]
 mod tests;
 
-pub use discover::DiscoverSettings;
 pub use error::Mistake;
 pub use error::Mistakes;
 #[cfg(feature = "config-file")]
@@ -45,6 +44,7 @@ pub use settings::Address;
 pub use settings::AdminSettings;
 pub use settings::AdminSocket;
 pub use settings::Config;
+pub use settings::DiscoverSettings;
 pub use settings::EpmdSettings;
 pub use settings::GatewaySettings;
 pub use settings::HostsSettings;

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::discover::DiscoverSettings;
 use crate::congestion::Algorithm;
 use crate::gateway::GatewayConfig;
 use crate::router::DaemonPattern;
@@ -161,6 +160,58 @@ pub struct PeerSettings {
 impl PeerSettings {
     /// Maximum number of peers in one file, and of patterns for one peer.
     pub const LIST_MAX: usize = 1024;
+}
+
+/// `[[discover]]`: peers that are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoverSettings {
+    /// `dns`, `srv`: where their addresses are asked for.
+    pub lookup: Option<Lookup>,
+    /// `name`: the names that daemons may have which are found in this way, as in their certificates.
+    pub names: DaemonPattern,
+    /// `exchange`: whether peers tell each other of their peers.
+    pub exchange: bool,
+    /// `forget`: how long a daemon is dialled that is not named any more.
+    pub forget: Duration,
+}
+
+/// A question for the name service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// `dns` or `srv`: the name.
+    pub name: String,
+    /// `port`: of the daemons. `None`: SRV records tell it.
+    pub port: Option<u16>,
+    /// `server`: the name server. `None`: those of the system.
+    pub server: Option<SocketAddr>,
+}
+
+impl DiscoverSettings {
+    /// Maximum number of tables: each asks a name server every few seconds.
+    pub const LIST_MAX: usize = 64;
+    /// 10 min: longer than a host takes to restart.
+    pub const FORGET: Duration = Duration::from_secs(600);
+    /// Zero forgets at once. A day is longer than any maintenance.
+    pub const FORGET_ALLOWED: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
+}
+
+impl fmt::Display for DiscoverSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Lookup { name, port, server }) = &self.lookup {
+            match port {
+                Some(port) => write!(formatter, "dns {name} port {port}")?,
+                None => write!(formatter, "srv {name}")?,
+            }
+            if let Some(server) = server {
+                write!(formatter, " at {server}")?;
+            }
+        }
+        if self.exchange {
+            let comma = if self.lookup.is_some() { ", " } else { "" };
+            write!(formatter, "{comma}what peers tell")?;
+        }
+        write!(formatter, " (names {})", self.names)
+    }
 }
 
 /// `[accept]`: daemons that dial in.

@@ -53,9 +53,10 @@ fn discover(gateway: &Gateway) -> Value {
 
 /// A host of its own on loopback, whose daemon listens on the same port as all others.
 fn host(name: &str, number: u8, port: u16) -> Site {
+    // Nodes ask the port mapper at the first address, and for nodes of other hosts at the address of the host.
+    let addresses: Vec<_> = (1..5).map(|number| Ipv4Addr::new(127, 0, 0, number)).collect();
     let ip = Ipv4Addr::new(127, 0, 0, number);
-    // Nodes ask the port mapper at the first address.
-    let mut site = Site::on_addresses(name, &[Ipv4Addr::LOCALHOST, ip]);
+    let mut site = Site::on_addresses(name, &addresses);
     site.hosts = vec![ip.to_string()];
     site.quic = SocketAddr::new(ip.into(), port);
     site

@@ -1,3 +1,5 @@
+mod policy;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
