@@ -121,12 +121,8 @@ impl LocalDaemon {
         if hello.name.eq_ignore_ascii_case(&self.name) && hello.boot == self.boot {
             return Err(TrunkError::Myself);
         }
-        if let Some(Dialled::Any(names)) = dialled
-            && !names.iter().any(|name| name.matches(&hello.name))
-        {
-            return Err(refuse(
-                "the `name` of the [[discover]] that has found it does not match".into(),
-            ));
+        if let Some(Dialled::Any(wanted)) = dialled {
+            Self::wants(wanted, std::slice::from_ref(&hello.name))?;
         }
         // A command or a remote shell uses the name and the certificate of the daemon of its host, and may dial it.
         let is_one_temporary = self.is_temporary != hello.temporary;
@@ -161,6 +157,21 @@ impl LocalDaemon {
             exchanges: hello.exchanges,
             hosts: certificate.hosts().into(),
             valid_until: certificate.valid_until(),
+        })
+    }
+
+    /// Checks that one of these names of a daemon that was found matches one of the patterns.
+    ///
+    /// # Errors
+    /// If none does.
+    pub(in crate::trunk) fn wants(patterns: &[DaemonPattern], names: &[String]) -> Result<(), TrunkError> {
+        let is_wanted = |name: &String| patterns.iter().any(|pattern| pattern.matches(name));
+        if names.iter().any(is_wanted) {
+            return Ok(());
+        }
+        Err(TrunkError::Identity {
+            claimed: names.join(", "),
+            reason: "the `name` of the [[discover]] that has found it does not match".into(),
         })
     }
 

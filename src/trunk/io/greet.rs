@@ -45,6 +45,11 @@ pub(in crate::trunk) async fn greet(
         Notice::Hello(daemon.hello(session)).encode(0, &mut hello);
         hello
     };
+    if let Some(Dialled::Any(wanted)) = dialled {
+        // Before it is greeted, since it would begin a session at once.
+        let certificate = certificate_of(&connection)?;
+        LocalDaemon::wants(wanted, certificate.names()).inspect_err(|error| refuse(&connection, error))?;
+    }
     match dialled {
         Some(Dialled::Daemon(peer)) => control.write_all(&hello(held.get(peer))).await?,
         // Which daemon that is, it will tell.
@@ -57,9 +62,9 @@ pub(in crate::trunk) async fn greet(
         _ => return Err(TrunkError::Greeting),
     };
     let certificate = certificate_of(&connection)?;
-    let agreement = daemon.agree(theirs, &certificate, dialled).inspect_err(|error| {
-        connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
-    })?;
+    let agreement = daemon
+        .agree(theirs, &certificate, dialled)
+        .inspect_err(|error| refuse(&connection, error))?;
     if dialled.is_none() {
         control.write_all(&hello(held.get(&agreement.peer))).await?;
     }
@@ -72,6 +77,10 @@ pub(in crate::trunk) async fn greet(
         agreement,
         is_ours: dialled.is_some(),
     })
+}
+
+fn refuse(connection: &Connection, error: &TrunkError) {
+    connection.close(TrunkConfig::REFUSED, error.to_string().as_bytes());
 }
 
 /// The certificate that the peer authenticated with.
