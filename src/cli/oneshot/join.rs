@@ -38,7 +38,7 @@ const EPMD_TIME: Duration = Duration::from_secs(1);
 /// Polling interval: whether a peer has announced the node.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// How long peers may take to be found ([[discover]]).
+/// How long peers may take to be found (`[[discover]]`).
 const FIND: Duration = Duration::from_secs(3);
 
 /// How long a connected peer may take to announce its nodes. It announces all of them at once, so this covers some round

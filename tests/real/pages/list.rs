@@ -81,6 +81,8 @@ pub(super) const LIST: &[(&str, &[(&str, &str)])] = &[
             (OPERATING, "[admin]"),
             (OPERATING, "beamway status"),
             (OPERATING, "beamway doctor"),
+            (OPERATING, "[[discover]]\ndns = "),
+            (OPERATING, "[[discover]]\ndns      = "),
             ("docs/CONFIGURATION.md", "[[policy]]"),
             (OPERATING, "beamway check"),
             (OPERATING, "beamway reload"),

@@ -319,6 +319,25 @@ fn certificates() {
     walk.end();
 }
 
+/// Two ways to find peers, beside the one that is listed.
+fn ways_to_find_peers(walk: &mut Walk, machine: &Machine) {
+    for (block, told) in [
+        (
+            "[[discover]]\ndns = ",
+            "finding peers: dns beamway.example.com port 4471",
+        ),
+        ("[[discover]]\ndns      = ", "what peers tell"),
+    ] {
+        let way = walk.take("docs/OPERATING.md", block);
+        machine.run(&format!(
+            "{{ cat left.toml; cat <<'END'\n{}\nEND\n}} > found.toml",
+            way.text
+        ));
+        let checked = machine.run("beamway check --config found.toml");
+        assert!(checked.contains(told), "{checked}");
+    }
+}
+
 /// Two gateways on one machine, which are watched, changed, and told that one of them is shut out.
 #[test]
 fn operating() {
@@ -355,6 +374,7 @@ fn operating() {
         doctor.contains("right answers at 127.0.0.1:4472") && doctor.contains("0 failures"),
         "{doctor}"
     );
+    ways_to_find_peers(&mut walk, machine);
     let rules = walk.take("docs/CONFIGURATION.md", "[[policy]]");
     machine.run(&format!("cat >> left.toml <<'END'\n{}\nEND", rules.text));
     let matrix = machine.run(&line(&walk.take(OPERATING, "beamway check")));
