@@ -52,7 +52,7 @@ impl Joined {
             })
         };
         let (mut near, mut far) = (session(true), session(false));
-        let circuit = near.open("b@127.0.0.1".into(), Bytes::new());
+        let circuit = near.open("b@127.0.0.1".into(), Bytes::from_static(b"N"));
         notices(&mut near, &mut far);
         far.handshake(circuit, Bytes::from_static(b"sok"));
         notices(&mut far, &mut near);
