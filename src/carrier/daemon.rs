@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Lanes;
 use super::Reloaded;
 use super::StartError;
+use super::rule::PolicyRule;
 use super::settings::Settings;
 use super::source::Source;
 use crate::config::Purpose;
@@ -135,6 +136,12 @@ impl DaemonBuilder {
     /// whatever its certificate says.
     pub fn peer_for(mut self, name: &str, address: &str, nodes: &[&str]) -> Self {
         self.settings.peer(name, address, Some(nodes));
+        self
+    }
+
+    /// Adds a rule for pairs of nodes, as [`LanesBuilder::policy`](super::LanesBuilder::policy).
+    pub fn policy(mut self, rule: PolicyRule) -> Self {
+        self.settings.policy.push(rule);
         self
     }
 
